@@ -42,7 +42,7 @@ async function choose(item) {
 async function signIn() {
   await visit(`/iam/users/${told.user}?tab=credentials`);
   await seen("IAM user sign in");
-  await tabTo("Sign in as the root user");
+  await tabTo("Sign in using root user credentials");
   await press("Enter");
   await tabTo("Account ID or alias");
   await type(told.account);
@@ -62,17 +62,17 @@ async function deactivate() {
   await choose("Deactivate");
   await tabTo("Deactivate");
   await press("Enter");
-  await seen("Access key deactivated");
+  await seen(`Access key ${told.key} deactivated`);
 }
 
 async function remove() {
   await seen(`${told.key} - Inactive`);
   await choose("Delete");
-  await tabTo(`Type ${told.key}`);
+  await tabTo(`Enter ${told.key} to confirm`);
   await type(told.key);
   await tabTo("Delete");
   await press("Enter");
-  await seen("Access key deleted");
+  await seen(`Access key ${told.key} deleted`);
   await seen("No access keys");
 }
 

@@ -43,7 +43,7 @@ async function assign(name) {
   await button("Next").click();
   await button("Show QR code").click();
   const width = await page
-    .getByAltText("QR code for the app")
+    .getByAltText("QR code for the authenticator app")
     .evaluate((image) => image.decode().then(() => image.naturalWidth));
   if (width < 200) throw new Error(`the QR code is ${width} pixels wide`);
   await button("Show Secret key").click();
@@ -70,9 +70,9 @@ async function signOut() {
 /** Signs in, and gives a wrong code before the right one. */
 async function signIn(user, password, device) {
   await go("/");
-  if (!user) await button("Sign in as the root user").click();
+  if (!user) await button("Sign in using root user credentials").click();
   await page.getByLabel("Account ID or alias").fill(told.account);
-  if (user) await page.getByLabel("IAM username").fill(user);
+  if (user) await page.getByLabel("IAM user name").fill(user);
   await page.getByLabel("Password", { exact: true }).fill(password);
   await button("Sign in").click();
   if (device) {
@@ -88,7 +88,7 @@ async function signIn(user, password, device) {
 
 async function rootGetsOne() {
   await signIn(undefined, told.rootPassword);
-  await seen("The root user has no MFA device");
+  await seen("Add MFA for root user");
   await button("Add MFA").click();
   const device = await assign("root-account-mfa-device");
   // Without a code in this session it can add no other.
@@ -96,7 +96,7 @@ async function rootGetsOne() {
   await signOut();
   await signIn(undefined, told.rootPassword, device);
   await seen("Active access keys");
-  if (await page.getByText("The root user has no MFA device").isVisible())
+  if (await page.getByText("Add MFA for root user").isVisible())
     throw new Error("the recommendation is still there");
 }
 
@@ -117,7 +117,7 @@ async function rootGivesItUp() {
   await page.getByRole("menuitem", { name: "Security credentials" }).click();
   await page.getByRole("row", { name: /root-account-mfa-device/ }).locator("label").click();
   await button("Remove").click();
-  await seen("From then on the password alone is enough to sign in.");
+  await seen("After that, the password alone is sufficient to sign in.");
   await button("Remove").click();
   await seen("MFA device removed");
   await seen("No MFA devices");

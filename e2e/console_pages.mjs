@@ -16,11 +16,11 @@ async function arrive() {
 
 async function accountSettings() {
   await visit("/iam/account");
-  await seen("IAM default policy");
+  await seen("IAM default password policy");
   await button("Edit").click();
   await page.getByText("Custom", { exact: true }).click();
   await page.getByLabel("Password minimum length").fill("3");
-  await seen("A number from 6 to 128");
+  await seen("Enter a number from 6 to 128.");
   await page.getByLabel("Password minimum length").fill("24");
   await page.getByText("Turn on password expiration").click();
   await page.getByLabel("Expire passwords in days").fill("60");
@@ -28,9 +28,9 @@ async function accountSettings() {
   await good(world, "password policy");
   await button("Save changes").click();
   await flash("Password policy saved");
-  await seen("At least 24 characters");
-  await seen("Expires after 60 days");
-  await seen("The last 5 passwords may not come back");
+  await seen("Minimum length: 24 characters");
+  await seen("Password expires after 60 days");
+  await seen("Remember last 5 passwords and prevent reuse");
   await button("Create alias").click();
   await page.getByLabel("Preferred alias").fill("Photo--shop");
   await page.getByRole("dialog").getByText("3 to 63 characters").first().waitFor();
@@ -39,21 +39,21 @@ async function accountSettings() {
   await flash("Alias saved");
   await seen("?account=photo-shop");
   await button("Delete").click();
-  await page.getByLabel("Type delete").fill("delete");
+  await page.getByLabel("Enter delete to confirm").fill("delete");
   await button("Delete custom").click();
   await flash("Password policy deleted");
-  await seen("IAM default policy");
+  await seen("IAM default password policy");
 }
 
 async function deleteUser() {
   await visit(`/iam/users/${USER}`);
   await button("Delete").click();
-  await seen("Membership of readers");
+  await seen("Group memberships: readers");
   await seen("Inline policies: own");
-  await seen(/Access key \S+, active, last used never/);
-  await page.getByLabel(`Type ${USER}`).fill(USER);
+  await seen(/Access key \S+: active, last used never/);
+  await page.getByLabel(`Enter ${USER} to confirm`).fill(USER);
   await button("Delete user").click();
-  await flash("User deleted");
+  await flash(`User ${USER} deleted`);
 }
 
 async function buckets() {
@@ -71,13 +71,13 @@ async function buckets() {
   await seen(`${told.bucket} / 2026/`);
   const file = { name: "a cat+dog.txt", mimeType: "text/plain", buffer: Buffer.from("meow") };
   await page.getByLabel("Files to upload").setInputFiles(file);
-  await flash("Uploaded");
+  await flash(`${file.name} uploaded`);
   await choose(/a cat\+dog/);
   const saved = page.waitForEvent("download");
   await button("Download").click();
   if ((await saved).suggestedFilename() !== file.name) throw new Error("another file name");
   await button("Presigned URL").click();
-  await page.getByRole("menuitem", { name: "Share for an hour" }).click();
+  await page.getByRole("menuitem", { name: "Expires in 1 hour" }).click();
   await button("Copy Presigned URL").click();
   const link = await page.evaluate(() => navigator.clipboard.readText());
   if (!link.startsWith(`${told.endpoint}/`)) throw new Error(`${link} is not the API's`);
@@ -88,7 +88,7 @@ async function buckets() {
 async function bucketPolicy() {
   const box = () => page.getByLabel("Bucket policy", { exact: true });
   await visit(`/s3/buckets/${told.bucket}?tab=permissions`);
-  await button("Add a statement").click();
+  await button("Add statement").click();
   const mine = (await box().inputValue())
     .replace('"Principal": {}', '"Principal": "*"')
     .replace('"Action": []', '"Action": "s3:GetObject"');
@@ -96,7 +96,7 @@ async function bucketPolicy() {
   await seen("Security: 1");
   await seen("Not public");
   await button("Save changes").click();
-  await seen("Block public access does not let this policy in");
+  await seen("Block public access prevents this policy");
   await letPublicPoliciesIn();
   await button("Save changes").click();
   await flash("Bucket policy saved");
@@ -105,7 +105,7 @@ async function bucketPolicy() {
   await seen("Errors: 1");
   await good(world, "bucket policy");
   await button("Delete").click();
-  await page.getByLabel("Type delete").fill("delete");
+  await page.getByLabel("Enter delete to confirm").fill("delete");
   await button("Delete").click();
   await flash("Bucket policy deleted");
 }
@@ -114,9 +114,9 @@ async function letPublicPoliciesIn() {
   await button("Edit settings").click();
   const dialog = page.getByRole("dialog");
   await dialog.getByText("granted through new public bucket policies").click();
-  await seen("readable by everyone, without a key");
+  await seen("anyone can then read them without credentials");
   await good(world, "block public access");
-  await page.getByLabel("Type confirm").fill("confirm");
+  await page.getByLabel("Enter confirm to confirm").fill("confirm");
   await dialog.getByRole("button", { name: "Save changes" }).click();
   await flash("Block public access saved");
 }
@@ -125,14 +125,14 @@ async function emptyAndDelete() {
   await visit("/s3");
   await choose(told.bucket);
   await button("Empty").click();
-  await page.getByLabel("Type permanently delete").fill("permanently delete");
+  await page.getByLabel("Enter permanently delete to confirm").fill("permanently delete");
   await button("Empty").click();
-  await flash("Bucket emptied");
+  await flash(`Bucket ${told.bucket} emptied`);
   await choose(told.bucket);
   await button("Delete").click();
-  await page.getByLabel(`Type ${told.bucket}`).fill(told.bucket);
+  await page.getByLabel(`Enter ${told.bucket} to confirm`).fill(told.bucket);
   await button("Delete bucket").click();
-  await flash("Bucket deleted");
+  await flash(`Bucket ${told.bucket} deleted`);
   await seen("No buckets");
 }
 

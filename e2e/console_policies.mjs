@@ -45,11 +45,11 @@ async function createPolicy() {
   const at = await text().evaluate((box) => [document.activeElement === box, box.selectionStart]);
   if (at.join() !== "true,43") throw new Error(`the finding leads to ${at}`);
   await button("Next").click();
-  await seen("The policy would not be accepted");
+  await seen("Invalid policy");
   await text().fill(document("*").replace('"arn:aws:s3:::photos/*"', '"*"'));
   await seen("Security: 1");
   await text().fill(document("s3:GetObject"));
-  await seen("Nothing was found.");
+  await seen("No findings");
   await good(world, "create policy");
   await button("Next").click();
   await page.getByLabel("Policy name").fill(POLICY);
@@ -67,11 +67,11 @@ async function editPolicy() {
   await text().fill(document("s3:GetObject*"));
   await page.getByText("Set this new version as the default").click();
   await button("Save changes").click();
-  await flash(`Version v2 of ${POLICY} created`);
+  await flash(`Version 2 of ${POLICY} created`);
   await row(/Version 1.*Default/).waitFor();
   await choose(/Version 2/);
   await button("Set as default").click();
-  await seen("Make v2 the default?");
+  await seen("Set Version 2 as default?");
   await button("Set as default").click();
   await flash("Default version set");
   await row(/Version 2.*Default/).waitFor();
@@ -84,9 +84,9 @@ async function sixthVersion() {
   await button("Edit").click();
   await text().fill(document("s3:ListBucket"));
   if (await button("Save changes").isEnabled()) throw new Error("a sixth version without a choice");
-  await page.getByRole("radio", { name: "v3" }).check();
+  await page.getByRole("radio", { name: "Version 3" }).check();
   await button("Save changes").click();
-  await flash(`Version v6 of ${told.full} created`);
+  await flash(`Version 6 of ${told.full} created`);
   await page.getByRole("tab", { name: "Policy versions" }).click();
   await row(/Version 6.*Default/).waitFor();
   await choose(/Version 1/);
@@ -116,21 +116,21 @@ async function simulate() {
   await page.getByLabel("Actions of other services").fill("ec2:RunInstances");
   await page.getByLabel("Resource ARNs").fill("arn:aws:s3:::photos/cat.jpg");
   await button("Run simulation").click();
-  await row(/s3:GetObject.*Denied by a statement/).waitFor();
+  await row(/s3:GetObject.*Denied \(explicit\)/).waitFor();
   await page.getByLabel("Value of aws:RequestedRegion").fill("ap-south-1");
   await button("Run simulation").click();
   await row(/s3:GetObject.*Allowed/).waitFor();
-  await row(/ec2:RunInstances.*Denied: nothing allows it/).waitFor();
+  await row(/ec2:RunInstances.*Denied \(implicit\): no statement allows it/).waitFor();
   await button(`${POLICY}, line 3`).click();
   const found = await page.getByLabel("Matched statement").inputValue();
   if (JSON.parse(found).Effect !== "Allow") throw new Error(found);
   await page.getByRole("dialog").getByRole("button", { name: "Close" }).click();
   await good(world, "simulator");
-  await page.getByText("A policy that you write").click();
+  await page.getByText("New policy", { exact: true }).click();
   await text().fill(document("s3:GetObject"));
   await page.getByLabel("Value of aws:RequestedRegion").waitFor();
   await button("Run simulation").click();
-  await row(/s3:GetObject.*Allowed.*Your policy, line 3/).waitFor();
+  await row(/s3:GetObject.*Allowed.*New policy, line 3/).waitFor();
 }
 
 async function inlinePolicies() {
@@ -170,7 +170,7 @@ async function deletePolicy() {
   await page.getByRole("link", { name: POLICY }).click();
   await button("Delete").click();
   await seen("The policy is in use");
-  await page.getByLabel(`Type ${POLICY}`).fill(POLICY);
+  await page.getByLabel(`Enter ${POLICY} to confirm`).fill(POLICY);
   if (await button("Delete").isEnabled()) throw new Error("a policy in use can be deleted");
   await page.getByRole("dialog").getByRole("link", { name: "1 entity" }).click();
   await choose(/ann/);
@@ -179,9 +179,9 @@ async function deletePolicy() {
   await flash("Policy detached");
   await button("Delete").click();
   await seen(/its 2 versions/);
-  await page.getByLabel(`Type ${POLICY}`).fill(POLICY);
+  await page.getByLabel(`Enter ${POLICY} to confirm`).fill(POLICY);
   await button("Delete").click();
-  await flash("Policy deleted");
+  await flash(`Policy ${POLICY} deleted`);
 }
 
 await walk(world, [

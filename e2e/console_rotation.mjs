@@ -19,12 +19,12 @@ async function rotate(user, key) {
 
 async function confirm() {
   // A word alone is no evidence: somebody must have retrieved the key.
-  const retrieve = button("Retrieve the new key");
+  const retrieve = button("Retrieve new key");
   if (await retrieve.isVisible()) await retrieve.click();
-  await button("It is in place").click();
-  await seen("Is the new key in place?");
-  await button("Yes, it is in place").click();
-  await gone("Your turn: deliver the new key");
+  await button("Confirm delivery").click();
+  await seen("Confirm delivery of the new key?");
+  await button("Confirm").click();
+  await gone("Action required: deliver the new key");
 }
 
 async function arrive() {
@@ -37,34 +37,34 @@ async function begin() {
   await rotate("ann", told.keys.ann);
   await seen("must be unused for 1 day");
   await page.getByText("Incident: the key has leaked").click();
-  await seen("Skipped: waiting until nobody uses");
-  await page.getByText("Safe", { exact: true }).click();
-  await page.getByRole("spinbutton", { name: "Watch" }).fill("0");
-  await seen("Whoever still uses the old key then is refused without warning.");
-  await page.getByRole("spinbutton", { name: "Dwell" }).fill("0");
-  await seen("Skipped: keeping the inactive key.");
+  await seen("Skipped: observation.");
+  await page.getByText("Standard", { exact: true }).click();
+  await page.getByRole("spinbutton", { name: "Observation period" }).fill("0");
+  await seen("Clients that still use the old key will be rejected without warning.");
+  await page.getByRole("spinbutton", { name: "Grace period" }).fill("0");
+  await seen("Skipped: grace period.");
   await good(world, "start rotation");
   await button("Start rotation").click();
-  await seen("Your turn: deliver the new key");
+  await seen("Action required: deliver the new key");
 }
 
 async function deliver() {
-  await button("Retrieve the new key").click();
+  await button("Retrieve new key").click();
   const event = page.waitForEvent("download");
   await button("Download .csv file").click();
   const file = await event;
   await file.saveAs(join(told.folder, file.suggestedFilename()));
   await visit("/iam/users/ann");
-  await seen("An access key is being rotated");
+  await seen("Access key rotation in progress");
   await button("View rotation").click();
   await seen("Deliver – waiting");
   await row(told.keys.ann).getByText("Active").waitFor();
   await good(world, "rotation");
   await confirm();
-  await button("Do not wait for a use").click();
+  await button("Skip usage check").click();
   await page.getByLabel("Reason").fill("the job comes back next month");
-  await button("Do not wait", { exact: true }).click();
-  await seen("The key is rotated");
+  await button("Skip usage check").click();
+  await seen("Rotation complete");
   await row(told.keys.ann).getByText("Deleted").waitFor();
   await button("History").click();
   // The newest events come first.
@@ -75,7 +75,7 @@ async function deliver() {
 async function cannotStart() {
   const [first, second] = told.keys.carl;
   await rotate("carl", second);
-  await seen("It cannot start: the user has two access keys");
+  await seen("Can't start: this user already has two access keys");
   await seen(`${first}: active, 0 days old, never used`);
   if (await button("Start rotation").isEnabled()) throw new Error("it could start");
 }
@@ -83,27 +83,27 @@ async function cannotStart() {
 async function rollBack() {
   await rotate("bob", told.keys.bob);
   await button("Start rotation").click();
-  await seen("Your turn: deliver the new key");
+  await seen("Action required: deliver the new key");
   await confirm();
-  await seen("Watch – waiting");
-  await button("Hold").click();
+  await seen("Observe – waiting");
+  await button("Pause").click();
   await page.getByLabel("Reason").fill("a freeze");
-  await button("Hold").click();
-  await seen("A person has held this rotation");
-  await button("Release").click();
-  await seen("Watch – waiting");
+  await button("Pause").click();
+  await seen("Rotation paused");
+  await button("Resume").click();
+  await seen("Observe – waiting");
   await button("Roll back").click();
   if (await button("Roll back").isEnabled()) throw new Error("it needs no reason");
   await page.getByLabel("Reason").fill("the batch job reads the old key");
   await button("Roll back").click();
-  await seen("Watch the new key – waiting");
+  await seen("Observe the new key – waiting");
 }
 
 async function list() {
   await page.getByRole("link", { name: "Rotations" }).last().click();
-  await row("bob").getByText("Put back, new key watched").waitFor();
+  await row("bob").getByText("Rolled back, observing the new key").waitFor();
   await page.getByRole("button", { name: "Filter rotations" }).click();
-  await page.getByRole("option", { name: "Over" }).click();
+  await page.getByRole("option", { name: "Ended" }).click();
   await seen("No rotations");
   await page.getByRole("button", { name: "Filter rotations" }).click();
   await page.getByRole("option", { name: "Open" }).click();
@@ -118,25 +118,25 @@ async function policy() {
   await page.getByLabel("Path", { exact: true }).fill("/jobs");
   await seen("A path begins and ends with /");
   await page.getByLabel("Path", { exact: true }).fill("/jobs/");
-  await row("dora").getByText("In 90 days at the latest").waitFor();
+  await row("dora").getByText("Within 90 days").waitFor();
   await good(world, "create rotation policy");
   await button("Create rotation policy").click();
-  await flash("Rotation policy created");
+  await flash(/^Rotation policy \w+ created$/);
   await page.getByRole("link", { name: "jobs", exact: true }).click();
   await page.getByText("Users with tags").click();
   await page.getByLabel("Key 1").fill("team");
   await page.getByLabel("Value 1").fill("storage");
-  await row("bob").getByText("Its rotation has begun").waitFor();
+  await row("bob").getByText("Rotation in progress").waitFor();
   await button("Save changes").click();
-  await flash("Rotation policy saved");
+  await flash("Rotation policy jobs saved");
   await row("jobs").getByText("team = storage").waitFor();
   await good(world, "rotation policies");
   await row("jobs").locator("label").first().click();
   await button("Delete").click();
   if (await button("Delete").isEnabled()) throw new Error("its name was not asked for");
-  await page.getByLabel("Type jobs").fill("jobs");
+  await page.getByLabel("Enter jobs to confirm").fill("jobs");
   await button("Delete").click();
-  await flash("Rotation policy deleted");
+  await flash("Rotation policy jobs deleted");
   await seen("No rotation policies");
 }
 
@@ -145,7 +145,7 @@ async function missingPermission() {
   await visit("/iam/users/ann/keys/rotate");
   await signIn(told.userPassword, "eve");
   await button("Start rotation").click();
-  await seen("You don't have the permission iam:DeleteAccessKey");
+  await seen("You don't have permission to perform iam:DeleteAccessKey");
 }
 
 /** A policy that cannot be followed for somebody says so. */
@@ -154,7 +154,7 @@ async function policyInTrouble() {
   await page.getByLabel("Policy name").fill("evening");
   await page.getByLabel("Path", { exact: true }).fill("/");
   await button("Create rotation policy").click();
-  await flash("Rotation policy created");
+  await flash(/^Rotation policy \w+ created$/);
   await row("evening").getByText("two keys").waitFor();
   await good(world, "a rotation policy in trouble");
   await page.getByRole("link", { name: "evening" }).click();
@@ -166,7 +166,7 @@ async function policyDenied() {
   await go("/rotation-policies/create");
   await page.getByLabel("Policy name").fill("night");
   await button("Create rotation policy").click();
-  await seen("You don't have the permission iam:GenerateCredentialReport");
+  await seen("You don't have permission to perform iam:GenerateCredentialReport");
 }
 
 const WALKS = {

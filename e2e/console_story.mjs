@@ -31,7 +31,7 @@ async function createUser() {
   await page.getByRole("link", { name: "IAM users" }).first().click();
   await button("Create user").click();
   await page.getByLabel("User name").fill(USER);
-  await page.getByText("Provide user access to the console").click();
+  await page.getByText("Provide user access to the Keywright console").click();
   await button("Next").click();
   await page.getByText("Attach policies directly").click();
   await page.getByPlaceholder("Search").last().fill("AmazonS3FullAccess");
@@ -92,7 +92,7 @@ async function deactivate(file) {
   await page.getByRole("menuitem", { name: "Deactivate" }).click();
   await seen(`Deactivate ${id}?`);
   await button("Deactivate").click();
-  await seen("Access key deactivated");
+  await seen(`Access key ${id} deactivated`);
   await seen(`${id} - Inactive`);
 }
 

@@ -10,20 +10,20 @@ async function wrongPassword() {
   await signIn("wrong", told.user);
   await seen("Your authentication information is incorrect. Please try again.");
   // What was typed is still there, but for nothing to be told of the account.
-  if ((await page.getByLabel("IAM username").inputValue()) !== told.user) throw new Error("lost");
+  if ((await page.getByLabel("IAM user name").inputValue()) !== told.user) throw new Error("lost");
 }
 
 /** `told.user` may nothing at all. */
 async function noPermission() {
   await signIn(told.userPassword, told.user);
-  await seen("You don't have the permission iam:ListUsers");
+  await seen("You don't have permission to perform iam:ListUsers");
   await button("Why was this denied?").click();
   await seen("Why was this denied?");
-  await seen("You don't have the permission keywright:ExplainDeniedRequest");
+  await seen("You don't have permission to perform keywright:ExplainDeniedRequest");
   await visit("/s3");
-  await seen("You don't have the permission s3:ListAllMyBuckets");
+  await seen("You don't have permission to perform s3:ListAllMyBuckets");
   await visit("/iam");
-  await seen("You don't have the permission iam:GetAccountSummary");
+  await seen("You don't have permission to perform iam:GetAccountSummary");
 }
 
 async function signOut() {
@@ -60,15 +60,15 @@ async function serverDown() {
   const away = (route) => route.abort("connectionrefused");
   await page.route("**/*", away);
   await button("Refresh IAM user groups").click();
-  await seen("The server does not answer. Check that it runs, then try again.");
+  await seen("The server is not responding. Check that it is running, and try again.");
   await page.unroute("**/*", away);
-  await button("Try again").click();
+  await button("Retry").click();
   await page.getByRole("link", { name: "everybody" }).waitFor();
   await page.route("**/*", away);
   await page.getByRole("link", { name: "Policy simulator" }).click();
-  await seen("The server does not answer. Check that it runs, then try again.");
+  await seen("The server is not responding. Check that it is running, and try again.");
   await page.unroute("**/*", away);
-  await button("Try again").click();
+  await button("Retry").click();
   await button("Run simulation").waitFor();
 }
 

@@ -32,7 +32,7 @@ async function cancel() {
 
 async function whole() {
   await choose();
-  await flash("Uploaded");
+  await flash(`${told.name} uploaded`);
   await page.getByRole("row", { name: told.name }).getByText("20.0 MB").waitFor();
 }
 

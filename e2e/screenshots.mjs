@@ -34,11 +34,11 @@ const FILLED = {
   users: ["/iam/users", "RotateKeyUser"],
   "users-preferences": ["/iam/users", "RotateKeyUser", press("Preferences")],
   "users-delete": ["/iam/users", "RotateKeyUser", choose("bob"), choose("deployer"), "Delete"],
-  "user-create": ["/iam/users/create", "Up to 64 characters", "Provide user access"],
-  "user-create-wrong": ["/iam/users/create", "Up to 64 characters", { "User name": "a b" }, "Next"],
-  "user-create-permissions": ["/iam/users/create", "Up to 64 characters", { "User name": "zoe" }, "Next", "Attach policies directly"],
+  "user-create": ["/iam/users/create", "up to 64 characters", "Provide user access"],
+  "user-create-wrong": ["/iam/users/create", "up to 64 characters", { "User name": "a b" }, "Next"],
+  "user-create-permissions": ["/iam/users/create", "up to 64 characters", { "User name": "zoe" }, "Next", "Attach policies directly"],
   "user-create-review": [
-    "/iam/users/create", "Up to 64 characters", { "User name": "zoe" }, "Provide user access", "Next", "Copy permissions",
+    "/iam/users/create", "up to 64 characters", { "User name": "zoe" }, "Provide user access", "Next", "Copy permissions",
     choose("RotateKeyUser"), "Next", "Add new tag",
   ],
   "user-permissions": [`${USER}?tab=permissions`, "photo-readers"],
@@ -57,31 +57,31 @@ const FILLED = {
   "key-delete": ["/iam/users/deployer?tab=credentials", "Last used service", press(/^Actions for/), press("Delete", "menuitem")],
   "key-rotate": ["/iam/users/deployer/keys/rotate", "Start rotation"],
   "key-rotate-incident": ["/iam/users/deployer/keys/rotate", "Start rotation", "Incident: the key has leaked"],
-  "key-rotate-two": [`${USER}/keys/rotate`, "It cannot start"],
+  "key-rotate-two": [`${USER}/keys/rotate`, "Can't start"],
   "mfa-assign": [`${USER}/mfa/assign`, "Device name"],
   "mfa-set-up": [`${USER}/mfa/assign`, "Device name", { "Device name": "phone-KIND" }, "Next", "Show QR code"],
   "mfa-remove": ["/iam/users/careful?tab=credentials", ":mfa/phone", choose(/mfa/), "Remove"],
   "security-credentials": ["/security-credentials", "Multi-factor authentication"],
-  "root-key-create": ["/security-credentials/keys/create", "Create a root access key?"],
+  "root-key-create": ["/security-credentials/keys/create", "Create root access key?"],
   rotations: ["/rotations", "watched"],
-  "rotation-waits": ["/rotations/waits", "Your turn: deliver the new key"],
-  "rotation-key": ["/rotations/waits", "Your turn: deliver the new key", "Retrieve the new key"],
-  "rotation-watched": ["/rotations/watched", "Watch – waiting"],
-  "rotation-held": ["/rotations/held", "A person has held this rotation"],
-  "rotation-over": ["/rotations/over", "The key is rotated", "History"],
-  "rotation-back": ["/rotations/back", "Everything is as it was"],
-  "rotation-roll-back": ["/rotations/watched", "Watch – waiting", "Roll back"],
+  "rotation-waits": ["/rotations/waits", "Action required: deliver the new key"],
+  "rotation-key": ["/rotations/waits", "Action required: deliver the new key", "Retrieve new key"],
+  "rotation-watched": ["/rotations/watched", "Observe – waiting"],
+  "rotation-held": ["/rotations/held", "Rotation paused"],
+  "rotation-over": ["/rotations/over", "Rotation complete", "History"],
+  "rotation-back": ["/rotations/back", "is active again"],
+  "rotation-roll-back": ["/rotations/watched", "Observe – waiting", "Roll back"],
   "rotation-policies": ["/rotation-policies", "iam:GenerateCredentialReport"],
-  "rotation-policy": ["/rotation-policies/edit?name=builds", "is missing"],
-  "rotation-policy-create": ["/rotation-policies/create", "Whom it would act for"],
-  "rotation-policy-tags": ["/rotation-policies/create", "Whom it would act for", "Users with tags", "Add tag"],
+  "rotation-policy": ["/rotation-policies/edit?name=builds", "Missing permission"],
+  "rotation-policy-create": ["/rotation-policies/create", "Affected users"],
+  "rotation-policy-tags": ["/rotation-policies/create", "Affected users", "Users with tags", "Add new tag"],
   groups: ["/iam/groups", "Defined"],
   "group-create": ["/iam/groups", "Defined", "Create group"],
   "group-delete": ["/iam/groups", "Defined", choose("readers"), "Delete"],
   group: ["/iam/groups/readers", "RotateKeyUser"],
   "group-permissions": ["/iam/groups/readers?tab=permissions", "photo-readers"],
   policies: ["/iam/policies", "AWS managed"],
-  "policy-create": ["/iam/policies/create", "Policy editor", { "Policy document": told.draft }, see("Nothing was found.")],
+  "policy-create": ["/iam/policies/create", "Policy editor", { "Policy document": told.draft }, see("No findings")],
   "policy-create-wrong": [
     "/iam/policies/create", "Policy editor",
     { "Policy document": told.draft.replace("GetObject", "GetObjekt") }, shown("Warnings: 1"),
@@ -98,10 +98,10 @@ const FILLED = {
   "account-edit": ["/iam/account", "Password policy", "Edit", "Custom"],
   "account-alias": ["/iam/account", "Password policy", "Create alias"],
   simulator: ["/iam/simulator", "Run simulation"],
-  "simulator-results": ["/iam/simulator", "Run simulation", simulated, see("Denied: nothing allows it")],
+  "simulator-results": ["/iam/simulator", "Run simulation", simulated, see("Denied (implicit)")],
   report: ["/iam/report", "Download credentials report"],
   denied: ["/denied", "iam:ListUsers"],
-  "denied-one": ["/denied", "iam:ListUsers", press("iam:ListUsers", "link"), see("Could allow it")],
+  "denied-one": ["/denied", "iam:ListUsers", press("iam:ListUsers", "link"), see("Can grant access")],
   buckets: ["/s3", "photos"],
   "bucket-delete": ["/s3", "photos", choose(/photos/), "Delete"],
   "bucket-empty": ["/s3", "photos", choose(/photos/), "Empty"],
@@ -109,22 +109,22 @@ const FILLED = {
   bucket: [BUCKET, "cat.txt"],
   "bucket-folder": [`${BUCKET}?prefix=2026%2Fjanuary%2F`, "horse.txt"],
   "bucket-uploading": [BUCKET, "cat.txt", uploading, see("Uploading horses.bin")],
-  "bucket-presigned": [BUCKET, "cat.txt", choose(/cat/), press("Presigned URL"), "Share for an hour", press("Copy Presigned URL")],
+  "bucket-presigned": [BUCKET, "cat.txt", choose(/cat/), press("Presigned URL"), "Expires in 1 hour", press("Copy Presigned URL")],
   "objects-delete": [BUCKET, "cat.txt", choose(/cat/), choose(/2026/), "Delete"],
   "bucket-missing": ["/s3/buckets/no-bucket-of-this-name", "NoSuchBucket"],
   "bucket-policy": [`${BUCKET}?tab=permissions`, "allows everyone"],
   "bucket-public-access": [`${BUCKET}?tab=permissions`, "allows everyone", "Edit settings"],
   "regions-menu": ["/s3", "photos", press(/^(Regions|More)/)],
   "account-menu": ["/iam", "IAM resources", press(/^Account/)],
-  "no-such-page": ["/iam/nothing-of-the-kind", "There is no such page"],
+  "no-such-page": ["/iam/nothing-of-the-kind", "Page not found"],
 };
 const EMPTY = {
   "dashboard-empty": ["/iam", "IAM resources"],
-  "users-empty": ["/iam/users", "No resources to display"],
-  "groups-empty": ["/iam/groups", "No resources to display"],
+  "users-empty": ["/iam/users", "No users"],
+  "groups-empty": ["/iam/groups", "No groups"],
   "rotations-empty": ["/rotations", "No rotations"],
   "rotation-policies-empty": ["/rotation-policies", "No rotation policies"],
-  "denied-empty": ["/denied", "Nothing was denied"],
+  "denied-empty": ["/denied", "No denied requests"],
   "buckets-empty": ["/s3", "No buckets"],
   "security-credentials-empty": ["/security-credentials", "No MFA devices"],
 };
@@ -264,7 +264,7 @@ async function serverDown({ page, visit, button, seen }, kind) {
   await page.getByRole("link", { name: "readers" }).waitFor();
   await page.route("**/*", (route) => route.abort("connectionrefused"));
   await button("Refresh IAM user groups").click();
-  await seen("The server does not answer.");
+  await seen("The server is not responding.");
   await picture(page, "server-down", kind);
   await page.unrouteAll({ behavior: "ignoreErrors" });
 }
@@ -274,14 +274,14 @@ async function signingIn({ page, visit, signIn, button, seen }, kind) {
   await seen("IAM user sign in");
   await picture(page, "sign-in", kind);
   await signIn("wrong", "nobody");
-  await seen("There was an error");
+  await seen("Your authentication information is incorrect");
   await picture(page, "sign-in-wrong", kind);
   await signIn(told.userPassword, "careful");
   await seen("MFA code");
   await picture(page, "sign-in-mfa", kind);
   await button("Back").click();
   await signIn(told.userPassword, "newcomer");
-  await seen("must choose a new password");
+  await seen("you must change your password to continue");
   await picture(page, "sign-in-change-password", kind);
 }
 

@@ -1,4 +1,4 @@
-// Where the console begins.
+// The entry point of the console.
 import '@cloudscape-design/global-styles/index.css';
 import './frame/shell.css';
 
@@ -7,7 +7,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { BrowserRouter } from 'react-router';
 
-import { queries } from './api/session';
+import { queryClient } from './api/session';
 import { App } from './app';
 import { applyTheme } from './frame/theme';
 
@@ -16,7 +16,7 @@ const root = document.getElementById('console');
 if (root) {
   createRoot(root).render(
     <StrictMode>
-      <QueryClientProvider client={queries}>
+      <QueryClientProvider client={queryClient}>
         <BrowserRouter basename="/console">
           <App />
         </BrowserRouter>

@@ -55,9 +55,9 @@ function means(page) {
     }, path);
   /** Fills the sign-in form that is on the page, as root where no user is named. */
   const signIn = async (password, user) => {
-    if (!user) await button("Sign in as the root user").click();
+    if (!user) await button("Sign in using root user credentials").click();
     await page.getByLabel("Account ID or alias").fill(told.account);
-    if (user) await page.getByLabel("IAM username").fill(user);
+    if (user) await page.getByLabel("IAM user name").fill(user);
     await page.getByLabel("Password", { exact: true }).fill(password);
     await button("Sign in").click();
   };

@@ -1,7 +1,9 @@
-//! `cargo xtask codegen`: reduces the vendor's operation models and generates the wire shapes.
+//! `cargo xtask codegen`: reduces the vendor's operation models and generates the wire shapes, in
+//! Rust for the server and in TypeScript for the console.
 //!
-//! It protects one rule: the committed files under `crates/wire/src/generated/` are exactly what
-//! the models say, and a person never edits them. It decides nothing about the codecs themselves.
+//! The committed files under `crates/wire/src/generated/` and `console/src/api/generated/` are
+//! exactly what the models say, and a person never edits them. It decides nothing about the codecs
+//! themselves.
 
 mod letters;
 mod model;
@@ -10,6 +12,7 @@ mod reduce;
 mod render;
 mod routes;
 mod types;
+mod typescript;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,6 +28,10 @@ use routes::Routes;
 /// The models, by file stem, in the order in which they are generated.
 const MODELS: [&str; 3] = ["iam", "sts", "keywright"];
 
+const RUST: &str = "crates/wire/src/generated";
+const CONSOLE: &str = "console/src";
+const TYPESCRIPT: &str = "console/src/api/generated";
+
 /// What to do.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -36,7 +43,7 @@ pub(crate) struct Args {
     reduce: Option<PathBuf>,
 }
 
-/// Generated files: path below `crates/wire/src/generated`, and text.
+/// Generated files: path below their folder, and text.
 type Files = BTreeMap<PathBuf, String>;
 
 /// Runs the chore.
@@ -53,33 +60,43 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         let routes = Routes::reduce(data)?.to_json()?;
         write(&root.join("models/s3.json"), &routes)?;
     }
-    let scratch = root.join("target/xtask-codegen");
-    let fresh = format(&scratch, generate(&root)?)?;
-    let folder = root.join("crates/wire/src/generated");
-    let stale = stale(&folder, &fresh)?;
+    let models = models(&root)?;
+    let routes = Routes::parse(&read(&root.join("models/s3.json"))?)?;
+    let rust = format(
+        &root.join("target/xtask-codegen"),
+        generate(&models, &routes)?,
+    )?;
+    let typescript = typescript::generate(&root.join(CONSOLE), &models, &routes)?;
+    let count = rust.len() + typescript.len();
+    let mut stale = stale(RUST, &root, rust)?;
+    stale.extend(self::stale(TYPESCRIPT, &root, typescript)?);
     if args.check {
         return report(&stale);
     }
-    for path in &stale {
-        match fresh.get(path) {
-            Some(text) => write(&folder.join(path), text)?,
-            None => fs::remove_file(folder.join(path))?,
+    for (path, text) in &stale {
+        match text {
+            Some(text) => write(&root.join(path), text)?,
+            None => fs::remove_file(root.join(path))?,
         }
     }
-    say(&format!("{} files, {} rewritten", fresh.len(), stale.len()))
+    say(&format!("{count} files, {} rewritten", stale.len()))
 }
 
-fn generate(root: &Path) -> anyhow::Result<Files> {
-    let mut files = Files::new();
+fn models(root: &Path) -> anyhow::Result<Vec<Model>> {
+    let mut models = Vec::new();
     for service in MODELS {
         let path = root.join(format!("models/{service}.json"));
-        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        let model = Model::parse(&text).with_context(|| path.display().to_string())?;
-        render::service(&model, &mut files)?;
+        models.push(Model::parse(&read(&path)?).with_context(|| path.display().to_string())?);
     }
-    let path = root.join("models/s3.json");
-    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    files.insert("s3.rs".into(), Routes::parse(&text)?.render()?);
+    Ok(models)
+}
+
+fn generate(models: &[Model], routes: &Routes) -> anyhow::Result<Files> {
+    let mut files = Files::new();
+    for model in models {
+        render::service(model, &mut files)?;
+    }
+    files.insert("s3.rs".into(), routes.render()?);
     files.insert("letters.rs".into(), letters::render()?);
     files.insert("mod.rs".into(), render::root(&MODELS));
     Ok(files)
@@ -109,17 +126,16 @@ fn format(scratch: &Path, files: Files) -> anyhow::Result<Files> {
     files.into_keys().map(read).collect()
 }
 
-/// Paths whose committed text differs from the fresh one, is missing, or should not be there.
-fn stale(folder: &Path, fresh: &Files) -> anyhow::Result<Vec<PathBuf>> {
-    let mut stale: Vec<PathBuf> = Vec::new();
-    for (path, text) in fresh {
-        if fs::read_to_string(folder.join(path)).ok().as_deref() != Some(text) {
-            stale.push(path.clone());
-        }
-    }
-    let mut folders = vec![PathBuf::new()];
+/// Paths whose committed text differs from the fresh one, with that text, or with none where the
+/// file should not be there.
+type Stale = BTreeMap<PathBuf, Option<String>>;
+
+fn stale(folder: &str, root: &Path, fresh: Files) -> anyhow::Result<Stale> {
+    let folder = Path::new(folder);
+    let mut stale = Stale::new();
+    let mut folders = vec![folder.to_owned()];
     while let Some(below) = folders.pop() {
-        let Ok(entries) = fs::read_dir(folder.join(&below)) else {
+        let Ok(entries) = fs::read_dir(root.join(&below)) else {
             continue;
         };
         for entry in entries {
@@ -127,23 +143,28 @@ fn stale(folder: &Path, fresh: &Files) -> anyhow::Result<Vec<PathBuf>> {
             let path = below.join(entry.file_name());
             if entry.file_type()?.is_dir() {
                 folders.push(path);
-            } else if !fresh.contains_key(&path) {
-                stale.push(path);
+            } else {
+                stale.insert(path, None);
             }
+        }
+    }
+    for (path, text) in fresh {
+        let path = folder.join(path);
+        if fs::read_to_string(root.join(&path)).ok().as_ref() == Some(&text) {
+            stale.remove(&path);
+        } else {
+            stale.insert(path, Some(text));
         }
     }
     Ok(stale)
 }
 
-fn report(stale: &[PathBuf]) -> anyhow::Result<()> {
+fn report(stale: &Stale) -> anyhow::Result<()> {
     if stale.is_empty() {
         return say("generated files are fresh");
     }
-    for path in stale {
-        say(&format!(
-            "stale: crates/wire/src/generated/{}",
-            path.display()
-        ))?;
+    for path in stale.keys() {
+        say(&format!("stale: {}", path.display()))?;
     }
     bail!(
         "{} generated files are stale; run `cargo xtask codegen`",
@@ -157,6 +178,10 @@ fn root() -> anyhow::Result<PathBuf> {
         .parent()
         .context("the workspace folder is missing")?
         .to_owned())
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| path.display().to_string())
 }
 
 #[expect(

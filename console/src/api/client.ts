@@ -1,20 +1,14 @@
 // Signed requests to the public API, with the session's temporary credentials.
 //
-// The console has no door of its own: what it may do is decided like for any other client.
+// The console has no private API: its requests are authorized like those of any other client.
 import { AwsV4Signer } from 'aws4fetch';
 
-import { encode, type Value } from './query';
-import { Refusal, credentials, send } from './session';
+import { decode, type Operation } from './operation';
+import { encode } from './query';
+import { ServiceError, credentials, send } from './session';
 import { Xml } from './xml';
 
-type Service = 'iam' | 'sts' | 'keywright';
-const VERSIONS: Record<Service, string> = {
-  iam: '2010-05-08',
-  sts: '2011-06-15',
-  keywright: '2026-11-24',
-};
-
-export interface ToSign {
+interface SignableRequest {
   url: string;
   method: string;
   service: string;
@@ -24,10 +18,10 @@ export interface ToSign {
   signQuery?: boolean;
 }
 
-/** Signs a request; with `signQuery` the signature is in the address. */
-export async function sign(request: ToSign): Promise<{ url: URL; headers: Headers }> {
+/** Signs a request; with `signQuery` the signature is in the URL. */
+export async function sign(request: SignableRequest): Promise<{ url: URL; headers: Headers }> {
   const { accessKeyId, secretAccessKey, sessionToken } = await credentials();
-  // IAM and STS want the content type signed; browsers send it as it is.
+  // IAM and STS require a signed content type, which browsers send unchanged.
   const allHeaders = request.service !== 's3';
   const signer = new AwsV4Signer({
     ...request,
@@ -40,31 +34,32 @@ export async function sign(request: ToSign): Promise<{ url: URL; headers: Header
   return { url, headers };
 }
 
-/** The refusal that an answer of IAM, STS or S3 tells. */
-export async function refusal(response: Response): Promise<Refusal> {
+/** The error in an answer of IAM, STS or S3. */
+export async function serviceError(response: Response): Promise<ServiceError> {
   const id = response.headers.get('x-amzn-requestid') ?? response.headers.get('x-amz-request-id');
   const text = await response.text();
   try {
-    const answer = Xml.parse(text);
-    const error = answer.child('Error') ?? answer;
+    const document = Xml.parse(text);
+    const error = document.child('Error') ?? document;
     const code = error.text('Code') ?? String(response.status);
-    const said = error.text('Message') ?? '';
-    const named = answer.text('RequestId') ?? error.text('RequestId') ?? id ?? undefined;
-    return new Refusal(code, said, response.status, named);
+    const requestId = document.text('RequestId') ?? error.text('RequestId') ?? id ?? undefined;
+    return new ServiceError(code, error.text('Message') ?? '', response.status, requestId);
   } catch {
-    const said = `The server answered ${String(response.status)}.`;
-    return new Refusal(String(response.status), said, response.status, id ?? undefined);
+    const message = `The server answered with status ${String(response.status)}.`;
+    return new ServiceError(String(response.status), message, response.status, id ?? undefined);
   }
 }
 
-/** Calls an operation; the answer is its result element. */
-export async function call(
-  service: Service,
-  action: string,
-  parameters: { readonly [name: string]: Value } = {},
-): Promise<Xml> {
-  const form = encode({ Action: action, Version: VERSIONS[service], ...parameters });
-  const body = form.toString();
+/** An input that may be left out if the operation requires nothing. */
+type Parameters<Input> = object extends Input ? [input?: Input] : [input: Input];
+
+/** Calls an operation. */
+export async function call<Input extends object, Output>(
+  operation: Operation<Input, Output>,
+  ...[input]: Parameters<Input>
+): Promise<Output> {
+  const { name, version, service, answer } = operation;
+  const body = encode({ Action: name, Version: version, ...input }).toString();
   const url = `${location.origin}/`;
   const signed = await sign({
     url,
@@ -75,28 +70,33 @@ export async function call(
     body,
   });
   const response = await send(url, { method: 'POST', headers: signed.headers, body });
-  if (!response.ok) throw await refusal(response);
-  const answer = Xml.parse(await response.text());
-  return answer.child(`${action}Result`) ?? answer;
+  if (!response.ok) throw await serviceError(response);
+  const document = Xml.parse(await response.text());
+  return decode(document.child(`${name}Result`) ?? document, answer) as Output;
+}
+
+interface PageInput {
+  MaxItems?: number | undefined;
+  Marker?: string | undefined;
+}
+interface PageOutput {
+  IsTruncated?: boolean | undefined;
+  Marker?: string | undefined;
 }
 
 /** Calls a listing until its last page. */
-export async function pages<T>(
-  service: Service,
-  action: string,
-  parameters: { readonly [name: string]: Value },
-  read: (page: Xml) => T[],
-): Promise<T[]> {
-  const all: T[] = [];
-  let marker: string | undefined;
+export async function pages<Input extends PageInput, Output extends PageOutput, Item>(
+  operation: Operation<Input, Output>,
+  input: NoInfer<Omit<Input, keyof PageInput>>,
+  items: (page: Output) => readonly Item[] | undefined,
+): Promise<Item[]> {
+  const all: Item[] = [];
+  let Marker: string | undefined;
   do {
-    const page: Xml = await call(service, action, {
-      MaxItems: 1000,
-      ...parameters,
-      Marker: marker,
-    });
-    all.push(...read(page));
-    marker = page.text('IsTruncated') === 'true' ? page.text('Marker') : undefined;
-  } while (marker);
+    const parameters = { MaxItems: 1000, ...input, Marker } as unknown as Input;
+    const page = await call(operation, ...([parameters] as Parameters<Input>));
+    all.push(...(items(page) ?? []));
+    Marker = page.IsTruncated ? page.Marker : undefined;
+  } while (Marker);
   return all;
 }

@@ -1,23 +1,14 @@
 // The parameters of awsQuery: structures with dots, lists with `.member.N`.
 
-/** A parameter's value; what is undefined is not sent. */
-export type Value =
-  | string
-  | number
-  | boolean
-  | undefined
-  | readonly Value[]
-  | { readonly [name: string]: Value };
-
-/** Parameters as a form. */
-export function encode(parameters: { readonly [name: string]: Value }): URLSearchParams {
+/** Parameters as a form; what is undefined is not sent. */
+export function encode(parameters: object): URLSearchParams {
   const form = new URLSearchParams();
-  const add = (name: string, value: Value): void => {
+  const add = (name: string, value: unknown): void => {
     if (value === undefined) return;
     if (Array.isArray(value)) {
-      value.forEach((one: Value, at) => add(`${name}.member.${String(at + 1)}`, one));
-    } else if (typeof value === 'object') {
-      for (const [key, one] of Object.entries(value)) add(`${name}.${key}`, one as Value);
+      value.forEach((item, index) => add(`${name}.member.${String(index + 1)}`, item));
+    } else if (typeof value === 'object' && value !== null) {
+      for (const [key, member] of Object.entries(value)) add(`${name}.${key}`, member);
     } else {
       form.append(name, String(value));
     }

@@ -1,6 +1,6 @@
-// S3 as the pages use it: buckets and objects, path-style, signed for the bucket's region.
-import { refusal, sign } from './client';
-import { credentials, send, Refusal } from './session';
+// S3 requests of the pages: path-style, signed for the bucket's Region.
+import { serviceError, sign } from './client';
+import { credentials, send, ServiceError } from './session';
 import { Xml } from './xml';
 
 export interface Bucket {
@@ -8,20 +8,20 @@ export interface Bucket {
   created: string;
   region: string;
 }
-export interface Found {
+export interface S3Object {
   key: string;
   size: number;
   modified: string;
   storageClass: string;
 }
-export interface Listing {
+export interface ObjectListing {
   folders: string[];
-  objects: Found[];
+  objects: S3Object[];
   next?: string | undefined;
 }
 
-/** A key as a path: everything but slashes and unreserved characters is escaped. */
-export function path(bucket: string, key = '', origin = location.origin): string {
+/** The URL of a bucket or object: all but slashes and unreserved characters is escaped. */
+export function s3Url(bucket: string, key = '', origin = location.origin): string {
   const escaped = (part: string): string =>
     encodeURIComponent(part).replace(
       /[!'()*]/g,
@@ -30,22 +30,22 @@ export function path(bucket: string, key = '', origin = location.origin): string
   return `${origin}/${[bucket, ...key.split('/')].map(escaped).join('/')}`;
 }
 
-/** A bucket, and the region that its requests are signed for. */
-export interface Place {
+/** A bucket, and the Region that its requests are signed for. */
+export interface BucketRef {
   name: string;
   region: string;
 }
 
-interface Ask {
+interface S3Request {
   method?: string;
   region: string;
   headers?: Record<string, string>;
   body?: string;
 }
 
-export async function ask(
+export async function s3Request(
   url: string,
-  { method = 'GET', region, headers = {}, body }: Ask,
+  { method = 'GET', region, headers = {}, body }: S3Request,
 ): Promise<Response> {
   const signed = await sign({
     url,
@@ -57,11 +57,11 @@ export async function ask(
   });
   const init: RequestInit = { method, headers: signed.headers, cache: 'no-store' };
   const response = await send(url, body === undefined ? init : { ...init, body });
-  if (!response.ok) throw await refusal(response);
+  if (!response.ok) throw await serviceError(response);
   return response;
 }
 
-export const read = async (response: Response): Promise<Xml> => Xml.parse(await response.text());
+export const readXml = async (response: Response): Promise<Xml> => Xml.parse(await response.text());
 
 export async function listBuckets(): Promise<Bucket[]> {
   const all: Bucket[] = [];
@@ -70,7 +70,7 @@ export async function listBuckets(): Promise<Bucket[]> {
     const query = new URLSearchParams({ 'max-buckets': '1000' });
     if (token) query.set('continuation-token', token);
     const url = `${location.origin}/?${query.toString()}`;
-    const page: Xml = await read(await ask(url, { region: 'us-east-1' }));
+    const page: Xml = await readXml(await s3Request(url, { region: 'us-east-1' }));
     for (const node of page.child('Buckets')?.all('Bucket') ?? []) {
       all.push({
         name: node.text('Name') ?? '',
@@ -88,29 +88,31 @@ export async function createBucket(name: string, region: string): Promise<void> 
     `<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">` +
     `<LocationConstraint>${region}</LocationConstraint></CreateBucketConfiguration>`;
   const body = region === 'us-east-1' ? {} : { body: configuration };
-  await ask(path(name), { method: 'PUT', region, ...body });
+  await s3Request(s3Url(name), { method: 'PUT', region, ...body });
 }
 
 export const deleteBucket = (bucket: Bucket): Promise<Response> =>
-  ask(path(bucket.name), { method: 'DELETE', region: bucket.region });
+  s3Request(s3Url(bucket.name), { method: 'DELETE', region: bucket.region });
 
-export async function regionOf(bucket: string): Promise<string> {
-  const answer = await read(await ask(`${path(bucket)}?location`, { region: 'us-east-1' }));
+export async function bucketRegion(bucket: string): Promise<string> {
+  const answer = await readXml(
+    await s3Request(`${s3Url(bucket)}?location`, { region: 'us-east-1' }),
+  );
   return answer.value.trim() || 'us-east-1';
 }
 
 export async function listObjects(
-  bucket: Place,
+  bucket: BucketRef,
   prefix: string,
   token?: string,
   delimiter = '/',
-): Promise<Listing> {
+): Promise<ObjectListing> {
   const query = new URLSearchParams({ 'list-type': '2', prefix, 'max-keys': '1000' });
   if (delimiter) query.set('delimiter', delimiter);
   if (token) query.set('continuation-token', token);
-  // A space must be %20 here, since the signature is over that form.
-  const url = `${path(bucket.name)}?${query.toString().replaceAll('+', '%20')}`;
-  const page = await read(await ask(url, { region: bucket.region }));
+  // The signature covers a space as %20.
+  const url = `${s3Url(bucket.name)}?${query.toString().replaceAll('+', '%20')}`;
+  const page = await readXml(await s3Request(url, { region: bucket.region }));
   return {
     folders: page.all('CommonPrefixes').map((node) => node.text('Prefix') ?? ''),
     objects: page.all('Contents').map((node) => ({
@@ -130,11 +132,8 @@ const escapeXml = (text: string): string =>
     .replaceAll('>', '&gt;')
     .replaceAll('\r', '&#13;');
 
-/** Deletes up to 1,000 objects; what was refused is thrown. */
-export async function deleteObjects(
-  bucket: Place,
-  keys: string[],
-): Promise<void> {
+/** Deletes up to 1,000 objects; throws the first error. */
+export async function deleteObjects(bucket: BucketRef, keys: string[]): Promise<void> {
   const objects = keys.map((key) => `<Object><Key>${escapeXml(key)}</Key></Object>`).join('');
   const body = `<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${objects}<Quiet>true</Quiet></Delete>`;
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(body));
@@ -144,19 +143,22 @@ export async function deleteObjects(
     'x-amz-checksum-sha256': btoa(String.fromCharCode(...bytes)),
     'x-amz-content-sha256': bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(''),
   };
-  const url = `${path(bucket.name)}?delete=`;
-  const answer = await read(
-    await ask(url, { method: 'POST', region: bucket.region, headers, body }),
+  const url = `${s3Url(bucket.name)}?delete=`;
+  const answer = await readXml(
+    await s3Request(url, { method: 'POST', region: bucket.region, headers, body }),
   );
   const failed = answer.all('Error')[0];
   if (failed) {
-    const said = `${failed.text('Key') ?? ''}: ${failed.text('Message') ?? ''}`;
-    throw new Refusal(failed.text('Code') ?? 'InternalError', said, 403);
+    const message = `${failed.text('Key') ?? ''}: ${failed.text('Message') ?? ''}`;
+    throw new ServiceError(failed.text('Code') ?? 'InternalError', message, 403);
   }
 }
 
-/** Deletes everything in a bucket, a page at a time. */
-export async function emptyBucket(bucket: Bucket, told: (deleted: number) => void): Promise<void> {
+/** Deletes all objects of a bucket, page by page. */
+export async function emptyBucket(
+  bucket: Bucket,
+  onProgress: (deleted: number) => void,
+): Promise<void> {
   let deleted = 0;
   for (;;) {
     const page = await listObjects(bucket, '', undefined, '');
@@ -166,23 +168,20 @@ export async function emptyBucket(bucket: Bucket, told: (deleted: number) => voi
       page.objects.map((object) => object.key),
     );
     deleted += page.objects.length;
-    told(deleted);
+    onProgress(deleted);
   }
 }
 
-export async function createFolder(
-  bucket: Place,
-  key: string,
-): Promise<void> {
-  await ask(path(bucket.name, key), { method: 'PUT', region: bucket.region, body: '' });
+export async function createFolder(bucket: BucketRef, key: string): Promise<void> {
+  await s3Request(s3Url(bucket.name, key), { method: 'PUT', region: bucket.region, body: '' });
 }
 
 /**
- * An address that works without credentials for so many seconds: the API's, since nothing that is
- * not signed in a header is answered where the console is.
+ * A URL that works without credentials until it expires. It is the API's: the console's origin
+ * answers only requests that are signed in a header.
  */
 export async function presign(
-  bucket: Place,
+  bucket: BucketRef,
   key: string,
   seconds: number,
   asFile = false,
@@ -195,7 +194,7 @@ export async function presign(
       `attachment; filename*=UTF-8''${encodeURIComponent(name)}`,
     );
   const { endpointUrl } = await credentials();
-  const address = path(bucket.name, key, endpointUrl);
+  const address = s3Url(bucket.name, key, endpointUrl);
   const url = `${address}?${query.toString().replaceAll('+', '%20')}`;
   const signed = await sign({
     url,
@@ -207,34 +206,31 @@ export async function presign(
   return signed.url.toString();
 }
 
-/** An answer, or what stands for it where the service says with this code that there is none. */
-async function unless<T>(code: string, otherwise: T, asked: Promise<T>): Promise<T> {
+/** An answer, or a default where the service says with this code that there is none. */
+async function unlessCode<T>(code: string, otherwise: T, answer: Promise<T>): Promise<T> {
   try {
-    return await asked;
+    return await answer;
   } catch (error) {
-    if (error instanceof Refusal && error.code === code) return otherwise;
+    if (error instanceof ServiceError && error.code === code) return otherwise;
     throw error;
   }
 }
 
-/** The bucket's policy, or nothing where there is none. */
-export async function bucketPolicy(bucket: Place): Promise<string | null> {
-  const asked = ask(`${path(bucket.name)}?policy`, { region: bucket.region });
-  return unless<string | null>(
+/** The bucket's policy, or null where there is none. */
+export async function bucketPolicy(bucket: BucketRef): Promise<string | null> {
+  const answer = s3Request(`${s3Url(bucket.name)}?policy`, { region: bucket.region });
+  return unlessCode<string | null>(
     'NoSuchBucketPolicy',
     null,
-    asked.then((answer) => answer.text()),
+    answer.then((response) => response.text()),
   );
 }
 
-export const putBucketPolicy = (
-  bucket: Place,
-  body: string,
-): Promise<Response> =>
-  ask(`${path(bucket.name)}?policy`, { method: 'PUT', region: bucket.region, body });
+export const putBucketPolicy = (bucket: BucketRef, body: string): Promise<Response> =>
+  s3Request(`${s3Url(bucket.name)}?policy`, { method: 'PUT', region: bucket.region, body });
 
-export const deleteBucketPolicy = (bucket: Place): Promise<Response> =>
-  ask(`${path(bucket.name)}?policy`, { method: 'DELETE', region: bucket.region });
+export const deleteBucketPolicy = (bucket: BucketRef): Promise<Response> =>
+  s3Request(`${s3Url(bucket.name)}?policy`, { method: 'DELETE', region: bucket.region });
 
 /** The settings of Block Public Access, by their names on the wire. */
 const SETTINGS = [
@@ -248,37 +244,37 @@ export type PublicAccess = Record<(typeof SETTINGS)[number], boolean>;
 const settings = (isOn: (name: keyof PublicAccess) => boolean): PublicAccess =>
   Object.fromEntries(SETTINGS.map((name) => [name, isOn(name)])) as PublicAccess;
 
-/** What a new bucket has. */
-export const BLOCKED = settings(() => true);
-/** What a bucket without settings has. */
-export const OPEN = settings(() => false);
+/** The settings of a new bucket. */
+export const ALL_BLOCKED = settings(() => true);
+/** The settings of a bucket without any. */
+export const NONE_BLOCKED = settings(() => false);
 
-export async function publicAccess(bucket: Place): Promise<PublicAccess> {
-  const asked = ask(`${path(bucket.name)}?publicAccessBlock`, { region: bucket.region });
-  return unless(
+export async function publicAccess(bucket: BucketRef): Promise<PublicAccess> {
+  const answer = s3Request(`${s3Url(bucket.name)}?publicAccessBlock`, { region: bucket.region });
+  return unlessCode(
     'NoSuchPublicAccessBlockConfiguration',
-    OPEN,
-    asked.then(read).then((answer) => settings((name) => answer.text(name) === 'true')),
+    NONE_BLOCKED,
+    answer.then(readXml).then((document) => settings((name) => document.text(name) === 'true')),
   );
 }
 
-export function putPublicAccess(bucket: Place, access: PublicAccess): Promise<Response> {
+export function putPublicAccess(bucket: BucketRef, access: PublicAccess): Promise<Response> {
   const elements = Object.entries(access)
     .map(([name, on]) => `<${name}>${String(on)}</${name}>`)
     .join('');
   const body =
     `<PublicAccessBlockConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">` +
     `${elements}</PublicAccessBlockConfiguration>`;
-  const url = `${path(bucket.name)}?publicAccessBlock`;
-  return ask(url, { method: 'PUT', region: bucket.region, body });
+  const url = `${s3Url(bucket.name)}?publicAccessBlock`;
+  return s3Request(url, { method: 'PUT', region: bucket.region, body });
 }
 
-/** Whether the bucket's policy is public; one that is not there is not. */
-export async function isPublic(bucket: Place): Promise<boolean> {
-  const asked = ask(`${path(bucket.name)}?policyStatus`, { region: bucket.region });
-  return unless(
+/** Whether the bucket's policy is public. */
+export async function isPublic(bucket: BucketRef): Promise<boolean> {
+  const answer = s3Request(`${s3Url(bucket.name)}?policyStatus`, { region: bucket.region });
+  return unlessCode(
     'NoSuchBucketPolicy',
     false,
-    asked.then(read).then((answer) => answer.text('IsPublic') === 'true'),
+    answer.then(readXml).then((document) => document.text('IsPublic') === 'true'),
   );
 }

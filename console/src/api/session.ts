@@ -1,63 +1,60 @@
-// Signing in and out, and the short-lived credentials of the session.
+// Signing in and out, and the temporary credentials of the session.
 //
-// The one rule: the credentials live in this page's memory only; the session itself is a cookie
-// that no script can read.
+// The credentials live in this page's memory only; the session itself is a cookie that no script
+// can read.
 import { QueryClient } from '@tanstack/react-query';
 
 export type Session =
   | { state: 'signed-out' }
-  | { state: 'password-change'; accountId: string; userName: string }
+  | { state: 'password-change'; userName: string }
   | {
       state: 'signed-in';
       accountId: string;
       accountAlias?: string;
       userName?: string;
       arn: string;
-      expiresAt: string;
       mfa?: boolean;
     };
 
 export type SignedIn = Extract<Session, { state: 'signed-in' }>;
 
-/** What a service or the console refused to do. */
-export class Refusal extends Error {
+/** The error that a service or the console's own API answers with. */
+export class ServiceError extends Error {
   constructor(
     readonly code: string,
     message: string,
     readonly status: number,
     readonly requestId?: string,
-    readonly retryAfterSecs?: number,
   ) {
     super(message);
-    this.name = 'Refusal';
+    this.name = 'ServiceError';
   }
 }
 
-/** Nobody answered. */
-export class Unreachable extends Error {
+/** The server did not answer. */
+export class UnreachableError extends Error {
   constructor() {
-    super('The server does not answer. Check that it runs, then try again.');
-    this.name = 'Unreachable';
+    super('The server is not responding. Check that it is running, and try again.');
+    this.name = 'UnreachableError';
   }
 }
 
-/** Sends a request; that nobody answers is `Unreachable`. */
+/** Sends a request; throws `UnreachableError` if there is no answer. */
 export async function send(input: Request | string, init?: RequestInit): Promise<Response> {
   try {
     return await fetch(input, init);
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
-    throw new Unreachable();
+    throw new UnreachableError();
   }
 }
 
-interface Complaint {
+interface ErrorBody {
   code?: string;
   message?: string;
-  retryAfterSecs?: number;
 }
 
-async function ask<T>(endpoint: string, body?: object): Promise<T> {
+async function request<T>(endpoint: string, body?: object): Promise<T> {
   const init: RequestInit | undefined = body && {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-keywright-console': '1' },
@@ -65,23 +62,26 @@ async function ask<T>(endpoint: string, body?: object): Promise<T> {
   };
   const response = await send(`/console/api/${endpoint}`, init);
   if (response.status === 204) return undefined as T;
-  const answer = (await response.json().catch(() => ({}))) as T & Complaint;
+  const answer = (await response.json().catch(() => ({}))) as T & ErrorBody;
   if (!response.ok) {
-    const { code = 'Unknown', message = `The server answered ${String(response.status)}.` } =
-      answer;
-    throw new Refusal(code, message, response.status, undefined, answer.retryAfterSecs);
+    const {
+      code = 'Unknown',
+      message = `The server answered with status ${String(response.status)}.`,
+    } = answer;
+    throw new ServiceError(code, message, response.status);
   }
   return answer;
 }
 
-export type SignIn =
+export type SignInRequest =
   | { account: string; userName: string; password: string; mfaCode?: string }
   | { account: string; root: true; password: string; mfaCode?: string };
 
-export const readSession = (): Promise<Session> => ask('session');
-export const signIn = (who: SignIn): Promise<Session> => ask('sign-in', who);
+export const readSession = (): Promise<Session> => request('session');
+export const signIn = (credentials: SignInRequest): Promise<Session> =>
+  request('sign-in', credentials);
 export const changePassword = (oldPassword: string, newPassword: string): Promise<Session> =>
-  ask('password', { oldPassword, newPassword });
+  request('password', { oldPassword, newPassword });
 
 export interface Capabilities {
   iam: string[];
@@ -91,10 +91,13 @@ export interface Capabilities {
   /** The actions that policies can name, of the services that are served. */
   actions: string[];
 }
-export const readCapabilities = (): Promise<Capabilities> => ask('capabilities');
+/** Whether an operation is served, of whatever service. */
+export const isServed = ({ iam, keywright, s3 }: Capabilities, operation: string): boolean =>
+  [iam, keywright, s3].some((operations) => operations.includes(operation));
+export const readCapabilities = (): Promise<Capabilities> => request('capabilities');
 
-export interface Credentials {
-  /** Where clients reach IAM, STS and S3; another origin than the console's. */
+interface Credentials {
+  /** The endpoint of IAM, STS and S3, which has another origin than the console. */
   endpointUrl: string;
   accessKeyId: string;
   secretAccessKey: string;
@@ -102,56 +105,56 @@ export interface Credentials {
   expiresAt: string;
 }
 
-let held: Promise<Credentials> | undefined;
-let heldUntil = 0;
+let cached: Promise<Credentials> | undefined;
+let cachedUntil = 0;
 
-/** Credentials that are valid for a minute more at least. */
+/** Credentials that stay valid for at least a minute. */
 export async function credentials(): Promise<Credentials> {
-  if (!held || Date.now() > heldUntil - 60_000) {
-    heldUntil = Number.POSITIVE_INFINITY;
-    held = ask<Credentials>('credentials', {}).then(
-      (got) => {
-        heldUntil = Date.parse(got.expiresAt);
-        return got;
+  if (!cached || Date.now() > cachedUntil - 60_000) {
+    cachedUntil = Number.POSITIVE_INFINITY;
+    cached = request<Credentials>('credentials', {}).then(
+      (answer) => {
+        cachedUntil = Date.parse(answer.expiresAt);
+        return answer;
       },
       (error: unknown) => {
-        held = undefined;
+        cached = undefined;
         throw error;
       },
     );
   }
-  return held;
+  return cached;
 }
 
 /** Forgets the credentials, so that the next request asks for new ones. */
 export function forgetCredentials(): void {
-  held = undefined;
+  cached = undefined;
 }
 
 export async function signOut(): Promise<void> {
-  await ask('sign-out', {});
+  await request('sign-out', {});
   forgetCredentials();
-  // The session stays: whoever shows it would not see that it changed.
-  queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' });
+  // The session's query stays: components that observe it would not notice its removal.
+  queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' });
 }
 
-/** That the session is over: the credentials, or the session itself, are refused. */
+/** Whether an error says that the session, or its credentials, are no longer valid. */
 function isSignedOut(error: unknown): boolean {
   return (
-    error instanceof Refusal &&
+    error instanceof ServiceError &&
     ['SignedOut', 'ExpiredToken', 'InvalidClientTokenId', 'InvalidAccessKeyId'].includes(error.code)
   );
 }
 
-/** Asks for the session again when a failure says that it is over. */
+/** Reads the session again when an error says that it is over. */
 export function endIfSignedOut(error: unknown): void {
   if (!isSignedOut(error)) return;
   forgetCredentials();
-  void queries.invalidateQueries({ queryKey: ['session'] });
+  void queryClient.invalidateQueries({ queryKey: ['session'] });
 }
 
-/** What the pages have read. */
-export const queries = new QueryClient({
+/** The cache of what pages have read. */
+export const queryClient = new QueryClient({
   defaultOptions: {
     queries: { retry: false, staleTime: 5_000, refetchOnWindowFocus: false },
   },

@@ -1,17 +1,17 @@
-// Reads the XML that IAM, STS and S3 answer with.
+// Reads the XML answers of IAM, STS and S3.
 //
-// A node that is missing reads as absent, never as a guess: `text` of a missing child is undefined.
+// A missing element reads as undefined, never as a default.
 
 /** An element of an answer. */
 export class Xml {
   constructor(private readonly element: Element) {}
 
-  /** Reads a document; what is no XML is an error. */
+  /** Reads a document; throws if it is not XML. */
   static parse(text: string): Xml {
     const parsed = new DOMParser().parseFromString(text, 'application/xml');
     const root = parsed.documentElement;
     if (!root || root.localName === 'parsererror' || parsed.querySelector('parsererror')) {
-      throw new Error('The answer is not XML.');
+      throw new Error('The answer is not valid XML.');
     }
     return new Xml(root);
   }
@@ -25,19 +25,19 @@ export class Xml {
     return this.element.textContent ?? '';
   }
 
-  /** Its children of this name. */
+  /** The children of this name. */
   all(name: string): Xml[] {
     return [...this.element.children]
       .filter((child) => child.localName === name)
       .map((child) => new Xml(child));
   }
 
-  /** All its children. */
+  /** All children. */
   children(): Xml[] {
     return [...this.element.children].map((child) => new Xml(child));
   }
 
-  /** Its first child of this name. */
+  /** The first child of this name. */
   child(name: string): Xml | undefined {
     return this.all(name)[0];
   }
@@ -45,10 +45,5 @@ export class Xml {
   /** The text of the child of this name. */
   text(name: string): string | undefined {
     return this.child(name)?.value;
-  }
-
-  /** The members of a list of awsQuery: `<Users><member/>…</Users>`. */
-  list(name: string): Xml[] {
-    return this.child(name)?.all('member') ?? [];
   }
 }

@@ -1,7 +1,7 @@
-// Writing a policy: the editor, what the service says of the text, and how much room is left.
+// The editor of a policy, with the service's findings and the characters that remain.
 //
-// The one rule: what it says comes from the service alone (`ValidatePolicy`), by the rules that the
-// service refuses or evaluates by.
+// Findings come from the service alone (`ValidatePolicy`): the rules are those by which it rejects
+// and evaluates policies.
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
 import SegmentedControl from '@cloudscape-design/components/segmented-control';
@@ -12,11 +12,13 @@ import StatusIndicator, {
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useRef, useState } from 'react';
 
-import { validate, type Finding, type FindingType, type Kind } from '../api/policy';
-import { text as said, title } from '../frame/problem';
-import { formatted, lineOf, size, unit } from '../lib/policy-text';
-import { useSettled } from '../lib/settled';
+import { validatePolicy, type PolicyFinding, type PolicyKind } from '../api/policy';
+import { errorText, errorTitle } from '../frame/error-alert';
+import { formatted, lineAt, quotaSize, codeUnitOffset } from '../lib/policy-text';
+import { useDebounced } from '../lib/debounce';
 import { Editor, type Mark } from './editor';
+
+type FindingType = PolicyFinding['FindingType'];
 
 const TYPES: readonly {
   type: FindingType;
@@ -27,60 +29,68 @@ const TYPES: readonly {
   { type: 'ERROR', label: 'Errors', mark: 'error', status: 'error' },
   { type: 'SECURITY_WARNING', label: 'Security', mark: 'risk', status: 'warning' },
   { type: 'WARNING', label: 'Warnings', mark: 'risk', status: 'warning' },
-  { type: 'SUGGESTION', label: 'Suggestions', mark: 'advice', status: 'info' },
+  { type: 'SUGGESTION', label: 'Suggestions', mark: 'suggestion', status: 'info' },
 ];
-export interface Room {
-  /** Characters that are allowed. */
+export interface PolicyQuota {
+  /** The characters that are allowed. */
   limit: number;
-  /** Characters that other policies of the same owner take of them. */
-  taken?: number;
-  /** White space counts too. */
-  everything?: boolean;
+  /** Characters of other policies that count against the same quota. */
+  used?: number;
+  /** White space counts as well. */
+  countsWhitespace?: boolean;
 }
 
-/** How many characters are left of the quota. */
-export function remaining(text: string, { limit, taken = 0, everything }: Room): number {
-  return limit - taken - (everything ? new TextEncoder().encode(text).length : size(text));
+/** The characters that remain of the quota. */
+export function remaining(
+  text: string,
+  { limit, used = 0, countsWhitespace }: PolicyQuota,
+): number {
+  return (
+    limit - used - (countsWhitespace ? new TextEncoder().encode(text).length : quotaSize(text))
+  );
 }
 
 export function PolicyEditor(props: {
   text: string;
   set: (text: string) => void;
-  kind: Kind;
-  room: Room;
+  kind: PolicyKind;
+  quota: PolicyQuota;
   label?: string;
   placeholder?: string;
 }) {
-  const { text, set, kind, room, label = 'Policy document' } = props;
+  const { text, set, kind, quota, label = 'Policy document' } = props;
   const field = useRef<HTMLTextAreaElement>(null);
-  const [at, setAt] = useState(0);
-  const settled = useSettled(text);
-  const advice = useQuery({
-    queryKey: ['advice', kind, settled],
-    queryFn: () => validate(settled, kind),
-    enabled: settled.trim() !== '',
+  const [caret, setCaret] = useState(0);
+  const debounced = useDebounced(text);
+  const validation = useQuery({
+    queryKey: ['validation', kind, debounced],
+    queryFn: () => validatePolicy(debounced, kind),
+    enabled: debounced.trim() !== '',
     placeholderData: keepPreviousData,
     staleTime: Infinity,
     gcTime: 60_000,
   });
-  // Findings about a text that has changed since would point at the wrong place.
-  const findings = settled === text && settled.trim() !== '' ? (advice.data ?? []) : [];
+  // Findings about an earlier text would point at the wrong offsets.
+  const findings = debounced === text && debounced.trim() !== '' ? (validation.data ?? []) : [];
   const marks = findings.map((finding): Mark => ({
-    start: unit(text, finding.start),
-    end: unit(text, finding.end),
-    line: finding.line,
-    kind: TYPES.find(({ type }) => type === finding.type)?.mark ?? 'advice',
+    start: codeUnitOffset(text, finding.StartOffset),
+    end: codeUnitOffset(text, finding.EndOffset),
+    line: finding.StartLine,
+    kind: TYPES.find(({ type }) => type === finding.FindingType)?.mark ?? 'suggestion',
   }));
-  const jump = (finding: Finding): void => {
+  const jump = (finding: PolicyFinding): void => {
     const box = field.current;
     if (!box) return;
     box.focus();
-    box.setSelectionRange(unit(text, finding.start), unit(text, finding.end));
-    box.scrollTop = Math.max(0, (finding.line - 4) * 20);
+    box.setSelectionRange(
+      codeUnitOffset(text, finding.StartOffset),
+      codeUnitOffset(text, finding.EndOffset),
+    );
+    box.scrollTop = Math.max(0, (finding.StartLine - 4) * 20);
   };
-  const left = remaining(text, room);
-  const line = lineOf(text, at);
-  const column = [...text.slice(text.lastIndexOf('\n', at - 1) + 1, at)].length + 1;
+  const left = remaining(text, quota);
+  const line = lineAt(text, caret);
+  const column = [...text.slice(text.lastIndexOf('\n', caret - 1) + 1, caret)].length + 1;
   return (
     <SpaceBetween size="s">
       <Editor
@@ -89,7 +99,7 @@ export function PolicyEditor(props: {
         label={label}
         marks={marks}
         field={field}
-        onPlace={setAt}
+        onCaret={setCaret}
         {...(props.placeholder ? { placeholder: props.placeholder } : {})}
       />
       <SpaceBetween direction="horizontal" size="m" alignItems="center">
@@ -97,21 +107,22 @@ export function PolicyEditor(props: {
           Line {line}, column {column}
         </Box>
         <Box color={left < 0 ? 'text-status-error' : 'text-body-secondary'}>
-          {left.toLocaleString('en')} of {room.limit.toLocaleString('en')}{' '}
-          {room.everything ? 'bytes' : 'characters'} remaining
+          {left.toLocaleString('en')} of {quota.limit.toLocaleString('en')}{' '}
+          {quota.countsWhitespace ? 'bytes' : 'characters'} remaining
         </Box>
         <Button variant="inline-link" onClick={() => set(formatted(text))}>
           Format document
         </Button>
       </SpaceBetween>
-      {advice.error ? (
+      {validation.error ? (
         <StatusIndicator type="info">
-          The text is not checked while you write: {title(advice.error)}. {said(advice.error)}
+          The policy isn&apos;t validated: {errorTitle(validation.error)}.{' '}
+          {errorText(validation.error)}
         </StatusIndicator>
       ) : (
         <Findings
           findings={findings}
-          pending={advice.isFetching || settled !== text}
+          pending={validation.isFetching || debounced !== text}
           empty={text.trim() === ''}
           jump={jump}
         />
@@ -120,52 +131,53 @@ export function PolicyEditor(props: {
   );
 }
 
-/** What was found, by kind. */
+/** The findings, by type. */
 function Findings(props: {
-  findings: readonly Finding[];
+  findings: readonly PolicyFinding[];
   pending: boolean;
   empty: boolean;
-  jump: (finding: Finding) => void;
+  jump: (finding: PolicyFinding) => void;
 }) {
   const { findings, pending, jump } = props;
-  const [chosen, choose] = useState<FindingType>();
-  const count = (of: FindingType): number => findings.filter(({ type }) => type === of).length;
-  // The worst kind that there is, until one is chosen.
-  const shown =
-    chosen ?? TYPES.find(({ type }) => count(type) > 0)?.type ?? TYPES[0]?.type ?? 'ERROR';
-  const listed = findings.filter(({ type }) => type === shown);
-  const status = TYPES.find(({ type }) => type === shown)?.status ?? 'info';
+  const [selected, setSelected] = useState<FindingType>();
+  const count = (of: FindingType): number =>
+    findings.filter(({ FindingType: type }) => type === of).length;
+  // The most severe type that was found, until one is selected.
+  const visible =
+    selected ?? TYPES.find(({ type }) => count(type) > 0)?.type ?? TYPES[0]?.type ?? 'ERROR';
+  const listed = findings.filter(({ FindingType: type }) => type === visible);
+  const status = TYPES.find(({ type }) => type === visible)?.status ?? 'info';
   const summary = TYPES.map(({ type, label }) => `${label}: ${String(count(type))}`);
   return (
     <SpaceBetween size="xs">
       <SegmentedControl
-        label="Findings by kind"
-        selectedId={shown}
-        options={TYPES.map(({ type }, at) => ({ id: type, text: summary[at] ?? '' }))}
-        onChange={({ detail }) => choose(detail.selectedId as FindingType)}
+        label="Findings by type"
+        selectedId={visible}
+        options={TYPES.map(({ type }, index) => ({ id: type, text: summary[index] ?? '' }))}
+        onChange={({ detail }) => setSelected(detail.selectedId as FindingType)}
       />
       <div role="status">
         {pending ? (
-          <StatusIndicator type="loading">Checking</StatusIndicator>
+          <StatusIndicator type="loading">Validating</StatusIndicator>
         ) : (
           findings.length === 0 &&
-          !props.empty && <StatusIndicator type="success">Nothing was found.</StatusIndicator>
+          !props.empty && <StatusIndicator type="success">No findings</StatusIndicator>
         )}
       </div>
       {listed.length > 0 && (
         <ul className="policy-editor-findings" aria-label="Findings" tabIndex={0}>
           {listed.map((finding) => (
-            <li key={`${finding.code} ${String(finding.start)} ${finding.message}`}>
+            <li key={`${finding.IssueCode} ${String(finding.StartOffset)} ${finding.Message}`}>
               <SpaceBetween direction="horizontal" size="xs" alignItems="start">
                 <StatusIndicator type={status} />
                 <Button variant="inline-link" onClick={() => jump(finding)}>
-                  Line {finding.line}, column {finding.column}
+                  Line {finding.StartLine}, column {finding.StartColumn}
                 </Button>
                 <div>
-                  {finding.message}
-                  {finding.hint && (
+                  {finding.Message}
+                  {finding.Hint && (
                     <Box color="text-body-secondary" fontSize="body-s">
-                      {finding.hint}
+                      {finding.Hint}
                     </Box>
                   )}
                 </div>

@@ -1,30 +1,33 @@
-// What every page may use: who is signed in, what the server can do, the region, notices.
+// What every page may use: the session, what the server serves, the Region, notifications.
 import type { FlashbarProps } from '@cloudscape-design/components/flashbar';
 import { createContext, useContext } from 'react';
 
-import type { Capabilities, SignedIn } from '../api/session';
+import type { OperationName } from '../api/operation-name';
+import { isServed, type Capabilities, type SignedIn } from '../api/session';
+
+type Notification = Omit<FlashbarProps.MessageDefinition, 'id' | 'onDismiss'>;
 
 export interface Frame {
   session: SignedIn;
-  served: Capabilities;
+  capabilities: Capabilities;
   region: string;
   setRegion: (code: string) => void;
-  /** Shows a notice at the top until it is dismissed, in the place of the one with this id. */
-  notify: (notice: Omit<FlashbarProps.MessageDefinition, 'id' | 'onDismiss'>, id?: string) => void;
-  done: (text: string) => void;
-  failed: (error: unknown, id?: string) => void;
+  /** Shows a notification until it is dismissed; it replaces the one with the same ID. */
+  notify: (notification: Notification, id?: string) => void;
+  notifySuccess: (text: string) => void;
+  notifyError: (error: unknown, id?: string) => void;
 }
 
 export const FrameContext = createContext<Frame | null>(null);
 
 export function useFrame(): Frame {
   const frame = useContext(FrameContext);
-  if (!frame) throw new Error('A page stands outside of the frame.');
+  if (!frame) throw new Error('A page must be rendered inside of the shell.');
   return frame;
 }
 
-/** Whether the server serves an operation of IAM. */
-export function useServed(): (operation: string) => boolean {
-  const { served } = useFrame();
-  return (operation) => served.iam.includes(operation) || served.keywright.includes(operation);
+/** Whether the server serves an operation. */
+export function useIsServed(): (operation: OperationName) => boolean {
+  const { capabilities } = useFrame();
+  return (operation) => isServed(capabilities, operation);
 }

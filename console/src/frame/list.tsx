@@ -10,17 +10,17 @@ import Table, { type TableProps } from '@cloudscape-design/components/table';
 import TextFilter from '@cloudscape-design/components/text-filter';
 import { useState, type ReactNode } from 'react';
 
-import { Problem } from './problem';
+import { ErrorAlert } from './error-alert';
 
 export interface Column<T> extends TableProps.ColumnDefinition<T> {
   id: string;
   header: string;
-  /** What is sorted by, and searched if it is a text. Absent: neither. */
-  by?: (item: T) => string | number;
+  /** The value that is sorted by, and searched if it is a string. Absent: neither. */
+  value?: (item: T) => string | number;
   hidden?: boolean;
 }
 
-export interface ListProps<T extends object> {
+interface ListProps<T extends object> {
   title: string;
   description?: ReactNode;
   items: readonly T[] | undefined;
@@ -35,10 +35,10 @@ export interface ListProps<T extends object> {
   search?: string;
   selection?: 'single' | 'multi';
   selected?: T[];
-  select?: (items: T[]) => void;
+  onSelect?: (items: T[]) => void;
   filter?: ReactNode;
   variant?: TableProps.Variant;
-  selectable?: (item: T) => boolean;
+  isSelectable?: (item: T) => boolean;
 }
 
 export function List<T extends object>(props: ListProps<T>) {
@@ -51,13 +51,13 @@ export function List<T extends object>(props: ListProps<T>) {
     error,
     variant = 'container',
   } = props;
-  const [size, setSize] = useState(20);
-  const [shown, setShown] = useState(() =>
+  const [pageSize, setPageSize] = useState(20);
+  const [visibleColumns, setVisibleColumns] = useState(() =>
     columns.filter((column) => !column.hidden).map(({ id }) => id),
   );
   const first = columns[0];
-  const searched = columns.filter(({ id }) => shown.includes(id));
-  const nothing = (text: string, action?: ReactNode) => (
+  const searched = columns.filter(({ id }) => visibleColumns.includes(id));
+  const emptyState = (text: string, action?: ReactNode) => (
     <Box textAlign="center" color="inherit" padding="s">
       <SpaceBetween size="s">
         <b>{text}</b>
@@ -74,29 +74,28 @@ export function List<T extends object>(props: ListProps<T>) {
   } = useCollection<T>(items, {
     filtering: {
       filteringFunction: (item, text) => textOf(searched, item).includes(text.trim().toLowerCase()),
-      empty: nothing(props.empty ?? 'No resources to display', props.emptyAction),
-      noMatch: nothing('No matches'),
+      empty: emptyState(props.empty ?? 'No resources to display', props.emptyAction),
+      noMatch: emptyState('No matches'),
     },
-    pagination: { pageSize: size },
+    pagination: { pageSize },
     sorting: first ? { defaultState: { sortingColumn: sortable(first) } } : {},
     selection: { trackBy: rowId },
   });
-  const failed = error !== undefined && error !== null;
-  const chosen = props.selected ?? [];
+  const hasError = error !== undefined && error !== null;
   const selection = props.selection && {
     selectionType: props.selection,
-    selectedItems: chosen,
+    selectedItems: props.selected ?? [],
     onSelectionChange: ({ detail }: { detail: TableProps.SelectionChangeDetail<T> }) =>
-      props.select?.(detail.selectedItems),
-    isItemDisabled: (item: T) => props.selectable?.(item) === false,
+      props.onSelect?.(detail.selectedItems),
+    isItemDisabled: (item: T) => props.isSelectable?.(item) === false,
   };
   return (
     <Table<T>
       {...collectionProps}
       {...(selection ?? {})}
-      items={failed ? [] : [...visible]}
+      items={hasError ? [] : [...visible]}
       columnDefinitions={columns.map(sortable)}
-      columnDisplay={columns.map(({ id }) => ({ id, visible: shown.includes(id) }))}
+      columnDisplay={columns.map(({ id }) => ({ id, visible: visibleColumns.includes(id) }))}
       trackBy={rowId}
       variant={variant}
       loading={loading}
@@ -105,14 +104,14 @@ export function List<T extends object>(props: ListProps<T>) {
       wrapLines
       enableKeyboardNavigation
       ariaLabels={{
-        selectionGroupLabel: `Choose of ${title}`,
+        selectionGroupLabel: `Select ${title}`,
         itemSelectionLabel: (_, item) => rowId(item),
-        allItemsSelectionLabel: () => 'Choose all',
+        allItemsSelectionLabel: () => 'Select all',
         tableLabel: title,
       }}
       empty={
-        failed ? (
-          <Problem error={error} {...(props.reload ? { retry: props.reload } : {})} />
+        hasError ? (
+          <ErrorAlert error={error} {...(props.reload ? { retry: props.reload } : {})} />
         ) : (
           collectionProps.empty
         )
@@ -139,18 +138,20 @@ export function List<T extends object>(props: ListProps<T>) {
             {...filterProps}
             filteringPlaceholder={props.search ?? 'Search'}
             filteringAriaLabel={`Search ${title}`}
-            countText={filteredItemsCount === 1 ? '1 match' : `${String(filteredItemsCount)} matches`}
+            countText={
+              filteredItemsCount === 1 ? '1 match' : `${String(filteredItemsCount)} matches`
+            }
           />
           {props.filter}
         </SpaceBetween>
       }
-      pagination={<Pagination {...paginationProps} ariaLabels={PAGES} />}
+      pagination={<Pagination {...paginationProps} ariaLabels={PAGINATION_LABELS} />}
       preferences={
         <CollectionPreferences
           title="Preferences"
           confirmLabel="Confirm"
           cancelLabel="Cancel"
-          preferences={{ pageSize: size, visibleContent: shown }}
+          preferences={{ pageSize, visibleContent: visibleColumns }}
           pageSizePreference={{
             title: 'Page size',
             options: [10, 20, 50, 100].map((value) => ({ value, label: `${String(value)} rows` })),
@@ -160,17 +161,17 @@ export function List<T extends object>(props: ListProps<T>) {
             options: [
               {
                 label: 'Columns',
-                options: columns.map(({ id, header }, at) => ({
+                options: columns.map(({ id, header }, index) => ({
                   id,
                   label: header,
-                  editable: at > 0,
+                  editable: index > 0,
                 })),
               },
             ],
           }}
           onConfirm={({ detail }) => {
-            setSize(detail.pageSize ?? size);
-            setShown([...(detail.visibleContent ?? shown)]);
+            setPageSize(detail.pageSize ?? pageSize);
+            setVisibleColumns([...(detail.visibleContent ?? visibleColumns)]);
           }}
         />
       }
@@ -178,26 +179,26 @@ export function List<T extends object>(props: ListProps<T>) {
   );
 }
 
-const PAGES = {
+const PAGINATION_LABELS = {
   nextPageLabel: 'Next page',
   previousPageLabel: 'Previous page',
   pageLabel: (page: number) => `Page ${String(page)}`,
 };
 
-/** What a column says of an item, told once: a list of thousands is sorted and searched often. */
-const told = new WeakMap<object, WeakMap<object, string | number>>();
+/** The values of columns, computed once: lists of thousands are sorted and searched often. */
+const values = new WeakMap<object, WeakMap<object, string | number>>();
 
-function valueOf<T extends object>(by: (item: T) => string | number, item: T): string | number {
-  let known = told.get(by);
-  if (!known) told.set(by, (known = new WeakMap()));
-  let value = known.get(item);
-  if (value === undefined) known.set(item, (value = by(item)));
-  return value;
+function valueOf<T extends object>(value: (item: T) => string | number, item: T): string | number {
+  let known = values.get(value);
+  if (!known) values.set(value, (known = new WeakMap()));
+  let found = known.get(item);
+  if (found === undefined) known.set(item, (found = value(item)));
+  return found;
 }
 
-/** What an item is searched by. */
+/** The text of an item that is searched. */
 function textOf<T extends object>(columns: readonly Column<T>[], item: T): string {
-  const values = columns.map(({ by }) => by && valueOf(by, item));
+  const values = columns.map(({ value: by }) => by && valueOf(by, item));
   return values
     .filter((value) => typeof value === 'string')
     .join('\n')
@@ -209,7 +210,7 @@ const comparers = new WeakMap<object, (a: never, b: never) => number>();
 
 /** Columns are compared by what they are sorted by; numbers as numbers. */
 function sortable<T extends object>(column: Column<T>): TableProps.ColumnDefinition<T> {
-  const { by } = column;
+  const { value: by } = column;
   if (!by) return column;
   let compare = comparers.get(by) as ((a: T, b: T) => number) | undefined;
   if (!compare) {

@@ -4,7 +4,7 @@ import Button from '@cloudscape-design/components/button';
 import CopyToClipboard from '@cloudscape-design/components/copy-to-clipboard';
 import FormField from '@cloudscape-design/components/form-field';
 import Input from '@cloudscape-design/components/input';
-import Modal from '@cloudscape-design/components/modal';
+import Modal, { type ModalProps } from '@cloudscape-design/components/modal';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import StatusIndicator from '@cloudscape-design/components/status-indicator';
 import type { WizardProps } from '@cloudscape-design/components/wizard';
@@ -12,12 +12,12 @@ import { useState, type ReactNode } from 'react';
 import { useNavigate } from 'react-router';
 import CloudscapeLink, { type LinkProps } from '@cloudscape-design/components/link';
 
-import { Problem } from './problem';
+import { ErrorAlert } from './error-alert';
 
-/** The words of every wizard. */
+/** The texts of every wizard. */
 export const WIZARD: WizardProps.I18nStrings = {
-  stepNumberLabel: (at) => `Step ${String(at)}`,
-  collapsedStepsLabel: (at, count) => `Step ${String(at)} of ${String(count)}`,
+  stepNumberLabel: (step) => `Step ${String(step)}`,
+  collapsedStepsLabel: (step, count) => `Step ${String(step)} of ${String(count)}`,
   cancelButton: 'Cancel',
   previousButton: 'Previous',
   nextButton: 'Next',
@@ -40,15 +40,15 @@ export function Link({ to, onFollow, ...rest }: LinkProps & { to: string }) {
   );
 }
 
-/** Stands where a page will be. */
+/** The placeholder of a page that is loading. */
 export const Loading = () => (
   <Box textAlign="center" padding="xxl">
     <StatusIndicator type="loading">Loading</StatusIndicator>
   </Box>
 );
 
-/** A text with a button that copies it, or the button alone. */
-export function Copy({
+/** A text with a copy button, or the button alone. */
+export function CopyText({
   text,
   label,
   iconOnly = false,
@@ -68,9 +68,9 @@ export function Copy({
   );
 }
 
-/** A secret that is shown on demand, and can be copied without being shown. */
-export function Hidden({ secret, label }: { secret: string; label: string }) {
-  const [shown, setShown] = useState(false);
+/** A secret that is masked until Show is chosen, and can be copied without showing it. */
+export function SecretText({ secret, label }: { secret: string; label: string }) {
+  const [visible, setVisible] = useState(false);
   return (
     <SpaceBetween direction="horizontal" size="xs" alignItems="center">
       <CopyToClipboard
@@ -81,56 +81,51 @@ export function Hidden({ secret, label }: { secret: string; label: string }) {
         copyErrorText={`${label} could not be copied`}
       />
       <Box variant="span">
-        <span data-secret={label}>{shown ? secret : '•'.repeat(16)}</span>
+        <span data-secret={label}>{visible ? secret : '•'.repeat(16)}</span>
       </Box>
       <Button
         variant="inline-link"
-        ariaLabel={`${shown ? 'Hide' : 'Show'} ${label}`}
-        onClick={() => setShown(!shown)}
+        ariaLabel={`${visible ? 'Hide' : 'Show'} ${label}`}
+        onClick={() => setVisible(!visible)}
       >
-        {shown ? 'Hide' : 'Show'}
+        {visible ? 'Hide' : 'Show'}
       </Button>
     </SpaceBetween>
   );
 }
 
-export interface ConfirmProps {
+interface ActionDialogProps {
   title: string;
   verb: string;
   children: ReactNode;
-  /** What must be typed before the button works. */
-  typed?: string;
+  /** Text that must be entered before the button is enabled. */
+  confirmText?: string;
   disabled?: boolean;
+  size?: ModalProps.Size;
   onDismiss: () => void;
-  act: () => Promise<unknown>;
-  done: () => void;
+  action: () => Promise<unknown>;
+  onDone: () => void;
 }
 
-/** A dialog that does something after a yes; what fails is shown in it. */
-export function Confirm({
-  title,
-  verb,
-  children,
-  typed,
-  disabled,
-  onDismiss,
-  act,
-  done,
-}: ConfirmProps) {
+/** A dialog with one action; it stays open and shows the error if the action fails. */
+export function ActionDialog(props: ActionDialogProps) {
+  const { title, verb, children, confirmText, disabled = false, onDismiss } = props;
   const [text, setText] = useState('');
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
-  const go = (): void => {
+  const run = (): void => {
     setBusy(true);
     setError(undefined);
-    act()
-      .then(done, setError)
+    props
+      .action()
+      .then(props.onDone, setError)
       .finally(() => setBusy(false));
   };
-  const ready = !disabled && (typed === undefined || text === typed);
+  const isConfirmed = confirmText === undefined || text === confirmText;
   return (
     <Modal
       visible
+      size={props.size ?? 'medium'}
       header={title}
       onDismiss={onDismiss}
       closeAriaLabel="Close"
@@ -140,70 +135,11 @@ export function Confirm({
             <Button variant="link" onClick={onDismiss}>
               Cancel
             </Button>
-            <Button variant="primary" disabled={!ready} loading={busy} onClick={go}>
-              {verb}
-            </Button>
-          </SpaceBetween>
-        </Box>
-      }
-    >
-      <SpaceBetween size="m">
-        {children}
-        {typed !== undefined && (
-          <FormField label={`To confirm, type ${typed}`}>
-            <Input
-              value={text}
-              placeholder={typed}
-              ariaLabel={`Type ${typed}`}
-              autoComplete={false}
-              onChange={({ detail }) => setText(detail.value)}
-            />
-          </FormField>
-        )}
-        {error !== undefined && <Problem error={error} />}
-      </SpaceBetween>
-    </Modal>
-  );
-}
-
-interface PickProps {
-  title: string;
-  verb: string;
-  disabled?: boolean;
-  dismiss: () => void;
-  act: () => Promise<unknown>;
-  done: () => void;
-  children: ReactNode;
-}
-
-/** A wide dialog in which something is chosen. */
-export function Pick({ title, verb, disabled = false, dismiss, act, done, children }: PickProps) {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  return (
-    <Modal
-      visible
-      size="large"
-      header={title}
-      closeAriaLabel="Close"
-      onDismiss={dismiss}
-      footer={
-        <Box float="right">
-          <SpaceBetween direction="horizontal" size="xs">
-            <Button variant="link" onClick={dismiss}>
-              Cancel
-            </Button>
             <Button
               variant="primary"
-              disabled={disabled}
+              disabled={disabled || !isConfirmed}
               loading={busy}
-              onClick={() => {
-                setBusy(true);
-                setError(undefined);
-                act()
-                  .then(done, setError)
-                  .finally(() => setBusy(false));
-              }}
+              onClick={run}
             >
               {verb}
             </Button>
@@ -213,7 +149,18 @@ export function Pick({ title, verb, disabled = false, dismiss, act, done, childr
     >
       <SpaceBetween size="m">
         {children}
-        {error !== undefined && <Problem error={error} />}
+        {confirmText !== undefined && (
+          <FormField label={`To confirm, enter ${confirmText} in the text input field.`}>
+            <Input
+              value={text}
+              placeholder={confirmText}
+              ariaLabel={`Enter ${confirmText} to confirm`}
+              autoComplete={false}
+              onChange={({ detail }) => setText(detail.value)}
+            />
+          </FormField>
+        )}
+        {error !== undefined && <ErrorAlert error={error} />}
       </SpaceBetween>
     </Modal>
   );

@@ -1,18 +1,18 @@
-// Light or dark: as the system says, until the person chooses.
+// Light or dark mode: the browser's default unless another one is selected.
 import { applyMode, Mode } from '@cloudscape-design/global-styles';
 
-const KEPT = 'keywright-theme';
+const STORAGE_KEY = 'keywright-theme';
 const system = window.matchMedia('(prefers-color-scheme: dark)');
 
 export type Theme = 'system' | 'light' | 'dark';
 
-export function keptTheme(): Theme {
-  const kept = localStorage.getItem(KEPT);
-  return kept === 'light' || kept === 'dark' ? kept : 'system';
+export function storedTheme(): Theme {
+  const stored = localStorage.getItem(STORAGE_KEY);
+  return stored === 'light' || stored === 'dark' ? stored : 'system';
 }
 
-export function applyTheme(theme: Theme = keptTheme()): void {
-  localStorage.setItem(KEPT, theme);
+export function applyTheme(theme: Theme = storedTheme()): void {
+  localStorage.setItem(STORAGE_KEY, theme);
   const dark = theme === 'dark' || (theme === 'system' && system.matches);
   applyMode(dark ? Mode.Dark : Mode.Light);
 }

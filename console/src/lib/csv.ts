@@ -1,17 +1,19 @@
-// Comma-separated values, read and written as RFC 4180 says.
+// Comma-separated values, as in RFC 4180.
 
-/** One line of a file; what has a comma, a quote or a line end is quoted. */
-export function line(values: readonly string[]): string {
+/** One line; values with a comma, a quote or a line end are quoted. */
+export function csvLine(values: readonly string[]): string {
   return values
     .map((value) => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value))
     .join(',');
 }
 
-/** Rows by the names of the first line. */
-export function rows(text: string): Record<string, string>[] {
+/** The rows, by the names in the first line. */
+export function csvRows(text: string): Record<string, string>[] {
   const [names, ...values] = cells(text);
   if (!names) return [];
-  return values.map((row) => Object.fromEntries(names.map((name, at) => [name, row[at] ?? ''])));
+  return values.map((row) =>
+    Object.fromEntries(names.map((name, index) => [name, row[index] ?? ''])),
+  );
 }
 
 function cells(text: string): string[][] {
@@ -28,13 +30,13 @@ function cells(text: string): string[][] {
     if (row.length > 1 || row[0] !== '') all.push(row);
     row = [];
   };
-  for (let at = 0; at < text.length; at += 1) {
-    const char = text.charAt(at);
+  for (let index = 0; index < text.length; index += 1) {
+    const char = text.charAt(index);
     if (quoted) {
       if (char !== '"') cell += char;
-      else if (text.charAt(at + 1) === '"') {
+      else if (text.charAt(index + 1) === '"') {
         cell += '"';
-        at += 1;
+        index += 1;
       } else quoted = false;
     } else if (char === '"') quoted = true;
     else if (char === ',') endCell();

@@ -1,4 +1,4 @@
-// Hands a file to the browser to keep; it never leaves the page otherwise.
+// Downloads content of the page as a file, without sending it anywhere.
 
 export function download(name: string, content: string | Blob, type = 'text/csv'): void {
   const blob = typeof content === 'string' ? new Blob([content], { type }) : content;

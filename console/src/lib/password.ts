@@ -1,4 +1,4 @@
-// A password for a new user, and what AWS's default rule asks of one.
+// Generates passwords for users.
 
 const SETS = [
   'ABCDEFGHJKLMNPQRSTUVWXYZ',
@@ -7,6 +7,7 @@ const SETS = [
   '!@#$%^&*()_+-=[]{}|',
 ];
 
+/** A random number below a bound, without bias. */
 function below(bound: number): number {
   // Values beyond the last whole multiple would make small numbers likelier.
   const limit = Math.floor(2 ** 32 / bound) * bound;
@@ -16,15 +17,15 @@ function below(bound: number): number {
   }
 }
 
-/** Twenty characters, or as many as the policy asks, of all four kinds. */
-export function generate(least = 0): string {
-  const length = Math.max(20, least);
+/** 20 characters, or more if the policy requires it, of all four kinds. */
+export function generatePassword(minimum = 0): string {
+  const length = Math.max(20, minimum);
   const all = SETS.join('');
   const picked = SETS.map((set) => set.charAt(below(set.length)));
   while (picked.length < length) picked.push(all.charAt(below(all.length)));
-  for (let at = picked.length - 1; at > 0; at -= 1) {
-    const other = below(at + 1);
-    [picked[at], picked[other]] = [picked[other] ?? '', picked[at] ?? ''];
+  for (let index = picked.length - 1; index > 0; index -= 1) {
+    const other = below(index + 1);
+    [picked[index], picked[other]] = [picked[other] ?? '', picked[index] ?? ''];
   }
   return picked.join('');
 }

@@ -1,4 +1,4 @@
-// The regions of AWS's standard partition by name, and the one that the person works in.
+// The Regions of AWS's standard partition by name, and the one that is selected.
 
 export const REGIONS: readonly (readonly [code: string, name: string])[] = [
   ['us-east-1', 'US East (N. Virginia)'],
@@ -38,15 +38,15 @@ export const REGIONS: readonly (readonly [code: string, name: string])[] = [
 ];
 
 export const regionName = (code: string): string =>
-  REGIONS.find(([one]) => one === code)?.[1] ?? code;
+  REGIONS.find(([other]) => other === code)?.[1] ?? code;
 
-const KEPT = 'keywright-region';
+const STORAGE_KEY = 'keywright-region';
 
-export function keptRegion(): string {
-  const kept = localStorage.getItem(KEPT);
-  return kept && REGIONS.some(([code]) => code === kept) ? kept : 'us-east-1';
+export function storedRegion(): string {
+  const stored = localStorage.getItem(STORAGE_KEY);
+  return stored && REGIONS.some(([code]) => code === stored) ? stored : 'us-east-1';
 }
 
-export function keepRegion(code: string): void {
-  localStorage.setItem(KEPT, code);
+export function storeRegion(code: string): void {
+  localStorage.setItem(STORAGE_KEY, code);
 }

@@ -1,4 +1,4 @@
-// Signing in: account, user and password; the code of an MFA device; a password that must change.
+// Signing in: account, user and password; the MFA code; a required password change.
 import Alert from '@cloudscape-design/components/alert';
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
@@ -14,15 +14,19 @@ import { useEffect, useState, type ReactNode } from 'react';
 
 import {
   changePassword,
-  Refusal,
+  ServiceError,
   signIn,
   signOut,
   type Session,
-  type SignIn,
+  type SignInRequest,
 } from '../api/session';
+import { errorText } from '../frame/error-alert';
 
-const KEPT = 'keywright-account';
-type Changed = (session: Session) => void;
+const STORAGE_KEY = 'keywright-account';
+
+interface SignInProps {
+  onChange: (session: Session) => void;
+}
 
 function Page({ children }: { children: ReactNode }) {
   return (
@@ -48,34 +52,29 @@ function Page({ children }: { children: ReactNode }) {
   );
 }
 
-export function SignInPage({ session, changed }: { session: Session; changed: Changed }) {
+export function SignInPage({ session, onChange }: SignInProps & { session: Session }) {
   useEffect(() => {
     document.title = 'Sign in – Keywright';
   }, []);
   return (
     <Page>
       {session.state === 'password-change' ? (
-        <ChangePassword userName={session.userName} changed={changed} />
+        <ChangePassword userName={session.userName} onChange={onChange} />
       ) : (
-        <SignInForm changed={changed} />
+        <SignInForm onChange={onChange} />
       )}
     </Page>
   );
 }
 
-/** What the server said, in a person's words. */
-function said(error: unknown): string {
-  return error instanceof Error ? error.message : 'It did not work.';
-}
-
-function SignInForm({ changed }: { changed: Changed }) {
-  const named = new URLSearchParams(location.search).get('account');
-  const [root, setRoot] = useState(false);
-  const [account, setAccount] = useState(named ?? localStorage.getItem(KEPT) ?? '');
-  const [remember, setRemember] = useState(localStorage.getItem(KEPT) !== null);
+function SignInForm({ onChange }: SignInProps) {
+  const accountInUrl = new URLSearchParams(location.search).get('account');
+  const [isRoot, setIsRoot] = useState(false);
+  const [account, setAccount] = useState(accountInUrl ?? localStorage.getItem(STORAGE_KEY) ?? '');
+  const [remember, setRemember] = useState(localStorage.getItem(STORAGE_KEY) !== null);
   const [userName, setUserName] = useState('');
   const [password, setPassword] = useState('');
-  const [shown, setShown] = useState(false);
+  const [visible, setVisible] = useState(false);
   const [code, setCode] = useState<string>();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string>();
@@ -85,19 +84,19 @@ function SignInForm({ changed }: { changed: Changed }) {
     setError(undefined);
     const mfaCode = code === undefined ? {} : { mfaCode: code };
     const trimmed = account.trim().replace(/^(\d{4})-(\d{4})-(\d{4})$/, '$1$2$3');
-    const who: SignIn = root
+    const request: SignInRequest = isRoot
       ? { account: trimmed, root: true, password, ...mfaCode }
       : { account: trimmed, userName: userName.trim(), password, ...mfaCode };
     try {
-      const now = await signIn(who);
-      if (remember) localStorage.setItem(KEPT, trimmed);
-      else localStorage.removeItem(KEPT);
-      changed(now);
+      const session = await signIn(request);
+      if (remember) localStorage.setItem(STORAGE_KEY, trimmed);
+      else localStorage.removeItem(STORAGE_KEY);
+      onChange(session);
     } catch (problem) {
-      if (problem instanceof Refusal && problem.code === 'MfaRequired' && code === undefined)
+      if (problem instanceof ServiceError && problem.code === 'MfaRequired' && code === undefined)
         setCode('');
       else {
-        setError(said(problem));
+        setError(errorText(problem));
         if (code !== undefined) setCode('');
       }
     } finally {
@@ -105,11 +104,13 @@ function SignInForm({ changed }: { changed: Changed }) {
     }
   };
 
-  const other = root ? 'Sign in as an IAM user' : 'Sign in as the root user';
+  const otherSignIn = isRoot
+    ? 'Sign in to IAM user account'
+    : 'Sign in using root user credentials';
   const title =
     code !== undefined
       ? 'Multi-factor authentication'
-      : root
+      : isRoot
         ? 'Root user sign in'
         : 'IAM user sign in';
   return (
@@ -127,11 +128,11 @@ function SignInForm({ changed }: { changed: Changed }) {
               variant="link"
               onClick={() => {
                 if (code !== undefined) setCode(undefined);
-                else setRoot(!root);
+                else setIsRoot(!isRoot);
                 setError(undefined);
               }}
             >
-              {code !== undefined ? 'Back' : other}
+              {code !== undefined ? 'Back' : otherSignIn}
             </Button>
             <Button variant="primary" loading={busy}>
               {code !== undefined ? 'Submit' : 'Sign in'}
@@ -141,15 +142,11 @@ function SignInForm({ changed }: { changed: Changed }) {
       >
         <Container header={<Header variant="h1">{title}</Header>}>
           <SpaceBetween size="m">
-            {error && (
-              <Alert type="error" header="There was an error">
-                {error}
-              </Alert>
-            )}
+            {error && <Alert type="error">{error}</Alert>}
             {code !== undefined ? (
               <FormField
                 label="MFA code"
-                description="Enter the six digits that your authenticator app shows."
+                description="Enter the 6-digit code from your authenticator app."
               >
                 <Input
                   value={code}
@@ -171,8 +168,8 @@ function SignInForm({ changed }: { changed: Changed }) {
                 <Checkbox checked={remember} onChange={({ detail }) => setRemember(detail.checked)}>
                   Remember this account
                 </Checkbox>
-                {!root && (
-                  <FormField label="IAM username">
+                {!isRoot && (
+                  <FormField label="IAM user name">
                     <Input
                       value={userName}
                       autoComplete="username"
@@ -184,12 +181,12 @@ function SignInForm({ changed }: { changed: Changed }) {
                 <FormField label="Password">
                   <Input
                     value={password}
-                    type={shown ? 'text' : 'password'}
+                    type={visible ? 'text' : 'password'}
                     autoComplete="current-password"
                     onChange={({ detail }) => setPassword(detail.value)}
                   />
                 </FormField>
-                <Checkbox checked={shown} onChange={({ detail }) => setShown(detail.checked)}>
+                <Checkbox checked={visible} onChange={({ detail }) => setVisible(detail.checked)}>
                   Show password
                 </Checkbox>
               </>
@@ -201,28 +198,28 @@ function SignInForm({ changed }: { changed: Changed }) {
   );
 }
 
-function ChangePassword({ userName, changed }: { userName: string; changed: Changed }) {
-  const [old, setOld] = useState('');
-  const [fresh, setFresh] = useState('');
-  const [again, setAgain] = useState('');
+function ChangePassword({ userName, onChange }: SignInProps & { userName: string }) {
+  const [oldPassword, setOldPassword] = useState('');
+  const [newPassword, setNewPassword] = useState('');
+  const [retyped, setRetyped] = useState('');
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string>();
-  const differs = again !== '' && again !== fresh;
+  const differs = retyped !== '' && retyped !== newPassword;
   const submit = async (): Promise<void> => {
-    if (fresh !== again) return;
+    if (newPassword !== retyped) return;
     setBusy(true);
     setError(undefined);
     try {
-      changed(await changePassword(old, fresh));
+      onChange(await changePassword(oldPassword, newPassword));
     } catch (problem) {
-      setError(said(problem));
+      setError(errorText(problem));
     } finally {
       setBusy(false);
     }
   };
-  const leave = async (): Promise<void> => {
+  const cancel = async (): Promise<void> => {
     await signOut();
-    changed({ state: 'signed-out' });
+    onChange({ state: 'signed-out' });
   };
   const field = (label: string, value: string, set: (value: string) => void, errorText = '') => (
     <FormField label={label} errorText={errorText}>
@@ -239,10 +236,14 @@ function ChangePassword({ userName, changed }: { userName: string; changed: Chan
       <Form
         actions={
           <SpaceBetween direction="horizontal" size="xs">
-            <Button formAction="none" variant="link" onClick={() => void leave()}>
+            <Button formAction="none" variant="link" onClick={() => void cancel()}>
               Sign out
             </Button>
-            <Button variant="primary" loading={busy} disabled={!old || !fresh || fresh !== again}>
+            <Button
+              variant="primary"
+              loading={busy}
+              disabled={!oldPassword || !newPassword || newPassword !== retyped}
+            >
               Confirm password change
             </Button>
           </SpaceBetween>
@@ -250,20 +251,24 @@ function ChangePassword({ userName, changed }: { userName: string; changed: Chan
       >
         <Container
           header={
-            <Header variant="h1" description={`${userName} must choose a new password to go on.`}>
+            <Header
+              variant="h1"
+              description={`User ${userName}: you must change your password to continue.`}
+            >
               Change password
             </Header>
           }
         >
           <SpaceBetween size="m">
-            {error && (
-              <Alert type="error" header="There was an error">
-                {error}
-              </Alert>
+            {error && <Alert type="error">{error}</Alert>}
+            {field('Old password', oldPassword, setOldPassword)}
+            {field('New password', newPassword, setNewPassword)}
+            {field(
+              'Retype new password',
+              retyped,
+              setRetyped,
+              differs ? 'Passwords do not match.' : '',
             )}
-            {field('Old password', old, setOld)}
-            {field('New password', fresh, setFresh)}
-            {field('Retype new password', again, setAgain, differs ? 'The passwords differ.' : '')}
           </SpaceBetween>
         </Container>
       </Form>

@@ -98,6 +98,11 @@ impl Routes {
         Ok(serde_json::from_str(text)?)
     }
 
+    /// Every operation's name.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.operations.keys().map(String::as_str)
+    }
+
     /// The reduced model as text.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-// The account: its number, its alias, and where its users sign in.
+// The account: its ID, its alias, and the sign-in URL of its users.
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
 import Container from '@cloudscape-design/components/container';
@@ -10,18 +10,19 @@ import SpaceBetween from '@cloudscape-design/components/space-between';
 import { useState } from 'react';
 
 import { call } from '../../api/client';
+import { CreateAccountAlias, DeleteAccountAlias } from '../../api/generated/iam';
 import { useFrame } from '../../frame/context';
-import { Confirm, Copy } from '../../frame/parts';
-import { grouped } from '../../frame/shell';
+import { ActionDialog, CopyText } from '../../frame/parts';
+import { groupedAccountId } from '../../frame/shell';
 import { signInUrl } from './create-user';
-import { changed, useAlias } from './queries';
+import { invalidate, useAlias } from './queries';
 
 const ALIAS = /^[a-z0-9](?:[a-z0-9]|-(?!-)){1,61}[a-z0-9]$/;
 const ALIAS_RULE =
-  '3 to 63 characters: a-z, 0-9 and single hyphens between them, and not 12 digits';
+  '3 to 63 characters: a-z, 0-9, and single hyphens between them. It must not be 12 digits.';
 
 export function AccountPanel() {
-  const { session, done } = useFrame();
+  const { session, notifySuccess } = useFrame();
   const alias = useAlias();
   const [editing, setEditing] = useState(false);
   const [deleting, setDeleting] = useState(false);
@@ -41,12 +42,13 @@ export function AccountPanel() {
     </SpaceBetween>
   );
   const url = signInUrl(alias.data ?? session.accountId);
-  const wrong = ALIAS.test(text) && !/^\d{12}$/.test(text) ? '' : ALIAS_RULE;
-  const close = (said?: string) => (): void => {
+  const isValid = ALIAS.test(text) && !/^\d{12}$/.test(text);
+  const hasError = text !== '' && !isValid;
+  const close = (message?: string) => (): void => {
     setEditing(false);
     setDeleting(false);
-    changed(['alias']);
-    if (said) done(said);
+    invalidate(['alias']);
+    if (message !== undefined) notifySuccess(message);
   };
   return (
     <Container
@@ -63,28 +65,31 @@ export function AccountPanel() {
             label: 'Account ID',
             value: (
               <>
-                {grouped(session.accountId)}{' '}
-                <Copy iconOnly text={session.accountId} label="Account ID" />
+                {groupedAccountId(session.accountId)}{' '}
+                <CopyText iconOnly text={session.accountId} label="Account ID" />
               </>
             ),
           },
           { label: 'Account alias', value: alias.isSuccess ? (alias.data ?? 'None') : '–' },
-          { label: 'Sign-in URL for IAM users', value: <Copy text={url} label="Sign-in URL" /> },
+          {
+            label: 'Sign-in URL for IAM users',
+            value: <CopyText text={url} label="Sign-in URL" />,
+          },
         ]}
       />
       {editing && (
-        <Confirm
+        <ActionDialog
           title={alias.data ? 'Edit alias' : 'Create alias'}
           verb="Save changes"
-          disabled={wrong !== '' || text === alias.data}
+          disabled={!isValid || text === alias.data}
           onDismiss={() => setEditing(false)}
-          act={() => call('iam', 'CreateAccountAlias', { AccountAlias: text })}
-          done={close('Alias saved')}
+          action={() => call(CreateAccountAlias, { AccountAlias: text })}
+          onDone={close('Alias saved')}
         >
           <FormField
             label="Preferred alias"
-            constraintText={ALIAS_RULE}
-            errorText={text === '' ? '' : wrong}
+            constraintText={hasError ? '' : ALIAS_RULE}
+            errorText={hasError ? ALIAS_RULE : ''}
           >
             <Input
               value={text}
@@ -94,21 +99,23 @@ export function AccountPanel() {
             />
           </FormField>
           <Box color="text-body-secondary">
-            The account has one alias. It becomes part of the sign-in URL in place of the account
-            ID, which goes on to work{alias.data ? '; the old alias does not' : ''}.
+            The alias replaces the account ID in the sign-in URL. The account ID continues to work
+            {alias.data ? '; the current alias does not' : ''}.
           </Box>
-        </Confirm>
+        </ActionDialog>
       )}
       {deleting && (
-        <Confirm
-          title="Delete the alias?"
+        <ActionDialog
+          title="Delete alias?"
           verb="Delete alias"
           onDismiss={() => setDeleting(false)}
-          act={() => call('iam', 'DeleteAccountAlias', { AccountAlias: alias.data ?? undefined })}
-          done={close('Alias deleted')}
+          action={() => call(DeleteAccountAlias, { AccountAlias: alias.data ?? undefined })}
+          onDone={close('Alias deleted')}
         >
-          <Box>Sign-in URLs with the alias no longer work; the account ID goes on to work.</Box>
-        </Confirm>
+          <Box>
+            Sign-in URLs with the alias will no longer work. The account ID continues to work.
+          </Box>
+        </ActionDialog>
       )}
     </Container>
   );

@@ -1,4 +1,4 @@
-// Account settings: what the account asks of passwords, and its alias.
+// Account settings: the password policy, and the alias.
 import Alert from '@cloudscape-design/components/alert';
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
@@ -15,14 +15,16 @@ import Tiles from '@cloudscape-design/components/tiles';
 import { useState } from 'react';
 
 import { call } from '../../api/client';
+import { DeleteAccountPasswordPolicy, UpdateAccountPasswordPolicy } from '../../api/generated/iam';
 import type { PasswordPolicy } from '../../api/iam';
 import { useFrame } from '../../frame/context';
-import { Confirm } from '../../frame/parts';
-import { Problem } from '../../frame/problem';
+import { ActionDialog } from '../../frame/parts';
+import { ErrorAlert } from '../../frame/error-alert';
 import { AccountPanel } from './account-panel';
-import { changed, usePasswordPolicy } from './queries';
+import { PasswordRules } from './password-rules';
+import { invalidate, usePasswordPolicy } from './queries';
 
-export function AccountSettings() {
+export function AccountSettingsPage() {
   return (
     <ContentLayout header={<Header variant="h1">Account settings</Header>}>
       <SpaceBetween size="l">
@@ -33,56 +35,26 @@ export function AccountSettings() {
   );
 }
 
-/** What holds where the account has no policy of its own. */
-const DEFAULT_RULES = [
-  'At least 8 characters',
-  "At least three of: upper case, lower case, digits, symbols ! @ # $ % ^ & * ( ) _ + - = [ ] { } | '",
-  'Not the same as the account alias',
-  'A password never expires',
-];
-
-/** What an own policy begins with: AWS's choice in its form. */
-const FIRST: PasswordPolicy = {
-  length: 8,
-  upper: true,
-  lower: true,
-  digit: true,
-  symbol: true,
-  own: true,
-  hard: false,
+/** The initial values of a custom policy, as in AWS's console. */
+const INITIAL_POLICY: PasswordPolicy = {
+  MinimumPasswordLength: 8,
+  RequireUppercaseCharacters: true,
+  RequireLowercaseCharacters: true,
+  RequireNumbers: true,
+  RequireSymbols: true,
+  AllowUsersToChangePassword: true,
+  ExpirePasswords: false,
 };
-
-function rules(policy: PasswordPolicy): string[] {
-  const needs = [
-    policy.upper && 'an upper case letter',
-    policy.lower && 'a lower case letter',
-    policy.digit && 'a digit',
-    policy.symbol && 'a symbol',
-  ].filter(Boolean);
-  return [
-    `At least ${String(policy.length)} characters`,
-    ...(needs.length > 0 ? [`At least ${needs.join(', ')}`] : []),
-    policy.expires
-      ? `Expires after ${String(policy.expires)} days${policy.hard ? ', then only an administrator can set a new one' : ''}`
-      : 'A password never expires',
-    policy.own
-      ? 'Users may change their own password'
-      : 'Users may change their own password only where a policy allows it',
-    policy.reuse
-      ? `The last ${String(policy.reuse)} passwords may not come back`
-      : 'Earlier passwords may come back',
-  ];
-}
 
 function PasswordPanel() {
   const policy = usePasswordPolicy();
   const [open, setOpen] = useState<'edit' | 'delete'>();
-  const { done } = useFrame();
-  const close = (said?: string) => (): void => {
+  const { notifySuccess } = useFrame();
+  const close = (message?: string) => (): void => {
     setOpen(undefined);
-    if (!said) return;
-    changed(['password-policy']);
-    done(said);
+    if (message === undefined) return;
+    invalidate(['password-policy']);
+    notifySuccess(message);
   };
   const actions = (
     <SpaceBetween direction="horizontal" size="xs">
@@ -97,62 +69,61 @@ function PasswordPanel() {
       header={
         <Header
           variant="h2"
-          description="What a console password of an IAM user must be like. It holds for new passwords; expiry holds at once."
+          description="Password requirements for IAM users. Changes apply to new passwords; expiration applies immediately."
           actions={actions}
         >
           Password policy
         </Header>
       }
     >
-      {policy.error && <Problem error={policy.error} retry={() => changed(['password-policy'])} />}
+      {policy.error && (
+        <ErrorAlert error={policy.error} retry={() => invalidate(['password-policy'])} />
+      )}
       {policy.isPending && <StatusIndicator type="loading">Loading</StatusIndicator>}
       {policy.isSuccess && (
         <>
           <Box variant="awsui-key-label">
-            {policy.data ? 'Custom policy' : 'IAM default policy'}
+            {policy.data ? 'Custom password policy' : 'IAM default password policy'}
           </Box>
-          <ul>
-            {(policy.data ? rules(policy.data) : DEFAULT_RULES).map((rule) => (
-              <li key={rule}>{rule}</li>
-            ))}
-          </ul>
+          <PasswordRules policy={policy.data} />
         </>
       )}
       {open === 'edit' && (
         <EditPasswordPolicy
           current={policy.data ?? null}
-          dismiss={close()}
-          done={close('Password policy saved')}
+          onDismiss={close()}
+          onDone={close('Password policy saved')}
         />
       )}
       {open === 'delete' && (
-        <Confirm
-          title="Delete the custom password policy?"
+        <ActionDialog
+          title="Delete custom password policy?"
           verb="Delete custom"
-          typed="delete"
+          confirmText="delete"
           onDismiss={close()}
-          act={() => call('iam', 'DeleteAccountPasswordPolicy')}
-          done={close('Password policy deleted')}
+          action={() => call(DeleteAccountPasswordPolicy)}
+          onDone={close('Password policy deleted')}
         >
-          IAM's default policy holds from then on: passwords no longer expire, and earlier ones may
-          come back.
-        </Confirm>
+          The default password policy applies instead: passwords don&apos;t expire, and password
+          reuse is allowed.
+        </ActionDialog>
       )}
     </Container>
   );
 }
 
-/** A field's number, or why it is none. */
-function number(text: string, [from, to]: readonly [number, number]): number | string {
+/** A field's number; undefined where it is none, or out of range. */
+function inRange(text: string, [from, to]: readonly [number, number]): number | undefined {
   const value = Number(text);
-  return /^\d+$/.test(text) && value >= from && value <= to
-    ? value
-    : `A number from ${String(from)} to ${String(to)}`;
+  return /^\d+$/.test(text) && value >= from && value <= to ? value : undefined;
 }
 
 const RANGES = { length: [6, 128], expires: [1, 1095], reuse: [1, 24] } as const;
 
-interface Written {
+const range = (name: keyof typeof RANGES): string =>
+  `from ${String(RANGES[name][0])} to ${String(RANGES[name][1])}`;
+
+interface PolicyFields {
   length: string;
   expires: string;
   reuse: string;
@@ -160,71 +131,83 @@ interface Written {
   preventing: boolean;
 }
 
-const CHECKS: readonly (readonly [part: 'upper' | 'lower' | 'digit' | 'symbol', label: string])[] =
+type PasswordRequirement =
+  'RequireUppercaseCharacters' | 'RequireLowercaseCharacters' | 'RequireNumbers' | 'RequireSymbols';
+
+const CHECKS: readonly (readonly [member: PasswordRequirement, label: string])[] = [
   [
-    ['upper', 'Require at least one uppercase letter from the Latin alphabet (A-Z)'],
-    ['lower', 'Require at least one lowercase letter from the Latin alphabet (a-z)'],
-    ['digit', 'Require at least one number'],
-    [
-      'symbol',
-      "Require at least one non-alphanumeric character ( ! @ # $ % ^ & * ( ) _ + - = [ ] { } | ' )",
-    ],
-  ];
+    'RequireUppercaseCharacters',
+    'Require at least one uppercase letter from the Latin alphabet (A-Z)',
+  ],
+  [
+    'RequireLowercaseCharacters',
+    'Require at least one lowercase letter from the Latin alphabet (a-z)',
+  ],
+  ['RequireNumbers', 'Require at least one number'],
+  [
+    'RequireSymbols',
+    "Require at least one non-alphanumeric character ( ! @ # $ % ^ & * ( ) _ + - = [ ] { } | ' )",
+  ],
+];
 
 function EditPasswordPolicy(props: {
   current: PasswordPolicy | null;
-  dismiss: () => void;
-  done: () => void;
+  onDismiss: () => void;
+  onDone: () => void;
 }) {
-  const { current, dismiss, done } = props;
+  const { current, onDismiss, onDone } = props;
   const [custom, setCustom] = useState(current !== null);
-  const [policy, setPolicy] = useState(current ?? FIRST);
-  const [fields, setFields] = useState<Written>({
-    length: String((current ?? FIRST).length),
-    expires: String(current?.expires ?? 90),
-    reuse: String(current?.reuse ?? 5),
-    expiring: current?.expires !== undefined,
-    preventing: current?.reuse !== undefined,
+  const [policy, setPolicy] = useState(current ?? INITIAL_POLICY);
+  const [fields, setFields] = useState<PolicyFields>({
+    length: String((current ?? INITIAL_POLICY).MinimumPasswordLength),
+    expires: String(current?.MaxPasswordAge ?? 90),
+    reuse: String(current?.PasswordReusePrevention ?? 5),
+    expiring: current?.MaxPasswordAge !== undefined,
+    preventing: current?.PasswordReusePrevention !== undefined,
   });
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
-  const length = number(fields.length, RANGES.length);
-  const expires = fields.expiring ? number(fields.expires, RANGES.expires) : undefined;
-  const reuse = fields.preventing ? number(fields.reuse, RANGES.reuse) : undefined;
-  const wrong = custom && [length, expires, reuse].some((one) => typeof one === 'string');
+  const length = inRange(fields.length, RANGES.length);
+  const expires = inRange(fields.expires, RANGES.expires);
+  const reuse = inRange(fields.reuse, RANGES.reuse);
+  const isInvalid =
+    custom &&
+    (length === undefined ||
+      (fields.expiring && expires === undefined) ||
+      (fields.preventing && reuse === undefined));
   const save = async (): Promise<void> => {
     if (!custom) {
-      if (current) await call('iam', 'DeleteAccountPasswordPolicy');
+      if (current) await call(DeleteAccountPasswordPolicy);
       return;
     }
-    await call('iam', 'UpdateAccountPasswordPolicy', {
+    await call(UpdateAccountPasswordPolicy, {
       MinimumPasswordLength: length,
-      RequireUppercaseCharacters: policy.upper,
-      RequireLowercaseCharacters: policy.lower,
-      RequireNumbers: policy.digit,
-      RequireSymbols: policy.symbol,
-      AllowUsersToChangePassword: policy.own,
-      MaxPasswordAge: expires,
-      HardExpiry: fields.expiring ? policy.hard : undefined,
-      PasswordReusePrevention: reuse,
+      RequireUppercaseCharacters: policy.RequireUppercaseCharacters,
+      RequireLowercaseCharacters: policy.RequireLowercaseCharacters,
+      RequireNumbers: policy.RequireNumbers,
+      RequireSymbols: policy.RequireSymbols,
+      AllowUsersToChangePassword: policy.AllowUsersToChangePassword,
+      MaxPasswordAge: fields.expiring ? expires : undefined,
+      HardExpiry: fields.expiring ? policy.HardExpiry : undefined,
+      PasswordReusePrevention: fields.preventing ? reuse : undefined,
     });
   };
   const go = (): void => {
     setBusy(true);
     setError(undefined);
     save()
-      .then(done, setError)
+      .then(onDone, setError)
       .finally(() => setBusy(false));
   };
   const field = (
     name: 'length' | 'expires' | 'reuse',
     label: string,
-    value: number | string | undefined,
+    value: number | undefined,
   ) => (
     <FormField
       label={label}
-      errorText={typeof value === 'string' ? value : ''}
-      constraintText={`From ${String(RANGES[name][0])} to ${String(RANGES[name][1])}`}
+      errorText={value === undefined ? `Enter a number ${range(name)}.` : ''}
+      constraintText={`A number ${range(name)}`}
     >
       <Input
         type="number"
@@ -240,14 +223,14 @@ function EditPasswordPolicy(props: {
       size="large"
       header="Edit password policy"
       closeAriaLabel="Close"
-      onDismiss={dismiss}
+      onDismiss={onDismiss}
       footer={
         <Box float="right">
           <SpaceBetween direction="horizontal" size="xs">
-            <Button variant="link" onClick={dismiss}>
+            <Button variant="link" onClick={onDismiss}>
               Cancel
             </Button>
-            <Button variant="primary" loading={busy} disabled={wrong} onClick={go}>
+            <Button variant="primary" loading={busy} disabled={isInvalid} onClick={go}>
               Save changes
             </Button>
           </SpaceBetween>
@@ -260,19 +243,23 @@ function EditPasswordPolicy(props: {
           ariaLabel="Password policy"
           onChange={({ detail }) => setCustom(detail.value === 'custom')}
           items={[
-            { value: 'default', label: 'IAM default', description: 'What AWS asks by itself.' },
-            { value: 'custom', label: 'Custom', description: 'What this account asks.' },
+            {
+              value: 'default',
+              label: 'IAM default',
+              description: 'Apply default password requirements.',
+            },
+            {
+              value: 'custom',
+              label: 'Custom',
+              description: 'Apply customized password requirements.',
+            },
           ]}
         />
-        {!custom && (
-          <ul>
-            {DEFAULT_RULES.map((rule) => (
-              <li key={rule}>{rule}</li>
-            ))}
-          </ul>
-        )}
+        {!custom && <PasswordRules policy={null} />}
         {!custom && current && (
-          <Alert type="warning">The custom policy is deleted. This cannot be undone.</Alert>
+          <Alert type="warning">
+            The custom password policy will be deleted. This can&apos;t be undone.
+          </Alert>
         )}
         {custom && (
           <SpaceBetween size="m">
@@ -282,7 +269,7 @@ function EditPasswordPolicy(props: {
                 {CHECKS.map(([part, label]) => (
                   <Checkbox
                     key={part}
-                    checked={policy[part]}
+                    checked={policy[part] === true}
                     onChange={({ detail }) => setPolicy({ ...policy, [part]: detail.checked })}
                   >
                     {label}
@@ -301,15 +288,17 @@ function EditPasswordPolicy(props: {
                 {fields.expiring && field('expires', 'Expire passwords in days', expires)}
                 {fields.expiring && (
                   <Checkbox
-                    checked={policy.hard}
-                    onChange={({ detail }) => setPolicy({ ...policy, hard: detail.checked })}
+                    checked={policy.HardExpiry === true}
+                    onChange={({ detail }) => setPolicy({ ...policy, HardExpiry: detail.checked })}
                   >
                     Password expiration requires administrator reset
                   </Checkbox>
                 )}
                 <Checkbox
-                  checked={policy.own}
-                  onChange={({ detail }) => setPolicy({ ...policy, own: detail.checked })}
+                  checked={policy.AllowUsersToChangePassword === true}
+                  onChange={({ detail }) =>
+                    setPolicy({ ...policy, AllowUsersToChangePassword: detail.checked })
+                  }
                 >
                   Allow users to change their own password
                 </Checkbox>
@@ -324,7 +313,7 @@ function EditPasswordPolicy(props: {
             </FormField>
           </SpaceBetween>
         )}
-        {error !== undefined && <Problem error={error} />}
+        {error !== undefined && <ErrorAlert error={error} />}
       </SpaceBetween>
     </Modal>
   );

@@ -1,100 +1,121 @@
-// The policies that a user or a group has: a table, to attach more and to take them away.
+// The policies of a user or group: a table, to attach and to remove them.
 import Button from '@cloudscape-design/components/button';
 import type { UseQueryResult } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 
 import { call } from '../../api/client';
+import {
+  AttachGroupPolicy,
+  AttachUserPolicy,
+  DeleteGroupPolicy,
+  DeleteUserPolicy,
+  DetachGroupPolicy,
+  DetachUserPolicy,
+} from '../../api/generated/iam';
 import * as iam from '../../api/iam';
 import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
-import { Confirm, Link, Pick } from '../../frame/parts';
-import { inlineHref, policyHref, PolicyPicker, typeOf } from './permissions';
+import { ActionDialog, Link } from '../../frame/parts';
+import { inlineHref, policyHref, PolicyPicker, policyType } from './permissions';
 
-/** A policy that somebody has: attached by its ARN, or inline. */
-export interface Attached {
+/** A policy of a user or group: attached by its ARN, or inline. */
+export interface AttachedRow {
   name: string;
   type: string;
   via: string;
   href: string;
   arn?: string;
-  /** How it is taken away; what comes from a group is taken away there. */
+  /** How it is removed; absent for what comes from a group, and is removed there. */
   remove?: () => Promise<unknown>;
 }
 
-const told = (owner: iam.Owner) =>
+export const attachPolicy = (owner: iam.PolicyOwner, PolicyArn: string): Promise<unknown> =>
   'UserName' in owner
-    ? ({ kind: 'User', of: 'users', name: owner.UserName } as const)
-    : ({ kind: 'Group', of: 'groups', name: owner.GroupName } as const);
+    ? call(AttachUserPolicy, { ...owner, PolicyArn })
+    : call(AttachGroupPolicy, { ...owner, PolicyArn });
 
-/** What is attached to a user or group itself, and its inline policies. */
-export async function ownPolicies(owner: iam.Owner): Promise<Attached[]> {
-  const { kind, of, name } = told(owner);
+export const detachPolicy = (owner: iam.PolicyOwner, PolicyArn: string): Promise<unknown> =>
+  'UserName' in owner
+    ? call(DetachUserPolicy, { ...owner, PolicyArn })
+    : call(DetachGroupPolicy, { ...owner, PolicyArn });
+
+const deleteInlinePolicy = (owner: iam.PolicyOwner, PolicyName: string): Promise<unknown> =>
+  'UserName' in owner
+    ? call(DeleteUserPolicy, { ...owner, PolicyName })
+    : call(DeleteGroupPolicy, { ...owner, PolicyName });
+
+/** The policies attached to a user or group directly, and its inline policies. */
+export async function ownPolicies(owner: iam.PolicyOwner): Promise<AttachedRow[]> {
   const [managed, inline] = await Promise.all([
-    kind === 'User' ? iam.policiesOfUser(name) : iam.policiesOfGroup(name),
-    iam.inlineOf(owner),
+    iam.listAttachedPolicies(owner),
+    iam.listInlinePolicies(owner),
   ]);
   return [
-    ...managed.map((policy) => ({
-      ...policy,
-      type: typeOf(policy.arn),
+    ...managed.map(({ PolicyName, PolicyArn }) => ({
+      name: PolicyName,
+      arn: PolicyArn,
+      type: policyType(PolicyArn),
       via: 'Directly',
-      href: policyHref(policy.arn),
-      remove: () => call('iam', `Detach${kind}Policy`, { ...owner, PolicyArn: policy.arn }),
+      href: policyHref(PolicyArn),
+      remove: () => detachPolicy(owner, PolicyArn),
     })),
     ...inline.map((policy) => ({
       name: policy,
       type: 'Customer inline',
       via: 'Inline',
-      href: inlineHref(of, name, policy),
-      remove: () => call('iam', `Delete${kind}Policy`, { ...owner, PolicyName: policy }),
+      href: inlineHref(owner, policy),
+      remove: () => deleteInlinePolicy(owner, policy),
     })),
   ];
 }
 
-export const NAME_AND_TYPE: Column<Attached>[] = [
+export const NAME_AND_TYPE: Column<AttachedRow>[] = [
   {
     id: 'name',
     header: 'Policy name',
-    by: ({ name }) => name,
+    value: ({ name }) => name,
     cell: ({ name, href }) => <Link to={href}>{name}</Link>,
     isRowHeader: true,
   },
-  { id: 'type', header: 'Type', by: ({ type }) => type, cell: ({ type }) => type },
+  { id: 'type', header: 'Type', value: ({ type }) => type, cell: ({ type }) => type },
 ];
 
-export interface AttachedPoliciesProps {
-  owner: iam.Owner;
-  read: UseQueryResult<Attached[]>;
-  columns: Column<Attached>[];
-  /** What was read must be read again: by a wish, or since something was changed. */
+interface AttachedPoliciesProps {
+  owner: iam.PolicyOwner;
+  read: UseQueryResult<AttachedRow[]>;
+  columns: Column<AttachedRow>[];
   reload: () => void;
-  changed: () => void;
+  onChange: () => void;
 }
 
-export function AttachedPolicies({ owner, read, columns, reload, changed }: AttachedPoliciesProps) {
+export function AttachedPolicies({
+  owner,
+  read,
+  columns,
+  reload,
+  onChange,
+}: AttachedPoliciesProps) {
   const navigate = useNavigate();
-  const { done } = useFrame();
-  const [selected, select] = useState<Attached[]>([]);
+  const { notifySuccess } = useFrame();
+  const [selected, setSelected] = useState<AttachedRow[]>([]);
   const [open, setOpen] = useState<'add' | 'remove'>();
-  const [chosen, choose] = useState<iam.Policy[]>([]);
-  const close = (said?: string) => (): void => {
+  const [chosen, setChosen] = useState<iam.Policy[]>([]);
+  const close = (message?: string) => (): void => {
     setOpen(undefined);
-    choose([]);
-    if (!said) return;
-    select([]);
-    changed();
-    done(said);
+    setChosen([]);
+    if (message === undefined) return;
+    setSelected([]);
+    onChange();
+    notifySuccess(message);
   };
-  const { kind, of, name } = told(owner);
   const attach = async (): Promise<void> => {
-    for (const { arn } of chosen)
-      await call('iam', `Attach${kind}Policy`, { ...owner, PolicyArn: arn });
+    for (const { Arn } of chosen) await attachPolicy(owner, Arn);
   };
   const own = read.data?.flatMap(({ arn, remove }) => (arn && remove ? [arn] : [])) ?? [];
   return (
     <>
-      <List<Attached>
+      <List<AttachedRow>
         title="Permissions policies"
         items={read.data}
         columns={columns}
@@ -103,18 +124,16 @@ export function AttachedPolicies({ owner, read, columns, reload, changed }: Atta
         error={read.error}
         reload={reload}
         selection="multi"
-        selectable={({ remove }) => remove !== undefined}
+        isSelectable={({ remove }) => remove !== undefined}
         selected={selected}
-        select={select}
+        onSelect={setSelected}
         empty="No policies"
         actions={
           <>
             <Button disabled={selected.length === 0} onClick={() => setOpen('remove')}>
               Remove
             </Button>
-            <Button onClick={() => void navigate(inlineHref(of, name))}>
-              Create inline policy
-            </Button>
+            <Button onClick={() => void navigate(inlineHref(owner))}>Create inline policy</Button>
             <Button variant="primary" onClick={() => setOpen('add')}>
               Add permissions
             </Button>
@@ -122,30 +141,31 @@ export function AttachedPolicies({ owner, read, columns, reload, changed }: Atta
         }
       />
       {open === 'add' && (
-        <Pick
+        <ActionDialog
+          size="large"
           title="Add permissions"
           verb="Add permissions"
           disabled={chosen.length === 0}
-          dismiss={close()}
-          act={attach}
-          done={close('Permissions added')}
+          onDismiss={close()}
+          action={attach}
+          onDone={close('Permissions added')}
         >
-          <PolicyPicker selected={chosen} select={choose} except={own} />
-        </Pick>
+          <PolicyPicker selected={chosen} onSelect={setChosen} except={own} />
+        </ActionDialog>
       )}
       {open === 'remove' && (
-        <Confirm
+        <ActionDialog
           title="Remove permissions?"
           verb="Remove"
           onDismiss={close()}
-          act={async () => {
+          action={async () => {
             for (const { remove } of selected) await remove?.();
           }}
-          done={close('Permissions removed')}
+          onDone={close('Permissions removed')}
         >
-          Inline policies are deleted, managed ones detached:{' '}
+          Inline policies are deleted, managed policies are detached:{' '}
           {selected.map(({ name }) => name).join(', ')}
-        </Confirm>
+        </ActionDialog>
       )}
     </>
   );

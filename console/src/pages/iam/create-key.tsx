@@ -1,4 +1,4 @@
-// The wizard that creates an access key: what it is for, a description, and the secret, once.
+// The wizard that creates an access key: use case, description, and the secret.
 import Alert from '@cloudscape-design/components/alert';
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
@@ -17,71 +17,80 @@ import { useState } from 'react';
 import { useNavigate, useParams } from 'react-router';
 
 import { call } from '../../api/client';
+import { CreateAccessKey, TagUser, type AccessKey } from '../../api/generated/iam';
 import { useFrame } from '../../frame/context';
-import { Confirm, Copy, Hidden, WIZARD } from '../../frame/parts';
-import { Problem } from '../../frame/problem';
-import { line } from '../../lib/csv';
+import { ActionDialog, CopyText, SecretText, WIZARD } from '../../frame/parts';
+import { ErrorAlert } from '../../frame/error-alert';
+import { csvLine } from '../../lib/csv';
 import { download } from '../../lib/download';
-import { userChanged } from './queries';
+import { invalidateUser } from './queries';
 
 interface UseCase {
   value: string;
   label: string;
   description: string;
-  instead: string;
+  alternative: string;
 }
 
 const USE_CASES: readonly UseCase[] = [
   {
     value: 'cli',
     label: 'Command Line Interface (CLI)',
-    description: 'You plan to use this access key with the AWS CLI.',
-    instead:
-      'For a person at a terminal, temporary credentials (GetSessionToken) leave nothing behind that lasts.',
+    description:
+      'You plan to use this access key to enable the AWS CLI to access your AWS account.',
+    alternative: 'Use temporary credentials instead: run aws sts get-session-token.',
   },
   {
     value: 'local',
     label: 'Local code',
-    description: 'Code on your own machine will use this access key.',
-    instead: 'Use temporary credentials while you develop, and keep the key out of the source.',
+    description:
+      'You plan to use this access key to enable application code in a local development environment to access your AWS account.',
+    alternative:
+      'Use temporary credentials during development, and never store access keys in source code.',
   },
   {
     value: 'compute',
     label: 'Application running on an AWS compute service',
-    description: 'An application on EC2, ECS or Lambda will use this access key.',
-    instead: 'On AWS, attach an IAM role to the compute resource: it needs no key at all.',
+    description:
+      'You plan to use this access key to enable application code running on a compute service such as Amazon EC2, Amazon ECS, or AWS Lambda to access your AWS account.',
+    alternative: 'Assign an IAM role to the compute resource.',
   },
   {
     value: 'third-party',
     label: 'Third-party service',
-    description: 'A tool that monitors or manages resources will use this access key.',
-    instead:
-      'Give the service a user of its own with the fewest permissions that it can work with.',
+    description:
+      'You plan to use this access key to enable access for a third-party application or service that monitors or manages your AWS resources.',
+    alternative: 'Create a dedicated user with least privilege.',
   },
   {
     value: 'outside',
     label: 'Application running outside AWS',
-    description: 'A workload in your data centre or elsewhere will use this access key.',
-    instead:
-      'Deliver and replace the key by machine: keywright rotate does both, wherever the key is used.',
+    description:
+      'You plan to use this access key to authenticate workloads running in your data center or other infrastructure outside AWS.',
+    alternative: 'Automate delivery and rotation with keywright rotate.',
   },
-  { value: 'other', label: 'Other', description: 'Your use case is not listed here.', instead: '' },
+  {
+    value: 'other',
+    label: 'Other',
+    description: 'Your use case is not listed here.',
+    alternative: '',
+  },
 ];
 
-const ADVICE = [
-  'Never store an access key in plain text, in a repository or in code.',
-  'Disable or delete access keys that are no longer needed.',
-  'Allow only what the work needs.',
-  'Replace access keys regularly.',
+const BEST_PRACTICES = [
+  'Never store an access key in plain text, in a code repository, or in code.',
+  'Disable or delete access keys when no longer needed.',
+  'Enable least-privilege permissions.',
+  'Rotate access keys regularly.',
 ];
+const DESCRIPTION_RULE =
+  'Maximum 256 characters. Allowed characters: letters, numbers, spaces, and _ . : / = + - @';
 const DESCRIPTION = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$/u;
 
-interface Made {
-  id: string;
-  secret: string;
-}
+/** A new access key, with the secret that is answered only once. */
+type NewKey = Pick<AccessKey, 'AccessKeyId' | 'SecretAccessKey'>;
 
-export function CreateKey() {
+export function CreateKeyPage() {
   const { name = '' } = useParams();
   const navigate = useNavigate();
   const { notify } = useFrame();
@@ -91,32 +100,29 @@ export function CreateKey() {
   const [description, setDescription] = useState('');
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
-  const [made, setMade] = useState<Made>();
+  const [created, setCreated] = useState<NewKey>();
   const chosen = USE_CASES.find(({ value }) => value === use);
-  const needsYes = chosen !== undefined && chosen.instead !== '';
-  const ready = chosen !== undefined && (understood || !needsYes);
-  const wrong = DESCRIPTION.test(description)
-    ? ''
-    : 'Up to 256 letters, digits, spaces and _ . : / = + - @';
+  const needsConfirmation = chosen !== undefined && chosen.alternative !== '';
+  const ready = chosen !== undefined && (understood || !needsConfirmation);
+  const isInvalid = !DESCRIPTION.test(description);
   const back = (): void => void navigate(`/iam/users/${encodeURIComponent(name)}?tab=credentials`);
 
   const create = async (): Promise<void> => {
-    if (wrong) return;
+    if (isInvalid) return;
     setBusy(true);
     setError(undefined);
     try {
-      const key = (await call('iam', 'CreateAccessKey', { UserName: name })).child('AccessKey');
-      const id = key?.text('AccessKeyId') ?? '';
-      setMade({ id, secret: key?.text('SecretAccessKey') ?? '' });
+      const { AccessKey: key } = await call(CreateAccessKey, { UserName: name });
+      setCreated(key);
       if (description) {
-        await call('iam', 'TagUser', {
+        await call(TagUser, {
           UserName: name,
-          Tags: [{ Key: id, Value: description }],
+          Tags: [{ Key: key.AccessKeyId, Value: description }],
         }).catch((why: unknown) =>
           notify({ type: 'warning', content: `The description could not be set: ${String(why)}` }),
         );
       }
-      userChanged(name);
+      invalidateUser(name);
     } catch (problem) {
       setError(problem);
     } finally {
@@ -124,7 +130,7 @@ export function CreateKey() {
     }
   };
 
-  if (made) return <Retrieve userName={name} made={made} leave={back} />;
+  if (created) return <RetrieveKey userName={name} created={created} leave={back} />;
   return (
     <Wizard
       activeStepIndex={step}
@@ -134,7 +140,10 @@ export function CreateKey() {
       onCancel={back}
       onNavigate={({ detail }) => {
         if (detail.requestedStepIndex === 0 || ready) setStep(detail.requestedStepIndex);
-        else setError(new Error(chosen ? 'Tick the confirmation to go on.' : 'Choose a use case.'));
+        else
+          setError(
+            new Error(chosen ? 'Select the confirmation to continue.' : 'Choose a use case.'),
+          );
       }}
       onSubmit={() => void create()}
       steps={[
@@ -160,13 +169,15 @@ export function CreateKey() {
               </Container>
               {chosen && (
                 <Alert
-                  type={needsYes ? 'warning' : 'info'}
-                  header={needsYes ? 'Alternative recommended' : 'Keep it safe'}
+                  type={needsConfirmation ? 'warning' : 'info'}
+                  header={
+                    needsConfirmation ? 'Alternative recommended' : 'Access key best practices'
+                  }
                 >
-                  {needsYes ? chosen.instead : ADVICE.join(' ')}
+                  {needsConfirmation ? chosen.alternative : BEST_PRACTICES.join(' ')}
                 </Alert>
               )}
-              {needsYes && (
+              {needsConfirmation && (
                 <FormField label="Confirmation">
                   <Checkbox
                     checked={understood}
@@ -193,9 +204,9 @@ export function CreateKey() {
               <Container>
                 <FormField
                   label="Description tag value"
-                  description="What this access key is for, and where it will be used. It is kept as a tag of the user."
-                  constraintText="Up to 256 letters, digits, spaces and _ . : / = + - @"
-                  errorText={wrong}
+                  description="The description is attached to this user as a tag. Describe the purpose of this access key and where it will be used."
+                  constraintText={isInvalid ? '' : DESCRIPTION_RULE}
+                  errorText={isInvalid ? DESCRIPTION_RULE : ''}
                 >
                   <Input
                     value={description}
@@ -203,7 +214,7 @@ export function CreateKey() {
                   />
                 </FormField>
               </Container>
-              {error !== undefined && <Problem error={error} />}
+              {error !== undefined && <ErrorAlert error={error} />}
             </SpaceBetween>
           ),
         },
@@ -212,83 +223,86 @@ export function CreateKey() {
   );
 }
 
-/** Root's own key: there is but one thing to say about it. */
-export function CreateRootKey() {
+/** Creates an access key of root, for which there is no use case to choose. */
+export function CreateRootKeyPage() {
   const navigate = useNavigate();
   const [understood, setUnderstood] = useState(false);
-  const [made, setMade] = useState<Made>();
+  const [created, setCreated] = useState<NewKey>();
   const back = (): void => void navigate('/security-credentials');
-  if (made) return <Retrieve userName={undefined} made={made} leave={back} />;
+  if (created) return <RetrieveKey userName={undefined} created={created} leave={back} />;
   return (
-    <Confirm
-      title="Create a root access key?"
+    <ActionDialog
+      title="Create root access key?"
       verb="Create access key"
       disabled={!understood}
       onDismiss={back}
-      act={async () => {
-        const key = (await call('iam', 'CreateAccessKey')).child('AccessKey');
-        userChanged();
-        setMade({
-          id: key?.text('AccessKeyId') ?? '',
-          secret: key?.text('SecretAccessKey') ?? '',
-        });
+      action={async () => {
+        const { AccessKey: key } = await call(CreateAccessKey);
+        invalidateUser();
+        setCreated(key);
       }}
-      done={() => undefined}
+      onDone={() => undefined}
     >
       <Alert type="warning">
-        Whoever has a key of the root user may do everything, and no policy can limit it. Create a
-        user with the permissions that the work needs instead.
+        Root access keys grant unrestricted access that no policy can limit. Create an IAM user with
+        least-privilege permissions instead.
       </Alert>
       <Checkbox checked={understood} onChange={({ detail }) => setUnderstood(detail.checked)}>
-        I understand that a root access key is not a best practice, and want to create one.
+        I understand creating a root access key is not a best practice, but I still want to create
+        one.
       </Checkbox>
-    </Confirm>
+    </ActionDialog>
   );
 }
 
-/** The file with an access key. */
-export function saveKey(userName: string | undefined, { id, secret }: Made): void {
-  const header = line(['Access key ID', 'Secret access key']);
+/** Downloads a file with an access key. */
+export function saveAccessKey(
+  userName: string | undefined,
+  { AccessKeyId, SecretAccessKey }: NewKey,
+): void {
+  const header = csvLine(['Access key ID', 'Secret access key']);
   const name = userName === undefined ? 'rootkey.csv' : `${userName}_accessKeys.csv`;
-  download(name, `${header}\n${line([id, secret])}\n`);
+  download(name, `${header}\n${csvLine([AccessKeyId, SecretAccessKey])}\n`);
 }
 
 interface RetrieveProps {
   userName: string | undefined;
-  made: Made;
+  created: NewKey;
   leave: () => void;
 }
 
-function Retrieve({ userName, made, leave }: RetrieveProps) {
+function RetrieveKey({ userName, created, leave }: RetrieveProps) {
   const [saved, setSaved] = useState(false);
-  const [asking, setAsking] = useState(false);
+  const [isLeaving, setIsLeaving] = useState(false);
   return (
     <ContentLayout header={<Header variant="h1">Retrieve access keys</Header>}>
       <SpaceBetween size="l">
         <Alert type="warning">
-          This is the only time that the secret access key can be viewed or downloaded. If it is
-          lost, create a new key.
+          This is the only time that the secret access key can be viewed or downloaded. You cannot
+          recover it later. However, you can create a new access key any time.
         </Alert>
         <Table
           header={<Header variant="h2">Access key</Header>}
-          items={[made]}
-          trackBy="id"
+          items={[created]}
+          trackBy="AccessKeyId"
           columnDefinitions={[
             {
               id: 'id',
               header: 'Access key',
-              cell: ({ id }) => <Copy text={id} label="Access key" />,
+              cell: ({ AccessKeyId }) => <CopyText text={AccessKeyId} label="Access key" />,
             },
             {
               id: 'secret',
               header: 'Secret access key',
-              cell: ({ secret }) => <Hidden secret={secret} label="Secret access key" />,
+              cell: ({ SecretAccessKey }) => (
+                <SecretText secret={SecretAccessKey} label="Secret access key" />
+              ),
             },
           ]}
         />
         <Container header={<Header variant="h2">Access key best practices</Header>}>
           <ul>
-            {ADVICE.map((text) => (
+            {BEST_PRACTICES.map((text) => (
               <li key={text}>{text}</li>
             ))}
           </ul>
@@ -298,36 +312,36 @@ function Retrieve({ userName, made, leave }: RetrieveProps) {
             <Button
               iconName="download"
               onClick={() => {
-                saveKey(userName, made);
+                saveAccessKey(userName, created);
                 setSaved(true);
               }}
             >
               Download .csv file
             </Button>
-            <Button variant="primary" onClick={() => (saved ? leave() : setAsking(true))}>
+            <Button variant="primary" onClick={() => (saved ? leave() : setIsLeaving(true))}>
               Done
             </Button>
           </SpaceBetween>
         </Box>
       </SpaceBetween>
-      {asking && (
+      {isLeaving && (
         <Modal
           visible
-          header="Leave without the secret access key?"
+          header="Continue without downloading?"
           closeAriaLabel="Close"
-          onDismiss={() => setAsking(false)}
+          onDismiss={() => setIsLeaving(false)}
           footer={
             <Box float="right">
               <SpaceBetween direction="horizontal" size="xs">
-                <Button onClick={() => setAsking(false)}>Stay</Button>
+                <Button onClick={() => setIsLeaving(false)}>Go back</Button>
                 <Button variant="primary" onClick={leave}>
-                  Leave
+                  Continue
                 </Button>
               </SpaceBetween>
             </Box>
           }
         >
-          It has not been downloaded, and cannot be seen again.
+          You won&apos;t be able to view the secret access key again.
         </Modal>
       )}
     </ContentLayout>

@@ -1,4 +1,4 @@
-// The wizard that creates a managed policy: its text, then its name, description and tags.
+// The wizard that creates a managed policy: its document, then its name, description and tags.
 import Container from '@cloudscape-design/components/container';
 import ExpandableSection from '@cloudscape-design/components/expandable-section';
 import FormField from '@cloudscape-design/components/form-field';
@@ -10,57 +10,64 @@ import { useState } from 'react';
 import { useNavigate } from 'react-router';
 
 import { call } from '../../api/client';
+import { CreatePolicy } from '../../api/generated/iam';
 import type { Tag } from '../../api/iam';
 import { Editor } from '../../editor/editor';
 import { useFrame } from '../../frame/context';
 import { WIZARD } from '../../frame/parts';
-import { Problem } from '../../frame/problem';
-import { SKELETON } from '../../lib/policy-text';
+import { ErrorAlert } from '../../frame/error-alert';
+import { NEW_POLICY } from '../../lib/policy-text';
 import { policyHref } from './permissions';
-import { MANAGED, PolicyName, PolicyText, refusedFor, wrongName } from './policy-text';
-import { changed } from './queries';
-import { TagEditor, written } from './tags';
+import {
+  MANAGED_POLICY_QUOTA,
+  PolicyNameField,
+  PolicyDocumentEditor,
+  documentProblem,
+  nameProblem,
+} from './policy-text';
+import { invalidate } from './queries';
+import { TagEditor, tagsToWrite } from './tags';
 
-export function CreatePolicy() {
+export function CreatePolicyPage() {
   const navigate = useNavigate();
-  const { done } = useFrame();
+  const { notifySuccess } = useFrame();
   const [step, setStep] = useState(0);
-  const [text, setText] = useState(SKELETON);
+  const [text, setText] = useState(NEW_POLICY);
   const [name, setName] = useState('');
   const [description, setDescription] = useState('');
   const [tags, setTags] = useState<Tag[]>([]);
-  const [tried, setTried] = useState(false);
+  const [isSubmitted, setIsSubmitted] = useState(false);
   const [busy, setBusy] = useState(false);
-  const [refused, refuse] = useState<string>();
+  const [problem, setProblem] = useState<string>();
   const [error, setError] = useState<unknown>();
-  const nameError = wrongName(name);
-  const tooLong = description.length > 1000 ? 'Up to 1,000 characters' : '';
+  const nameError = nameProblem(name);
+  const descriptionError = description.length > 1000 ? 'Maximum 1,000 characters.' : '';
 
   const go = async (to: number): Promise<void> => {
     setBusy(true);
-    const why = to === 0 ? undefined : await refusedFor(text, 'managed', MANAGED);
+    const found =
+      to === 0 ? undefined : await documentProblem(text, 'managed', MANAGED_POLICY_QUOTA);
     setBusy(false);
-    refuse(why);
-    if (!why) setStep(to);
+    setProblem(found);
+    if (!found) setStep(to);
   };
   const create = async (): Promise<void> => {
-    setTried(true);
-    if (nameError || tooLong) return;
+    setIsSubmitted(true);
+    if (nameError || descriptionError) return;
     setBusy(true);
     setError(undefined);
     try {
-      const got = await call('iam', 'CreatePolicy', {
+      const { Policy: policy } = await call(CreatePolicy, {
         PolicyName: name,
         PolicyDocument: text,
         Description: description || undefined,
-        Tags: written(tags),
+        Tags: tagsToWrite(tags),
       });
-      changed(['policies'], ['summary']);
-      done(`Policy ${name} created`);
-      const arn = got.child('Policy')?.text('Arn') ?? '';
-      void navigate(policyHref(arn));
-    } catch (problem) {
-      setError(problem);
+      invalidate(['policies'], ['summary']);
+      notifySuccess(`Policy ${name} created`);
+      void navigate(policyHref(policy?.Arn ?? ''));
+    } catch (failure) {
+      setError(failure);
     } finally {
       setBusy(false);
     }
@@ -78,13 +85,13 @@ export function CreatePolicy() {
         {
           title: 'Specify permissions',
           content: (
-            <PolicyText
+            <PolicyDocumentEditor
               text={text}
               set={setText}
               kind="managed"
-              room={MANAGED}
-              description="Say in JSON what is allowed and what is denied. It is checked while you write."
-              refused={refused}
+              quota={MANAGED_POLICY_QUOTA}
+              description="Add permissions in JSON. The policy is validated as you type."
+              problem={problem}
             />
           ),
         },
@@ -94,11 +101,15 @@ export function CreatePolicy() {
             <SpaceBetween size="l">
               <Container header={<Header variant="h2">Policy details</Header>}>
                 <SpaceBetween size="m">
-                  <PolicyName name={name} set={setName} wrong={tried ? nameError : ''} />
+                  <PolicyNameField
+                    name={name}
+                    set={setName}
+                    problem={isSubmitted ? nameError : ''}
+                  />
                   <FormField
                     label="Description – optional"
-                    constraintText="Up to 1,000 characters. It cannot be changed later."
-                    errorText={tooLong}
+                    constraintText="Maximum 1,000 characters. It can't be changed later."
+                    errorText={descriptionError}
                   >
                     <Textarea
                       value={description}
@@ -117,7 +128,7 @@ export function CreatePolicy() {
               <Container header={<Header variant="h2">Tags – optional</Header>}>
                 <TagEditor tags={tags} set={setTags} />
               </Container>
-              {error !== undefined && <Problem error={error} />}
+              {error !== undefined && <ErrorAlert error={error} />}
             </SpaceBetween>
           ),
         },

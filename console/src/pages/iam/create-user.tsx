@@ -1,4 +1,4 @@
-// The wizard that creates a user: details, permissions, review; and the password, once.
+// The wizard that creates a user: details, permissions, review; and the password.
 import Alert from '@cloudscape-design/components/alert';
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
@@ -16,67 +16,72 @@ import { useState } from 'react';
 import { useNavigate } from 'react-router';
 
 import { call } from '../../api/client';
+import { CreateLoginProfile, CreateUser } from '../../api/generated/iam';
 import type { Tag } from '../../api/iam';
 import { useFrame } from '../../frame/context';
-import { Copy, Hidden, WIZARD } from '../../frame/parts';
-import { Problem } from '../../frame/problem';
-import { line } from '../../lib/csv';
+import { CopyText, SecretText, WIZARD } from '../../frame/parts';
+import { ErrorAlert } from '../../frame/error-alert';
+import { csvLine } from '../../lib/csv';
 import { download } from '../../lib/download';
-import { generate } from '../../lib/password';
-import { CreateGroup } from './groups';
-import { PasswordChoice, type Password } from './password-choice';
+import { generatePassword } from '../../lib/password';
+import { CreateGroupDialog } from './groups';
+import { PasswordField, type PasswordInput } from './password-choice';
 import {
-  attach,
-  grants,
-  NOTHING,
+  attachGrant,
+  grantsOf,
+  NO_PERMISSIONS,
   Permissions,
-  typeOf,
-  type Choice,
+  policyType,
+  type PermissionsChoice,
   type Grant,
 } from './permissions';
-import { changed, useAlias, usePasswordPolicy } from './queries';
-import { TagEditor, written } from './tags';
+import { invalidate, useAlias, usePasswordPolicy } from './queries';
+import { TagEditor, tagsToWrite } from './tags';
 
 const CHANGE_PASSWORD = 'IAMUserChangePassword';
 const NAME = /^[\w+=,.@-]{1,64}$/;
+const NAME_RULE =
+  'The user name can have up to 64 characters. Valid characters: A-Z, a-z, 0-9, and + = , . @ _ - (hyphen)';
 
-/** Where users of this account sign in. */
+/** The sign-in URL of an account's users. */
 export function signInUrl(account: string): string {
   return `${location.origin}/console/?account=${account}`;
 }
 
-interface Made {
+interface ConsoleCredentials {
   name: string;
   password: string;
   url: string;
 }
 
-export function CreateUser() {
+export function CreateUserPage() {
   const navigate = useNavigate();
   const { session, notify } = useFrame();
   const alias = useAlias();
   const [step, setStep] = useState(0);
   const [name, setName] = useState('');
   const [access, setAccess] = useState(false);
-  const [password, setPassword] = useState<Password>({ own: false, text: '', mustChange: true });
-  const [choice, setChoice] = useState<Choice>(NOTHING);
+  const [password, setPassword] = useState<PasswordInput>({
+    own: false,
+    text: '',
+    mustChange: true,
+  });
+  const [choice, setChoice] = useState<PermissionsChoice>(NO_PERMISSIONS);
   const [planned, setPlanned] = useState<Grant[]>([]);
   const [tags, setTags] = useState<Tag[]>([]);
-  const [grouping, setGrouping] = useState(false);
+  const [creatingGroup, setCreatingGroup] = useState(false);
   const [touched, setTouched] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
-  const [made, setMade] = useState<Made>();
+  const [created, setCreated] = useState<ConsoleCredentials>();
 
-  const nameError = NAME.test(name)
-    ? ''
-    : 'A name has 1 to 64 characters: A-Z, a-z, 0-9 and + = , . @ _ - (hyphen).';
+  const nameError = NAME.test(name) ? '' : NAME_RULE;
   const passwordError = access && password.own && password.text === '' ? 'Enter a password.' : '';
 
-  const boundary = choice.bounded ? choice.boundary[0] : undefined;
-  const bounded = boundary && {
-    name: boundary.name,
-    type: typeOf(boundary.arn),
+  const boundary = choice.hasBoundary ? choice.boundary[0] : undefined;
+  const boundaryRow = boundary && {
+    name: boundary.PolicyName,
+    type: policyType(boundary.Arn),
     usedAs: 'Permissions boundary',
   };
   const policy = usePasswordPolicy();
@@ -90,11 +95,14 @@ export function CreateUser() {
     if (to === 2) {
       setBusy(true);
       try {
-        const chosen = await grants(choice);
-        const asked =
+        const chosen = await grantsOf(choice);
+        const addsPolicy =
           access && password.mustChange && !chosen.some((grant) => grant.name === CHANGE_PASSWORD);
-        const changing = attach(CHANGE_PASSWORD, `arn:aws:iam::aws:policy/${CHANGE_PASSWORD}`);
-        setPlanned(asked ? [...chosen, changing] : chosen);
+        const changePassword = attachGrant(
+          CHANGE_PASSWORD,
+          `arn:aws:iam::aws:policy/${CHANGE_PASSWORD}`,
+        );
+        setPlanned(addsPolicy ? [...chosen, changePassword] : chosen);
       } catch (problem) {
         setError(problem);
         return;
@@ -108,42 +116,44 @@ export function CreateUser() {
   const create = async (): Promise<void> => {
     setBusy(true);
     setError(undefined);
-    let begun = false;
+    let isCreated = false;
     try {
-      await call('iam', 'CreateUser', {
+      await call(CreateUser, {
         UserName: name,
-        PermissionsBoundary: boundary?.arn,
-        Tags: written(tags),
+        PermissionsBoundary: boundary?.Arn,
+        Tags: tagsToWrite(tags),
       });
-      begun = true;
-      const secret = password.own ? password.text : generate(policy.data?.length);
+      isCreated = true;
+      const secret = password.own
+        ? password.text
+        : generatePassword(policy.data?.MinimumPasswordLength);
       if (access) {
         const PasswordResetRequired = password.mustChange;
-        await call('iam', 'CreateLoginProfile', {
+        await call(CreateLoginProfile, {
           UserName: name,
           Password: secret,
           PasswordResetRequired,
         });
       }
-      for (const grant of planned) await grant.give(name);
-      changed(['users'], ['report'], ['summary']);
+      for (const grant of planned) await grant.apply(name);
+      invalidate(['users'], ['report'], ['summary']);
       notify({
         type: 'success',
-        content: 'User created successfully',
+        content: `User ${name} created`,
         action: <Button onClick={() => void navigate(`/iam/users/${name}`)}>View user</Button>,
       });
       if (access)
-        setMade({ name, password: secret, url: signInUrl(alias.data ?? session.accountId) });
+        setCreated({ name, password: secret, url: signInUrl(alias.data ?? session.accountId) });
       else void navigate('/iam/users');
     } catch (problem) {
-      // A user of whom a part is missing is not left behind unnoticed.
-      if (begun) {
+      // A user that is incomplete is reported, not left behind unnoticed.
+      if (isCreated) {
         notify({
           type: 'warning',
-          content: `${name} was created, but not everything was set. Look at the user, or delete it and begin again.`,
+          content: `User ${name} was created, but some settings failed. Review the user, or delete it and try again.`,
           action: <Button onClick={() => void navigate(`/iam/users/${name}`)}>View user</Button>,
         });
-        changed(['users']);
+        invalidate(['users']);
       }
       setError(problem);
     } finally {
@@ -151,8 +161,9 @@ export function CreateUser() {
     }
   };
 
-  if (made) return <Retrieve made={made} leave={() => void navigate('/iam/users')} />;
-  const problem = error !== undefined && <Problem error={error} />;
+  if (created)
+    return <RetrievePassword credentials={created} leave={() => void navigate('/iam/users')} />;
+  const problem = error !== undefined && <ErrorAlert error={error} />;
   const steps = [
     {
       title: 'Specify user details',
@@ -161,7 +172,7 @@ export function CreateUser() {
           <SpaceBetween size="l">
             <FormField
               label="User name"
-              constraintText="Up to 64 characters: A-Z, a-z, 0-9, and + = , . @ _ - (hyphen)"
+              constraintText={touched && nameError ? '' : NAME_RULE}
               errorText={touched ? nameError : ''}
             >
               <Input
@@ -172,18 +183,18 @@ export function CreateUser() {
               />
             </FormField>
             <Checkbox checked={access} onChange={({ detail }) => setAccess(detail.checked)}>
-              Provide user access to the console – optional
+              Provide user access to the Keywright console – <i>optional</i>
             </Checkbox>
             {access && (
-              <PasswordChoice
+              <PasswordField
+                isNewUser
                 password={password}
                 set={setPassword}
                 errorText={touched ? passwordError : ''}
               />
             )}
             <Alert type="info">
-              Access keys for programs can be created after the user exists, on its page under
-              Security credentials.
+              For programmatic access, you can generate access keys after you create this IAM user.
             </Alert>
           </SpaceBetween>
         </Container>
@@ -196,10 +207,13 @@ export function CreateUser() {
           <Permissions
             choice={choice}
             set={setChoice}
-            groupActions={<Button onClick={() => setGrouping(true)}>Create group</Button>}
+            groupActions={<Button onClick={() => setCreatingGroup(true)}>Create group</Button>}
           />
-          {grouping && (
-            <CreateGroup dismiss={() => setGrouping(false)} done={() => setGrouping(false)} />
+          {creatingGroup && (
+            <CreateGroupDialog
+              onDismiss={() => setCreatingGroup(false)}
+              onDone={() => setCreatingGroup(false)}
+            />
           )}
           {problem}
         </SpaceBetween>
@@ -216,7 +230,11 @@ export function CreateUser() {
                 { label: 'User name', value: name },
                 {
                   label: 'Console password type',
-                  value: access ? (password.own ? 'Custom password' : 'Autogenerated') : 'None',
+                  value: access
+                    ? password.own
+                      ? 'Custom password'
+                      : 'Autogenerated password'
+                    : 'None',
                 },
                 {
                   label: 'Require password reset',
@@ -227,9 +245,9 @@ export function CreateUser() {
           </Container>
           <Table
             header={<Header counter={`(${String(planned.length)})`}>Permissions summary</Header>}
-            items={bounded ? [...planned, bounded] : planned}
+            items={boundaryRow ? [...planned, boundaryRow] : planned}
             trackBy={(grant) => `${grant.usedAs} ${grant.type} ${grant.name}`}
-            empty={<Box textAlign="center">The user will have no permissions.</Box>}
+            empty={<Box textAlign="center">No permissions</Box>}
             columnDefinitions={[
               { id: 'name', header: 'Name', cell: (grant) => grant.name, isRowHeader: true },
               { id: 'type', header: 'Type', cell: (grant) => grant.type },
@@ -258,19 +276,24 @@ export function CreateUser() {
   );
 }
 
-/** The file with a console password. */
-export function savePassword({ name, password, url }: Made): void {
-  const header = line(['User name', 'Password', 'Console sign-in URL']);
-  download(`${name}_credentials.csv`, `${header}\n${line([name, password, url])}\n`);
+/** Downloads a file with a console password. */
+export function savePassword({ name, password, url }: ConsoleCredentials): void {
+  const header = csvLine(['User name', 'Password', 'Console sign-in URL']);
+  download(`${name}_credentials.csv`, `${header}\n${csvLine([name, password, url])}\n`);
 }
 
-function Retrieve({ made, leave }: { made: Made; leave: () => void }) {
+function RetrievePassword({
+  credentials,
+  leave,
+}: {
+  credentials: ConsoleCredentials;
+  leave: () => void;
+}) {
   return (
     <ContentLayout header={<Header variant="h1">Retrieve password</Header>}>
       <SpaceBetween size="l">
         <Alert type="warning">
-          This is the only time that the password can be viewed or downloaded. If it is lost, it can
-          be reset.
+          This is the only time you can view or download the password. If you lose it, reset it.
         </Alert>
         <Container header={<Header variant="h2">Console sign-in details</Header>}>
           <KeyValuePairs
@@ -278,19 +301,19 @@ function Retrieve({ made, leave }: { made: Made; leave: () => void }) {
             items={[
               {
                 label: 'Console sign-in URL',
-                value: <Copy text={made.url} label="Console sign-in URL" />,
+                value: <CopyText text={credentials.url} label="Console sign-in URL" />,
               },
-              { label: 'User name', value: <Copy text={made.name} label="User name" /> },
+              { label: 'User name', value: <CopyText text={credentials.name} label="User name" /> },
               {
                 label: 'Console password',
-                value: <Hidden secret={made.password} label="Console password" />,
+                value: <SecretText secret={credentials.password} label="Console password" />,
               },
             ]}
           />
         </Container>
         <Box float="right">
           <SpaceBetween direction="horizontal" size="xs">
-            <Button iconName="download" onClick={() => savePassword(made)}>
+            <Button iconName="download" onClick={() => savePassword(credentials)}>
               Download .csv file
             </Button>
             <Button variant="primary" onClick={leave}>

@@ -1,5 +1,5 @@
-// The tab "Security credentials": the console password, the MFA devices and the access keys of a
-// user. Root has the last two as well.
+// The tab "Security credentials": the console password, MFA devices and access keys of a user, and
+// the MFA devices and access keys of root.
 import Alert from '@cloudscape-design/components/alert';
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
@@ -17,25 +17,36 @@ import { useState } from 'react';
 import { useNavigate } from 'react-router';
 
 import { call } from '../../api/client';
+import {
+  AttachUserPolicy,
+  DeleteAccessKey,
+  DeleteLoginProfile,
+  TagUser,
+  UntagUser,
+  UpdateAccessKey,
+  CreateLoginProfile,
+  UpdateLoginProfile,
+} from '../../api/generated/iam';
 import * as iam from '../../api/iam';
-import { useFrame, useServed } from '../../frame/context';
-import { Confirm, Copy, Hidden } from '../../frame/parts';
-import { Problem } from '../../frame/problem';
-import { ago, full, moment } from '../../lib/age';
-import { generate } from '../../lib/password';
+import { useFrame, useIsServed } from '../../frame/context';
+import { ActionDialog, CopyText, SecretText } from '../../frame/parts';
+import { ErrorAlert } from '../../frame/error-alert';
+import { ago, fullDate, timeAgo } from '../../lib/age';
+import { generatePassword } from '../../lib/password';
 import { savePassword, signInUrl } from './create-user';
 import { MfaDevices } from './mfa';
-import { PasswordChoice, type Password } from './password-choice';
+import { PasswordField, type PasswordInput } from './password-choice';
 import {
   credentialsPage,
   useAlias,
   useKeys,
   usePasswordPolicy,
-  userChanged,
+  invalidateUser,
+  isActive,
   type KeyDetail,
 } from './queries';
 
-const KEYS = 2;
+const KEYS_MAX = 2;
 
 export function Credentials({ name }: { name: string }) {
   return (
@@ -48,7 +59,7 @@ export function Credentials({ name }: { name: string }) {
 }
 
 function ConsoleSignIn({ name }: { name: string }) {
-  const { session, done } = useFrame();
+  const { session, notifySuccess } = useFrame();
   const alias = useAlias();
   const login = useQuery({
     queryKey: ['user', name, 'login'],
@@ -56,24 +67,31 @@ function ConsoleSignIn({ name }: { name: string }) {
   });
   const user = useQuery({ queryKey: ['user', name], queryFn: () => iam.getUser(name) });
   const [open, setOpen] = useState<'set' | 'disable'>();
-  const [password, setPassword] = useState<Password>({ own: false, text: '', mustChange: true });
-  const [set, shown] = useState<string>();
+  const [password, setPassword] = useState<PasswordInput>({
+    own: false,
+    text: '',
+    mustChange: true,
+  });
+  const [newPassword, setNewPassword] = useState<string>();
   const policy = usePasswordPolicy();
   const url = signInUrl(alias.data ?? session.accountId);
   const enabled = Boolean(login.data);
   const save = async (): Promise<void> => {
-    const secret = password.own ? password.text : generate(policy.data?.length);
-    const action = enabled ? 'UpdateLoginProfile' : 'CreateLoginProfile';
-    await call('iam', action, {
+    const secret = password.own
+      ? password.text
+      : generatePassword(policy.data?.MinimumPasswordLength);
+    const profile = {
       UserName: name,
       Password: secret,
       PasswordResetRequired: password.mustChange,
-    });
+    };
+    if (enabled) await call(UpdateLoginProfile, profile);
+    else await call(CreateLoginProfile, profile);
     if (password.mustChange) {
       const PolicyArn = 'arn:aws:iam::aws:policy/IAMUserChangePassword';
-      await call('iam', 'AttachUserPolicy', { UserName: name, PolicyArn });
+      await call(AttachUserPolicy, { UserName: name, PolicyArn });
     }
-    shown(secret);
+    setNewPassword(secret);
   };
   const actions = (
     <SpaceBetween direction="horizontal" size="xs">
@@ -92,66 +110,71 @@ function ConsoleSignIn({ name }: { name: string }) {
       }
     >
       {login.error ? (
-        <Problem error={login.error} />
+        <ErrorAlert error={login.error} />
       ) : (
         <KeyValuePairs
           columns={3}
           items={[
             {
               label: 'Console sign-in link',
-              value: <Copy text={url} label="Console sign-in link" />,
+              value: <CopyText text={url} label="Console sign-in link" />,
             },
             {
               label: 'Console password',
-              value: login.data ? `Set ${ago(login.data.created).toLowerCase()}` : 'Not enabled',
+              value: login.data
+                ? `Updated ${ago(login.data.CreateDate).toLowerCase()}`
+                : 'Not enabled',
             },
-            { label: 'Last console sign-in', value: full(user.data?.passwordLastUsed) },
+            { label: 'Last console sign-in', value: fullDate(user.data?.PasswordLastUsed) },
           ]}
         />
       )}
       {open === 'set' && (
-        <Confirm
+        <ActionDialog
           title={enabled ? 'Reset password' : 'Enable console access'}
           verb={enabled ? 'Reset password' : 'Enable console access'}
           disabled={password.own && password.text === ''}
           onDismiss={() => setOpen(undefined)}
-          act={save}
-          done={() => {
+          action={save}
+          onDone={() => {
             setOpen(undefined);
-            userChanged(name);
+            invalidateUser(name);
           }}
         >
-          <PasswordChoice password={password} set={setPassword} />
-        </Confirm>
+          <PasswordField password={password} set={setPassword} />
+        </ActionDialog>
       )}
       {open === 'disable' && (
-        <Confirm
+        <ActionDialog
           title="Disable console access?"
           verb="Disable console access"
           onDismiss={() => setOpen(undefined)}
-          act={() => call('iam', 'DeleteLoginProfile', { UserName: name })}
-          done={() => {
+          action={() => call(DeleteLoginProfile, { UserName: name })}
+          onDone={() => {
             setOpen(undefined);
-            userChanged(name);
-            done('Console access disabled');
+            invalidateUser(name);
+            notifySuccess('Console access disabled');
           }}
         >
-          The password is deleted. Access keys of the user go on to work.
-        </Confirm>
+          The user can no longer sign in. Access keys are not affected.
+        </ActionDialog>
       )}
-      {set !== undefined && (
+      {newPassword !== undefined && (
         <Modal
           visible
           header="Console password"
           closeAriaLabel="Close"
-          onDismiss={() => shown(undefined)}
+          onDismiss={() => setNewPassword(undefined)}
         >
           <SpaceBetween size="m">
             <Alert type="warning">
-              This is the only time that the password can be viewed or downloaded.
+              This is the only time you can view or download the password. If you lose it, reset it.
             </Alert>
-            <Hidden secret={set} label="Console password" />
-            <Button iconName="download" onClick={() => savePassword({ name, password: set, url })}>
+            <SecretText secret={newPassword} label="Console password" />
+            <Button
+              iconName="download"
+              onClick={() => savePassword({ name, password: newPassword, url })}
+            >
               Download .csv file
             </Button>
           </SpaceBetween>
@@ -161,30 +184,32 @@ function ConsoleSignIn({ name }: { name: string }) {
   );
 }
 
-type Doing = { what: 'activate' | 'deactivate' | 'delete' | 'describe'; key: KeyDetail };
-type Acting = Doing['what'] | 'rotate';
+type KeyAction = 'rotate' | 'activate' | 'deactivate' | 'delete' | 'describe';
+interface OpenDialog {
+  action: Exclude<KeyAction, 'rotate'>;
+  key: KeyDetail;
+}
 
 /** The access keys of a user, or of root where none is named. */
 export function AccessKeys({ name }: { name?: string }) {
   const navigate = useNavigate();
-  const { done } = useFrame();
+  const { notifySuccess } = useFrame();
   const keys = useKeys(name);
-  const [doing, setDoing] = useState<Doing>();
-  const full2 = (keys.data?.length ?? 0) >= KEYS;
-  const close = (said?: string) => (): void => {
-    setDoing(undefined);
-    userChanged(name);
-    if (said) done(said);
+  const [open, setOpen] = useState<OpenDialog>();
+  const onDone = (message: string): void => {
+    setOpen(undefined);
+    invalidateUser(name);
+    notifySuccess(message);
   };
-  const act = (key: KeyDetail) => (what: Acting) => {
-    if (what !== 'rotate') setDoing({ what, key });
+  const act = (key: KeyDetail) => (action: KeyAction) => {
+    if (action !== 'rotate') setOpen({ action, key });
     else if (name !== undefined)
-      void navigate(`/iam/users/${encodeURIComponent(name)}/keys/rotate?key=${key.id}`);
+      void navigate(`/iam/users/${encodeURIComponent(name)}/keys/rotate?key=${key.AccessKeyId}`);
   };
   const create = (
     <Button
-      disabled={full2}
-      disabledReason="A user has two access keys at most, active or inactive. Delete one to create another."
+      disabled={(keys.data?.length ?? 0) >= KEYS_MAX}
+      disabledReason="Limit reached: two access keys. Delete one to create a new one."
       onClick={() => void navigate(`${credentialsPage(name)}/keys/create`)}
     >
       Create access key
@@ -196,7 +221,7 @@ export function AccessKeys({ name }: { name?: string }) {
         <Header
           variant="h2"
           counter={`(${String(keys.data?.length ?? 0)})`}
-          description="Access keys are for programs: the AWS CLI, SDKs, or direct calls. A user has two at most at a time, active or inactive."
+          description="Use access keys to send programmatic calls from the AWS CLI, SDKs, or direct API calls. You can have a maximum of two access keys (active or inactive) at a time."
           actions={create}
         >
           Access keys
@@ -204,40 +229,36 @@ export function AccessKeys({ name }: { name?: string }) {
       }
     >
       <SpaceBetween size="m">
-        {keys.error && <Problem error={keys.error} retry={() => void keys.refetch()} />}
+        {keys.error && <ErrorAlert error={keys.error} retry={() => void keys.refetch()} />}
         {keys.isPending && <StatusIndicator type="loading">Loading</StatusIndicator>}
         {keys.data?.length === 0 && <Box textAlign="center">No access keys</Box>}
         {keys.data?.map((key) => (
-          <KeyCard
-            key={key.id}
-            detail={key}
-            described={name !== undefined}
-            act={act(key)}
-          />
+          <KeyCard key={key.AccessKeyId} detail={key} isUsers={name !== undefined} act={act(key)} />
         ))}
       </SpaceBetween>
-      {doing && (
+      {open && (
         <KeyDialog
           userName={name}
-          doing={doing}
-          dismiss={() => setDoing(undefined)}
-          close={close}
+          open={open}
+          onDismiss={() => setOpen(undefined)}
+          onDone={onDone}
         />
       )}
     </Container>
   );
 }
 
-interface CardProps {
+interface KeyCardProps {
   detail: KeyDetail;
-  /** Whether it is a user's, which can have a description and be rotated; root's cannot. */
-  described: boolean;
-  act: (what: Acting) => void;
+  /** Whether it is a user's: root's keys have no description and cannot be rotated. */
+  isUsers: boolean;
+  act: (action: KeyAction) => void;
 }
 
-function KeyCard({ detail, described, act }: CardProps) {
-  const { id, active, use, created, description } = detail;
-  const can = useServed();
+function KeyCard({ detail, isUsers, act }: KeyCardProps) {
+  const { AccessKeyId, CreateDate, lastUsed, description, Status } = detail;
+  const isServed = useIsServed();
+  const active = isActive(detail);
   const rotate = { id: 'rotate', text: 'Rotate', disabled: !active };
   return (
     <Container
@@ -246,145 +267,172 @@ function KeyCard({ detail, described, act }: CardProps) {
           variant="h3"
           actions={
             <ButtonDropdown
-              ariaLabel={`Actions for ${id}`}
+              ariaLabel={`Actions for ${AccessKeyId}`}
               items={[
-                ...(described && can('StartRotation') ? [rotate] : []),
+                ...(isUsers && isServed('StartRotation') ? [rotate] : []),
                 active
                   ? { id: 'deactivate', text: 'Deactivate' }
                   : { id: 'activate', text: 'Activate' },
                 { id: 'delete', text: 'Delete' },
-                ...(described ? [{ id: 'describe', text: 'Edit description' }] : []),
+                ...(isUsers ? [{ id: 'describe', text: 'Edit description' }] : []),
               ]}
-              onItemClick={({ detail: item }) => act(item.id as Acting)}
+              onItemClick={({ detail: item }) => act(item.id as KeyAction)}
             >
               Actions
             </ButtonDropdown>
           }
         >
-          {id}
+          {AccessKeyId}
         </Header>
       }
     >
       <KeyValuePairs
         columns={3}
         items={[
-          ...(described ? [{ label: 'Description', value: description ?? '–' }] : []),
+          ...(isUsers ? [{ label: 'Description', value: description ?? '–' }] : []),
           {
             label: 'Status',
             value: (
-              <StatusIndicator type={active ? 'success' : 'stopped'}>
-                {active ? 'Active' : 'Inactive'}
-              </StatusIndicator>
+              <StatusIndicator type={active ? 'success' : 'stopped'}>{Status}</StatusIndicator>
             ),
           },
-          { label: 'Created', value: moment(created) },
-          { label: 'Last used', value: moment(use.date) },
-          { label: 'Last used region', value: use.region },
-          { label: 'Last used service', value: use.service },
+          { label: 'Created', value: timeAgo(CreateDate) },
+          { label: 'Last used', value: timeAgo(lastUsed.LastUsedDate) },
+          { label: 'Last used region', value: lastUsed.Region },
+          { label: 'Last used service', value: lastUsed.ServiceName },
         ]}
       />
     </Container>
   );
 }
 
-interface DialogProps {
+interface KeyDialogProps {
   userName: string | undefined;
-  doing: Doing;
-  dismiss: () => void;
-  close: (said?: string) => () => void;
+  open: OpenDialog;
+  onDismiss: () => void;
+  onDone: (message: string) => void;
 }
 
-function KeyDialog({ userName, doing: { what, key }, dismiss, close }: DialogProps) {
-  const { id, use } = key;
-  const [active, setActive] = useState(key.active);
-  const [text, setText] = useState(key.description ?? '');
-  const [error, setError] = useState<unknown>();
-  const update = (Status: 'Active' | 'Inactive') => () =>
-    call('iam', 'UpdateAccessKey', { UserName: userName, AccessKeyId: id, Status });
-  const used = use.date
-    ? `It was last used ${moment(use.date).toLowerCase()}, for ${use.service}.`
-    : 'It was never used.';
-  if (what === 'describe') {
-    const save = () =>
-      text
-        ? call('iam', 'TagUser', { UserName: userName, Tags: [{ Key: id, Value: text }] })
-        : call('iam', 'UntagUser', { UserName: userName, TagKeys: [id] });
-    return (
-      <Confirm
-        title="Edit description"
-        verb="Save"
-        onDismiss={dismiss}
-        act={save}
-        done={close('Description saved')}
-      >
-        <FormField label="Description">
-          <Input value={text} onChange={({ detail }) => setText(detail.value)} />
-        </FormField>
-      </Confirm>
-    );
+function KeyDialog({ userName, open: { action, key }, onDismiss, onDone }: KeyDialogProps) {
+  const { AccessKeyId } = key;
+  const setStatus = (Status: 'Active' | 'Inactive'): Promise<unknown> =>
+    call(UpdateAccessKey, { UserName: userName, AccessKeyId, Status });
+  switch (action) {
+    case 'describe':
+      if (userName === undefined) return null;
+      return <DescribeDialog {...{ userName, detail: key, onDismiss, onDone }} />;
+    case 'activate':
+      return (
+        <ActionDialog
+          title={`Activate ${AccessKeyId}?`}
+          verb="Activate"
+          onDismiss={onDismiss}
+          action={() => setStatus('Active')}
+          onDone={() => onDone(`Access key ${AccessKeyId} activated`)}
+        >
+          The key can be used again immediately.
+        </ActionDialog>
+      );
+    case 'deactivate':
+      return (
+        <ActionDialog
+          title={`Deactivate ${AccessKeyId}?`}
+          verb="Deactivate"
+          onDismiss={onDismiss}
+          action={() => setStatus('Inactive')}
+          onDone={() => onDone(`Access key ${AccessKeyId} deactivated`)}
+        >
+          <Box>
+            Requests signed with this key are rejected until you activate it again. It still counts
+            toward the limit of two access keys.
+          </Box>
+          <Box>{lastUsedText(key)}</Box>
+        </ActionDialog>
+      );
+    case 'delete':
+      return <DeleteKeyDialog {...{ userName, detail: key, setStatus, onDismiss, onDone }} />;
   }
-  if (what === 'activate') {
-    return (
-      <Confirm
-        title={`Activate ${id}?`}
-        verb="Activate"
-        onDismiss={dismiss}
-        act={update('Active')}
-        done={close('Access key activated')}
-      >
-        The key can be used again at once.
-      </Confirm>
-    );
-  }
-  if (what === 'deactivate') {
-    return (
-      <Confirm
-        title={`Deactivate ${id}?`}
-        verb="Deactivate"
-        onDismiss={dismiss}
-        act={update('Inactive')}
-        done={close('Access key deactivated')}
-      >
-        <Box>
-          From the next request on, nobody can use this key until it is activated again. It still
-          counts as one of the two keys of the user. {used}
-        </Box>
-      </Confirm>
-    );
-  }
+}
+
+const lastUsedText = ({ lastUsed }: KeyDetail): string =>
+  lastUsed.LastUsedDate
+    ? `Last used: ${timeAgo(lastUsed.LastUsedDate).toLowerCase()} (${lastUsed.ServiceName}, ${lastUsed.Region})`
+    : 'Last used: never';
+
+interface DescribeDialogProps {
+  userName: string;
+  detail: KeyDetail;
+  onDismiss: () => void;
+  onDone: (message: string) => void;
+}
+
+function DescribeDialog({ userName, detail, onDismiss, onDone }: DescribeDialogProps) {
+  const { AccessKeyId: Key, description = '' } = detail;
+  const [text, setText] = useState(description);
+  const save = (): Promise<unknown> =>
+    text
+      ? call(TagUser, { UserName: userName, Tags: [{ Key, Value: text }] })
+      : call(UntagUser, { UserName: userName, TagKeys: [Key] });
   return (
-    <Confirm
-      title={`Delete ${id}?`}
-      verb="Delete"
-      typed={id}
-      disabled={active}
-      onDismiss={dismiss}
-      act={async () => {
-        await call('iam', 'DeleteAccessKey', { UserName: userName, AccessKeyId: id });
-        // The description goes with its key; without the permission it stays.
-        if (key.description)
-          await call('iam', 'UntagUser', { UserName: userName, TagKeys: [id] }).catch(
-            () => undefined,
-          );
-      }}
-      done={close('Access key deleted')}
+    <ActionDialog
+      title="Edit description"
+      verb="Save"
+      onDismiss={onDismiss}
+      action={save}
+      onDone={() => onDone('Description saved')}
     >
-      <Box>A deleted key cannot be brought back. {used}</Box>
+      <FormField label="Description">
+        <Input value={text} onChange={({ detail: { value } }) => setText(value)} />
+      </FormField>
+    </ActionDialog>
+  );
+}
+
+interface DeleteKeyDialogProps {
+  userName: string | undefined;
+  detail: KeyDetail;
+  setStatus: (status: 'Inactive') => Promise<unknown>;
+  onDismiss: () => void;
+  onDone: (message: string) => void;
+}
+
+function DeleteKeyDialog(props: DeleteKeyDialogProps) {
+  const { userName, detail, setStatus, onDismiss, onDone } = props;
+  const { AccessKeyId } = detail;
+  const [active, setActive] = useState(isActive(detail));
+  const [error, setError] = useState<unknown>();
+  const remove = async (): Promise<void> => {
+    await call(DeleteAccessKey, { UserName: userName, AccessKeyId });
+    if (userName === undefined || detail.description === undefined) return;
+    // The description belongs to the key; without permission to remove it, it stays.
+    await call(UntagUser, { UserName: userName, TagKeys: [AccessKeyId] }).catch(() => undefined);
+  };
+  return (
+    <ActionDialog
+      title={`Delete ${AccessKeyId}?`}
+      verb="Delete"
+      confirmText={AccessKeyId}
+      disabled={active}
+      onDismiss={onDismiss}
+      action={remove}
+      onDone={() => onDone(`Access key ${AccessKeyId} deleted`)}
+    >
+      <Box>This action can&apos;t be undone. {lastUsedText(detail)}</Box>
       {active && (
         <Alert
           type="warning"
           action={
             <Button
-              onClick={() => void update('Inactive')().then(() => setActive(false), setError)}
+              onClick={() => void setStatus('Inactive').then(() => setActive(false), setError)}
             >
               Deactivate
             </Button>
           }
         >
-          Deactivate the key first, and see that nothing misses it.
+          Deactivate the key first and make sure that nothing depends on it.
         </Alert>
       )}
-      {error !== undefined && <Problem error={error} />}
-    </Confirm>
+      {error !== undefined && <ErrorAlert error={error} />}
+    </ActionDialog>
   );
 }

@@ -1,4 +1,4 @@
-// The first page: the account, what it holds, and what should be done about its security.
+// The first page: security recommendations, resources, and the account.
 import Alert from '@cloudscape-design/components/alert';
 import BarChart from '@cloudscape-design/components/bar-chart';
 import Button from '@cloudscape-design/components/button';
@@ -13,10 +13,10 @@ import { useNavigate } from 'react-router';
 import * as iam from '../../api/iam';
 import { useFrame } from '../../frame/context';
 import { Link } from '../../frame/parts';
-import { Problem } from '../../frame/problem';
-import { days } from '../../lib/age';
+import { ErrorAlert } from '../../frame/error-alert';
+import { daysSince } from '../../lib/age';
 import { AccountPanel } from './account-panel';
-import { changed, dateOf, useReport, useSummary } from './queries';
+import { invalidate, reportDate, useReport, useSummary } from './queries';
 
 const AGES: readonly (readonly [label: string, below: number])[] = [
   ['0–30', 31],
@@ -25,7 +25,7 @@ const AGES: readonly (readonly [label: string, below: number])[] = [
   ['Over 365', Number.POSITIVE_INFINITY],
 ];
 
-export function Dashboard() {
+export function DashboardPage() {
   return (
     <ContentLayout header={<Header variant="h1">IAM Dashboard</Header>}>
       <SpaceBetween size="l">
@@ -39,10 +39,10 @@ export function Dashboard() {
 
 function activeKeys(rows: Iterable<iam.ReportRow>): { user: string; age: number }[] {
   return [...rows].flatMap((row) =>
-    [1, 2].flatMap((at) => {
-      const made = dateOf(row, `access_key_${String(at)}_last_rotated`);
-      const active = row[`access_key_${String(at)}_active`] === 'true';
-      return active && made ? [{ user: row['user'] ?? '', age: days(made) }] : [];
+    ['1', '2'].flatMap((number) => {
+      const created = reportDate(row, `access_key_${number}_last_rotated`);
+      const isKeyActive = row[`access_key_${number}_active`] === 'true';
+      return isKeyActive && created ? [{ user: row['user'] ?? '', age: daysSince(created) }] : [];
     }),
   );
 }
@@ -52,23 +52,23 @@ function Recommendations() {
   const summary = useSummary();
   const { session } = useFrame();
   const navigate = useNavigate();
-  if (report.error) return <Problem error={report.error} retry={() => changed(['report'])} />;
+  if (report.error) return <ErrorAlert error={report.error} retry={() => invalidate(['report'])} />;
   const keys = activeKeys(report.data?.rows.values() ?? []);
-  const noMfa = summary.data?.get('AccountMFAEnabled') === 0;
-  const root = keys.some(({ user }) => user === '<root_account>');
-  // Root's keys have a warning of their own.
+  const lacksRootMfa = summary.data?.['AccountMFAEnabled'] === 0;
+  const hasRootKeys = keys.some(({ user }) => user === '<root_account>');
+  // Root's keys have a separate warning.
   const old = keys.filter(({ user, age }) => age > 90 && user !== '<root_account>');
-  const bars = AGES.map(([x, below], at) => {
-    const from = AGES[at - 1]?.[1] ?? 0;
+  const bars = AGES.map(([x, below], index) => {
+    const from = AGES[index - 1]?.[1] ?? 0;
     return { x, y: keys.filter(({ age }) => age >= from && age < below).length };
   });
   return (
     <Container header={<Header variant="h2">Security recommendations</Header>}>
       <SpaceBetween size="m">
-        {noMfa && (
+        {lacksRootMfa && (
           <Alert
             type="warning"
-            header="The root user has no MFA device"
+            header="Add MFA for root user"
             action={
               !session.userName && (
                 <Button onClick={() => void navigate('/security-credentials/mfa/assign')}>
@@ -77,12 +77,12 @@ function Recommendations() {
               )
             }
           >
-            Whoever finds out its password may do everything in this account.
+            Anyone who learns the root password has full access to this account.
           </Alert>
         )}
-        {root && (
-          <Alert type="warning" header="The root user has active access keys">
-            Create a user for daily work, and delete the keys of the root user.
+        {hasRootKeys && (
+          <Alert type="warning" header="Root user has active access keys">
+            Create an IAM user for everyday tasks and delete the root user&apos;s access keys.
           </Alert>
         )}
         {old.length > 0 && (
@@ -94,19 +94,18 @@ function Recommendations() {
                 : `${String(old.length)} active access keys are older than 90 days`
             }
           >
-            Replace them with <i>Rotate</i> among the actions of each key, or let a rotation policy do
-            it:{' '}
-            {old.slice(0, 10).map(({ user }, at) => (
-              <Fragment key={`${user} ${String(at)}`}>
-                {at > 0 && ', '}
+            Rotate them from each key&apos;s Actions menu, or create a rotation policy. Users:{' '}
+            {old.slice(0, 10).map(({ user }, index) => (
+              <Fragment key={`${user} ${String(index)}`}>
+                {index > 0 && ', '}
                 <Link to={`/iam/users/${encodeURIComponent(user)}?tab=credentials`}>{user}</Link>
               </Fragment>
             ))}
             {old.length > 10 ? ', …' : ''}
           </Alert>
         )}
-        {report.data && summary.data && !noMfa && !root && old.length === 0 && (
-          <Alert type="success">Nothing needs to be done.</Alert>
+        {report.data && summary.data && !lacksRootMfa && !hasRootKeys && old.length === 0 && (
+          <Alert type="success">No recommendations.</Alert>
         )}
         <BarChart
           height={180}
@@ -128,11 +127,11 @@ function Recommendations() {
 
 function Resources() {
   const summary = useSummary();
-  const count = (name: string): string => String(summary.data?.get(name) ?? '…');
+  const count = (name: string): string => String(summary.data?.[name] ?? '…');
   return (
     <Container header={<Header variant="h2">IAM resources</Header>}>
       {summary.error ? (
-        <Problem error={summary.error} retry={() => changed(['summary'])} />
+        <ErrorAlert error={summary.error} retry={() => invalidate(['summary'])} />
       ) : (
         <KeyValuePairs
           columns={3}

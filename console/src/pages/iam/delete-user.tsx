@@ -1,124 +1,148 @@
-// Deletes users, after what hangs on them: keys, password, MFA devices, memberships, policies.
+// Deletes users, after everything that depends on them: keys, password, MFA devices, policies.
 import Alert from '@cloudscape-design/components/alert';
 import Box from '@cloudscape-design/components/box';
 import StatusIndicator from '@cloudscape-design/components/status-indicator';
+import Table from '@cloudscape-design/components/table';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
 import { call } from '../../api/client';
+import {
+  DeactivateMFADevice,
+  DeleteAccessKey,
+  DeleteLoginProfile,
+  DeleteUser,
+  DeleteUserPolicy,
+  DeleteVirtualMFADevice,
+  RemoveUserFromGroup,
+} from '../../api/generated/iam';
 import * as iam from '../../api/iam';
-import { Confirm } from '../../frame/parts';
-import { Problem } from '../../frame/problem';
+import { ErrorAlert } from '../../frame/error-alert';
+import { ActionDialog } from '../../frame/parts';
 import { ago } from '../../lib/age';
+import { detachPolicy } from './attached';
+import { isActive } from './queries';
 
 /** Everything that keeps IAM from deleting a user. */
-async function hangsOn(UserName: string) {
+async function dependents(UserName: string) {
   const [keys, login, devices, groups, attached, inline] = await Promise.all([
-    iam.keysOf(UserName),
+    iam.listAccessKeys(UserName),
     iam.loginProfile(UserName),
-    iam.devicesOf(UserName),
-    iam.groupsOf(UserName),
-    iam.policiesOfUser(UserName),
-    iam.inlineOfUser(UserName),
+    iam.listMfaDevices(UserName),
+    iam.listUserGroups(UserName),
+    iam.listAttachedPolicies({ UserName }),
+    iam.listInlinePolicies({ UserName }),
   ]);
   return { keys, login, devices, groups, attached, inline };
 }
 
 /** Removes everything that keeps IAM from deleting a user, then the user. */
 async function deleteUser(UserName: string): Promise<void> {
-  const { keys, login, devices, groups, attached, inline } = await hangsOn(UserName);
-  for (const { id } of keys) await call('iam', 'DeleteAccessKey', { UserName, AccessKeyId: id });
-  if (login) await call('iam', 'DeleteLoginProfile', { UserName });
+  const { keys, login, devices, groups, attached, inline } = await dependents(UserName);
+  for (const { AccessKeyId } of keys) await call(DeleteAccessKey, { UserName, AccessKeyId });
+  if (login) await call(DeleteLoginProfile, { UserName });
   for (const { SerialNumber } of devices) {
-    await call('iam', 'DeactivateMFADevice', { UserName, SerialNumber });
-    await call('iam', 'DeleteVirtualMFADevice', { SerialNumber });
+    await call(DeactivateMFADevice, { UserName, SerialNumber });
+    await call(DeleteVirtualMFADevice, { SerialNumber });
   }
-  for (const { name } of groups) {
-    await call('iam', 'RemoveUserFromGroup', { UserName, GroupName: name });
-  }
-  for (const { arn } of attached) {
-    await call('iam', 'DetachUserPolicy', { UserName, PolicyArn: arn });
-  }
-  for (const PolicyName of inline) await call('iam', 'DeleteUserPolicy', { UserName, PolicyName });
-  await call('iam', 'DeleteUser', { UserName });
+  for (const { GroupName } of groups) await call(RemoveUserFromGroup, { UserName, GroupName });
+  for (const { PolicyArn } of attached) await detachPolicy({ UserName }, PolicyArn);
+  for (const PolicyName of inline) await call(DeleteUserPolicy, { UserName, PolicyName });
+  await call(DeleteUser, { UserName });
 }
 
-interface Doomed {
+interface UserToDelete {
   name: string;
-  /** The last use of its password or keys, where the list knows it. */
+  /** The last use of the password or keys, where the list has it. */
   activity?: string | undefined;
 }
 
-export function DeleteUsers(props: { users: Doomed[]; dismiss: () => void; done: () => void }) {
-  const { users, dismiss, done } = props;
-  const [at, setAt] = useState(0);
+interface DeleteUsersDialogProps {
+  users: UserToDelete[];
+  onDismiss: () => void;
+  onDone: () => void;
+}
+
+export function DeleteUsersDialog({ users, onDismiss, onDone }: DeleteUsersDialogProps) {
+  const [current, setCurrent] = useState(0);
   const only = users.length === 1 ? users[0]?.name : undefined;
   return (
-    <Confirm
+    <ActionDialog
       title={only ? `Delete ${only}?` : `Delete ${String(users.length)} users?`}
       verb={only ? 'Delete user' : 'Delete users'}
-      typed={only ?? 'delete'}
-      onDismiss={dismiss}
-      done={done}
-      act={async () => {
+      confirmText={only ?? 'delete'}
+      onDismiss={onDismiss}
+      onDone={onDone}
+      action={async () => {
         for (const [index, { name }] of users.entries()) {
-          setAt(index + 1);
+          setCurrent(index + 1);
           await deleteUser(name);
         }
       }}
     >
       <Alert type="warning">
-        This cannot be undone. The password, the access keys, the MFA devices, the memberships and
-        the inline policies of {only ? 'this user' : 'these users'} are deleted too.
+        {only
+          ? 'This permanently deletes the user and its password, access keys, MFA devices, group memberships, and inline policies.'
+          : 'This permanently deletes the users and their passwords, access keys, MFA devices, group memberships, and inline policies.'}
       </Alert>
-      {only ? (
-        <GoesWithIt name={only} />
-      ) : (
-        <ul>
-          {users.slice(0, 20).map(({ name, activity }) => (
-            <li key={name}>
-              {name}: last activity {ago(activity).toLowerCase()}
-            </li>
-          ))}
-          {users.length > 20 && <li>and {users.length - 20} more</li>}
-        </ul>
-      )}
-      {at > 1 && (
+      {only ? <Dependents name={only} /> : <UserTable users={users} />}
+      {current > 1 && (
         <Box>
-          {at} of {users.length}
+          Deleting user {current} of {users.length}
         </Box>
       )}
-    </Confirm>
+    </ActionDialog>
+  );
+}
+
+const LISTED_MAX = 20;
+
+function UserTable({ users }: { users: readonly UserToDelete[] }) {
+  return (
+    <>
+      <Table
+        variant="borderless"
+        items={users.slice(0, LISTED_MAX)}
+        trackBy="name"
+        columnDefinitions={[
+          { id: 'name', header: 'User name', cell: ({ name }) => name, isRowHeader: true },
+          { id: 'activity', header: 'Last activity', cell: ({ activity }) => ago(activity) },
+        ]}
+      />
+      {users.length > LISTED_MAX && <Box>and {users.length - LISTED_MAX} more</Box>}
+    </>
   );
 }
 
 /** What is deleted with a user, by name. */
-function GoesWithIt({ name }: { name: string }) {
+function Dependents({ name }: { name: string }) {
   const read = useQuery({
-    queryKey: ['user', name, 'hangs-on'],
+    queryKey: ['user', name, 'dependents'],
     queryFn: async () => {
-      const found = await hangsOn(name);
-      const uses = await Promise.all(found.keys.map(({ id }) => iam.keyUse(id)));
+      const found = await dependents(name);
+      const uses = await Promise.all(
+        found.keys.map(({ AccessKeyId }) => iam.accessKeyLastUsed(AccessKeyId)),
+      );
       return { ...found, uses };
     },
     gcTime: 0,
   });
-  if (read.error) return <Problem error={read.error} />;
+  if (read.error) return <ErrorAlert error={read.error} />;
   if (!read.data) return <StatusIndicator type="loading">Loading</StatusIndicator>;
   const { keys, uses, login, devices, groups, attached, inline } = read.data;
-  const names = (of: readonly { name: string }[]): string => of.map((one) => one.name).join(', ');
   const lines = [
-    login && 'The console password',
+    login && 'Console password',
     ...keys.map(
-      ({ id, active }, index) =>
-        `Access key ${id}, ${active ? 'active' : 'inactive'}, last used ${ago(uses[index]?.date).toLowerCase()}`,
+      (key, index) =>
+        `Access key ${key.AccessKeyId}: ${isActive(key) ? 'active' : 'inactive'}, last used ${ago(uses[index]?.LastUsedDate).toLowerCase()}`,
     ),
     ...devices.map(({ SerialNumber }) => `MFA device ${SerialNumber}`),
-    groups.length > 0 && `Membership of ${names(groups)}`,
+    groups.length > 0 &&
+      `Group memberships: ${groups.map(({ GroupName }) => GroupName).join(', ')}`,
     inline.length > 0 && `Inline policies: ${inline.join(', ')}`,
-    attached.length > 0 && `Attachments of ${names(attached)}; the policies stay`,
+    attached.length > 0 &&
+      `Detached (not deleted): ${attached.map(({ PolicyName }) => PolicyName).join(', ')}`,
   ].filter((line) => typeof line === 'string');
-  if (lines.length === 0) return <Box>Nothing else goes with this user.</Box>;
   return (
     <ul>
       {lines.map((line) => (

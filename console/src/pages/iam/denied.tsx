@@ -1,4 +1,4 @@
-// Why was this denied? Recent refused requests, and one of them explained.
+// Why was this denied? Recent denied requests, and the explanation of one.
 import Box from '@cloudscape-design/components/box';
 import Container from '@cloudscape-design/components/container';
 import ContentLayout from '@cloudscape-design/components/content-layout';
@@ -11,139 +11,130 @@ import { useQuery } from '@tanstack/react-query';
 import { useParams } from 'react-router';
 
 import { call, pages } from '../../api/client';
-import type { Xml } from '../../api/xml';
+import {
+  ExplainDeniedRequest,
+  ListAuthorizedPrincipals,
+  ListDeniedRequests,
+  type DeniedRequest,
+  type ExaminedStatement,
+} from '../../api/generated/keywright';
+import { ErrorAlert } from '../../frame/error-alert';
 import { List, type Column } from '../../frame/list';
 import { Link, Loading } from '../../frame/parts';
-import { Problem } from '../../frame/problem';
-import { full, moment } from '../../lib/age';
-import { changed } from './queries';
-import { words } from './simulator-results';
+import { fullDate, timeAgo } from '../../lib/age';
+import { invalidate } from './queries';
+import { decisionText } from './simulator-results';
 
-/** What somebody needs to give a user a permission. */
+/** The action that grants a user a permission. */
 const GRANT = 'iam:PutUserPolicy';
 
-interface Denied {
-  id: string;
-  time: string;
-  principal: string;
-  action: string;
-  resource: string;
-  from: string;
-  message: string;
-}
+/** The part of an ARN after the account: `user/ann`. */
+const shortPrincipal = (arn: string): string => arn.split(':').slice(5).join(':') || arn;
 
-const denied = (node: Xml): Denied => ({
-  id: node.text('RequestId') ?? '',
-  time: node.text('Time') ?? '',
-  principal: node.text('PrincipalArn') ?? '',
-  action: node.text('ActionName') ?? '',
-  resource: node.text('ResourceArn') ?? '',
-  from: node.text('SourceAddress') ?? '',
-  message: node.text('Message') ?? '',
-});
-
-/** A principal of this account without what is the same for all. */
-const short = (arn: string): string => arn.split(':').slice(5).join(':') || arn;
-
-const COLUMNS: Column<Denied>[] = [
+const COLUMNS: Column<DeniedRequest>[] = [
   {
     id: 'time',
     header: 'Time',
     minWidth: 130,
-    by: ({ time }) => -Date.parse(time),
-    cell: ({ time }) => moment(time),
+    value: ({ Time }) => -Date.parse(Time),
+    cell: ({ Time }) => timeAgo(Time),
   },
   {
     id: 'principal',
     header: 'Principal',
-    by: ({ principal }) => principal,
-    cell: ({ principal }) => short(principal),
+    value: ({ PrincipalArn }) => PrincipalArn,
+    cell: ({ PrincipalArn }) => shortPrincipal(PrincipalArn),
   },
   {
     id: 'action',
     header: 'Action',
-    by: ({ action }) => action,
-    cell: ({ action, id }) => <Link to={`/denied/${id}`}>{action}</Link>,
+    value: ({ ActionName }) => ActionName,
+    cell: ({ ActionName, RequestId }) => <Link to={`/denied/${RequestId}`}>{ActionName}</Link>,
     isRowHeader: true,
   },
   {
     id: 'resource',
     header: 'Resource',
-    by: ({ resource }) => resource,
-    cell: ({ resource }) => resource,
+    value: ({ ResourceArn }) => ResourceArn,
+    cell: ({ ResourceArn }) => ResourceArn,
   },
-  { id: 'from', header: 'Source address', by: ({ from }) => from, cell: ({ from }) => from },
-  { id: 'id', header: 'Request ID', hidden: true, by: ({ id }) => id, cell: ({ id }) => id },
+  {
+    id: 'source',
+    header: 'Source address',
+    value: ({ SourceAddress }) => SourceAddress,
+    cell: ({ SourceAddress }) => SourceAddress,
+  },
+  {
+    id: 'id',
+    header: 'Request ID',
+    hidden: true,
+    value: ({ RequestId }) => RequestId,
+    cell: ({ RequestId }) => RequestId,
+  },
 ];
 
-export function DeniedRequests() {
+export function DeniedRequestsPage() {
   const read = useQuery({
     queryKey: ['denied'],
-    queryFn: () =>
-      pages('keywright', 'ListDeniedRequests', {}, (page) =>
-        page.list('DeniedRequests').map(denied),
-      ),
+    queryFn: () => pages(ListDeniedRequests, {}, (page) => page.DeniedRequests),
   });
   return (
     <List
       title="Denied requests"
       variant="full-page"
-      description="The last thousand of this account, until the server restarts. Choose one to see why, and what would have allowed it."
+      description="The last 1,000 denied requests since the server started. Choose one to see why it was denied and how to allow it."
       items={read.data}
       columns={COLUMNS}
-      rowId={({ id }) => id}
+      rowId={({ RequestId }) => RequestId}
       loading={read.isPending}
       error={read.error}
-      reload={() => changed(['denied'])}
-      empty="Nothing was denied"
+      reload={() => invalidate(['denied'])}
+      empty="No denied requests"
     />
   );
 }
 
-function Decided({ by }: { by: string | undefined }) {
-  if (!by) return <>–</>;
-  const [type, text] = words(by);
+function Decision({ decision }: { decision: string }) {
+  const [type, text] = decisionText(decision);
   return <StatusIndicator type={type}>{text}</StatusIndicator>;
 }
 
-/** The principals who may do something to a resource today. */
-const whoMay = async (ActionName: string, ResourceArn: string): Promise<string[]> => {
-  const got = await call('keywright', 'ListAuthorizedPrincipals', { ActionName, ResourceArn });
-  const named = got.list('Principals').map((node) => short(node.text('PrincipalArn') ?? ''));
-  return got.text('IsTruncated') === 'true' ? [...named, '…'] : named;
-};
-
-/** Who may do what was denied, and who could allow it to the user whom it was denied. */
-function WhoMay({ request: { action, resource, principal } }: { request: Denied }) {
-  const may = useQuery({
-    queryKey: ['denied', 'who', action, resource],
-    queryFn: () => whoMay(action, resource),
+/** The principals that are allowed an action on a resource. */
+async function allowedPrincipals(ActionName: string, ResourceArn: string): Promise<string[]> {
+  const { Principals, IsTruncated } = await call(ListAuthorizedPrincipals, {
+    ActionName,
+    ResourceArn,
   });
-  const isUser = short(principal).startsWith('user/');
+  const names = Principals.map(({ PrincipalArn }) => shortPrincipal(PrincipalArn));
+  return IsTruncated ? [...names, '…'] : names;
+}
+
+/** Who is allowed the denied request, and who can grant it to the user. */
+function WhoHasAccess({ request }: { request: DeniedRequest }) {
+  const { ActionName, ResourceArn, PrincipalArn } = request;
+  const allowed = useQuery({
+    queryKey: ['denied', 'allowed', ActionName, ResourceArn],
+    queryFn: () => allowedPrincipals(ActionName, ResourceArn),
+  });
+  const isUser = shortPrincipal(PrincipalArn).startsWith('user/');
   const grant = useQuery({
-    queryKey: ['denied', 'who', GRANT, principal],
-    queryFn: () => whoMay(GRANT, principal),
+    queryKey: ['denied', 'allowed', GRANT, PrincipalArn],
+    queryFn: () => allowedPrincipals(GRANT, PrincipalArn),
     enabled: isUser,
   });
-  const error = may.error ?? grant.error;
-  const names = (of: string[] | undefined): string => of?.join(', ') ?? '…';
+  const error = allowed.error ?? grant.error;
+  const names = (principals: string[] | undefined): string =>
+    principals === undefined ? '…' : principals.join(', ') || 'None';
   return (
-    <Container header={<Header variant="h2">Who may, and who could grant it</Header>}>
+    <Container header={<Header variant="h2">Who has access</Header>}>
       {error ? (
-        <Problem error={error} />
+        <ErrorAlert error={error} />
       ) : (
         <KeyValuePairs
           columns={2}
           items={[
-            { label: `May ${action} today`, value: names(may.data) || 'Nobody' },
-            ...(isUser
-              ? [
-                  {
-                    label: `Could allow it to ${short(principal)} (${GRANT})`,
-                    value: names(grant.data) || 'Nobody',
-                  },
-                ]
-              : []),
+            { label: `Allowed principals (${ActionName})`, value: names(allowed.data) },
+            ...(isUser ? [{ label: `Can grant access (${GRANT})`, value: names(grant.data) }] : []),
           ]}
         />
       )}
@@ -151,17 +142,15 @@ function WhoMay({ request: { action, resource, principal } }: { request: Denied 
   );
 }
 
-export function DeniedRequest() {
+export function DeniedRequestPage() {
   const { id = '' } = useParams();
   const read = useQuery({
     queryKey: ['denied', id],
-    queryFn: () => call('keywright', 'ExplainDeniedRequest', { RequestId: id }),
+    queryFn: () => call(ExplainDeniedRequest, { RequestId: id }),
   });
-  if (read.error) return <Problem error={read.error} retry={() => changed(['denied'])} />;
+  if (read.error) return <ErrorAlert error={read.error} retry={() => invalidate(['denied'])} />;
   if (!read.data) return <Loading />;
-  const found = read.data.child('DeniedRequest');
-  const request = found && denied(found);
-  const statements = read.data.list('Statements');
+  const { DeniedRequest: request, Decision: original, DecisionNow, Statements } = read.data;
   return (
     <ContentLayout header={<Header variant="h1">Why was this denied?</Header>}>
       <SpaceBetween size="l">
@@ -169,63 +158,41 @@ export function DeniedRequest() {
           <KeyValuePairs
             columns={3}
             items={[
-              { label: 'Principal', value: request?.principal ?? '–' },
-              { label: 'Action', value: request?.action ?? '–' },
-              { label: 'Resource', value: request?.resource ?? '–' },
-              { label: 'Time', value: full(request?.time) },
-              { label: 'Decision then', value: <Decided by={read.data.text('Decision')} /> },
-              { label: 'Decision now', value: <Decided by={read.data.text('DecisionNow')} /> },
+              { label: 'Principal', value: request.PrincipalArn },
+              { label: 'Action', value: request.ActionName },
+              { label: 'Resource', value: request.ResourceArn },
+              { label: 'Time', value: fullDate(request.Time) },
+              { label: 'Original decision', value: <Decision decision={original} /> },
+              { label: 'Current decision', value: <Decision decision={DecisionNow} /> },
             ]}
           />
         </Container>
         <Container header={<Header variant="h2">Explanation</Header>}>
           <Box variant="pre">
-            <span style={{ whiteSpace: 'pre-wrap' }}>
-              {read.data.text('Explanation') ?? request?.message ?? ''}
-            </span>
+            <span style={{ whiteSpace: 'pre-wrap' }}>{read.data.Explanation}</span>
           </Box>
         </Container>
-        {request && <WhoMay request={request} />}
-        <Table
-          header={
-            <Header counter={`(${String(statements.length)})`}>
-              Statements that were looked at
-            </Header>
-          }
-          items={statements.map((node, at) => ({ node, at }))}
-          wrapLines
-          empty={<Box textAlign="center">No policy has a statement about this.</Box>}
-          columnDefinitions={[
-            {
-              id: 'policy',
-              header: 'Policy',
-              cell: ({ node }) => node.text('Policy') ?? '–',
-              isRowHeader: true,
-            },
-            {
-              id: 'statement',
-              header: 'Statement',
-              cell: ({ node }) => node.text('Statement') ?? '–',
-            },
-            { id: 'effect', header: 'Effect', cell: ({ node }) => node.text('Effect') ?? '–' },
-            {
-              id: 'applies',
-              header: 'Applies',
-              cell: ({ node }) => (node.text('Applies') === 'true' ? 'Yes' : 'No'),
-            },
-            {
-              id: 'lacks',
-              header: 'What it lacked',
-              cell: ({ node }) =>
-                node
-                  .list('Lacks')
-                  .map((lack) => lack.value)
-                  .join('; ') ||
-                (node.text('Lacks') ?? '–'),
-            },
-          ]}
-        />
+        <WhoHasAccess request={request} />
+        <EvaluatedStatements statements={Statements} />
       </SpaceBetween>
     </ContentLayout>
+  );
+}
+
+function EvaluatedStatements({ statements }: { statements: readonly ExaminedStatement[] }) {
+  return (
+    <Table
+      header={<Header counter={`(${String(statements.length)})`}>Evaluated statements</Header>}
+      items={statements}
+      wrapLines
+      empty={<Box textAlign="center">No policy has a statement for this request.</Box>}
+      columnDefinitions={[
+        { id: 'policy', header: 'Policy', cell: ({ Policy }) => Policy, isRowHeader: true },
+        { id: 'statement', header: 'Statement', cell: ({ Statement }) => Statement },
+        { id: 'effect', header: 'Effect', cell: ({ Effect }) => Effect },
+        { id: 'applies', header: 'Applies', cell: ({ Applies }) => (Applies ? 'Yes' : 'No') },
+        { id: 'mismatch', header: 'Mismatch', cell: ({ Lacks }) => Lacks ?? '–' },
+      ]}
+    />
   );
 }

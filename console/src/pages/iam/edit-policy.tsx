@@ -1,4 +1,4 @@
-// Editing a managed policy makes a new version of it; the fifth version must go to make room.
+// Editing a managed policy creates a new version; of five versions one must be deleted first.
 import Button from '@cloudscape-design/components/button';
 import Checkbox from '@cloudscape-design/components/checkbox';
 import Container from '@cloudscape-design/components/container';
@@ -12,79 +12,89 @@ import { useState } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
 
 import { call } from '../../api/client';
+import { CreatePolicyVersion, DeletePolicyVersion } from '../../api/generated/iam';
 import * as iam from '../../api/iam';
 import { useFrame } from '../../frame/context';
 import { Loading } from '../../frame/parts';
-import { Problem } from '../../frame/problem';
-import { full } from '../../lib/age';
-import { shown } from '../../lib/policy-text';
-import { MANAGED, PolicyText, refusedFor } from './policy-text';
-import { VERSIONS } from './policy-versions';
+import { ErrorAlert } from '../../frame/error-alert';
+import { fullDate } from '../../lib/age';
+import { displayText } from '../../lib/policy-text';
+import { MANAGED_POLICY_QUOTA, PolicyDocumentEditor, documentProblem } from './policy-text';
+import { VERSIONS_MAX, versionText } from './policy-versions';
 import { policyHref } from './permissions';
-import { changed } from './queries';
+import { invalidate } from './queries';
 
-interface Begun {
+interface InitialPolicy {
   policy: iam.Policy;
   text: string;
-  versions: iam.Version[];
+  versions: iam.PolicyVersion[];
 }
 
-export function EditPolicy() {
+export function EditPolicyPage() {
   const [search] = useSearchParams();
   const arn = search.get('arn') ?? '';
   const read = useQuery({
     queryKey: ['policies', arn, 'edit'],
-    queryFn: async (): Promise<Begun> => {
-      const [policy, versions] = await Promise.all([iam.getPolicy(arn), iam.listVersions(arn)]);
-      return { policy, versions, text: shown(await iam.versionText(arn, policy.version)) };
+    queryFn: async (): Promise<InitialPolicy> => {
+      const [policy, versions] = await Promise.all([
+        iam.getPolicy(arn),
+        iam.listPolicyVersions(arn),
+      ]);
+      return {
+        policy,
+        versions,
+        text: displayText(await iam.policyDocument(arn, policy.DefaultVersionId)),
+      };
     },
     gcTime: 0,
     staleTime: Infinity,
   });
-  if (read.error) return <Problem error={read.error} retry={() => void read.refetch()} />;
+  if (read.error) return <ErrorAlert error={read.error} retry={() => void read.refetch()} />;
   if (!read.data) return <Loading />;
-  return <EditForm begun={read.data} />;
+  return <EditForm initial={read.data} />;
 }
 
-function EditForm({ begun: { policy, text: before, versions } }: { begun: Begun }) {
+function EditForm({ initial: { policy, text: before, versions } }: { initial: InitialPolicy }) {
   const navigate = useNavigate();
-  const { done } = useFrame();
+  const { notifySuccess } = useFrame();
   const [text, setText] = useState(before);
-  const [current, setCurrent] = useState(true);
-  const [gone, setGone] = useState<string | null>(null);
+  const [isDefault, setIsDefault] = useState(true);
+  const [versionToDelete, setVersionToDelete] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
-  const [refused, refuse] = useState<string>();
+  const [problem, setProblem] = useState<string>();
   const [error, setError] = useState<unknown>();
-  const isFull = versions.length >= VERSIONS;
-  const page = policyHref(policy.arn);
+  const isFull = versions.length >= VERSIONS_MAX;
+  const page = policyHref(policy.Arn);
   const save = async (): Promise<void> => {
     setBusy(true);
     setError(undefined);
     try {
-      // What would be refused must not cost a version first.
-      const why = await refusedFor(text, 'managed', MANAGED);
-      refuse(why);
-      if (why) return;
-      const PolicyArn = policy.arn;
-      if (isFull) await call('iam', 'DeletePolicyVersion', { PolicyArn, VersionId: gone ?? '' });
-      const got = await call('iam', 'CreatePolicyVersion', {
+      // Checked first: an invalid document must not cost a version.
+      const found = await documentProblem(text, 'managed', MANAGED_POLICY_QUOTA);
+      setProblem(found);
+      if (found) return;
+      const PolicyArn = policy.Arn;
+      if (isFull) await call(DeletePolicyVersion, { PolicyArn, VersionId: versionToDelete ?? '' });
+      const { PolicyVersion: version } = await call(CreatePolicyVersion, {
         PolicyArn,
         PolicyDocument: text,
-        SetAsDefault: current,
+        SetAsDefault: isDefault,
       });
-      const id = got.child('PolicyVersion')?.text('VersionId') ?? '';
-      changed(['policies']);
-      done(`Version ${id} of ${policy.name} created${current ? ', and made the default' : ''}`);
-      void navigate(current ? page : `${page}&tab=versions`);
-    } catch (problem) {
-      setError(problem);
+      const id = version?.VersionId ?? '';
+      invalidate(['policies']);
+      notifySuccess(
+        `${versionText(id)} of ${policy.PolicyName} created${isDefault ? ' and set as default' : ''}`,
+      );
+      void navigate(isDefault ? page : `${page}&tab=versions`);
+    } catch (failure) {
+      setError(failure);
     } finally {
       setBusy(false);
     }
   };
   return (
     <Form
-      header={<Header variant="h1">{`Edit ${policy.name}`}</Header>}
+      header={<Header variant="h1">{`Edit ${policy.PolicyName}`}</Header>}
       actions={
         <SpaceBetween direction="horizontal" size="xs">
           <Button variant="link" onClick={() => void navigate(page)}>
@@ -93,7 +103,7 @@ function EditForm({ begun: { policy, text: before, versions } }: { begun: Begun 
           <Button
             variant="primary"
             loading={busy}
-            disabled={text === before || (isFull && !gone)}
+            disabled={text === before || (isFull && !versionToDelete)}
             onClick={() => void save()}
           >
             Save changes
@@ -102,42 +112,48 @@ function EditForm({ begun: { policy, text: before, versions } }: { begun: Begun 
       }
     >
       <SpaceBetween size="l">
-        <PolicyText text={text} set={setText} kind="managed" room={MANAGED} refused={refused} />
+        <PolicyDocumentEditor
+          text={text}
+          set={setText}
+          kind="managed"
+          quota={MANAGED_POLICY_QUOTA}
+          problem={problem}
+        />
         <Container
           header={
             <Header
               variant="h2"
-              description="Saving makes a new version. The ones before stay, to go back to."
+              description="Saving creates a new version. You can go back to earlier versions."
             >
               New version
             </Header>
           }
         >
           <SpaceBetween size="m">
-            <Checkbox checked={current} onChange={({ detail }) => setCurrent(detail.checked)}>
+            <Checkbox checked={isDefault} onChange={({ detail }) => setIsDefault(detail.checked)}>
               Set this new version as the default
             </Checkbox>
             {isFull && (
               <FormField
                 label="Version to delete"
-                description={`The policy has ${String(VERSIONS)} versions, which is the most. Choose one to delete; the default one cannot be.`}
+                description={`The policy has the maximum of ${String(VERSIONS_MAX)} versions. Select a version to delete. The default version can't be deleted.`}
               >
                 <RadioGroup
-                  value={gone}
-                  onChange={({ detail }) => setGone(detail.value)}
+                  value={versionToDelete}
+                  onChange={({ detail }) => setVersionToDelete(detail.value)}
                   items={versions
-                    .filter((version) => !version.current)
-                    .map(({ id, created }) => ({
+                    .filter((version) => !version.IsDefaultVersion)
+                    .map(({ VersionId: id, CreateDate: created }) => ({
                       value: id,
-                      label: id,
-                      description: full(created),
+                      label: versionText(id),
+                      description: fullDate(created),
                     }))}
                 />
               </FormField>
             )}
           </SpaceBetween>
         </Container>
-        {error !== undefined && <Problem error={error} />}
+        {error !== undefined && <ErrorAlert error={error} />}
       </SpaceBetween>
     </Form>
   );

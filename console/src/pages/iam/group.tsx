@@ -11,24 +11,25 @@ import { useState } from 'react';
 import { useNavigate, useParams, useSearchParams } from 'react-router';
 
 import { call } from '../../api/client';
+import { AddUserToGroup, RemoveUserFromGroup } from '../../api/generated/iam';
 import * as iam from '../../api/iam';
 import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
-import { Confirm, Copy, Link, Pick } from '../../frame/parts';
-import { full } from '../../lib/age';
+import { ActionDialog, CopyText, Link } from '../../frame/parts';
+import { fullDate } from '../../lib/age';
 import { AttachedPolicies, NAME_AND_TYPE, ownPolicies } from './attached';
-import { DeleteGroup } from './groups';
+import { DeleteGroupDialog } from './groups';
 import { UserPicker } from './permissions';
-import { changed, useGroups } from './queries';
+import { invalidate, useGroups } from './queries';
 
 export function GroupPage() {
   const { name = '' } = useParams();
   const navigate = useNavigate();
-  const { done } = useFrame();
+  const { notifySuccess } = useFrame();
   const [search, setSearch] = useSearchParams();
   const [deleting, setDeleting] = useState(false);
   const groups = useGroups();
-  const group = groups.data?.find((one) => one.name === name);
+  const group = groups.data?.find((one) => one.GroupName === name);
   return (
     <ContentLayout
       header={
@@ -44,8 +45,8 @@ export function GroupPage() {
               columns={3}
               items={[
                 { label: 'User group name', value: name },
-                { label: 'Creation time', value: full(group.created) },
-                { label: 'ARN', value: <Copy text={group.arn} label="ARN" /> },
+                { label: 'Creation time', value: fullDate(group.CreateDate) },
+                { label: 'ARN', value: <CopyText text={group.Arn} label="ARN" /> },
               ]}
             />
           </Container>
@@ -60,11 +61,11 @@ export function GroupPage() {
         />
       </SpaceBetween>
       {deleting && (
-        <DeleteGroup
+        <DeleteGroupDialog
           name={name}
-          dismiss={() => setDeleting(false)}
-          done={() => {
-            done('Group deleted');
+          onDismiss={() => setDeleting(false)}
+          onDone={() => {
+            notifySuccess(`Group ${name} deleted`);
             void navigate('/iam/groups');
           }}
         />
@@ -77,38 +78,42 @@ const USERS: Column<iam.User>[] = [
   {
     id: 'name',
     header: 'User name',
-    by: ({ name }) => name,
-    cell: ({ name }) => <Link to={`/iam/users/${encodeURIComponent(name)}`}>{name}</Link>,
+    value: ({ UserName: name }) => name,
+    cell: ({ UserName: name }) => <Link to={`/iam/users/${encodeURIComponent(name)}`}>{name}</Link>,
     isRowHeader: true,
   },
-  { id: 'path', header: 'Path', by: ({ path }) => path, cell: ({ path }) => path },
+  { id: 'path', header: 'Path', value: ({ Path: path }) => path, cell: ({ Path: path }) => path },
   {
     id: 'created',
     header: 'Creation time',
-    by: ({ created }) => Date.parse(created),
-    cell: ({ created }) => full(created),
+    value: ({ CreateDate: created }) => Date.parse(created),
+    cell: ({ CreateDate: created }) => fullDate(created),
   },
 ];
 
 function Members({ name }: { name: string }) {
-  const { done } = useFrame();
+  const { notifySuccess } = useFrame();
   const members = useQuery({
     queryKey: ['groups', name, 'users'],
-    queryFn: () => iam.membersOf(name),
+    queryFn: () => iam.listGroupUsers(name),
   });
-  const [selected, select] = useState<iam.User[]>([]);
+  const [selected, setSelected] = useState<iam.User[]>([]);
   const [open, setOpen] = useState<'add' | 'remove'>();
-  const [chosen, choose] = useState<iam.User[]>([]);
-  const close = (said?: string) => (): void => {
+  const [chosen, setChosen] = useState<iam.User[]>([]);
+  const close = (message?: string) => (): void => {
     setOpen(undefined);
-    choose([]);
-    if (!said) return;
-    select([]);
-    changed(['groups'], ['user']);
-    done(said);
+    setChosen([]);
+    if (message === undefined) return;
+    setSelected([]);
+    invalidate(['groups'], ['user']);
+    notifySuccess(message);
   };
-  const all = (action: string, users: iam.User[]) => async (): Promise<void> => {
-    for (const user of users) await call('iam', action, { GroupName: name, UserName: user.name });
+  const add = async (): Promise<void> => {
+    for (const { UserName } of chosen) await call(AddUserToGroup, { GroupName: name, UserName });
+  };
+  const remove = async (): Promise<void> => {
+    for (const { UserName } of selected)
+      await call(RemoveUserFromGroup, { GroupName: name, UserName });
   };
   return (
     <>
@@ -116,13 +121,13 @@ function Members({ name }: { name: string }) {
         title="Users in this group"
         items={members.data}
         columns={USERS}
-        rowId={(user) => user.name}
+        rowId={(user) => user.UserName}
         loading={members.isPending}
         error={members.error}
-        reload={() => changed(['groups'])}
+        reload={() => invalidate(['groups'])}
         selection="multi"
         selected={selected}
-        select={select}
+        onSelect={setSelected}
         empty="No users"
         actions={
           <>
@@ -136,32 +141,32 @@ function Members({ name }: { name: string }) {
         }
       />
       {open === 'add' && (
-        <Pick
+        <ActionDialog
+          size="large"
           title="Add users"
           verb="Add users"
           disabled={chosen.length === 0}
-          dismiss={close()}
-          act={all('AddUserToGroup', chosen)}
-          done={close('Users added')}
+          onDismiss={close()}
+          action={add}
+          onDone={close('Users added')}
         >
           <UserPicker
             selected={chosen}
-            select={choose}
-            except={members.data?.map((user) => user.name) ?? []}
+            onSelect={setChosen}
+            except={members.data?.map((user) => user.UserName) ?? []}
           />
-        </Pick>
+        </ActionDialog>
       )}
       {open === 'remove' && (
-        <Confirm
-          title="Remove users from the group?"
+        <ActionDialog
+          title={`Remove users from ${name}?`}
           verb="Remove"
           onDismiss={close()}
-          act={all('RemoveUserFromGroup', selected)}
-          done={close('Users removed')}
+          action={remove}
+          onDone={close('Users removed')}
         >
-          They lose what they may do through the group:{' '}
-          {selected.map((user) => user.name).join(', ')}
-        </Confirm>
+          They lose the permissions of the group: {selected.map((user) => user.UserName).join(', ')}
+        </ActionDialog>
       )}
     </>
   );
@@ -178,8 +183,8 @@ function GroupPolicies({ name }: { name: string }) {
       owner={owner}
       read={read}
       columns={NAME_AND_TYPE}
-      reload={() => changed(['groups'])}
-      changed={() => changed(['groups'], ['user'], ['policies'])}
+      reload={() => invalidate(['groups'])}
+      onChange={() => invalidate(['groups'], ['user'], ['policies'])}
     />
   );
 }

@@ -1,4 +1,4 @@
-// The groups of the account, made and deleted.
+// The groups of the account, created and deleted.
 import Button from '@cloudscape-design/components/button';
 import FormField from '@cloudscape-design/components/form-field';
 import Input from '@cloudscape-design/components/input';
@@ -7,39 +7,48 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
 import { call } from '../../api/client';
+import {
+  AddUserToGroup,
+  AttachGroupPolicy,
+  CreateGroup,
+  DeleteGroup,
+  DeleteGroupPolicy,
+  DetachGroupPolicy,
+  RemoveUserFromGroup,
+} from '../../api/generated/iam';
 import * as iam from '../../api/iam';
 import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
-import { Confirm, Link, Pick } from '../../frame/parts';
-import { Problem } from '../../frame/problem';
-import { full } from '../../lib/age';
-import { useStays } from '../../lib/settled';
+import { ActionDialog, Link } from '../../frame/parts';
+import { ErrorAlert } from '../../frame/error-alert';
+import { fullDate } from '../../lib/age';
+import { useIsSettled } from '../../lib/debounce';
 import { PolicyPicker, UserPicker } from './permissions';
-import { changed, useGroups } from './queries';
+import { invalidate, useGroups } from './queries';
 
-/** What a group has, read when its row is seen. */
-function useSeen<T>(group: string, what: string, read: () => Promise<T>) {
-  const stays = useStays();
-  const queryKey = ['groups', group, what];
-  return useQuery({ queryKey, queryFn: read, enabled: stays, staleTime: 60_000 });
+/** What belongs to a group, read when its row is visible. */
+function useGroupQuery<T>(group: string, key: string, read: () => Promise<T>) {
+  const isSettled = useIsSettled();
+  const queryKey = ['groups', group, key];
+  return useQuery({ queryKey, queryFn: read, enabled: isSettled, staleTime: 60_000 });
 }
 
 function UserCount({ name }: { name: string }) {
-  const users = useSeen(name, 'users', () => iam.membersOf(name));
+  const users = useGroupQuery(name, 'users', () => iam.listGroupUsers(name));
   if (users.error) return <>–</>;
   return <>{users.data?.length ?? '…'}</>;
 }
 
 const policyCount = async (name: string): Promise<number> => {
   const [attached, inline] = await Promise.all([
-    iam.policiesOfGroup(name),
-    iam.inlineOfGroup(name),
+    iam.listAttachedPolicies({ GroupName: name }),
+    iam.listInlinePolicies({ GroupName: name }),
   ]);
   return attached.length + inline.length;
 };
 
-function Defined({ name }: { name: string }) {
-  const count = useSeen(name, 'policy-count', () => policyCount(name));
+function PermissionsStatus({ name }: { name: string }) {
+  const count = useGroupQuery(name, 'policy-count', () => policyCount(name));
   if (count.error) return <>–</>;
   if (count.data === undefined) return <>…</>;
   return count.data > 0 ? (
@@ -53,49 +62,68 @@ const GROUPS: Column<iam.Group>[] = [
   {
     id: 'name',
     header: 'Group name',
-    by: ({ name }) => name,
-    cell: ({ name }) => <Link to={`/iam/groups/${encodeURIComponent(name)}`}>{name}</Link>,
+    value: ({ GroupName: name }) => name,
+    cell: ({ GroupName: name }) => (
+      <Link to={`/iam/groups/${encodeURIComponent(name)}`}>{name}</Link>
+    ),
     isRowHeader: true,
   },
-  { id: 'users', header: 'Users', cell: ({ name }) => <UserCount name={name} /> },
-  { id: 'permissions', header: 'Permissions', cell: ({ name }) => <Defined name={name} /> },
+  { id: 'users', header: 'Users', cell: ({ GroupName: name }) => <UserCount name={name} /> },
+  {
+    id: 'permissions',
+    header: 'Permissions',
+    cell: ({ GroupName: name }) => <PermissionsStatus name={name} />,
+  },
   {
     id: 'created',
     header: 'Creation time',
-    by: ({ created }) => Date.parse(created),
-    cell: ({ created }) => full(created),
+    value: ({ CreateDate: created }) => Date.parse(created),
+    cell: ({ CreateDate: created }) => fullDate(created),
   },
-  { id: 'path', header: 'Path', hidden: true, by: ({ path }) => path, cell: ({ path }) => path },
-  { id: 'arn', header: 'ARN', hidden: true, by: ({ arn }) => arn, cell: ({ arn }) => arn },
+  {
+    id: 'path',
+    header: 'Path',
+    hidden: true,
+    value: ({ Path: path }) => path,
+    cell: ({ Path: path }) => path,
+  },
+  {
+    id: 'arn',
+    header: 'ARN',
+    hidden: true,
+    value: ({ Arn: arn }) => arn,
+    cell: ({ Arn: arn }) => arn,
+  },
 ];
 
-export function Groups() {
-  const { done } = useFrame();
+export function GroupsPage() {
+  const { notifySuccess } = useFrame();
   const groups = useGroups();
-  const [selected, select] = useState<iam.Group[]>([]);
+  const [selected, setSelected] = useState<iam.Group[]>([]);
   const [open, setOpen] = useState<'create' | 'delete'>();
   const group = selected[0];
-  const close = (said?: string) => (): void => {
+  const close = (message?: string) => (): void => {
     setOpen(undefined);
-    if (!said) return;
-    select([]);
-    done(said);
+    if (message === undefined) return;
+    setSelected([]);
+    notifySuccess(message);
   };
   return (
     <>
       <List
         title="IAM user groups"
         variant="full-page"
-        description="A user group is a collection of IAM users. Its policies hold for all of them."
+        description="A user group is a collection of IAM users. Use groups to specify permissions for a collection of users."
         items={groups.data}
         columns={GROUPS}
-        rowId={({ name }) => name}
+        rowId={({ GroupName: name }) => name}
         loading={groups.isPending}
         error={groups.error}
-        reload={() => changed(['groups'])}
+        reload={() => invalidate(['groups'])}
+        empty="No groups"
         selection="single"
         selected={selected}
-        select={select}
+        onSelect={setSelected}
         actions={
           <>
             <Button disabled={!group} onClick={() => setOpen('delete')}>
@@ -107,52 +135,61 @@ export function Groups() {
           </>
         }
       />
-      {open === 'create' && <CreateGroup dismiss={close()} done={close('Group created')} />}
+      {open === 'create' && (
+        <CreateGroupDialog onDismiss={close()} onDone={close('Group created')} />
+      )}
       {open === 'delete' && group && (
-        <DeleteGroup name={group.name} dismiss={close()} done={close('Group deleted')} />
+        <DeleteGroupDialog
+          name={group.GroupName}
+          onDismiss={close()}
+          onDone={close(`Group ${group.GroupName} deleted`)}
+        />
       )}
     </>
   );
 }
 
 interface DialogProps {
-  dismiss: () => void;
-  done: () => void;
+  onDismiss: () => void;
+  onDone: () => void;
 }
 
 const NAME = /^[\w+=,.@-]{1,128}$/;
+const NAME_RULE =
+  'Maximum 128 characters. Valid characters: A-Z, a-z, 0-9, and + = , . @ _ - (hyphen)';
 
-/** The dialog that makes a group, with its users and policies. */
-export function CreateGroup({ dismiss, done }: DialogProps) {
+/** The dialog that creates a group, with its users and policies. */
+export function CreateGroupDialog({ onDismiss, onDone }: DialogProps) {
   const [name, setName] = useState('');
   const [users, setUsers] = useState<iam.User[]>([]);
   const [policies, setPolicies] = useState<iam.Policy[]>([]);
-  const wrong = name === '' || NAME.test(name) ? '' : 'There is a letter that a name may not have.';
+  const hasError = name !== '' && !NAME.test(name);
   const create = async (): Promise<void> => {
-    await call('iam', 'CreateGroup', { GroupName: name });
+    await call(CreateGroup, { GroupName: name });
     for (const user of users) {
-      await call('iam', 'AddUserToGroup', { GroupName: name, UserName: user.name });
+      await call(AddUserToGroup, { GroupName: name, UserName: user.UserName });
     }
-    for (const { arn } of policies) {
-      await call('iam', 'AttachGroupPolicy', { GroupName: name, PolicyArn: arn });
+    for (const { Arn: arn } of policies) {
+      await call(AttachGroupPolicy, { GroupName: name, PolicyArn: arn });
     }
   };
   return (
-    <Pick
+    <ActionDialog
+      size="large"
       title="Create user group"
       verb="Create user group"
       disabled={!NAME.test(name)}
-      dismiss={dismiss}
-      act={create}
-      done={() => {
-        changed(['groups'], ['user'], ['policies'], ['summary']);
-        done();
+      onDismiss={onDismiss}
+      action={create}
+      onDone={() => {
+        invalidate(['groups'], ['user'], ['policies'], ['summary']);
+        onDone();
       }}
     >
       <FormField
         label="User group name"
-        constraintText="Up to 128 characters: A-Z, a-z, 0-9 and + = , . @ _ - (hyphen)"
-        errorText={wrong}
+        constraintText={hasError ? '' : NAME_RULE}
+        errorText={hasError ? NAME_RULE : ''}
       >
         <Input
           value={name}
@@ -161,63 +198,66 @@ export function CreateGroup({ dismiss, done }: DialogProps) {
           onChange={({ detail }) => setName(detail.value)}
         />
       </FormField>
-      <UserPicker title="Add users – optional" selected={users} select={setUsers} />
+      <UserPicker title="Add users – optional" selected={users} onSelect={setUsers} />
       <PolicyPicker
         title="Attach permissions policies – optional"
         selected={policies}
-        select={setPolicies}
+        onSelect={setPolicies}
       />
-    </Pick>
+    </ActionDialog>
   );
 }
 
 /** Removes everything that keeps IAM from deleting a group, then the group. */
 async function deleteGroup(GroupName: string): Promise<void> {
-  for (const { name } of await iam.membersOf(GroupName)) {
-    await call('iam', 'RemoveUserFromGroup', { GroupName, UserName: name });
+  for (const { UserName: name } of await iam.listGroupUsers(GroupName)) {
+    await call(RemoveUserFromGroup, { GroupName, UserName: name });
   }
-  for (const { arn } of await iam.policiesOfGroup(GroupName)) {
-    await call('iam', 'DetachGroupPolicy', { GroupName, PolicyArn: arn });
+  for (const { PolicyArn: arn } of await iam.listAttachedPolicies({ GroupName })) {
+    await call(DetachGroupPolicy, { GroupName, PolicyArn: arn });
   }
-  for (const PolicyName of await iam.inlineOfGroup(GroupName)) {
-    await call('iam', 'DeleteGroupPolicy', { GroupName, PolicyName });
+  for (const PolicyName of await iam.listInlinePolicies({ GroupName })) {
+    await call(DeleteGroupPolicy, { GroupName, PolicyName });
   }
-  await call('iam', 'DeleteGroup', { GroupName });
+  await call(DeleteGroup, { GroupName });
 }
 
-/** The dialog that deletes a group, and says what goes with it. */
-export function DeleteGroup({ name, dismiss, done }: DialogProps & { name: string }) {
-  const held = useQuery({
-    queryKey: ['groups', name, 'held'],
+/** The dialog that deletes a group, and lists what depends on it. */
+export function DeleteGroupDialog({ name, onDismiss, onDone }: DialogProps & { name: string }) {
+  const dependents = useQuery({
+    queryKey: ['groups', name, 'dependents'],
     queryFn: async () => {
-      const [users, inline] = await Promise.all([iam.membersOf(name), iam.inlineOfGroup(name)]);
+      const [users, inline] = await Promise.all([
+        iam.listGroupUsers(name),
+        iam.listInlinePolicies({ GroupName: name }),
+      ]);
       return { users: users.length, inline };
     },
     gcTime: 0,
   });
   return (
-    <Confirm
+    <ActionDialog
       title={`Delete ${name}?`}
       verb="Delete"
-      typed={name}
-      onDismiss={dismiss}
-      act={() => deleteGroup(name)}
-      done={() => {
-        changed(['groups'], ['user'], ['policies'], ['summary']);
-        done();
+      confirmText={name}
+      onDismiss={onDismiss}
+      action={() => deleteGroup(name)}
+      onDone={() => {
+        invalidate(['groups'], ['user'], ['policies'], ['summary']);
+        onDone();
       }}
     >
-      {held.error ? (
-        <Problem error={held.error} />
+      {dependents.error ? (
+        <ErrorAlert error={dependents.error} />
       ) : (
         <div>
-          {held.data ? `Its users (${String(held.data.users)}) stay` : 'Its users stay'}, but lose
-          what they may do through it.{' '}
-          {held.data && held.data.inline.length > 0
-            ? `Its inline policies are deleted too: ${held.data.inline.join(', ')}.`
-            : 'Managed policies stay.'}
+          {dependents.data ? `Its users (${String(dependents.data.users)})` : 'Its users'} are not
+          deleted, but lose the permissions of the group.{' '}
+          {dependents.data && dependents.data.inline.length > 0
+            ? `Its inline policies are deleted: ${dependents.data.inline.join(', ')}.`
+            : 'Managed policies are not deleted.'}
         </div>
       )}
-    </Confirm>
+    </ActionDialog>
   );
 }

@@ -1,4 +1,4 @@
-// An inline policy of a user or group: written anew, or changed.
+// An inline policy of a user or group, created or changed.
 import Button from '@cloudscape-design/components/button';
 import Container from '@cloudscape-design/components/container';
 import Form from '@cloudscape-design/components/form';
@@ -9,37 +9,40 @@ import { useState } from 'react';
 import { useNavigate, useParams, useSearchParams } from 'react-router';
 
 import { call } from '../../api/client';
+import { PutGroupPolicy, PutUserPolicy } from '../../api/generated/iam';
 import * as iam from '../../api/iam';
-import type { Room } from '../../editor/policy-editor';
+import type { PolicyQuota } from '../../editor/policy-editor';
 import { useFrame } from '../../frame/context';
 import { Loading } from '../../frame/parts';
-import { Problem } from '../../frame/problem';
-import { shown, size, SKELETON } from '../../lib/policy-text';
-import { PolicyName, PolicyText, refusedFor, wrongName } from './policy-text';
-import { changed } from './queries';
+import { ErrorAlert } from '../../frame/error-alert';
+import { displayText, quotaSize, NEW_POLICY } from '../../lib/policy-text';
+import { ownerHref } from './permissions';
+import { PolicyNameField, PolicyDocumentEditor, documentProblem, nameProblem } from './policy-text';
+import { invalidate } from './queries';
 
-const LIMITS = { user: 2048, group: 5120 };
+const QUOTAS = { user: 2048, group: 5120 };
 
-interface Begun {
-  /** The names that are taken. */
+interface InitialPolicy {
+  /** The names of all inline policies. */
   names: string[];
   text: string;
   /** Characters of the owner's other inline policies. */
-  taken: number;
+  used: number;
 }
 
-async function begin(owner: iam.Owner, edited: string | null): Promise<Begun> {
-  const names = await iam.inlineOf(owner);
+async function readInitial(owner: iam.PolicyOwner, edited: string | null): Promise<InitialPolicy> {
+  const names = await iam.listInlinePolicies(owner);
   const texts = await Promise.all(
-    names.map(async (name) => ({ name, text: await iam.inlineText(owner, name) })),
+    names.map(async (name) => ({ name, text: await iam.inlinePolicyDocument(owner, name) })),
   );
   const others = texts.filter(({ name }) => name !== edited);
-  const taken = others.reduce((sum, { text }) => sum + size(text), 0);
-  if (edited === null) return { names, text: SKELETON, taken };
-  // One that is not there any more is refused by the service in its own words.
+  const used = others.reduce((sum, { text }) => sum + quotaSize(text), 0);
+  if (edited === null) return { names, text: NEW_POLICY, used };
+  // If the edited policy is missing, the service answers with an error.
   const own =
-    texts.find(({ name }) => name === edited)?.text ?? (await iam.inlineText(owner, edited));
-  return { names, text: shown(own), taken };
+    texts.find(({ name }) => name === edited)?.text ??
+    (await iam.inlinePolicyDocument(owner, edited));
+  return { names, text: displayText(own), used };
 }
 
 /** The page for an inline policy of a user or of a group. */
@@ -47,53 +50,58 @@ function InlinePolicy({ of }: { of: 'user' | 'group' }) {
   const { name = '' } = useParams();
   const [search] = useSearchParams();
   const edited = search.get('policy');
-  const owner: iam.Owner = of === 'user' ? { UserName: name } : { GroupName: name };
+  const owner: iam.PolicyOwner = of === 'user' ? { UserName: name } : { GroupName: name };
   const read = useQuery({
     queryKey: [of === 'user' ? 'user' : 'groups', name, 'inline', edited],
-    queryFn: () => begin(owner, edited),
+    queryFn: () => readInitial(owner, edited),
     gcTime: 0,
     staleTime: Infinity,
   });
-  if (read.error) return <Problem error={read.error} retry={() => void read.refetch()} />;
+  if (read.error) return <ErrorAlert error={read.error} retry={() => void read.refetch()} />;
   if (!read.data) return <Loading />;
-  return <InlineForm owner={owner} edited={edited} begun={read.data} />;
+  return <InlineForm owner={owner} edited={edited} initial={read.data} />;
 }
 
-export const UserInlinePolicy = () => <InlinePolicy of="user" />;
-export const GroupInlinePolicy = () => <InlinePolicy of="group" />;
+export const UserInlinePolicyPage = () => <InlinePolicy of="user" />;
+export const GroupInlinePolicyPage = () => <InlinePolicy of="group" />;
 
-function InlineForm(props: { owner: iam.Owner; edited: string | null; begun: Begun }) {
-  const { owner, edited, begun } = props;
+function InlineForm(props: {
+  owner: iam.PolicyOwner;
+  edited: string | null;
+  initial: InitialPolicy;
+}) {
+  const { owner, edited, initial } = props;
   const navigate = useNavigate();
-  const { done } = useFrame();
+  const { notifySuccess } = useFrame();
   const [name, setName] = useState(edited ?? '');
-  const [text, setText] = useState(begun.text);
-  const [tried, setTried] = useState(false);
+  const [text, setText] = useState(initial.text);
+  const [isSubmitted, setIsSubmitted] = useState(false);
   const [busy, setBusy] = useState(false);
-  const [refused, refuse] = useState<string>();
+  const [problem, setProblem] = useState<string>();
   const [error, setError] = useState<unknown>();
   const isUser = 'UserName' in owner;
-  const who = isUser ? owner.UserName : owner.GroupName;
-  const page = `/iam/${isUser ? 'users' : 'groups'}/${encodeURIComponent(who)}`;
-  const room: Room = { limit: isUser ? LIMITS.user : LIMITS.group, taken: begun.taken };
-  const taken = edited === null && begun.names.includes(name);
-  const nameError = taken ? 'There is an inline policy of this name.' : wrongName(name);
+  const ownerName = isUser ? owner.UserName : owner.GroupName;
+  const page = ownerHref(owner);
+  const quota: PolicyQuota = { limit: isUser ? QUOTAS.user : QUOTAS.group, used: initial.used };
+  const isTaken = edited === null && initial.names.includes(name);
+  const nameError = isTaken ? 'An inline policy with this name already exists.' : nameProblem(name);
   const save = async (): Promise<void> => {
-    setTried(true);
+    setIsSubmitted(true);
     if (nameError) return;
     setBusy(true);
     setError(undefined);
     try {
-      const why = await refusedFor(text, 'inline', room);
-      refuse(why);
-      if (why) return;
-      const operation = isUser ? 'PutUserPolicy' : 'PutGroupPolicy';
-      await call('iam', operation, { ...owner, PolicyName: name, PolicyDocument: text });
-      changed(['user'], ['groups']);
-      done(`Policy ${name} ${edited === null ? 'created' : 'saved'}`);
+      const found = await documentProblem(text, 'inline', quota);
+      setProblem(found);
+      if (found) return;
+      const policy = { PolicyName: name, PolicyDocument: text };
+      if ('UserName' in owner) await call(PutUserPolicy, { ...owner, ...policy });
+      else await call(PutGroupPolicy, { ...owner, ...policy });
+      invalidate(['user'], ['groups']);
+      notifySuccess(`Policy ${name} ${edited === null ? 'created' : 'saved'}`);
       void navigate(page);
-    } catch (problem) {
-      setError(problem);
+    } catch (failure) {
+      setError(failure);
     } finally {
       setBusy(false);
     }
@@ -103,7 +111,7 @@ function InlineForm(props: { owner: iam.Owner; edited: string | null; begun: Beg
       header={
         <Header
           variant="h1"
-          description={`An inline policy belongs to ${who} alone, and goes when ${who} goes.`}
+          description={`An inline policy is embedded in ${isUser ? 'this user' : 'this group'} and is deleted with it.`}
         >
           {edited === null ? 'Create inline policy' : `Edit ${edited}`}
         </Header>
@@ -116,7 +124,7 @@ function InlineForm(props: { owner: iam.Owner; edited: string | null; begun: Beg
           <Button
             variant="primary"
             loading={busy}
-            disabled={edited !== null && text === begun.text}
+            disabled={edited !== null && text === initial.text}
             onClick={() => void save()}
           >
             {edited === null ? 'Create policy' : 'Save changes'}
@@ -127,18 +135,18 @@ function InlineForm(props: { owner: iam.Owner; edited: string | null; begun: Beg
       <SpaceBetween size="l">
         {edited === null && (
           <Container header={<Header variant="h2">Policy details</Header>}>
-            <PolicyName name={name} set={setName} wrong={tried ? nameError : ''} />
+            <PolicyNameField name={name} set={setName} problem={isSubmitted ? nameError : ''} />
           </Container>
         )}
-        <PolicyText
+        <PolicyDocumentEditor
           text={text}
           set={setText}
           kind="inline"
-          room={room}
-          description={`All inline policies of ${who} share ${room.limit.toLocaleString('en')} characters.`}
-          refused={refused}
+          quota={quota}
+          description={`The inline policies of ${ownerName} share a quota of ${quota.limit.toLocaleString('en')} characters.`}
+          problem={problem}
         />
-        {error !== undefined && <Problem error={error} />}
+        {error !== undefined && <ErrorAlert error={error} />}
       </SpaceBetween>
     </Form>
   );

@@ -1,4 +1,4 @@
-// The MFA devices of a user, or of root: list, assign, synchronise, remove.
+// The MFA devices of a user, or of root: list, assign, resync, remove.
 import Alert from '@cloudscape-design/components/alert';
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
@@ -13,74 +13,82 @@ import { useState } from 'react';
 import { useNavigate, useParams } from 'react-router';
 
 import { call } from '../../api/client';
+import {
+  CreateVirtualMFADevice,
+  DeactivateMFADevice,
+  DeleteVirtualMFADevice,
+  EnableMFADevice,
+  ResyncMFADevice,
+} from '../../api/generated/iam';
 import * as iam from '../../api/iam';
-import { Refusal } from '../../api/session';
+import { ServiceError } from '../../api/session';
 import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
-import { Confirm, Hidden, WIZARD } from '../../frame/parts';
-import { Problem } from '../../frame/problem';
-import { full } from '../../lib/age';
-import { credentialsPage, mfaChanged, useDevices } from './queries';
+import { ActionDialog, SecretText, WIZARD } from '../../frame/parts';
+import { ErrorAlert } from '../../frame/error-alert';
+import { fullDate } from '../../lib/age';
+import { credentialsPage, invalidateMfa, useDevices } from './queries';
 
-const MOST = 8;
+const DEVICES_MAX = 8;
 
-/** Who is meant; IAM calls root so where a user must be named. */
-interface Owner {
+interface MfaOwner {
   /** The user's name; absent for root. */
   name?: string | undefined;
 }
-const named = ({ name }: Owner): string => name ?? 'root';
 
-const COLUMNS: Column<iam.MfaDevice>[] = [
-  { id: 'type', header: 'Type', by: () => 'Virtual', cell: () => 'Virtual' },
+/** The name of the owner where IAM requires one: root's is `root`. */
+const ownerName = ({ name }: MfaOwner): string => name ?? 'root';
+
+const COLUMNS: Column<iam.MFADevice>[] = [
+  { id: 'type', header: 'Type', value: () => 'Virtual', cell: () => 'Virtual' },
   {
     id: 'identifier',
     header: 'Identifier',
-    by: ({ SerialNumber }) => SerialNumber,
+    value: ({ SerialNumber }) => SerialNumber,
     cell: ({ SerialNumber }) => SerialNumber,
     isRowHeader: true,
   },
   {
     id: 'created',
     header: 'Created on',
-    by: ({ enabled }) => Date.parse(enabled),
-    cell: ({ enabled }) => full(enabled),
+    value: ({ EnableDate: enabled }) => Date.parse(enabled),
+    cell: ({ EnableDate: enabled }) => fullDate(enabled),
   },
 ];
 
-export function MfaDevices({ name }: Owner) {
+export function MfaDevices({ name }: MfaOwner) {
   const navigate = useNavigate();
-  const { session, done } = useFrame();
+  const { session, notifySuccess } = useFrame();
   const devices = useDevices(name);
-  const [selected, select] = useState<iam.MfaDevice[]>([]);
+  const [selected, setSelected] = useState<iam.MFADevice[]>([]);
   const [open, setOpen] = useState<'remove' | 'resync'>();
-  const [chosen] = selected;
+  const [device] = selected;
   const count = devices.data?.length ?? 0;
-  // The server says no as well; better not to begin.
-  const own = session.userName === name && count > 0 && !session.mfa;
-  const signInAgain = 'Sign in again with a code of your MFA device to change your own devices.';
-  const close = (said?: string) => (): void => {
+  // The server denies it as well; this avoids a failing request.
+  const lacksOwnMfa = session.userName === name && count > 0 && !session.mfa;
+  const signInAgain = 'To change your own MFA devices, sign in with MFA.';
+  const close = (message?: string) => (): void => {
     setOpen(undefined);
-    if (!said) return;
-    select([]);
-    mfaChanged(name);
-    done(said);
+    if (message === undefined) return;
+    setSelected([]);
+    invalidateMfa(name);
+    notifySuccess(message);
   };
   const actions = (
     <>
       <Button
-        disabled={!chosen || own}
-        {...(own ? { disabledReason: signInAgain } : {})}
+        disabled={!device || lacksOwnMfa}
+        {...(lacksOwnMfa ? { disabledReason: signInAgain } : {})}
         onClick={() => setOpen('remove')}
       >
         Remove
       </Button>
-      <Button disabled={!chosen} onClick={() => setOpen('resync')}>
+      <Button disabled={!device} onClick={() => setOpen('resync')}>
         Resync
       </Button>
       <Button
-        disabled={own || count >= MOST}
-        disabledReason={own ? signInAgain : 'Eight MFA devices are the most.'}
+        disabled={lacksOwnMfa || count >= DEVICES_MAX}
+        disabledReason={lacksOwnMfa ? signInAgain : 'Limit reached: 8 MFA devices.'}
         onClick={() => void navigate(`${credentialsPage(name)}/mfa/assign`)}
       >
         Assign MFA device
@@ -89,45 +97,45 @@ export function MfaDevices({ name }: Owner) {
   );
   return (
     <>
-      <List<iam.MfaDevice>
+      <List<iam.MFADevice>
         title="Multi-factor authentication (MFA)"
-        description="A code of an MFA device is asked for at every sign-in to the console. Eight devices are the most."
+        description="Use MFA to increase the security of your account. You can assign up to 8 MFA devices."
         items={devices.data}
         columns={COLUMNS}
         rowId={({ SerialNumber }) => SerialNumber}
         loading={devices.isPending}
         error={devices.error}
-        reload={() => mfaChanged(name)}
+        reload={() => invalidateMfa(name)}
         empty="No MFA devices"
         selection="single"
         selected={selected}
-        select={select}
+        onSelect={setSelected}
         actions={actions}
       />
-      {open === 'remove' && chosen && (
-        <Confirm
+      {open === 'remove' && device && (
+        <ActionDialog
           title="Remove MFA device?"
           verb="Remove"
           onDismiss={close()}
-          done={close('MFA device removed')}
-          act={async () => {
-            const { SerialNumber } = chosen;
-            await call('iam', 'DeactivateMFADevice', { UserName: name, SerialNumber });
-            await call('iam', 'DeleteVirtualMFADevice', { SerialNumber });
+          onDone={close('MFA device removed')}
+          action={async () => {
+            const { SerialNumber } = device;
+            await call(DeactivateMFADevice, { UserName: name, SerialNumber });
+            await call(DeleteVirtualMFADevice, { SerialNumber });
           }}
         >
           <Box>
-            {chosen.SerialNumber} is deleted.{' '}
-            {count === 1 && 'From then on the password alone is enough to sign in.'}
+            {device.SerialNumber} will be deleted.{' '}
+            {count === 1 && 'After that, the password alone is sufficient to sign in.'}
           </Box>
-        </Confirm>
+        </ActionDialog>
       )}
-      {open === 'resync' && chosen && (
+      {open === 'resync' && device && (
         <Resync
           name={name}
-          serial={chosen.SerialNumber}
-          dismiss={close()}
-          done={close('MFA device synchronised')}
+          serial={device.SerialNumber}
+          onDismiss={close()}
+          onDone={close('MFA device resynced')}
         />
       )}
     </>
@@ -139,10 +147,10 @@ interface Codes {
   second: string;
 }
 const NO_CODES: Codes = { first: '', second: '' };
-const complete = ({ first, second }: Codes): boolean =>
+const areComplete = ({ first, second }: Codes): boolean =>
   /^\d{6}$/.test(first) && /^\d{6}$/.test(second);
 
-/** Two codes that a device showed one after the other. */
+/** Two consecutive codes of a device. */
 function CodeFields({ codes, set }: { codes: Codes; set: (codes: Codes) => void }) {
   const field = (label: string, key: keyof Codes, description?: string) => (
     <FormField label={label} description={description}>
@@ -156,13 +164,13 @@ function CodeFields({ codes, set }: { codes: Codes; set: (codes: Codes) => void 
   );
   return (
     <SpaceBetween size="m">
-      {field('MFA code 1', 'first', 'The six digits that the device shows now.')}
-      {field('MFA code 2', 'second', 'Wait for the next six digits, up to 30 seconds.')}
+      {field('MFA code 1', 'first', 'Enter a 6-digit code from your authenticator app.')}
+      {field('MFA code 2', 'second', 'Wait up to 30 seconds for the next code.')}
     </SpaceBetween>
   );
 }
 
-const inCall = ({ first, second }: Codes) => ({
+const codesInput = ({ first, second }: Codes) => ({
   AuthenticationCode1: first,
   AuthenticationCode2: second,
 });
@@ -170,98 +178,94 @@ const inCall = ({ first, second }: Codes) => ({
 function Resync({
   name,
   serial,
-  dismiss,
-  done,
-}: Owner & { serial: string; dismiss: () => void; done: () => void }) {
+  onDismiss,
+  onDone,
+}: MfaOwner & { serial: string; onDismiss: () => void; onDone: () => void }) {
   const [codes, setCodes] = useState(NO_CODES);
   return (
-    <Confirm
+    <ActionDialog
       title="Resync MFA device"
       verb="Resync"
-      disabled={!complete(codes)}
-      onDismiss={dismiss}
-      done={done}
-      act={() =>
-        call('iam', 'ResyncMFADevice', {
-          UserName: named({ name }),
+      disabled={!areComplete(codes)}
+      onDismiss={onDismiss}
+      onDone={onDone}
+      action={() =>
+        call(ResyncMFADevice, {
+          UserName: ownerName({ name }),
           SerialNumber: serial,
-          ...inCall(codes),
+          ...codesInput(codes),
         })
       }
     >
-      <Box>For a device whose clock is off by up to ten minutes.</Box>
+      <Box>Resync a device if its clock is off by up to 10 minutes.</Box>
       <CodeFields codes={codes} set={setCodes} />
-    </Confirm>
+    </ActionDialog>
   );
 }
 
-interface Made {
+interface NewDevice {
   serial: string;
   secret: string;
   png: string;
 }
 
-async function make(VirtualMFADeviceName: string): Promise<Made> {
-  const got = await call('iam', 'CreateVirtualMFADevice', { VirtualMFADeviceName });
-  const device = got.child('VirtualMFADevice');
-  return {
-    serial: device?.text('SerialNumber') ?? '',
-    secret: atob(device?.text('Base32StringSeed') ?? ''),
-    png: device?.text('QRCodePNG') ?? '',
-  };
+async function createDevice(VirtualMFADeviceName: string): Promise<NewDevice> {
+  const { VirtualMFADevice: device } = await call(CreateVirtualMFADevice, {
+    VirtualMFADeviceName,
+  });
+  const { SerialNumber, Base32StringSeed = '', QRCodePNG = '' } = device;
+  return { serial: SerialNumber, secret: atob(Base32StringSeed), png: QRCodePNG };
 }
 
-export function AssignMfa() {
+export function AssignMfaPage() {
   const { name } = useParams();
   const navigate = useNavigate();
-  const { session, done } = useFrame();
+  const { session, notifySuccess } = useFrame();
   const [step, setStep] = useState(0);
   const [label, setLabel] = useState('');
-  const [made, setMade] = useState<Made>();
+  const [device, setDevice] = useState<NewDevice>();
   const [codes, setCodes] = useState(NO_CODES);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
   const leave = (): void =>
     void navigate(`${credentialsPage(name)}${name ? '?tab=credentials' : ''}`);
-  const go = async (act: () => Promise<void>): Promise<void> => {
+  const run = async (action: () => Promise<void>): Promise<void> => {
     setBusy(true);
     setError(undefined);
-    await act().catch(setError);
+    await action().catch(setError);
     setBusy(false);
   };
   const create = (): Promise<void> =>
-    go(async () => {
-      setMade(await make(label));
+    run(async () => {
+      setDevice(await createDevice(label));
       setStep(1);
     });
   const replace = (): Promise<void> =>
-    go(async () => {
+    run(async () => {
       const SerialNumber = `arn:aws:iam::${session.accountId}:mfa/${label}`;
-      await call('iam', 'DeleteVirtualMFADevice', { SerialNumber });
-      setMade(await make(label));
+      await call(DeleteVirtualMFADevice, { SerialNumber });
+      setDevice(await createDevice(label));
       setStep(1);
     });
-  const enable = ({ serial: SerialNumber }: Made): Promise<void> =>
-    go(async () => {
-      await call('iam', 'EnableMFADevice', {
-        UserName: named({ name }),
+  const enable = ({ serial: SerialNumber }: NewDevice): Promise<void> =>
+    run(async () => {
+      await call(EnableMFADevice, {
+        UserName: ownerName({ name }),
         SerialNumber,
-        ...inCall(codes),
+        ...codesInput(codes),
       });
-      mfaChanged(name);
-      done('MFA device assigned');
+      invalidateMfa(name);
+      notifySuccess('MFA device assigned');
       leave();
     });
   const cancel = async (): Promise<void> => {
-    // A device that nobody has is of no use; without the permission it stays.
-    if (made)
-      await call('iam', 'DeleteVirtualMFADevice', { SerialNumber: made.serial }).catch(
-        () => undefined,
-      );
+    // An unassigned device is of no use; without permission to delete it, it stays.
+    if (device)
+      await call(DeleteVirtualMFADevice, { SerialNumber: device.serial }).catch(() => undefined);
     leave();
   };
-  const taken = error instanceof Refusal && error.code === 'EntityAlreadyExists';
-  const problem = error !== undefined && <Problem error={error} />;
+  const isTaken = error instanceof ServiceError && error.code === 'EntityAlreadyExists';
+  const problem = error !== undefined && <ErrorAlert error={error} />;
   return (
     <Wizard
       activeStepIndex={step}
@@ -271,40 +275,40 @@ export function AssignMfa() {
       onCancel={() => void cancel()}
       onNavigate={({ detail }) => {
         setError(undefined);
-        if (detail.requestedStepIndex === 0 || made) setStep(detail.requestedStepIndex);
+        if (detail.requestedStepIndex === 0 || device) setStep(detail.requestedStepIndex);
         else void create();
       }}
       onSubmit={() => {
-        if (made && complete(codes)) void enable(made);
-        else setError(new Error('Enter two codes of six digits.'));
+        if (device && areComplete(codes)) void enable(device);
+        else setError(new Error('Enter two consecutive 6-digit codes.'));
       }}
       steps={[
         {
-          title: 'Name the MFA device',
-          description: `A virtual device: an authenticator app on a phone or computer of ${named({ name })}.`,
+          title: 'Specify MFA device name',
+          description: 'Authenticator app on a mobile device or computer.',
           content: (
             <SpaceBetween size="l">
               <Container>
                 <FormField
                   label="Device name"
-                  description="It becomes a part of the device's identifier, and cannot be changed."
-                  constraintText="Letters, digits and + = , . @ - _"
+                  description="Used in the device ARN. It can't be changed later."
+                  constraintText="Use alphanumeric and + = , . @ - _ characters."
                 >
                   <Input
                     value={label}
-                    disabled={made !== undefined}
+                    disabled={device !== undefined}
                     autoComplete={false}
                     onChange={({ detail }) => setLabel(detail.value)}
                   />
                 </FormField>
               </Container>
-              {taken && (
+              {isTaken && (
                 <Alert
                   type="info"
-                  action={<Button onClick={() => void replace()}>Replace it</Button>}
+                  action={<Button onClick={() => void replace()}>Replace device</Button>}
                 >
-                  If it was left behind when assigning it was broken off, it can be replaced. A
-                  device that is assigned cannot.
+                  A device left over from an interrupted setup can be replaced. An assigned device
+                  cannot.
                 </Alert>
               )}
               {problem}
@@ -312,13 +316,11 @@ export function AssignMfa() {
           ),
         },
         {
-          title: 'Set up the device',
+          title: 'Set up device',
           content: (
             <SpaceBetween size="l">
-              {made && <SetUp made={made} />}
-              <Container
-                header={<Header variant="h2">Enter two codes, one after the other</Header>}
-              >
+              {device && <SetUpDevice device={device} />}
+              <Container header={<Header variant="h2">Enter two consecutive MFA codes</Header>}>
                 <CodeFields codes={codes} set={setCodes} />
               </Container>
               {problem}
@@ -330,24 +332,32 @@ export function AssignMfa() {
   );
 }
 
-function SetUp({ made }: { made: Made }) {
-  const [shown, setShown] = useState(false);
+function SetUpDevice({ device }: { device: NewDevice }) {
+  const [visible, setVisible] = useState(false);
   return (
-    <Container header={<Header variant="h2">Add it to the authenticator app</Header>}>
+    <Container header={<Header variant="h2">Set up your authenticator app</Header>}>
       <ColumnLayout columns={2}>
         <FormField
           label="QR code"
-          description="Open the app, and scan the code. Let nobody else see it."
+          description="Open the app and scan the QR code. Don't share this code."
           stretch
         >
-          {shown ? (
-            <img src={`data:image/png;base64,${made.png}`} alt="QR code for the app" width="250" />
+          {visible ? (
+            <img
+              src={`data:image/png;base64,${device.png}`}
+              alt="QR code for the authenticator app"
+              width="250"
+            />
           ) : (
-            <Button onClick={() => setShown(true)}>Show QR code</Button>
+            <Button onClick={() => setVisible(true)}>Show QR code</Button>
           )}
         </FormField>
-        <FormField label="Secret key" description="Or type it into the app." stretch>
-          <Hidden secret={made.secret} label="Secret key" />
+        <FormField
+          label="Secret key"
+          description="Alternatively, enter the secret key in the app."
+          stretch
+        >
+          <SecretText secret={device.secret} label="Secret key" />
         </FormField>
       </ColumnLayout>
     </Container>

@@ -1,4 +1,4 @@
-// Choosing permissions: groups, a user to copy from, or policies; and the boundary.
+// The choice of permissions: groups, a user to copy from, or policies; and the boundary.
 import Checkbox from '@cloudscape-design/components/checkbox';
 import Container from '@cloudscape-design/components/container';
 import ExpandableSection from '@cloudscape-design/components/expandable-section';
@@ -9,15 +9,16 @@ import Tiles from '@cloudscape-design/components/tiles';
 import { useState, type ReactNode } from 'react';
 
 import { call } from '../../api/client';
+import { AddUserToGroup, AttachUserPolicy, PutUserPolicy } from '../../api/generated/iam';
 import * as iam from '../../api/iam';
 import { List, type Column } from '../../frame/list';
-import { full } from '../../lib/age';
-import { changed, useGroups, usePolicies, useUsers } from './queries';
+import { fullDate } from '../../lib/age';
+import { invalidate, useGroups, usePolicies, useUsers } from './queries';
 
-export type PolicyType = 'AWS managed' | 'AWS managed - job function' | 'Customer managed';
+type PolicyType = 'AWS managed' | 'AWS managed - job function' | 'Customer managed';
 
-/** The kind of a managed policy, by its ARN. */
-export function typeOf(arn: string): PolicyType {
+/** The type of a managed policy, by its ARN. */
+export function policyType(arn: string): PolicyType {
   if (arn.startsWith('arn:aws:iam::aws:policy/job-function/')) return 'AWS managed - job function';
   return arn.startsWith('arn:aws:iam::aws:') ? 'AWS managed' : 'Customer managed';
 }
@@ -25,14 +26,20 @@ export function typeOf(arn: string): PolicyType {
 /** The page of a managed policy. */
 export const policyHref = (arn: string): string => `/iam/policy?arn=${encodeURIComponent(arn)}`;
 
-/** The page of an inline policy, or of one to be written. */
-export function inlineHref(of: 'users' | 'groups', owner: string, policy?: string): string {
+/** The page of an inline policy, or of one to be created. */
+export function inlineHref(owner: iam.PolicyOwner, policy?: string): string {
   const query = policy === undefined ? '' : `?policy=${encodeURIComponent(policy)}`;
-  return `/iam/${of}/${encodeURIComponent(owner)}/inline${query}`;
+  return `${ownerHref(owner)}/inline${query}`;
 }
 
-/** The kinds of managed policies to filter by. */
-export const KINDS = [
+/** The page of a user or group. */
+export const ownerHref = (owner: iam.PolicyOwner): string =>
+  'UserName' in owner
+    ? `/iam/users/${encodeURIComponent(owner.UserName)}`
+    : `/iam/groups/${encodeURIComponent(owner.GroupName)}`;
+
+/** The types of managed policies to filter by. */
+export const TYPE_FILTERS = [
   'All types',
   'AWS managed',
   'AWS managed - job function',
@@ -46,50 +53,57 @@ const POLICY_COLUMNS: Column<iam.Policy>[] = [
   {
     id: 'name',
     header: 'Policy name',
-    by: ({ name }) => name,
-    cell: ({ name }) => name,
+    value: ({ PolicyName: name }) => name,
+    cell: ({ PolicyName: name }) => name,
     isRowHeader: true,
   },
-  { id: 'type', header: 'Type', by: ({ arn }) => typeOf(arn), cell: ({ arn }) => typeOf(arn) },
+  {
+    id: 'type',
+    header: 'Type',
+    value: ({ Arn: arn }) => policyType(arn),
+    cell: ({ Arn: arn }) => policyType(arn),
+  },
   {
     id: 'attached',
     header: 'Attached entities',
-    by: ({ attachments }) => attachments,
-    cell: ({ attachments }) => attachments,
+    value: ({ AttachmentCount = 0 }) => AttachmentCount,
+    cell: ({ AttachmentCount = 0 }) => AttachmentCount,
   },
 ];
 
-/** The table of managed policies to choose from. */
+/** A table to select managed policies. */
 export function PolicyPicker(props: {
   selected: iam.Policy[];
-  select: (policies: iam.Policy[]) => void;
+  onSelect: (policies: iam.Policy[]) => void;
   single?: boolean;
   except?: readonly string[];
   title?: string;
 }) {
   const policies = usePolicies();
-  const [kind, setKind] = useState('All types');
+  const [type, setType] = useState('All types');
   const items = policies.data?.filter(
-    ({ arn }) => !props.except?.includes(arn) && (kind === 'All types' || typeOf(arn) === kind),
+    ({ Arn: arn }) =>
+      !props.except?.includes(arn) && (type === 'All types' || policyType(arn) === type),
   );
   return (
     <List
       title={props.title ?? 'Permissions policies'}
+      empty="No policies"
       items={items}
       columns={POLICY_COLUMNS}
-      rowId={({ arn }) => arn}
+      rowId={({ Arn: arn }) => arn}
       loading={policies.isPending}
       error={policies.error}
-      reload={() => changed(['policies'])}
+      reload={() => invalidate(['policies'])}
       selection={props.single ? 'single' : 'multi'}
       selected={props.selected}
-      select={props.select}
+      onSelect={props.onSelect}
       filter={
         <Select
-          selectedOption={{ label: kind, value: kind }}
-          options={KINDS}
+          selectedOption={{ label: type, value: type }}
+          options={TYPE_FILTERS}
           ariaLabel="Filter by type"
-          onChange={({ detail }) => setKind(detail.selectedOption.value ?? 'All types')}
+          onChange={({ detail }) => setType(detail.selectedOption.value ?? 'All types')}
         />
       }
     />
@@ -100,23 +114,23 @@ const GROUP_COLUMNS: Column<iam.Group>[] = [
   {
     id: 'name',
     header: 'Group name',
-    by: ({ name }) => name,
-    cell: ({ name }) => name,
+    value: ({ GroupName: name }) => name,
+    cell: ({ GroupName: name }) => name,
     isRowHeader: true,
   },
-  { id: 'path', header: 'Path', by: ({ path }) => path, cell: ({ path }) => path },
+  { id: 'path', header: 'Path', value: ({ Path: path }) => path, cell: ({ Path: path }) => path },
   {
     id: 'created',
     header: 'Created',
-    by: ({ created }) => created,
-    cell: ({ created }) => full(created),
+    value: ({ CreateDate: created }) => created,
+    cell: ({ CreateDate: created }) => fullDate(created),
   },
 ];
 
-/** The table of groups to choose from. */
+/** A table to select groups. */
 export function GroupPicker(props: {
   selected: iam.Group[];
-  select: (groups: iam.Group[]) => void;
+  onSelect: (groups: iam.Group[]) => void;
   except?: readonly string[];
   actions?: ReactNode;
 }) {
@@ -124,35 +138,36 @@ export function GroupPicker(props: {
   return (
     <List
       title="User groups"
-      items={groups.data?.filter(({ name }) => !props.except?.includes(name))}
+      empty="No groups"
+      items={groups.data?.filter(({ GroupName: name }) => !props.except?.includes(name))}
       columns={GROUP_COLUMNS}
-      rowId={({ name }) => name}
+      rowId={({ GroupName: name }) => name}
       loading={groups.isPending}
       error={groups.error}
-      reload={() => changed(['groups'])}
+      reload={() => invalidate(['groups'])}
       selection="multi"
       selected={props.selected}
-      select={props.select}
+      onSelect={props.onSelect}
       actions={props.actions}
     />
   );
 }
 
-export interface Choice {
-  how: 'group' | 'copy' | 'attach';
+export interface PermissionsChoice {
+  method: 'group' | 'copy' | 'attach';
   groups: iam.Group[];
-  from: iam.User[];
+  copyFrom: iam.User[];
   policies: iam.Policy[];
-  bounded: boolean;
+  hasBoundary: boolean;
   boundary: iam.Policy[];
 }
 
-export const NOTHING: Choice = {
-  how: 'group',
+export const NO_PERMISSIONS: PermissionsChoice = {
+  method: 'group',
   groups: [],
-  from: [],
+  copyFrom: [],
   policies: [],
-  bounded: false,
+  hasBoundary: false,
   boundary: [],
 };
 
@@ -160,22 +175,22 @@ const USER_COLUMNS: Column<iam.User>[] = [
   {
     id: 'name',
     header: 'User name',
-    by: ({ name }) => name,
-    cell: ({ name }) => name,
+    value: ({ UserName: name }) => name,
+    cell: ({ UserName: name }) => name,
     isRowHeader: true,
   },
   {
     id: 'created',
     header: 'Created',
-    by: ({ created }) => created,
-    cell: ({ created }) => full(created),
+    value: ({ CreateDate: created }) => created,
+    cell: ({ CreateDate: created }) => fullDate(created),
   },
 ];
 
-/** The table of users to choose from. */
+/** A table to select users. */
 export function UserPicker(props: {
   selected: iam.User[];
-  select: (users: iam.User[]) => void;
+  onSelect: (users: iam.User[]) => void;
   single?: boolean;
   except?: readonly string[];
   title?: string;
@@ -185,23 +200,24 @@ export function UserPicker(props: {
   return (
     <List
       title={props.title ?? 'Users'}
-      items={users.data?.filter(({ name }) => !except.has(name))}
+      empty="No users"
+      items={users.data?.filter(({ UserName: name }) => !except.has(name))}
       columns={USER_COLUMNS}
-      rowId={({ name }) => name}
+      rowId={({ UserName: name }) => name}
       loading={users.isPending}
       error={users.error}
-      reload={() => changed(['users'])}
+      reload={() => invalidate(['users'])}
       selection={props.single ? 'single' : 'multi'}
       selected={props.selected}
-      select={props.select}
+      onSelect={props.onSelect}
     />
   );
 }
 
 /** The wizard's step "Set permissions". */
 export function Permissions(props: {
-  choice: Choice;
-  set: (choice: Choice) => void;
+  choice: PermissionsChoice;
+  set: (choice: PermissionsChoice) => void;
   groupActions?: ReactNode;
 }) {
   const { choice, set } = props;
@@ -209,58 +225,66 @@ export function Permissions(props: {
     <SpaceBetween size="l">
       <Container header={<Header variant="h2">Permissions options</Header>}>
         <Tiles
-          value={choice.how}
+          value={choice.method}
           ariaLabel="Permissions options"
-          onChange={({ detail }) => set({ ...choice, how: detail.value as Choice['how'] })}
+          onChange={({ detail }) =>
+            set({ ...choice, method: detail.value as PermissionsChoice['method'] })
+          }
           items={[
             {
               value: 'group',
               label: 'Add user to group',
-              description: 'Permissions by job function, managed in one place.',
+              description:
+                'Add user to an existing group, or create a new group. We recommend using groups to manage permissions by job function.',
             },
             {
               value: 'copy',
               label: 'Copy permissions',
-              description: 'Copy group memberships, attached and inline policies of a user.',
+              description:
+                'Copy all group memberships, attached managed policies, and inline policies from an existing user.',
             },
             {
               value: 'attach',
               label: 'Attach policies directly',
-              description: 'Attach managed policies to the user itself.',
+              description: 'Attach a managed policy directly to the user.',
             },
           ]}
         />
       </Container>
-      {choice.how === 'group' && (
+      {choice.method === 'group' && (
         <GroupPicker
           selected={choice.groups}
-          select={(groups) => set({ ...choice, groups })}
+          onSelect={(groups) => set({ ...choice, groups })}
           actions={props.groupActions}
         />
       )}
-      {choice.how === 'copy' && (
-        <UserPicker single selected={choice.from} select={(from) => set({ ...choice, from })} />
+      {choice.method === 'copy' && (
+        <UserPicker
+          single
+          selected={choice.copyFrom}
+          onSelect={(copyFrom) => set({ ...choice, copyFrom })}
+        />
       )}
-      {choice.how === 'attach' && (
+      {choice.method === 'attach' && (
         <PolicyPicker
           selected={choice.policies}
-          select={(policies) => set({ ...choice, policies })}
+          onSelect={(policies) => set({ ...choice, policies })}
         />
       )}
       <ExpandableSection variant="container" headerText="Set permissions boundary – optional">
         <SpaceBetween size="m">
           <Checkbox
-            checked={choice.bounded}
-            onChange={({ detail }) => set({ ...choice, bounded: detail.checked, boundary: [] })}
+            checked={choice.hasBoundary}
+            onChange={({ detail }) => set({ ...choice, hasBoundary: detail.checked, boundary: [] })}
           >
             Use a permissions boundary to control the maximum permissions
           </Checkbox>
-          {choice.bounded && (
+          {choice.hasBoundary && (
             <PolicyPicker
               single
               title="Boundary"
               selected={choice.boundary}
-              select={(boundary) => set({ ...choice, boundary })}
+              onSelect={(boundary) => set({ ...choice, boundary })}
             />
           )}
         </SpaceBetween>
@@ -269,47 +293,52 @@ export function Permissions(props: {
   );
 }
 
-/** What a choice comes to, for the review and for doing it. */
+/** What a choice results in, for the review and to apply it. */
 export interface Grant {
   name: string;
   type: string;
   usedAs: string;
-  give: (UserName: string) => Promise<unknown>;
+  apply: (UserName: string) => Promise<unknown>;
 }
 
-export const attach = (name: string, PolicyArn: string): Grant => ({
+export const attachGrant = (name: string, PolicyArn: string): Grant => ({
   name,
-  type: typeOf(PolicyArn),
+  type: policyType(PolicyArn),
   usedAs: 'Permissions policy',
-  give: (UserName) => call('iam', 'AttachUserPolicy', { UserName, PolicyArn }),
+  apply: (UserName) => call(AttachUserPolicy, { UserName, PolicyArn }),
 });
 
-const join = ({ name }: iam.Group): Grant => ({
+const groupGrant = ({ GroupName: name }: iam.Group): Grant => ({
   name,
   type: 'Group',
   usedAs: 'Permissions group',
-  give: (UserName) => call('iam', 'AddUserToGroup', { UserName, GroupName: name }),
+  apply: (UserName) => call(AddUserToGroup, { UserName, GroupName: name }),
 });
 
-/** The grants of a choice; what is copied is read now. */
-export async function grants(choice: Choice): Promise<Grant[]> {
-  if (choice.how === 'group') return choice.groups.map(join);
-  if (choice.how === 'attach') return choice.policies.map(({ name, arn }) => attach(name, arn));
-  const from = choice.from[0]?.name;
+/** The grants of a choice; what is copied is read when this is called. */
+export async function grantsOf(choice: PermissionsChoice): Promise<Grant[]> {
+  if (choice.method === 'group') return choice.groups.map(groupGrant);
+  if (choice.method === 'attach')
+    return choice.policies.map(({ PolicyName: name, Arn: arn }) => attachGrant(name, arn));
+  const from = choice.copyFrom[0]?.UserName;
   if (!from) return [];
   const [groups, policies, inline] = await Promise.all([
-    iam.groupsOf(from),
-    iam.policiesOfUser(from),
-    iam.inlineOfUser(from),
+    iam.listUserGroups(from),
+    iam.listAttachedPolicies({ UserName: from }),
+    iam.listInlinePolicies({ UserName: from }),
   ]);
-  const written = inline.map((PolicyName): Grant => ({
+  const inlineGrants = inline.map((PolicyName): Grant => ({
     name: PolicyName,
     type: 'Customer inline',
     usedAs: 'Permissions policy',
-    give: async (UserName) => {
-      const PolicyDocument = await iam.inlineText({ UserName: from }, PolicyName);
-      return call('iam', 'PutUserPolicy', { UserName, PolicyName, PolicyDocument });
+    apply: async (UserName) => {
+      const PolicyDocument = await iam.inlinePolicyDocument({ UserName: from }, PolicyName);
+      return call(PutUserPolicy, { UserName, PolicyName, PolicyDocument });
     },
   }));
-  return [...groups.map(join), ...policies.map(({ name, arn }) => attach(name, arn)), ...written];
+  return [
+    ...groups.map(groupGrant),
+    ...policies.map(({ PolicyName: name, PolicyArn: arn }) => attachGrant(name, arn)),
+    ...inlineGrants,
+  ];
 }

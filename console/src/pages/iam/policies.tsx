@@ -5,15 +5,18 @@ import { useState } from 'react';
 import { useNavigate } from 'react-router';
 
 import type * as iam from '../../api/iam';
-import { useServed } from '../../frame/context';
+import { useIsServed } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
 import { Link } from '../../frame/parts';
-import { full } from '../../lib/age';
-import { KINDS, policyHref, typeOf } from './permissions';
-import { DeletePolicy } from './policy';
-import { changed, usePolicies } from './queries';
+import { fullDate } from '../../lib/age';
+import { TYPE_FILTERS, policyHref, policyType } from './permissions';
+import { DeletePolicyDialog } from './policy';
+import { invalidate, usePolicies } from './queries';
 
-function usedAs({ attachments, boundaries }: iam.Policy): string {
+function usedAs({
+  AttachmentCount: attachments = 0,
+  PermissionsBoundaryUsageCount: boundaries = 0,
+}: iam.Policy): string {
   const parts = [
     attachments > 0 ? `Permissions policy (${String(attachments)})` : '',
     boundaries > 0 ? `Boundary (${String(boundaries)})` : '',
@@ -25,27 +28,37 @@ const COLUMNS: Column<iam.Policy>[] = [
   {
     id: 'name',
     header: 'Policy name',
-    by: ({ name }) => name,
-    cell: ({ name, arn }) => <Link to={policyHref(arn)}>{name}</Link>,
+    value: ({ PolicyName: name }) => name,
+    cell: ({ PolicyName: name, Arn: arn }) => <Link to={policyHref(arn)}>{name}</Link>,
     isRowHeader: true,
   },
-  { id: 'type', header: 'Type', by: ({ arn }) => typeOf(arn), cell: ({ arn }) => typeOf(arn) },
-  { id: 'used', header: 'Used as', by: ({ attachments }) => -attachments, cell: usedAs },
+  {
+    id: 'type',
+    header: 'Type',
+    value: ({ Arn: arn }) => policyType(arn),
+    cell: ({ Arn: arn }) => policyType(arn),
+  },
+  {
+    id: 'used',
+    header: 'Used as',
+    value: ({ AttachmentCount = 0 }) => -AttachmentCount,
+    cell: usedAs,
+  },
   {
     id: 'updated',
     header: 'Updated',
     hidden: true,
-    by: ({ updated }) => updated,
-    cell: ({ updated }) => full(updated),
+    value: ({ UpdateDate: updated }) => updated,
+    cell: ({ UpdateDate: updated }) => fullDate(updated),
   },
 ];
 
-export function Policies() {
+export function PoliciesPage() {
   const navigate = useNavigate();
-  const can = useServed();
+  const isServed = useIsServed();
   const policies = usePolicies();
-  const [kind, setKind] = useState('All types');
-  const [selected, select] = useState<iam.Policy[]>([]);
+  const [type, setType] = useState('All types');
+  const [selected, setSelected] = useState<iam.Policy[]>([]);
   const [deleting, setDeleting] = useState(false);
   const [policy] = selected;
   return (
@@ -53,23 +66,26 @@ export function Policies() {
       <List
         title="Policies"
         variant="full-page"
-        description="A policy is an object that says what is allowed and what is denied."
-        items={policies.data?.filter(({ arn }) => kind === 'All types' || typeOf(arn) === kind)}
+        description="A policy is an object in AWS that defines permissions."
+        items={policies.data?.filter(
+          ({ Arn: arn }) => type === 'All types' || policyType(arn) === type,
+        )}
         columns={COLUMNS}
-        rowId={({ arn }) => arn}
+        rowId={({ Arn: arn }) => arn}
         loading={policies.isPending}
         error={policies.error}
-        reload={() => changed(['policies'])}
+        reload={() => invalidate(['policies'])}
+        empty="No policies"
         selection="single"
-        selectable={({ arn }) => typeOf(arn) === 'Customer managed'}
+        isSelectable={({ Arn: arn }) => policyType(arn) === 'Customer managed'}
         selected={selected}
-        select={select}
+        onSelect={setSelected}
         actions={
           <>
             <Button disabled={!policy} onClick={() => setDeleting(true)}>
               Delete
             </Button>
-            {can('CreatePolicy') && (
+            {isServed('CreatePolicy') && (
               <Button variant="primary" onClick={() => void navigate('/iam/policies/create')}>
                 Create policy
               </Button>
@@ -78,19 +94,19 @@ export function Policies() {
         }
         filter={
           <Select
-            selectedOption={{ label: kind, value: kind }}
-            options={KINDS}
+            selectedOption={{ label: type, value: type }}
+            options={TYPE_FILTERS}
             ariaLabel="Filter by type"
-            onChange={({ detail }) => setKind(detail.selectedOption.value ?? 'All types')}
+            onChange={({ detail }) => setType(detail.selectedOption.value ?? 'All types')}
           />
         }
       />
       {deleting && policy && (
-        <DeletePolicy
+        <DeletePolicyDialog
           policy={policy}
-          dismiss={() => {
+          onDismiss={() => {
             setDeleting(false);
-            select([]);
+            setSelected([]);
           }}
         />
       )}

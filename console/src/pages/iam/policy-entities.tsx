@@ -1,85 +1,80 @@
-// The tab "Entities attached": users and groups that have a policy, attached and detached.
+// The tab "Entities attached": the users and groups of a policy, attached and detached.
 import Button from '@cloudscape-design/components/button';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
-import { call } from '../../api/client';
 import * as iam from '../../api/iam';
 import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
-import { Confirm, Link, Pick } from '../../frame/parts';
-import { changed, useGroups, useUsers } from './queries';
+import { ActionDialog, Link } from '../../frame/parts';
+import { attachPolicy, detachPolicy } from './attached';
+import { ownerHref } from './permissions';
+import { invalidate, useGroups, useUsers } from './queries';
 
 export const useEntities = (arn: string) =>
-  useQuery({ queryKey: ['policies', arn, 'entities'], queryFn: () => iam.entitiesOf(arn) });
+  useQuery({ queryKey: ['policies', arn, 'entities'], queryFn: () => iam.listPolicyEntities(arn) });
 
-type Candidate = Omit<iam.Entity, 'boundary'>;
+type Candidate = Omit<iam.PolicyEntity, 'boundary'>;
 
-const href = ({ type, name }: Candidate): string =>
-  `/iam/${type === 'User' ? 'users' : 'groups'}/${encodeURIComponent(name)}`;
-const idOf = ({ type, name }: Candidate): string => `${type} ${name}`;
+const entityId = ({ type, name }: Candidate): string => `${type} ${name}`;
 
 const CANDIDATES: Column<Candidate>[] = [
-  { id: 'name', header: 'Entity name', by: ({ name }) => name, isRowHeader: true, cell: nameOf },
-  { id: 'type', header: 'Entity type', by: ({ type }) => type, cell: ({ type }) => type },
+  { id: 'name', header: 'Entity name', value: ({ name }) => name, isRowHeader: true, cell: nameOf },
+  { id: 'type', header: 'Entity type', value: ({ type }) => type, cell: ({ type }) => type },
 ];
 
 function nameOf({ name }: Candidate) {
   return name;
 }
 
-const COLUMNS: Column<iam.Entity>[] = [
+const COLUMNS: Column<iam.PolicyEntity>[] = [
   {
     id: 'name',
     header: 'Entity name',
-    by: ({ name }) => name,
-    cell: (entity) => <Link to={href(entity)}>{entity.name}</Link>,
+    value: ({ name }) => name,
+    cell: (entity) => <Link to={ownerHref(ownerOf(entity))}>{entity.name}</Link>,
     isRowHeader: true,
   },
-  { id: 'type', header: 'Entity type', by: ({ type }) => type, cell: ({ type }) => type },
+  { id: 'type', header: 'Entity type', value: ({ type }) => type, cell: ({ type }) => type },
   {
     id: 'used',
     header: 'Used as',
-    by: ({ boundary }) => (boundary ? 'Permissions boundary' : 'Permissions policy'),
+    value: ({ boundary }) => (boundary ? 'Permissions boundary' : 'Permissions policy'),
     cell: ({ boundary }) => (boundary ? 'Permissions boundary' : 'Permissions policy'),
   },
 ];
 
-/** Attaches a policy to a user or group, or detaches it. */
-const change = (verb: 'Attach' | 'Detach', { type, name }: Candidate, PolicyArn: string) =>
-  call('iam', `${verb}${type}Policy`, {
-    [type === 'User' ? 'UserName' : 'GroupName']: name,
-    PolicyArn,
-  });
+const ownerOf = ({ type, name }: Candidate): iam.PolicyOwner =>
+  type === 'User' ? { UserName: name } : { GroupName: name };
 
-export function Entities({ policy: { arn, name } }: { policy: iam.Policy }) {
-  const { done } = useFrame();
+export function Entities({ policy: { Arn: arn, PolicyName: name } }: { policy: iam.Policy }) {
+  const { notifySuccess } = useFrame();
   const entities = useEntities(arn);
-  const [selected, select] = useState<iam.Entity[]>([]);
+  const [selected, setSelected] = useState<iam.PolicyEntity[]>([]);
   const [open, setOpen] = useState<'attach' | 'detach'>();
-  const close = (said?: string) => (): void => {
+  const close = (message?: string) => (): void => {
     setOpen(undefined);
-    if (!said) return;
-    select([]);
-    changed(['policies'], ['user'], ['groups']);
-    done(said);
+    if (message === undefined) return;
+    setSelected([]);
+    invalidate(['policies'], ['user'], ['groups']);
+    notifySuccess(message);
   };
   return (
     <>
       <List
         title="Entities attached"
-        description="A boundary is changed on the page of its user."
+        description="To change a permissions boundary, go to the user's page."
         items={entities.data}
         columns={COLUMNS}
-        rowId={(entity) => `${idOf(entity)}${entity.boundary ? ' as a boundary' : ''}`}
+        rowId={(entity) => `${entityId(entity)}${entity.boundary ? ' (boundary)' : ''}`}
         loading={entities.isPending}
         error={entities.error}
         reload={() => void entities.refetch()}
         selection="multi"
-        selectable={({ boundary }) => !boundary}
+        isSelectable={({ boundary }) => !boundary}
         selected={selected}
-        select={select}
-        empty="The policy is not attached"
+        onSelect={setSelected}
+        empty="No entities"
         actions={
           <>
             <Button disabled={selected.length === 0} onClick={() => setOpen('detach')}>
@@ -92,67 +87,69 @@ export function Entities({ policy: { arn, name } }: { policy: iam.Policy }) {
         }
       />
       {open === 'attach' && (
-        <AttachTo
+        <AttachDialog
           arn={arn}
           name={name}
           except={(entities.data ?? []).filter(({ boundary }) => !boundary)}
-          dismiss={close()}
-          done={close('Policy attached')}
+          onDismiss={close()}
+          onDone={close('Policy attached')}
         />
       )}
       {open === 'detach' && (
-        <Confirm
+        <ActionDialog
           title={`Detach ${name}?`}
           verb="Detach"
           onDismiss={close()}
-          done={close('Policy detached')}
-          act={async () => {
-            for (const entity of selected) await change('Detach', entity, arn);
+          onDone={close('Policy detached')}
+          action={async () => {
+            for (const entity of selected) await detachPolicy(ownerOf(entity), arn);
           }}
         >
-          From the next request on, these lose what the policy allows, and are no longer held to
-          what it denies: {selected.map(idOf).join(', ')}
-        </Confirm>
+          The policy no longer applies to: {selected.map(entityId).join(', ')}
+        </ActionDialog>
       )}
     </>
   );
 }
 
-function AttachTo(props: {
+function AttachDialog(props: {
   arn: string;
   name: string;
   except: readonly Candidate[];
-  dismiss: () => void;
-  done: () => void;
+  onDismiss: () => void;
+  onDone: () => void;
 }) {
   const users = useUsers();
   const groups = useGroups();
-  const [chosen, choose] = useState<Candidate[]>([]);
-  const has = new Set(props.except.map(idOf));
-  const all = (type: Candidate['type'], of: readonly { name: string }[] = []): Candidate[] =>
-    of.map(({ name }) => ({ type, name })).filter((one) => !has.has(idOf(one)));
+  const [chosen, setChosen] = useState<Candidate[]>([]);
+  const attached = new Set(props.except.map(entityId));
+  const candidates = [
+    ...(groups.data ?? []).map(({ GroupName }): Candidate => ({ type: 'Group', name: GroupName })),
+    ...(users.data ?? []).map(({ UserName }): Candidate => ({ type: 'User', name: UserName })),
+  ].filter((one) => !attached.has(entityId(one)));
   return (
-    <Pick
+    <ActionDialog
+      size="large"
       title={`Attach ${props.name}`}
       verb="Attach policy"
       disabled={chosen.length === 0}
-      dismiss={props.dismiss}
-      done={props.done}
-      act={async () => {
-        for (const one of chosen) await change('Attach', one, props.arn);
+      onDismiss={props.onDismiss}
+      onDone={props.onDone}
+      action={async () => {
+        for (const one of chosen) await attachPolicy(ownerOf(one), props.arn);
       }}
     >
       <List
         title="IAM users and groups"
-        items={[...all('Group', groups.data), ...all('User', users.data)]}
+        items={candidates}
         columns={CANDIDATES}
-        rowId={idOf}
+        rowId={entityId}
         loading={users.isPending || groups.isPending}
         error={users.error ?? groups.error}
         selection="multi"
         selected={chosen}
-        select={choose}
+        onSelect={setChosen}
       />
-    </Pick>
+    </ActionDialog>
   );
 }

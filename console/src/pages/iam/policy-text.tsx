@@ -1,4 +1,4 @@
-// The text of a policy and its name, as every page that writes one asks for them.
+// The fields of every page that writes a policy: its document and its name.
 import Alert from '@cloudscape-design/components/alert';
 import Container from '@cloudscape-design/components/container';
 import FormField from '@cloudscape-design/components/form-field';
@@ -6,35 +6,43 @@ import Header from '@cloudscape-design/components/header';
 import Input from '@cloudscape-design/components/input';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 
-import { validate } from '../../api/policy';
-import { PolicyEditor, remaining, type Room } from '../../editor/policy-editor';
+import { validatePolicy } from '../../api/policy';
+import { PolicyEditor, remaining, type PolicyQuota } from '../../editor/policy-editor';
 
-export const MANAGED: Room = { limit: 6144 };
+export const MANAGED_POLICY_QUOTA: PolicyQuota = { limit: 6144 };
 const NAME = /^[\w+=,.@-]{1,128}$/;
-const NAME_RULE = 'Up to 128 characters: A-Z, a-z, 0-9 and + = , . @ _ - (hyphen)';
+const NAME_RULE =
+  'Maximum 128 characters. Valid characters: A-Z, a-z, 0-9, and + = , . @ _ - (hyphen)';
 
-/** What is wrong with a name, or nothing. */
-export const wrongName = (name: string): string => (NAME.test(name) ? '' : NAME_RULE);
+/** What is wrong with a name; empty if it is valid. */
+export const nameProblem = (name: string): string => (NAME.test(name) ? '' : NAME_RULE);
 
-/** What keeps a text from being stored, or nothing; whoever may not ask learns it when storing. */
-export async function refusedFor(text: string, kind: 'managed' | 'inline', room: Room) {
-  if (text.trim() === '') return 'Write a policy first.';
-  if (remaining(text, room) < 0) return 'The policy is longer than the quota allows.';
-  const findings = await validate(text, { type: kind }).catch(() => []);
-  const error = findings.find(({ type }) => type === 'ERROR');
-  return error && `Line ${String(error.line)}, column ${String(error.column)}: ${error.message}`;
+/** Why the service would reject a document; without permission to validate it, saving tells. */
+export async function documentProblem(
+  text: string,
+  kind: 'managed' | 'inline',
+  quota: PolicyQuota,
+) {
+  if (text.trim() === '') return 'Enter a policy.';
+  if (remaining(text, quota) < 0) return 'The policy exceeds the quota.';
+  const findings = await validatePolicy(text, { type: kind }).catch(() => []);
+  const error = findings.find(({ FindingType: type }) => type === 'ERROR');
+  return (
+    error &&
+    `Line ${String(error.StartLine)}, column ${String(error.StartColumn)}: ${error.Message}`
+  );
 }
 
-/** The editor in its frame, with what keeps the text from being stored. */
-export function PolicyText(props: {
+/** The editor in a container, with the reason why the document can't be saved. */
+export function PolicyDocumentEditor(props: {
   text: string;
   set: (text: string) => void;
   kind: 'managed' | 'inline';
-  room: Room;
+  quota: PolicyQuota;
   description?: string;
-  refused: string | undefined;
+  problem: string | undefined;
 }) {
-  const { text, set, kind, room, description, refused } = props;
+  const { text, set, kind, quota, description, problem } = props;
   return (
     <Container
       header={
@@ -44,21 +52,29 @@ export function PolicyText(props: {
       }
     >
       <SpaceBetween size="m">
-        {refused && (
-          <Alert type="error" header="The policy would not be accepted">
-            {refused}
+        {problem && (
+          <Alert type="error" header="Invalid policy">
+            {problem}
           </Alert>
         )}
-        <PolicyEditor text={text} set={set} kind={{ type: kind }} room={room} />
+        <PolicyEditor text={text} set={set} kind={{ type: kind }} quota={quota} />
       </SpaceBetween>
     </Container>
   );
 }
 
 /** The field for a policy's name. */
-export function PolicyName(props: { name: string; set: (name: string) => void; wrong: string }) {
+export function PolicyNameField(props: {
+  name: string;
+  set: (name: string) => void;
+  problem: string;
+}) {
   return (
-    <FormField label="Policy name" constraintText={NAME_RULE} errorText={props.wrong}>
+    <FormField
+      label="Policy name"
+      constraintText={props.problem === NAME_RULE ? '' : NAME_RULE}
+      errorText={props.problem}
+    >
       <Input
         value={props.name}
         spellcheck={false}

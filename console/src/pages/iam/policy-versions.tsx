@@ -1,4 +1,4 @@
-// The tab "Policy versions": read, made the default, deleted.
+// The tab "Policy versions": read, set as default, deleted.
 import Badge from '@cloudscape-design/components/badge';
 import Button from '@cloudscape-design/components/button';
 import Modal from '@cloudscape-design/components/modal';
@@ -8,82 +8,97 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
 import { call } from '../../api/client';
+import { DeletePolicyVersion, SetDefaultPolicyVersion } from '../../api/generated/iam';
 import * as iam from '../../api/iam';
 import { Editor } from '../../editor/editor';
 import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
-import { Confirm } from '../../frame/parts';
-import { Problem } from '../../frame/problem';
-import { full } from '../../lib/age';
-import { shown } from '../../lib/policy-text';
-import { changed } from './queries';
+import { ActionDialog } from '../../frame/parts';
+import { ErrorAlert } from '../../frame/error-alert';
+import { fullDate } from '../../lib/age';
+import { displayText } from '../../lib/policy-text';
+import { invalidate } from './queries';
 
-/** Versions that a policy has at most. */
-export const VERSIONS = 5;
+/** The versions that a policy can have. */
+export const VERSIONS_MAX = 5;
 
 export const useVersions = (arn: string) =>
-  useQuery({ queryKey: ['policies', arn, 'versions'], queryFn: () => iam.listVersions(arn) });
+  useQuery({ queryKey: ['policies', arn, 'versions'], queryFn: () => iam.listPolicyVersions(arn) });
 
-const number = ({ id }: iam.Version): number => Number(id.replace('v', ''));
+const versionNumber = (id: string): number => Number(id.replace('v', ''));
 
-export function Versions({ policy: { arn, name }, ours }: { policy: iam.Policy; ours: boolean }) {
-  const { done } = useFrame();
+/** `Version 2` for `v2`. */
+export const versionText = (id: string): string => `Version ${String(versionNumber(id))}`;
+
+export function Versions({
+  policy: { Arn: arn, PolicyName: name },
+  isEditable,
+}: {
+  policy: iam.Policy;
+  isEditable: boolean;
+}) {
+  const { notifySuccess } = useFrame();
   const versions = useVersions(arn);
-  const [selected, select] = useState<iam.Version[]>([]);
+  const [selected, setSelected] = useState<iam.PolicyVersion[]>([]);
   const [open, setOpen] = useState<'default' | 'delete'>();
-  const [read, setRead] = useState<iam.Version>();
+  const [opened, setOpened] = useState<iam.PolicyVersion>();
   const [version] = selected;
-  const close = (said?: string) => (): void => {
+  const close = (message?: string) => (): void => {
     setOpen(undefined);
-    if (!said) return;
-    select([]);
-    changed(['policies']);
-    done(said);
+    if (message === undefined) return;
+    setSelected([]);
+    invalidate(['policies']);
+    notifySuccess(message);
   };
-  const act = (operation: string) => () =>
-    call('iam', operation, { PolicyArn: arn, VersionId: version?.id });
-  const columns: Column<iam.Version>[] = [
+  const input = { PolicyArn: arn, VersionId: version?.VersionId ?? '' };
+  const columns: Column<iam.PolicyVersion>[] = [
     {
       id: 'version',
       header: 'Version',
-      by: (one) => -number(one),
+      value: (one) => -versionNumber(one.VersionId),
       isRowHeader: true,
       cell: (one) => (
         <SpaceBetween direction="horizontal" size="xs">
-          <Button variant="inline-link" onClick={() => setRead(one)}>
-            Version {number(one)}
+          <Button variant="inline-link" onClick={() => setOpened(one)}>
+            {versionText(one.VersionId)}
           </Button>
-          {one.current && <Badge color="blue">Default</Badge>}
+          {one.IsDefaultVersion && <Badge color="blue">Default</Badge>}
         </SpaceBetween>
       ),
     },
     {
       id: 'created',
       header: 'Creation time',
-      by: ({ created }) => Date.parse(created),
-      cell: ({ created }) => full(created),
+      value: ({ CreateDate: created }) => Date.parse(created),
+      cell: ({ CreateDate: created }) => fullDate(created),
     },
   ];
-  const selection = ours && { selection: 'single' as const, selected, select };
+  const selection = isEditable && { selection: 'single' as const, selected, onSelect: setSelected };
   return (
     <>
       <List
         title="Policy versions"
-        description={`The default version is the one that is in effect. A policy has ${String(VERSIONS)} versions at most.`}
+        description={`The default version is in effect. A policy can have up to ${String(VERSIONS_MAX)} versions.`}
         items={versions.data}
         columns={columns}
-        rowId={({ id }) => id}
+        rowId={({ VersionId: id }) => id}
         loading={versions.isPending}
         error={versions.error}
         reload={() => void versions.refetch()}
         {...selection}
         actions={
-          ours && (
+          isEditable && (
             <SpaceBetween direction="horizontal" size="xs">
-              <Button disabled={!version || version.current} onClick={() => setOpen('delete')}>
+              <Button
+                disabled={!version || version.IsDefaultVersion === true}
+                onClick={() => setOpen('delete')}
+              >
                 Delete
               </Button>
-              <Button disabled={!version || version.current} onClick={() => setOpen('default')}>
+              <Button
+                disabled={!version || version.IsDefaultVersion === true}
+                onClick={() => setOpen('default')}
+              >
                 Set as default
               </Button>
             </SpaceBetween>
@@ -91,53 +106,53 @@ export function Versions({ policy: { arn, name }, ours }: { policy: iam.Policy; 
         }
       />
       {open === 'default' && version && (
-        <Confirm
-          title={`Make ${version.id} the default?`}
+        <ActionDialog
+          title={`Set ${versionText(version.VersionId)} as default?`}
           verb="Set as default"
           onDismiss={close()}
-          act={act('SetDefaultPolicyVersion')}
-          done={close('Default version set')}
+          action={() => call(SetDefaultPolicyVersion, input)}
+          onDone={close('Default version set')}
         >
-          From the next request on, {version.id} is what {name} allows and denies, for everybody it
-          is attached to.
-        </Confirm>
+          {versionText(version.VersionId)} of {name} takes effect immediately for all entities that
+          the policy is attached to.
+        </ActionDialog>
       )}
       {open === 'delete' && version && (
-        <Confirm
-          title={`Delete ${version.id}?`}
+        <ActionDialog
+          title={`Delete ${versionText(version.VersionId)}?`}
           verb="Delete"
           onDismiss={close()}
-          act={act('DeletePolicyVersion')}
-          done={close('Version deleted')}
+          action={() => call(DeletePolicyVersion, input)}
+          onDone={close('Version deleted')}
         >
-          A deleted version cannot be brought back. The default version stays in effect.
-        </Confirm>
+          This action can&apos;t be undone. The default version stays in effect.
+        </ActionDialog>
       )}
-      {read && <VersionText arn={arn} version={read} dismiss={() => setRead(undefined)} />}
+      {opened && <VersionText arn={arn} version={opened} dismiss={() => setOpened(undefined)} />}
     </>
   );
 }
 
-function VersionText(props: { arn: string; version: iam.Version; dismiss: () => void }) {
+function VersionText(props: { arn: string; version: iam.PolicyVersion; dismiss: () => void }) {
   const { arn, version, dismiss } = props;
   const read = useQuery({
-    queryKey: ['policies', arn, 'text', version.id],
-    queryFn: () => iam.versionText(arn, version.id),
+    queryKey: ['policies', arn, 'text', version.VersionId],
+    queryFn: () => iam.policyDocument(arn, version.VersionId),
   });
   return (
     <Modal
       visible
       size="large"
-      header={`Version ${String(number(version))}${version.current ? ' (default)' : ''}`}
+      header={`${versionText(version.VersionId)}${version.IsDefaultVersion ? ' (default)' : ''}`}
       closeAriaLabel="Close"
       onDismiss={dismiss}
     >
       {read.error ? (
-        <Problem error={read.error} retry={() => void read.refetch()} />
+        <ErrorAlert error={read.error} retry={() => void read.refetch()} />
       ) : read.data === undefined ? (
         <StatusIndicator type="loading">Loading</StatusIndicator>
       ) : (
-        <Editor text={shown(read.data)} label={`Policy document of ${version.id}`} />
+        <Editor text={displayText(read.data)} label={`Policy document of ${version.VersionId}`} />
       )}
     </Modal>
   );

@@ -1,4 +1,4 @@
-// A managed policy's page: its text, who it is attached to, its tags and versions.
+// A managed policy's page: its document, the entities it is attached to, its tags and versions.
 import Alert from '@cloudscape-design/components/alert';
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
@@ -14,18 +14,19 @@ import { useState } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
 
 import { call } from '../../api/client';
+import { DeletePolicy, DeletePolicyVersion, TagPolicy, UntagPolicy } from '../../api/generated/iam';
 import * as iam from '../../api/iam';
-import { queries } from '../../api/session';
+import { queryClient } from '../../api/session';
 import { Editor } from '../../editor/editor';
 import { useFrame } from '../../frame/context';
-import { Confirm, Copy, Link, Loading } from '../../frame/parts';
-import { Problem } from '../../frame/problem';
-import { full } from '../../lib/age';
-import { shown } from '../../lib/policy-text';
-import { policyHref, typeOf } from './permissions';
+import { ActionDialog, CopyText, Link, Loading } from '../../frame/parts';
+import { ErrorAlert } from '../../frame/error-alert';
+import { fullDate } from '../../lib/age';
+import { displayText } from '../../lib/policy-text';
+import { policyHref, policyType } from './permissions';
 import { Entities, useEntities } from './policy-entities';
-import { useVersions, Versions } from './policy-versions';
-import { changed } from './queries';
+import { useVersions, Versions, versionText } from './policy-versions';
+import { invalidate } from './queries';
 import { Tags } from './tags';
 
 const editHref = (arn: string): string => `/iam/policy/edit?arn=${encodeURIComponent(arn)}`;
@@ -36,22 +37,22 @@ export function PolicyPage() {
   const navigate = useNavigate();
   const [deleting, setDeleting] = useState(false);
   const read = useQuery({ queryKey: ['policies', arn], queryFn: () => iam.getPolicy(arn) });
-  if (read.error) return <Problem error={read.error} retry={() => changed(['policies'])} />;
+  if (read.error) return <ErrorAlert error={read.error} retry={() => invalidate(['policies'])} />;
   if (!read.data) return <Loading />;
   const policy = read.data;
-  const ours = typeOf(arn) === 'Customer managed';
+  const isCustomerManaged = policyType(arn) === 'Customer managed';
   const tabs = [
     {
       id: 'permissions',
       label: 'Permissions',
-      content: <Document policy={policy} ours={ours} />,
+      content: <PolicyDocument policy={policy} isEditable={isCustomerManaged} />,
     },
     { id: 'entities', label: 'Entities attached', content: <Entities policy={policy} /> },
-    ...(ours
+    ...(isCustomerManaged
       ? [
           {
             id: 'tags',
-            label: `Tags (${String(policy.tags.length)})`,
+            label: `Tags (${String(policy.Tags?.length ?? 0)})`,
             content: <PolicyTags policy={policy} />,
           },
         ]
@@ -59,7 +60,7 @@ export function PolicyPage() {
     {
       id: 'versions',
       label: 'Policy versions',
-      content: <Versions policy={policy} ours={ours} />,
+      content: <Versions policy={policy} isEditable={isCustomerManaged} />,
     },
   ];
   return (
@@ -68,7 +69,7 @@ export function PolicyPage() {
         <Header
           variant="h1"
           actions={
-            ours && (
+            isCustomerManaged && (
               <SpaceBetween direction="horizontal" size="xs">
                 <Button onClick={() => setDeleting(true)}>Delete</Button>
                 <Button onClick={() => void navigate(editHref(arn))}>Edit</Button>
@@ -76,7 +77,7 @@ export function PolicyPage() {
             )
           }
         >
-          {policy.name}
+          {policy.PolicyName}
         </Header>
       }
     >
@@ -85,11 +86,11 @@ export function PolicyPage() {
           <KeyValuePairs
             columns={3}
             items={[
-              { label: 'ARN', value: <Copy text={arn} label="ARN" /> },
-              { label: 'Type', value: typeOf(arn) },
-              { label: 'Description', value: policy.description || '–' },
-              { label: 'Creation time', value: full(policy.created) },
-              { label: 'Edited time', value: full(policy.updated) },
+              { label: 'ARN', value: <CopyText text={arn} label="ARN" /> },
+              { label: 'Type', value: policyType(arn) },
+              { label: 'Description', value: policy.Description || '–' },
+              { label: 'Creation time', value: fullDate(policy.CreateDate) },
+              { label: 'Edited time', value: fullDate(policy.UpdateDate) },
             ]}
           />
         </Container>
@@ -99,25 +100,27 @@ export function PolicyPage() {
           tabs={tabs}
         />
       </SpaceBetween>
-      {deleting && <DeletePolicy policy={policy} dismiss={() => setDeleting(false)} />}
+      {deleting && <DeletePolicyDialog policy={policy} onDismiss={() => setDeleting(false)} />}
     </ContentLayout>
   );
 }
 
-function Document({ policy, ours }: { policy: iam.Policy; ours: boolean }) {
+function PolicyDocument({ policy, isEditable }: { policy: iam.Policy; isEditable: boolean }) {
   const navigate = useNavigate();
   const read = useQuery({
-    queryKey: ['policies', policy.arn, 'text', policy.version],
-    queryFn: () => iam.versionText(policy.arn, policy.version),
+    queryKey: ['policies', policy.Arn, 'text', policy.DefaultVersionId],
+    queryFn: () => iam.policyDocument(policy.Arn, policy.DefaultVersionId),
   });
   return (
     <Container
       header={
         <Header
           variant="h2"
-          description={`Version ${policy.version}, the default`}
+          description={`${versionText(policy.DefaultVersionId)} (default)`}
           actions={
-            ours && <Button onClick={() => void navigate(editHref(policy.arn))}>Edit policy</Button>
+            isEditable && (
+              <Button onClick={() => void navigate(editHref(policy.Arn))}>Edit policy</Button>
+            )
           }
         >
           Permissions defined in this policy
@@ -125,72 +128,78 @@ function Document({ policy, ours }: { policy: iam.Policy; ours: boolean }) {
       }
     >
       {read.error ? (
-        <Problem error={read.error} retry={() => void read.refetch()} />
+        <ErrorAlert error={read.error} retry={() => void read.refetch()} />
       ) : read.data === undefined ? (
         <StatusIndicator type="loading">Loading</StatusIndicator>
       ) : (
-        <Editor text={shown(read.data)} label="Policy document" />
+        <Editor text={displayText(read.data)} label="Policy document" />
       )}
     </Container>
   );
 }
 
-function PolicyTags({ policy: { arn: PolicyArn, tags } }: { policy: iam.Policy }) {
+function PolicyTags({ policy: { Arn: PolicyArn, Tags: tags } }: { policy: iam.Policy }) {
   return (
     <Tags
       tags={tags}
-      put={(Tags) => call('iam', 'TagPolicy', { PolicyArn, Tags })}
-      take={(TagKeys) => call('iam', 'UntagPolicy', { PolicyArn, TagKeys })}
-      done={() => changed(['policies'])}
+      tag={(Tags) => call(TagPolicy, { PolicyArn, Tags })}
+      untag={(TagKeys) => call(UntagPolicy, { PolicyArn, TagKeys })}
+      onDone={() => invalidate(['policies'])}
     />
   );
 }
 
-/** Deletes a policy of the account; one that is in use must be detached first, as on AWS. */
-export function DeletePolicy({ policy, dismiss }: { policy: iam.Policy; dismiss: () => void }) {
-  const { arn, name } = policy;
+/** Deletes a customer managed policy; one that is in use must be detached first, as on AWS. */
+export function DeletePolicyDialog({
+  policy,
+  onDismiss,
+}: {
+  policy: iam.Policy;
+  onDismiss: () => void;
+}) {
+  const { Arn: arn, PolicyName: name } = policy;
   const navigate = useNavigate();
-  const { done } = useFrame();
+  const { notifySuccess } = useFrame();
   const entities = useEntities(arn);
   const versions = useVersions(arn);
-  const used = entities.data?.length ?? 0;
+  const usedBy = entities.data?.length ?? 0;
   const remove = async (): Promise<void> => {
-    // All versions but the default one must be gone first.
-    for (const { id, current } of await iam.listVersions(arn)) {
-      if (!current) await call('iam', 'DeletePolicyVersion', { PolicyArn: arn, VersionId: id });
+    // All versions but the default one must be deleted first.
+    for (const { VersionId: id, IsDefaultVersion: current } of await iam.listPolicyVersions(arn)) {
+      if (!current) await call(DeletePolicyVersion, { PolicyArn: arn, VersionId: id });
     }
-    await call('iam', 'DeletePolicy', { PolicyArn: arn });
+    await call(DeletePolicy, { PolicyArn: arn });
   };
   return (
-    <Confirm
+    <ActionDialog
       title={`Delete ${name}?`}
       verb="Delete"
-      typed={name}
-      disabled={!entities.isSuccess || used > 0}
-      onDismiss={dismiss}
-      act={remove}
-      done={() => {
-        dismiss();
-        done('Policy deleted');
+      confirmText={name}
+      disabled={!entities.isSuccess || usedBy > 0}
+      onDismiss={onDismiss}
+      action={remove}
+      onDone={() => {
+        onDismiss();
+        notifySuccess(`Policy ${name} deleted`);
         void navigate('/iam/policies');
-        // Not the page of the policy itself, which would be read once more and not be there.
-        queries.removeQueries({ queryKey: ['policies', arn] });
-        changed(['policies'], ['summary']);
+        // Removed and not invalidated: the policy's own page would read it again, and fail.
+        queryClient.removeQueries({ queryKey: ['policies', arn] });
+        invalidate(['policies'], ['summary']);
       }}
     >
-      {entities.error && <Problem error={entities.error} />}
-      {used > 0 ? (
+      {entities.error && <ErrorAlert error={entities.error} />}
+      {usedBy > 0 ? (
         <Alert type="warning" header="The policy is in use">
-          A policy that is attached or a boundary cannot be deleted. Detach it first:{' '}
-          <Link to={`${policyHref(arn)}&tab=entities`} onFollow={dismiss}>
-            {used === 1 ? '1 entity' : `${String(used)} entities`}
+          A policy that is attached or used as a boundary can&apos;t be deleted. Detach it first:{' '}
+          <Link to={`${policyHref(arn)}&tab=entities`} onFollow={onDismiss}>
+            {usedBy === 1 ? '1 entity' : `${String(usedBy)} entities`}
           </Link>
         </Alert>
       ) : (
         <Alert type="warning">
-          This cannot be undone. With the policy go{' '}
-          {versions.data ? `its ${String(versions.data.length)}` : 'all its'} versions and{' '}
-          {policy.tags.length} tags.
+          This permanently deletes the policy,{' '}
+          {versions.data ? `its ${String(versions.data.length)} versions` : 'all its versions'}, and
+          its tags.
         </Alert>
       )}
       {entities.data?.slice(0, 10).map((entity) => (
@@ -199,7 +208,7 @@ export function DeletePolicy({ policy, dismiss }: { policy: iam.Policy; dismiss:
           {entity.boundary && ' (boundary)'}
         </Box>
       ))}
-      {used > 10 && <Box>and {used - 10} more</Box>}
-    </Confirm>
+      {usedBy > 10 && <Box>and {usedBy - 10} more</Box>}
+    </ActionDialog>
   );
 }

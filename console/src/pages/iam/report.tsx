@@ -5,16 +5,16 @@ import ContentLayout from '@cloudscape-design/components/content-layout';
 import Header from '@cloudscape-design/components/header';
 import { useState } from 'react';
 
-import { reportText } from '../../api/iam';
+import { credentialReport } from '../../api/iam';
 import { useFrame } from '../../frame/context';
 import { download } from '../../lib/download';
 
-export function Report() {
-  const { failed } = useFrame();
+export function ReportPage() {
+  const { notifyError } = useFrame();
   const [busy, setBusy] = useState(false);
   const save = async (): Promise<void> => {
-    const { text, made } = await reportText();
-    download(`status_reports_${made.slice(0, 19).replaceAll(':', '_')}.csv`, text);
+    const { csv, generated } = await credentialReport();
+    download(`status_reports_${generated.slice(0, 19).replaceAll(':', '_')}.csv`, csv);
   };
   return (
     <ContentLayout header={<Header variant="h1">Credential report</Header>}>
@@ -22,7 +22,7 @@ export function Report() {
         header={
           <Header
             variant="h2"
-            description="Lists all users of the account and the state of their passwords, access keys and MFA devices. A report is used for four hours before a new one is made."
+            description="Lists all users of the account and the state of their passwords, access keys and MFA devices. You can generate a report as often as once every four hours."
             actions={
               <Button
                 variant="primary"
@@ -31,7 +31,7 @@ export function Report() {
                 onClick={() => {
                   setBusy(true);
                   save()
-                    .catch(failed)
+                    .catch(notifyError)
                     .finally(() => setBusy(false));
                 }}
               >

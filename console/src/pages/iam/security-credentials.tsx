@@ -1,4 +1,4 @@
-// "My security credentials": those of whoever is signed in, root or a user.
+// "My security credentials": those of the principal that is signed in, root or a user.
 import Alert from '@cloudscape-design/components/alert';
 import Box from '@cloudscape-design/components/box';
 import ContentLayout from '@cloudscape-design/components/content-layout';
@@ -9,7 +9,7 @@ import { useFrame } from '../../frame/context';
 import { AccessKeys, Credentials } from './credentials';
 import { MfaDevices } from './mfa';
 
-export function SecurityCredentials() {
+export function SecurityCredentialsPage() {
   const { session } = useFrame();
   const { userName } = session;
   return (
@@ -25,9 +25,9 @@ export function SecurityCredentials() {
       ) : (
         <SpaceBetween size="l">
           <Alert type="warning">
-            The root user may do everything. Sign in as an IAM user for daily work. Once you have
-            stored root’s access key and password elsewhere, remove them from the server’s data
-            folder: run <Box variant="code">keywright root forget</Box> there.
+            You are signed in as the root user. Use an IAM user for everyday tasks. After you have
+            stored the root user&apos;s access key and password elsewhere, remove them from the
+            server&apos;s data folder: run <Box variant="code">keywright root forget</Box> there.
           </Alert>
           <MfaDevices />
           <AccessKeys />

@@ -1,4 +1,4 @@
-// The context keys that the policies of a simulation ask for, and the values to suppose.
+// The context keys of the policies in a simulation, and their values.
 import Box from '@cloudscape-design/components/box';
 import Input from '@cloudscape-design/components/input';
 import Select from '@cloudscape-design/components/select';
@@ -7,13 +7,14 @@ import FormField from '@cloudscape-design/components/form-field';
 import Table from '@cloudscape-design/components/table';
 import { useQuery } from '@tanstack/react-query';
 
-import { contextKeys, type ContextEntry, type Source } from '../../api/policy';
-import { Problem } from '../../frame/problem';
+import { contextKeys, type ContextEntry, type PolicySource } from '../../api/policy';
+import { ErrorAlert } from '../../frame/error-alert';
 
-/** What is supposed of each key: its type and its values, separated by commas where it is a list. */
-export type Values = Readonly<Record<string, { type: string; text: string }>>;
+/** The type and the values of each key, separated by commas if it is a list. */
+type ContextType = NonNullable<ContextEntry['ContextKeyType']>;
+export type ContextValues = Readonly<Record<string, { type: ContextType; text: string }>>;
 
-const TYPES = [
+const TYPES: readonly ContextType[] = [
   'string',
   'stringList',
   'numeric',
@@ -26,10 +27,11 @@ const TYPES = [
   'binaryList',
   'date',
   'dateList',
-].map((value) => ({ value, label: value }));
+];
+const TYPE_OPTIONS = TYPES.map((value) => ({ value, label: value }));
 
-/** The type that a key's value most likely has. */
-function typeOf(key: string): string {
+/** The most likely type of a key. */
+function typeOf(key: string): ContextType {
   const name = key.toLowerCase();
   if (/sourceip$|vpcsourceip$/.test(name)) return 'ip';
   if (/time$|date$/.test(name) && !name.includes('epoch')) return 'date';
@@ -38,21 +40,23 @@ function typeOf(key: string): string {
   return /(tagkeys|principalorgpaths)$/.test(name) ? 'stringList' : 'string';
 }
 
-/** The keys that have a value, as the service takes them. */
-export function entries(values: Values): ContextEntry[] {
+/** The keys with a value, as the service takes them. */
+export function contextEntries(values: ContextValues): ContextEntry[] {
   return Object.entries(values)
     .filter(([, { text }]) => text.trim() !== '')
     .map(([key, { type, text }]) => ({
-      key,
-      type,
-      values: type.endsWith('List') ? text.split(',').map((value) => value.trim()) : [text.trim()],
+      ContextKeyName: key,
+      ContextKeyType: type,
+      ContextKeyValues: type.endsWith('List')
+        ? text.split(',').map((value) => value.trim())
+        : [text.trim()],
     }));
 }
 
 export function ContextKeys(props: {
-  source: Source;
-  values: Values;
-  set: (values: Values) => void;
+  source: PolicySource;
+  values: ContextValues;
+  set: (values: ContextValues) => void;
 }) {
   const { source, values, set } = props;
   const keys = useQuery({
@@ -60,19 +64,19 @@ export function ContextKeys(props: {
     queryFn: () => contextKeys(source),
     gcTime: 0,
   });
-  // A text that is being written is no policy most of the time; running it says what is wrong.
+  // While it is edited, a document is often invalid; running the simulation shows the error.
   if (keys.error) {
     return 'arn' in source ? (
-      <Problem error={keys.error} />
+      <ErrorAlert error={keys.error} />
     ) : (
-      <StatusIndicator type="info">The text is not a policy yet.</StatusIndicator>
+      <StatusIndicator type="info">The policy is not valid yet.</StatusIndicator>
     );
   }
   const of = (key: string) => values[key] ?? { type: typeOf(key), text: '' };
   return (
     <FormField
       label="Context keys"
-      description="What the conditions of these policies look at. A key without a value is missing from the request."
+      description="The condition keys of these policies. A key without a value is not in the request."
       stretch
     >
       <Table
@@ -81,7 +85,7 @@ export function ContextKeys(props: {
         trackBy={(key) => key}
         loading={keys.isPending}
         loadingText="Loading"
-        empty={<Box textAlign="center">The policies have no conditions on keys.</Box>}
+        empty={<Box textAlign="center">No context keys</Box>}
         ariaLabels={{ tableLabel: 'Context keys', selectionGroupLabel: 'Context keys' }}
         columnDefinitions={[
           { id: 'key', header: 'Key', cell: (key) => key, isRowHeader: true },
@@ -91,12 +95,12 @@ export function ContextKeys(props: {
             cell: (key) => (
               <Select
                 selectedOption={{ value: of(key).type, label: of(key).type }}
-                options={TYPES}
+                options={TYPE_OPTIONS}
                 ariaLabel={`Type of ${key}`}
                 onChange={({ detail }) =>
                   set({
                     ...values,
-                    [key]: { ...of(key), type: detail.selectedOption.value ?? 'string' },
+                    [key]: { ...of(key), type: detail.selectedOption.value as ContextType },
                   })
                 }
               />

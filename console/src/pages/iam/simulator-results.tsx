@@ -1,4 +1,4 @@
-// The answers of a simulation, each with the statements that decided it, to be read in their text.
+// The results of a simulation, each with the statements that decided it.
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
 import Modal from '@cloudscape-design/components/modal';
@@ -10,95 +10,100 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
 import * as iam from '../../api/iam';
-import type { Matched, Result, Source } from '../../api/policy';
+import type { PolicySource, SimulationResult, Statement } from '../../api/policy';
 import { Editor } from '../../editor/editor';
+import { ErrorAlert } from '../../frame/error-alert';
 import { List, type Column } from '../../frame/list';
-import { Problem } from '../../frame/problem';
-import { shown, statement } from '../../lib/policy-text';
+import { displayText, positionOf, statementText } from '../../lib/policy-text';
 
 const DECISIONS: Record<string, readonly [StatusIndicatorProps.Type, string]> = {
   allowed: ['success', 'Allowed'],
-  explicitDeny: ['error', 'Denied by a statement'],
-  implicitDeny: ['stopped', 'Denied: nothing allows it'],
+  explicitDeny: ['error', 'Denied (explicit)'],
+  implicitDeny: ['stopped', 'Denied (implicit): no statement allows it'],
 };
 
-/** A decision in words, with what its icon says. */
-export const words = (decision: string): readonly [StatusIndicatorProps.Type, string] =>
+/** A decision in words, with its icon. */
+export const decisionText = (decision: string): readonly [StatusIndicatorProps.Type, string] =>
   DECISIONS[decision] ?? ['warning', decision];
 
-/** Where a policy's text is read, by the name that a simulation calls it. */
-type Texts = Map<string, () => Promise<string>>;
+/** How the document of a policy is read, by the policy's name in a simulation. */
+type Documents = Map<string, () => Promise<string>>;
 
-async function add(texts: Texts, kind: 'user' | 'group', name: string): Promise<void> {
-  const owner: iam.Owner = kind === 'user' ? { UserName: name } : { GroupName: name };
+async function addPolicies(documents: Documents, owner: iam.PolicyOwner): Promise<void> {
+  const prefix = 'UserName' in owner ? `user_${owner.UserName}` : `group_${owner.GroupName}`;
   const [inline, attached] = await Promise.all([
-    iam.inlineOf(owner),
-    kind === 'user' ? iam.policiesOfUser(name) : iam.policiesOfGroup(name),
+    iam.listInlinePolicies(owner),
+    iam.listAttachedPolicies(owner),
   ]);
   for (const policy of inline)
-    texts.set(`${kind}_${name}_${policy}`, () => iam.inlineText(owner, policy));
-  for (const { name: policy, arn } of attached) texts.set(policy, () => managed(arn));
+    documents.set(`${prefix}_${policy}`, () => iam.inlinePolicyDocument(owner, policy));
+  for (const { PolicyName, PolicyArn } of attached)
+    documents.set(PolicyName, () => managedPolicyDocument(PolicyArn));
 }
 
-async function managed(arn: string): Promise<string> {
-  return iam.versionText(arn, (await iam.getPolicy(arn)).version);
+async function managedPolicyDocument(arn: string): Promise<string> {
+  return iam.policyDocument(arn, (await iam.getPolicy(arn)).DefaultVersionId);
 }
 
-/** The policies that a simulation of this source looks at. */
-async function textsOf(source: Source): Promise<Texts> {
-  const texts: Texts = new Map();
+/** The policies that a simulation of this source evaluates. */
+async function documentsOf(source: PolicySource): Promise<Documents> {
+  const documents: Documents = new Map();
   if ('documents' in source) {
-    source.documents.forEach((text, at) =>
-      texts.set(`PolicyInputList.${String(at + 1)}`, () => Promise.resolve(text)),
+    source.documents.forEach((text, index) =>
+      documents.set(`PolicyInputList.${String(index + 1)}`, () => Promise.resolve(text)),
     );
-    return texts;
+    return documents;
   }
   const name = source.arn.split('/').pop() ?? '';
   if (!source.arn.includes(':user/')) {
-    await add(texts, 'group', name);
-    return texts;
+    await addPolicies(documents, { GroupName: name });
+    return documents;
   }
-  const user = await iam.getUser(name);
-  // What is attached has its name before the boundary, which matches only where it denies.
-  if (user.boundary) {
-    const { boundary } = user;
-    texts.set(boundary.split('/').pop() ?? '', () => managed(boundary));
-  }
-  await add(texts, 'user', name);
-  for (const group of await iam.groupsOf(name)) await add(texts, 'group', group.name);
-  return texts;
+  const boundary = (await iam.getUser(name)).PermissionsBoundary?.PermissionsBoundaryArn;
+  // An attached policy of the same name replaces the boundary, which matches only to deny.
+  if (boundary)
+    documents.set(boundary.split('/').pop() ?? '', () => managedPolicyDocument(boundary));
+  await addPolicies(documents, { UserName: name });
+  for (const { GroupName } of await iam.listUserGroups(name))
+    await addPolicies(documents, { GroupName });
+  return documents;
 }
 
-const idOf = ({ action, resource }: Result): string => `${action} ${resource}`;
+const rowId = ({ action, resource }: SimulationResult): string => `${action} ${resource}`;
 
-export function Results({ source, results }: { source: Source; results: readonly Result[] }) {
-  const [read, setRead] = useState<Matched>();
-  const columns: Column<Result>[] = [
+interface ResultsProps {
+  source: PolicySource;
+  results: readonly SimulationResult[];
+}
+
+export function Results({ source, results }: ResultsProps) {
+  const [open, setOpen] = useState<Statement>();
+  const columns: Column<SimulationResult>[] = [
     {
       id: 'action',
       header: 'Action',
-      by: ({ action }) => action,
+      value: ({ action }) => action,
       cell: ({ action }) => action,
       isRowHeader: true,
     },
     {
       id: 'resource',
       header: 'Resource',
-      by: ({ resource }) => resource,
+      value: ({ resource }) => resource,
       cell: ({ resource }) => resource,
     },
     {
       id: 'decision',
       header: 'Decision',
       minWidth: 210,
-      by: ({ decision }) => words(decision)[1],
-      cell: ({ decision, boundary }) => {
-        const [type, text] = words(decision);
+      value: ({ decision }) => decisionText(decision)[1],
+      cell: ({ decision, allowedByBoundary }) => {
+        const [type, text] = decisionText(decision);
         return (
           <>
             <StatusIndicator type={type}>{text}</StatusIndicator>
-            {boundary === false && (
-              <Box color="text-body-secondary">The permissions boundary does not allow it.</Box>
+            {allowedByBoundary === false && (
+              <Box color="text-body-secondary">Not allowed by the permissions boundary.</Box>
             )}
           </>
         );
@@ -107,45 +112,58 @@ export function Results({ source, results }: { source: Source; results: readonly
     {
       id: 'statements',
       header: 'Matched statements',
-      by: ({ matched }) => matched.length,
-      cell: ({ matched }) =>
-        matched.length === 0
+      value: ({ statements }) => statements.length,
+      cell: ({ statements }) =>
+        statements.length === 0
           ? '–'
-          : matched.map((one) => (
-              <div key={`${one.policy} ${String(one.start.line)} ${String(one.start.column)}`}>
-                <Button variant="inline-link" onClick={() => setRead(one)}>
-                  {called(one.policy)}, line {one.start.line}
-                </Button>
-              </div>
-            )),
+          : statements.map((statement) => {
+              const { line, column } = positionOf(statement.StartPosition);
+              return (
+                <div key={`${policyName(statement)} ${String(line)} ${String(column)}`}>
+                  <Button variant="inline-link" onClick={() => setOpen(statement)}>
+                    {policyName(statement)}, line {line}
+                  </Button>
+                </div>
+              );
+            }),
     },
     {
       id: 'missing',
       header: 'Missing context keys',
-      by: ({ missing }) => missing.join(', '),
-      cell: ({ missing }) => missing.join(', ') || '–',
+      value: ({ missingContextKeys }) => missingContextKeys.join(', '),
+      cell: ({ missingContextKeys }) => missingContextKeys.join(', ') || '–',
     },
   ];
   return (
     <SpaceBetween size="m">
-      <List title="Results" items={results} columns={columns} rowId={idOf} />
-      {read && <StatementText source={source} matched={read} dismiss={() => setRead(undefined)} />}
+      <List title="Results" items={results} columns={columns} rowId={rowId} empty="No results" />
+      {open && (
+        <StatementDialog source={source} statement={open} onDismiss={() => setOpen(undefined)} />
+      )}
     </SpaceBetween>
   );
 }
 
-/** A policy's name; the one that was written here has none. */
-const called = (policy: string): string =>
-  policy.startsWith('PolicyInputList.') ? 'Your policy' : policy;
+/** A policy's name; the one that was entered on the page has none. */
+const policyName = ({ SourcePolicyId = '' }: Statement): string =>
+  SourcePolicyId.startsWith('PolicyInputList.') ? 'New policy' : SourcePolicyId;
 
-function StatementText(props: { source: Source; matched: Matched; dismiss: () => void }) {
-  const { source, matched, dismiss } = props;
+interface StatementDialogProps {
+  source: PolicySource;
+  statement: Statement;
+  onDismiss: () => void;
+}
+
+function StatementDialog({ source, statement, onDismiss }: StatementDialogProps) {
+  const [start, end] = [positionOf(statement.StartPosition), positionOf(statement.EndPosition)];
   const read = useQuery({
-    queryKey: ['statement', source, matched],
+    queryKey: ['statement', source, statement],
     queryFn: async () => {
-      const text = await (await textsOf(source)).get(matched.policy)?.();
-      if (text === undefined) throw new Error(`The text of ${matched.policy} is not at hand.`);
-      return shown(statement(text, matched.start, matched.end));
+      const documents = await documentsOf(source);
+      const text = await documents.get(statement.SourcePolicyId ?? '')?.();
+      if (text === undefined)
+        throw new Error(`The document of ${policyName(statement)} was not found.`);
+      return displayText(statementText(text, start, end));
     },
     gcTime: 0,
   });
@@ -153,17 +171,17 @@ function StatementText(props: { source: Source; matched: Matched; dismiss: () =>
     <Modal
       visible
       size="large"
-      header={called(matched.policy)}
+      header={policyName(statement)}
       closeAriaLabel="Close"
-      onDismiss={dismiss}
+      onDismiss={onDismiss}
     >
       <SpaceBetween size="s">
         <Box>
-          {matched.type}, from line {matched.start.line}, column {matched.start.column}, to line{' '}
-          {matched.end.line}, column {matched.end.column}
+          {statement.SourcePolicyType}, from line {start.line}, column {start.column}, to line{' '}
+          {end.line}, column {end.column}
         </Box>
         {read.error ? (
-          <Problem error={read.error} />
+          <ErrorAlert error={read.error} />
         ) : read.data === undefined ? (
           <StatusIndicator type="loading">Loading</StatusIndicator>
         ) : (

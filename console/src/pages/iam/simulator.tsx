@@ -1,5 +1,4 @@
-// The policy simulator: what a request would get by a principal's policies or by a text.
-import Alert from '@cloudscape-design/components/alert';
+// The policy simulator: tests the policies of a principal, or a document, without a request.
 import Button from '@cloudscape-design/components/button';
 import Container from '@cloudscape-design/components/container';
 import ContentLayout from '@cloudscape-design/components/content-layout';
@@ -13,70 +12,74 @@ import SpaceBetween from '@cloudscape-design/components/space-between';
 import Textarea from '@cloudscape-design/components/textarea';
 import { useState } from 'react';
 
-import { simulate, type Result, type Source } from '../../api/policy';
+import { simulate, type PolicySource, type SimulationResult } from '../../api/policy';
 import { PolicyEditor } from '../../editor/policy-editor';
 import { useFrame } from '../../frame/context';
-import { Problem } from '../../frame/problem';
-import { SKELETON } from '../../lib/policy-text';
-import { useSettled } from '../../lib/settled';
+import { ErrorAlert } from '../../frame/error-alert';
+import { NEW_POLICY } from '../../lib/policy-text';
+import { useDebounced } from '../../lib/debounce';
 import { useGroups, useUsers } from './queries';
-import { ContextKeys, entries, type Values } from './simulator-context';
+import { ContextKeys, contextEntries, type ContextValues } from './simulator-context';
 import { Results } from './simulator-results';
 
-/** What SimulateCustomPolicy takes of one text. */
-const TEXT = { limit: 131_072 };
+/** The longest document that SimulateCustomPolicy accepts. */
+const DOCUMENT_QUOTA = { limit: 131_072 };
 
-const words = (text: string): string[] => text.split(/[\s,]+/).filter(Boolean);
+const splitWords = (text: string): string[] => text.split(/[\s,]+/).filter(Boolean);
 
-interface Asked {
-  source: Source;
-  results: Result[];
+interface Simulation {
+  source: PolicySource;
+  results: SimulationResult[];
 }
 
-export function Simulator() {
-  const { served } = useFrame();
-  const [own, setOwn] = useState(false);
+export function SimulatorPage() {
+  const {
+    capabilities: { actions: knownActions },
+  } = useFrame();
+  const [isNewPolicy, setIsNewPolicy] = useState(false);
   const [principal, setPrincipal] = useState<SelectProps.Option | null>(null);
-  const [text, setText] = useState(SKELETON);
+  const [text, setText] = useState(NEW_POLICY);
   const [actions, setActions] = useState<readonly string[]>([]);
-  const [others, setOthers] = useState('');
+  const [otherActions, setOtherActions] = useState('');
   const [resources, setResources] = useState('');
-  const [values, setValues] = useState<Values>({});
-  const [asked, setAsked] = useState<Asked>();
-  const [missing, setMissing] = useState(false);
+  const [values, setValues] = useState<ContextValues>({});
+  const [simulation, setSimulation] = useState<Simulation>();
+  const [isSubmitted, setIsSubmitted] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
-  const source: Source | undefined = own
+  const source: PolicySource | undefined = isNewPolicy
     ? { documents: [text] }
     : principal?.value
       ? { arn: principal.value }
       : undefined;
-  const settled = useSettled(text);
-  const read: Source | undefined = own ? { documents: [settled] } : source;
-  const wanted = [...actions, ...words(others)];
+  const debounced = useDebounced(text);
+  const read: PolicySource | undefined = isNewPolicy ? { documents: [debounced] } : source;
+  const requested = [...actions, ...splitWords(otherActions)];
   const run = async (): Promise<void> => {
-    setMissing(true);
-    if (!source || wanted.length === 0) return;
+    setIsSubmitted(true);
+    if (!source || requested.length === 0) return;
     setBusy(true);
     setError(undefined);
     try {
-      const results = await simulate(source, wanted, words(resources), entries(values));
-      setAsked({ source, results });
+      const results = await simulate(
+        source,
+        requested,
+        splitWords(resources),
+        contextEntries(values),
+      );
+      setSimulation({ source, results });
     } catch (problem) {
-      setAsked(undefined);
+      setSimulation(undefined);
       setError(problem);
     } finally {
       setBusy(false);
     }
   };
-  const services = [...new Set(served.actions.map((action) => action.split(':')[0] ?? ''))];
+  const services = [...new Set(knownActions.map((action) => action.split(':')[0] ?? ''))];
   return (
     <ContentLayout
       header={
-        <Header
-          variant="h1"
-          description="Asks what a request would get, without making it. Nothing is changed."
-        >
+        <Header variant="h1" description="Tests policies without making requests.">
           Policy simulator
         </Header>
       }
@@ -85,29 +88,35 @@ export function Simulator() {
         <Container header={<Header variant="h2">Policies</Header>}>
           <SpaceBetween size="m">
             <RadioGroup
-              value={own ? 'own' : 'principal'}
+              value={isNewPolicy ? 'new' : 'principal'}
               ariaLabel="Policies"
-              onChange={({ detail }) => setOwn(detail.value === 'own')}
+              onChange={({ detail }) => setIsNewPolicy(detail.value === 'new')}
               items={[
                 {
                   value: 'principal',
-                  label: 'Of a user or group',
-                  description: 'All its policies, those of its groups, and its boundary.',
+                  label: 'Existing user or group',
+                  description:
+                    'Evaluates all policies of the user or group, those of its groups, and its boundary.',
                 },
                 {
-                  value: 'own',
-                  label: 'A policy that you write',
-                  description: 'The text alone, without anything that is stored.',
+                  value: 'new',
+                  label: 'New policy',
+                  description: 'Only this policy is evaluated.',
                 },
               ]}
             />
-            {own ? (
-              <PolicyEditor text={text} set={setText} kind={{ type: 'managed' }} room={TEXT} />
+            {isNewPolicy ? (
+              <PolicyEditor
+                text={text}
+                set={setText}
+                kind={{ type: 'managed' }}
+                quota={DOCUMENT_QUOTA}
+              />
             ) : (
-              <Principal
-                chosen={principal}
-                choose={setPrincipal}
-                errorText={missing && !principal ? 'Choose a user or group.' : ''}
+              <PrincipalField
+                selected={principal}
+                onSelect={setPrincipal}
+                errorText={isSubmitted && !principal ? 'Choose a user or group.' : ''}
               />
             )}
           </SpaceBetween>
@@ -116,7 +125,7 @@ export function Simulator() {
           <SpaceBetween size="m">
             <FormField
               label="Actions"
-              errorText={missing && wanted.length === 0 ? 'Choose an action.' : ''}
+              errorText={isSubmitted && requested.length === 0 ? 'Choose an action.' : ''}
             >
               <Multiselect
                 virtualScroll
@@ -129,7 +138,7 @@ export function Simulator() {
                 selectedOptions={actions.map((value) => ({ value, label: value }))}
                 options={services.map((service) => ({
                   label: service,
-                  options: served.actions
+                  options: knownActions
                     .filter((action) => action.startsWith(`${service}:`))
                     .map((value) => ({ value, label: value })),
                 }))}
@@ -140,17 +149,17 @@ export function Simulator() {
             </FormField>
             <FormField
               label="Actions of other services – optional"
-              constraintText="For example ec2:RunInstances; separated by spaces"
+              constraintText="For example, ec2:RunInstances. Separate actions with spaces."
             >
               <Input
-                value={others}
+                value={otherActions}
                 spellcheck={false}
-                onChange={({ detail }) => setOthers(detail.value)}
+                onChange={({ detail }) => setOtherActions(detail.value)}
               />
             </FormField>
             <FormField
               label="Resource ARNs – optional"
-              constraintText="One on each line; with none the request is about everything (*)"
+              constraintText="One ARN per line. Default: *"
             >
               <Textarea
                 value={resources}
@@ -166,25 +175,22 @@ export function Simulator() {
             </Button>
           </SpaceBetween>
         </Container>
-        {error !== undefined && <Problem error={error} />}
-        {asked && <Results {...asked} />}
-        {asked && asked.results.length === 0 && <Alert>There is no result.</Alert>}
+        {error !== undefined && <ErrorAlert error={error} />}
+        {simulation && <Results {...simulation} />}
       </SpaceBetween>
     </ContentLayout>
   );
 }
 
-function Principal(props: {
-  chosen: SelectProps.Option | null;
-  choose: (option: SelectProps.Option) => void;
+function PrincipalField(props: {
+  selected: SelectProps.Option | null;
+  onSelect: (option: SelectProps.Option) => void;
   errorText: string;
 }) {
   const users = useUsers();
   const groups = useGroups();
-  const options = (of: readonly { name: string; arn: string }[] = []) =>
-    of.map(({ name, arn }) => ({ label: name, value: arn }));
   const error = users.error ?? groups.error;
-  if (error) return <Problem error={error} />;
+  if (error) return <ErrorAlert error={error} />;
   return (
     <FormField label="User or group" errorText={props.errorText}>
       <Select
@@ -194,13 +200,21 @@ function Principal(props: {
         placeholder="Choose a user or group"
         statusType={users.isPending || groups.isPending ? 'loading' : 'finished'}
         loadingText="Loading"
-        empty="There are no users and no groups"
-        selectedOption={props.chosen}
+        empty="No users or groups"
+        selectedOption={props.selected}
         options={[
-          { label: 'Users', options: options(users.data) },
-          { label: 'User groups', options: options(groups.data) },
-        ].filter(({ options: some }) => some.length > 0)}
-        onChange={({ detail }) => props.choose(detail.selectedOption)}
+          {
+            label: 'Users',
+            options:
+              users.data?.map(({ UserName, Arn }) => ({ label: UserName, value: Arn })) ?? [],
+          },
+          {
+            label: 'User groups',
+            options:
+              groups.data?.map(({ GroupName, Arn }) => ({ label: GroupName, value: Arn })) ?? [],
+          },
+        ].filter(({ options }) => options.length > 0)}
+        onChange={({ detail }) => props.onSelect(detail.selectedOption)}
       />
     </FormField>
   );

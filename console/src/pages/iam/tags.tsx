@@ -1,4 +1,4 @@
-// Tags: written in a form, and shown and changed on the page of what has them.
+// Tags: the fields of a form, and the table on the page of a resource.
 import AttributeEditor from '@cloudscape-design/components/attribute-editor';
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
@@ -9,8 +9,8 @@ import { useState } from 'react';
 
 import type { Tag } from '../../api/iam';
 import { useFrame } from '../../frame/context';
-import { Pick } from '../../frame/parts';
-import { Problem } from '../../frame/problem';
+import { ActionDialog } from '../../frame/parts';
+import { ErrorAlert } from '../../frame/error-alert';
 
 export function TagEditor({
   tags,
@@ -21,8 +21,8 @@ export function TagEditor({
   set: (tags: Tag[]) => void;
   limit?: number;
 }) {
-  const put = (at: number, part: Partial<Tag>): void =>
-    set(tags.map((tag, index) => (index === at ? { ...tag, ...part } : tag)));
+  const change = (index: number, part: Partial<Tag>): void =>
+    set(tags.map((tag, other) => (other === index ? { ...tag, ...part } : tag)));
   return (
     <AttributeEditor<Tag>
       items={tags}
@@ -30,27 +30,29 @@ export function TagEditor({
       addButtonText="Add new tag"
       removeButtonText="Remove"
       disableAddButton={tags.length >= limit}
-      additionalInfo={`Up to ${String(limit)} tags.`}
-      onAddButtonClick={() => set([...tags, { key: '', value: '' }])}
-      onRemoveButtonClick={({ detail }) => set(tags.filter((_, at) => at !== detail.itemIndex))}
+      additionalInfo={`You can add up to ${String(limit)} tags.`}
+      onAddButtonClick={() => set([...tags, { Key: '', Value: '' }])}
+      onRemoveButtonClick={({ detail }) =>
+        set(tags.filter((_, index) => index !== detail.itemIndex))
+      }
       definition={[
         {
           label: 'Key',
-          control: ({ key }, at) => (
+          control: ({ Key: key }, index) => (
             <Input
               value={key}
-              ariaLabel={`Key ${String(at + 1)}`}
-              onChange={({ detail }) => put(at, { key: detail.value })}
+              ariaLabel={`Key ${String(index + 1)}`}
+              onChange={({ detail }) => change(index, { Key: detail.value })}
             />
           ),
         },
         {
           label: 'Value – optional',
-          control: ({ value }, at) => (
+          control: ({ Value: value }, index) => (
             <Input
               value={value}
-              ariaLabel={`Value ${String(at + 1)}`}
-              onChange={({ detail }) => put(at, { value: detail.value })}
+              ariaLabel={`Value ${String(index + 1)}`}
+              onChange={({ detail }) => change(index, { Value: detail.value })}
             />
           ),
         },
@@ -59,28 +61,27 @@ export function TagEditor({
   );
 }
 
-/** Tags as the service takes them; a row without a key is none. */
-export const written = (tags: readonly Tag[]): { Key: string; Value: string }[] =>
-  tags.filter(({ key }) => key !== '').map(({ key, value }) => ({ Key: key, Value: value }));
+/** The tags of a form; rows without a key are left out. */
+export const tagsToWrite = (tags: readonly Tag[]): Tag[] => tags.filter(({ Key }) => Key !== '');
 
-/** The table of tags, and the dialog that changes them. */
+/** The table of tags, with the dialog to change them. */
 export function Tags(props: {
   tags: readonly Tag[] | undefined;
   error?: unknown;
-  put: (tags: { Key: string; Value: string }[]) => Promise<unknown>;
-  take: (keys: string[]) => Promise<unknown>;
-  done: () => void;
+  tag: (tags: Tag[]) => Promise<unknown>;
+  untag: (keys: string[]) => Promise<unknown>;
+  onDone: () => void;
 }) {
   const { tags } = props;
-  const { done } = useFrame();
-  const [edited, edit] = useState<Tag[]>();
+  const { notifySuccess: done } = useFrame();
+  const [edited, setEdited] = useState<Tag[]>();
   const save = async (): Promise<void> => {
-    const kept = written(edited ?? []);
-    const gone = (tags ?? [])
-      .map(({ key }) => key)
-      .filter((key) => !kept.some(({ Key }) => Key === key));
-    if (gone.length > 0) await props.take(gone);
-    if (kept.length > 0) await props.put(kept);
+    const written = tagsToWrite(edited ?? []);
+    const removed = (tags ?? [])
+      .map(({ Key }) => Key)
+      .filter((key) => !written.some(({ Key }) => Key === key));
+    if (removed.length > 0) await props.untag(removed);
+    if (written.length > 0) await props.tag(written);
   };
   return (
     <>
@@ -89,7 +90,7 @@ export function Tags(props: {
           <Header
             counter={`(${String(tags?.length ?? 0)})`}
             actions={
-              <Button disabled={!tags} onClick={() => edit([...(tags ?? [])])}>
+              <Button disabled={!tags} onClick={() => setEdited([...(tags ?? [])])}>
                 Manage tags
               </Button>
             }
@@ -98,31 +99,32 @@ export function Tags(props: {
           </Header>
         }
         items={tags ?? []}
-        trackBy="key"
+        trackBy="Key"
         loading={!tags && !props.error}
         loadingText="Loading"
         empty={
-          props.error ? <Problem error={props.error} /> : <Box textAlign="center">No tags</Box>
+          props.error ? <ErrorAlert error={props.error} /> : <Box textAlign="center">No tags</Box>
         }
         columnDefinitions={[
-          { id: 'key', header: 'Key', cell: ({ key }) => key, isRowHeader: true },
-          { id: 'value', header: 'Value', cell: ({ value }) => value },
+          { id: 'key', header: 'Key', cell: ({ Key: key }) => key, isRowHeader: true },
+          { id: 'value', header: 'Value', cell: ({ Value: value }) => value },
         ]}
       />
       {edited && (
-        <Pick
+        <ActionDialog
+          size="large"
           title="Manage tags"
           verb="Save changes"
-          dismiss={() => edit(undefined)}
-          act={save}
-          done={() => {
-            edit(undefined);
-            props.done();
+          onDismiss={() => setEdited(undefined)}
+          action={save}
+          onDone={() => {
+            setEdited(undefined);
+            props.onDone();
             done('Tags saved');
           }}
         >
-          <TagEditor tags={edited} set={edit} />
-        </Pick>
+          <TagEditor tags={edited} set={setEdited} />
+        </ActionDialog>
       )}
     </>
   );

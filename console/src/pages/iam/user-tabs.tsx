@@ -7,32 +7,43 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
 import { call } from '../../api/client';
+import {
+  DeleteUserPermissionsBoundary,
+  PutUserPermissionsBoundary,
+  TagUser,
+  UntagUser,
+  AddUserToGroup,
+  RemoveUserFromGroup,
+} from '../../api/generated/iam';
 import * as iam from '../../api/iam';
 import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
-import { Confirm, Link, Pick } from '../../frame/parts';
-import { AttachedPolicies, NAME_AND_TYPE, ownPolicies, type Attached } from './attached';
+import { ActionDialog, Link } from '../../frame/parts';
+import { AttachedPolicies, NAME_AND_TYPE, ownPolicies, type AttachedRow } from './attached';
 import { GroupPicker, PolicyPicker } from './permissions';
-import { changed, useGroupsOf, userChanged } from './queries';
+import { invalidate, useUserGroups, invalidateUser } from './queries';
 import { Tags } from './tags';
 
-/** What a user has by itself and through its groups. */
-async function permissionsOf(UserName: string): Promise<Attached[]> {
-  const [rows, groups] = await Promise.all([ownPolicies({ UserName }), iam.groupsOf(UserName)]);
+/** The policies of a user, its own and those of its groups. */
+async function permissionsOf(UserName: string): Promise<AttachedRow[]> {
+  const [rows, groups] = await Promise.all([
+    ownPolicies({ UserName }),
+    iam.listUserGroups(UserName),
+  ]);
   for (const group of groups) {
-    for (const { name, type, href, arn } of await ownPolicies({ GroupName: group.name }))
-      rows.push({ name, type, href, via: `Group ${group.name}`, ...(arn ? { arn } : {}) });
+    for (const { name, type, href, arn } of await ownPolicies({ GroupName: group.GroupName }))
+      rows.push({ name, type, href, via: `Group ${group.GroupName}`, ...(arn ? { arn } : {}) });
   }
   return rows;
 }
 
-const COLUMNS: Column<Attached>[] = [
+const COLUMNS: Column<AttachedRow>[] = [
   ...NAME_AND_TYPE,
-  { id: 'via', header: 'Attached via', by: ({ via }) => via, cell: ({ via }) => via },
+  { id: 'via', header: 'Attached via', value: ({ via }) => via, cell: ({ via }) => via },
 ];
 
 export function UserPermissions({ user }: { user: iam.User }) {
-  const { name } = user;
+  const { UserName: name } = user;
   const read = useQuery({
     queryKey: ['user', name, 'permissions'],
     queryFn: () => permissionsOf(name),
@@ -43,10 +54,10 @@ export function UserPermissions({ user }: { user: iam.User }) {
         owner={{ UserName: name }}
         read={read}
         columns={COLUMNS}
-        reload={() => userChanged(name)}
-        changed={() => {
-          userChanged(name);
-          changed(['policies']);
+        reload={() => invalidateUser(name)}
+        onChange={() => {
+          invalidateUser(name);
+          invalidate(['policies']);
         }}
       />
       <UserBoundary user={user} />
@@ -54,15 +65,19 @@ export function UserPermissions({ user }: { user: iam.User }) {
   );
 }
 
-function UserBoundary({ user: { name, boundary } }: { user: iam.User }) {
-  const { done } = useFrame();
+function UserBoundary({
+  user: { UserName: name, PermissionsBoundary: current },
+}: {
+  user: iam.User;
+}) {
+  const boundary = current?.PermissionsBoundaryArn;
+  const { notifySuccess } = useFrame();
   const [open, setOpen] = useState(false);
-  const [[chosen], choose] = useState<iam.Policy[]>([]);
-  const bound = (): Promise<unknown> => {
-    if (!chosen) return call('iam', 'DeleteUserPermissionsBoundary', { UserName: name });
-    const PermissionsBoundary = chosen.arn;
-    return call('iam', 'PutUserPermissionsBoundary', { UserName: name, PermissionsBoundary });
-  };
+  const [[selected], setSelected] = useState<iam.Policy[]>([]);
+  const save = (): Promise<unknown> =>
+    selected
+      ? call(PutUserPermissionsBoundary, { UserName: name, PermissionsBoundary: selected.Arn })
+      : call(DeleteUserPermissionsBoundary, { UserName: name });
   return (
     <>
       <ExpandableSection
@@ -71,7 +86,7 @@ function UserBoundary({ user: { name, boundary } }: { user: iam.User }) {
         headerActions={
           <Button
             onClick={() => {
-              choose([]);
+              setSelected([]);
               setOpen(true);
             }}
           >
@@ -79,26 +94,28 @@ function UserBoundary({ user: { name, boundary } }: { user: iam.User }) {
           </Button>
         }
       >
-        {boundary ?? 'The boundary is the most that the policies of this user can allow.'}
+        {boundary ?? 'Set a permissions boundary to control the maximum permissions for this user.'}
       </ExpandableSection>
       {open && (
-        <Pick
+        <ActionDialog
+          size="large"
           title="Permissions boundary"
           verb="Save"
-          dismiss={() => setOpen(false)}
-          act={bound}
-          done={() => {
+          onDismiss={() => setOpen(false)}
+          action={save}
+          onDone={() => {
             setOpen(false);
-            userChanged(name);
-            changed(['policies']);
-            done('Permissions boundary saved');
+            invalidateUser(name);
+            invalidate(['policies']);
+            notifySuccess('Permissions boundary saved');
           }}
         >
           <Box>
-            Choose the policy that is the boundary; with none chosen the boundary is removed.
+            Select the policy to use as the permissions boundary. If you select none, the boundary
+            is removed.
           </Box>
-          <PolicyPicker single selected={chosen ? [chosen] : []} select={choose} />
-        </Pick>
+          <PolicyPicker single selected={selected ? [selected] : []} onSelect={setSelected} />
+        </ActionDialog>
       )}
     </>
   );
@@ -108,29 +125,35 @@ const GROUPS: Column<iam.Group>[] = [
   {
     id: 'name',
     header: 'Group name',
-    by: ({ name }) => name,
-    cell: ({ name }) => <Link to={`/iam/groups/${encodeURIComponent(name)}`}>{name}</Link>,
+    value: ({ GroupName: name }) => name,
+    cell: ({ GroupName: name }) => (
+      <Link to={`/iam/groups/${encodeURIComponent(name)}`}>{name}</Link>
+    ),
     isRowHeader: true,
   },
-  { id: 'path', header: 'Path', by: ({ path }) => path, cell: ({ path }) => path },
+  { id: 'path', header: 'Path', value: ({ Path: path }) => path, cell: ({ Path: path }) => path },
 ];
 
 export function UserGroups({ name }: { name: string }) {
-  const { done } = useFrame();
-  const groups = useGroupsOf(name);
-  const [selected, select] = useState<iam.Group[]>([]);
+  const { notifySuccess } = useFrame();
+  const groups = useUserGroups(name);
+  const [selected, setSelected] = useState<iam.Group[]>([]);
   const [open, setOpen] = useState<'add' | 'remove'>();
-  const [chosen, choose] = useState<iam.Group[]>([]);
-  const close = (said?: string) => (): void => {
+  const [toAdd, setToAdd] = useState<iam.Group[]>([]);
+  const close = (message?: string) => (): void => {
     setOpen(undefined);
-    if (!said) return;
-    select([]);
-    choose([]);
-    userChanged(name);
-    done(said);
+    if (message === undefined) return;
+    setSelected([]);
+    setToAdd([]);
+    invalidateUser(name);
+    notifySuccess(message);
   };
-  const all = (action: string, of: iam.Group[]) => async (): Promise<void> => {
-    for (const group of of) await call('iam', action, { UserName: name, GroupName: group.name });
+  const add = async (): Promise<void> => {
+    for (const { GroupName } of toAdd) await call(AddUserToGroup, { UserName: name, GroupName });
+  };
+  const remove = async (): Promise<void> => {
+    for (const { GroupName } of selected)
+      await call(RemoveUserFromGroup, { UserName: name, GroupName });
   };
   return (
     <>
@@ -138,12 +161,13 @@ export function UserGroups({ name }: { name: string }) {
         title="User groups membership"
         items={groups.data}
         columns={GROUPS}
-        rowId={(group) => group.name}
+        rowId={(group) => group.GroupName}
         loading={groups.isPending}
         error={groups.error}
+        empty="No groups"
         selection="multi"
         selected={selected}
-        select={select}
+        onSelect={setSelected}
         actions={
           <>
             <Button disabled={selected.length === 0} onClick={() => setOpen('remove')}>
@@ -156,44 +180,48 @@ export function UserGroups({ name }: { name: string }) {
         }
       />
       {open === 'remove' && (
-        <Confirm
-          title="Remove from groups?"
+        <ActionDialog
+          title={`Remove ${name} from groups?`}
           verb="Remove"
           onDismiss={close()}
-          done={close('Removed from the groups')}
-          act={all('RemoveUserFromGroup', selected)}
+          onDone={close(`${name} removed from groups`)}
+          action={remove}
         >
-          {selected.map((group) => group.name).join(', ')}
-        </Confirm>
+          {selected.map((group) => group.GroupName).join(', ')}
+        </ActionDialog>
       )}
       {open === 'add' && (
-        <Pick
+        <ActionDialog
+          size="large"
           title="Add user to groups"
           verb="Add user to groups"
-          dismiss={close()}
-          act={all('AddUserToGroup', chosen)}
-          done={close('Added to the groups')}
+          onDismiss={close()}
+          action={add}
+          onDone={close(`${name} added to groups`)}
         >
           <GroupPicker
-            selected={chosen}
-            select={choose}
-            except={groups.data?.map((group) => group.name) ?? []}
+            selected={toAdd}
+            onSelect={setToAdd}
+            except={groups.data?.map((group) => group.GroupName) ?? []}
           />
-        </Pick>
+        </ActionDialog>
       )}
     </>
   );
 }
 
 export function UserTags({ name }: { name: string }) {
-  const tags = useQuery({ queryKey: ['user', name, 'tags'], queryFn: () => iam.tagsOfUser(name) });
+  const tags = useQuery({
+    queryKey: ['user', name, 'tags'],
+    queryFn: () => iam.listUserTags(name),
+  });
   return (
     <Tags
       tags={tags.data}
       error={tags.error}
-      put={(Tags) => call('iam', 'TagUser', { UserName: name, Tags })}
-      take={(TagKeys) => call('iam', 'UntagUser', { UserName: name, TagKeys })}
-      done={() => userChanged(name)}
+      tag={(Tags) => call(TagUser, { UserName: name, Tags })}
+      untag={(TagKeys) => call(UntagUser, { UserName: name, TagKeys })}
+      onDone={() => invalidateUser(name)}
     />
   );
 }

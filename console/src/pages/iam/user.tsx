@@ -12,19 +12,19 @@ import { useNavigate, useParams, useSearchParams } from 'react-router';
 
 import * as iam from '../../api/iam';
 import { useFrame } from '../../frame/context';
-import { Copy, Link, Loading } from '../../frame/parts';
-import { Problem } from '../../frame/problem';
-import { age, ago, full } from '../../lib/age';
-import { OpenRotation } from '../rotation/rotations';
+import { CopyText, Link, Loading } from '../../frame/parts';
+import { ErrorAlert } from '../../frame/error-alert';
+import { ago, fullDate } from '../../lib/age';
+import { OpenRotationAlert } from '../rotation/rotations';
 import { Credentials } from './credentials';
-import { DeleteUsers } from './delete-user';
+import { DeleteUsersDialog } from './delete-user';
 import {
-  changed,
+  invalidate,
   useDevices,
-  useGroupsOf,
+  useUserGroups,
   useKeys,
   useUser,
-  userChanged,
+  invalidateUser,
   type KeyDetail,
 } from './queries';
 import { UserGroups, UserPermissions, UserTags } from './user-tabs';
@@ -34,21 +34,23 @@ function KeyLine({ userName, detail }: { userName: string; detail: KeyDetail | u
     return (
       <Link to={`/iam/users/${encodeURIComponent(userName)}/keys/create`}>Create access key</Link>
     );
-  const used = detail.use.date ? `Used ${ago(detail.use.date).toLowerCase()}.` : 'Never used.';
+  const used = detail.lastUsed.LastUsedDate
+    ? `Used ${ago(detail.lastUsed.LastUsedDate).toLowerCase()}.`
+    : 'Never used.';
   return (
     <>
       <div>
-        {detail.id} - {detail.active ? 'Active' : 'Inactive'}
+        {detail.AccessKeyId} - {detail.Status}
       </div>
       <div>
-        {used} {age(detail.created)} old.
+        {used} Created {ago(detail.CreateDate).toLowerCase()}.
       </div>
     </>
   );
 }
 
-/** How console access is secured, as far as one may know. */
-function enabled(devices: iam.MfaDevice[] | undefined): string {
+/** The state of console access, as far as the MFA devices may be read. */
+function consoleAccess(devices: iam.MFADevice[] | undefined): string {
   if (!devices) return 'Enabled';
   return devices.length > 0 ? 'Enabled with MFA' : 'Enabled without MFA';
 }
@@ -56,7 +58,7 @@ function enabled(devices: iam.MfaDevice[] | undefined): string {
 export function UserPage() {
   const { name = '' } = useParams();
   const navigate = useNavigate();
-  const { done } = useFrame();
+  const { notifySuccess } = useFrame();
   const [search, setSearch] = useSearchParams();
   const [deleting, setDeleting] = useState(false);
   const user = useUser(name);
@@ -65,11 +67,16 @@ export function UserPage() {
     queryKey: ['user', name, 'login'],
     queryFn: () => iam.loginProfile(name),
   });
-  const groups = useGroupsOf(name);
+  const groups = useUserGroups(name);
   const devices = useDevices(name);
-  if (user.error) return <Problem error={user.error} retry={() => userChanged(name)} />;
+  if (user.error) return <ErrorAlert error={user.error} retry={() => invalidateUser(name)} />;
   if (!user.data) return <Loading />;
-  const { arn, created, passwordLastUsed, tags } = user.data;
+  const {
+    Arn: arn,
+    CreateDate: created,
+    PasswordLastUsed: passwordLastUsed,
+    Tags: tags = [],
+  } = user.data;
   return (
     <ContentLayout
       header={
@@ -79,24 +86,24 @@ export function UserPage() {
       }
     >
       <SpaceBetween size="l">
-        <OpenRotation userName={name} />
+        <OpenRotationAlert userName={name} />
         <Container header={<Header variant="h2">Summary</Header>}>
           <KeyValuePairs
             columns={3}
             items={[
-              { label: 'ARN', value: <Copy text={arn} label="ARN" /> },
+              { label: 'ARN', value: <CopyText text={arn} label="ARN" /> },
               {
                 label: 'Console access',
-                value: login.error ? '–' : login.data ? enabled(devices.data) : 'Disabled',
+                value: login.error ? '–' : login.data ? consoleAccess(devices.data) : 'Disabled',
               },
               {
                 label: 'Access key 1',
                 value: keys.data ? <KeyLine userName={name} detail={keys.data[0]} /> : '–',
               },
-              { label: 'Created', value: full(created) },
+              { label: 'Created', value: fullDate(created) },
               {
                 label: 'Last console sign-in',
-                value: passwordLastUsed ? full(passwordLastUsed) : login.data ? 'Never' : '–',
+                value: passwordLastUsed ? fullDate(passwordLastUsed) : login.data ? 'Never' : '–',
               },
               {
                 label: 'Access key 2',
@@ -133,12 +140,12 @@ export function UserPage() {
         />
       </SpaceBetween>
       {deleting && (
-        <DeleteUsers
+        <DeleteUsersDialog
           users={[{ name }]}
-          dismiss={() => setDeleting(false)}
-          done={() => {
-            changed(['users'], ['report']);
-            done('User deleted');
+          onDismiss={() => setDeleting(false)}
+          onDone={() => {
+            invalidate(['users'], ['report']);
+            notifySuccess(`User ${name} deleted`);
             void navigate('/iam/users');
           }}
         />

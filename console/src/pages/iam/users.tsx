@@ -1,4 +1,4 @@
-// The users of the account, with what their credentials look like.
+// The users of the account, with the state of their credentials.
 import Badge from '@cloudscape-design/components/badge';
 import Button from '@cloudscape-design/components/button';
 import StatusIndicator from '@cloudscape-design/components/status-indicator';
@@ -8,13 +8,13 @@ import { useQuery } from '@tanstack/react-query';
 
 import type { ReportRow, User } from '../../api/iam';
 import * as iam from '../../api/iam';
-import { useFrame, useServed } from '../../frame/context';
+import { useFrame, useIsServed } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
 import { Link } from '../../frame/parts';
-import { age, ago, days, full } from '../../lib/age';
-import { useStays } from '../../lib/settled';
-import { DeleteUsers } from './delete-user';
-import { changed, dateOf, useMfaUsers, useReport, useUsers } from './queries';
+import { age, ago, daysSince, fullDate } from '../../lib/age';
+import { useIsSettled } from '../../lib/debounce';
+import { DeleteUsersDialog } from './delete-user';
+import { invalidate, reportDate, useMfaUsers, useReport, useUsers, isActive } from './queries';
 
 const OLD_DAYS = 90;
 
@@ -23,28 +23,21 @@ interface Row extends User {
   mfa: boolean;
 }
 
-interface Key {
-  id: string | undefined;
-  active: boolean;
-  made: string | undefined;
-}
-
-const keys = (row: Row): Key[] =>
-  [1, 2]
-    .map((at) => ({
-      active: row.report?.[`access_key_${String(at)}_active`] === 'true',
-      made: dateOf(row.report, `access_key_${String(at)}_last_rotated`),
-      id: undefined,
-    }))
-    .filter(({ made }) => made !== undefined);
+/** When the active keys of a user were created, by the report. */
+const activeKeyDates = ({ report }: Row): string[] =>
+  ['1', '2'].flatMap((number) => {
+    const isKeyActive = report?.[`access_key_${number}_active`] === 'true';
+    const created = reportDate(report, `access_key_${number}_last_rotated`);
+    return isKeyActive && created !== undefined ? [created] : [];
+  });
 
 /** The later of the password's and the keys' last use. */
 function lastActivity(row: Row): string | undefined {
   const report = row.report;
   const uses = [
-    row.passwordLastUsed ?? dateOf(report, 'password_last_used'),
-    dateOf(report, 'access_key_1_last_used_date'),
-    dateOf(report, 'access_key_2_last_used_date'),
+    row.PasswordLastUsed ?? reportDate(report, 'password_last_used'),
+    reportDate(report, 'access_key_1_last_used_date'),
+    reportDate(report, 'access_key_2_last_used_date'),
   ];
   return uses
     .filter((use) => use !== undefined)
@@ -52,29 +45,25 @@ function lastActivity(row: Row): string | undefined {
     .at(-1);
 }
 
-const number = (date: string | undefined): number => (date ? Date.parse(date) : 0);
-const oldestKey = (row: Row): string | undefined =>
-  keys(row)
-    .filter(({ active }) => active)
-    .map(({ made }) => made)
-    .sort()[0];
+const timestamp = (date: string | undefined): number => (date ? Date.parse(date) : 0);
+const oldestKey = (row: Row): string | undefined => activeKeyDates(row).sort()[0];
 
 function Age({ date }: { date: string | undefined }) {
   if (!date) return <>–</>;
-  return days(date) > OLD_DAYS ? (
+  return daysSince(date) > OLD_DAYS ? (
     <StatusIndicator type="warning">{age(date)}</StatusIndicator>
   ) : (
     <>{age(date)}</>
   );
 }
 
-/** The keys of a user as they are now, read when the row is seen: the report may be hours old. */
-function useLiveKeys({ name }: Row) {
-  const stays = useStays();
+/** The current keys of a user, read when the row is visible: the report may be hours old. */
+function useLiveKeys({ UserName: name }: Row) {
+  const isSettled = useIsSettled();
   return useQuery({
     queryKey: ['user', name, 'key-ids'],
-    queryFn: () => iam.keysOf(name),
-    enabled: stays,
+    queryFn: () => iam.listAccessKeys(name),
+    enabled: isSettled,
     staleTime: 60_000,
   });
 }
@@ -85,8 +74,8 @@ function KeyIds({ row }: { row: Row }) {
   return (
     <>
       {read.data?.map((key) => (
-        <div key={key.id}>
-          {key.id} - {key.active ? 'Active' : 'Inactive'}
+        <div key={key.AccessKeyId}>
+          {key.AccessKeyId} - {key.Status}
         </div>
       )) ?? '…'}
     </>
@@ -95,117 +84,129 @@ function KeyIds({ row }: { row: Row }) {
 
 function KeyAge({ row }: { row: Row }) {
   const read = useLiveKeys(row);
-  const live = read.data?.filter(({ active }) => active).map(({ created }) => created);
-  return <Age date={live ? live.sort()[0] : oldestKey(row)} />;
+  const current = read.data?.filter(isActive).map(({ CreateDate }) => CreateDate);
+  return <Age date={current ? current.sort()[0] : oldestKey(row)} />;
 }
 
-/** The password's age by the report; whom it does not know yet is asked about. */
+/** The password's age by the report; of users that are newer than the report it is read. */
 function PasswordAge({ row }: { row: Row }) {
-  const stays = useStays();
+  const isSettled = useIsSettled();
   const read = useQuery({
-    queryKey: ['user', row.name, 'login'],
-    queryFn: () => iam.loginProfile(row.name),
-    enabled: stays && row.report === undefined,
+    queryKey: ['user', row.UserName, 'login'],
+    queryFn: () => iam.loginProfile(row.UserName),
+    enabled: isSettled && row.report === undefined,
     staleTime: 60_000,
   });
-  return <Age date={dateOf(row.report, 'password_last_changed') ?? read.data?.created} />;
+  return <Age date={reportDate(row.report, 'password_last_changed') ?? read.data?.CreateDate} />;
 }
 
 const COLUMNS: Column<Row>[] = [
   {
     id: 'name',
     header: 'User name',
-    by: ({ name }) => name,
-    cell: ({ name }) => <Link to={`/iam/users/${encodeURIComponent(name)}`}>{name}</Link>,
+    value: ({ UserName: name }) => name,
+    cell: ({ UserName: name }) => <Link to={`/iam/users/${encodeURIComponent(name)}`}>{name}</Link>,
     isRowHeader: true,
   },
-  { id: 'path', header: 'Path', hidden: true, by: ({ path }) => path, cell: ({ path }) => path },
-  { id: 'groups', header: 'Groups', cell: (row) => <GroupCount name={row.name} /> },
+  {
+    id: 'path',
+    header: 'Path',
+    hidden: true,
+    value: ({ Path: path }) => path,
+    cell: ({ Path: path }) => path,
+  },
+  { id: 'groups', header: 'Groups', cell: (row) => <GroupCount name={row.UserName} /> },
   {
     id: 'activity',
     header: 'Last activity',
-    by: (row) => number(lastActivity(row)),
+    value: (row) => timestamp(lastActivity(row)),
     cell: (row) => ago(lastActivity(row)),
   },
   {
     id: 'mfa',
     header: 'MFA',
-    by: ({ mfa }) => (mfa ? 'Virtual' : '–'),
+    value: ({ mfa }) => (mfa ? 'Virtual' : '–'),
     cell: ({ mfa }) => (mfa ? 'Virtual' : '–'),
   },
   {
     id: 'password',
     header: 'Password age',
-    by: ({ report }) => -number(dateOf(report, 'password_last_changed')),
+    value: ({ report }) => -timestamp(reportDate(report, 'password_last_changed')),
     cell: (row) => <PasswordAge row={row} />,
   },
   {
     id: 'sign-in',
     header: 'Console last sign-in',
     hidden: true,
-    by: (row) => number(row.passwordLastUsed),
-    cell: (row) => (row.passwordLastUsed ? full(row.passwordLastUsed) : '–'),
+    value: (row) => timestamp(row.PasswordLastUsed),
+    cell: (row) => (row.PasswordLastUsed ? fullDate(row.PasswordLastUsed) : '–'),
   },
   { id: 'key', header: 'Access key ID', minWidth: 270, cell: (row) => <KeyIds row={row} /> },
   {
     id: 'key-age',
     header: 'Active key age',
-    by: (row) => -number(oldestKey(row)),
+    value: (row) => -timestamp(oldestKey(row)),
     cell: (row) => <KeyAge row={row} />,
   },
   {
     id: 'key-used',
     header: 'Access key last used',
     hidden: true,
-    by: ({ report }) => number(dateOf(report, 'access_key_1_last_used_date')),
-    cell: ({ report }) => ago(dateOf(report, 'access_key_1_last_used_date')),
+    value: ({ report }) => timestamp(reportDate(report, 'access_key_1_last_used_date')),
+    cell: ({ report }) => ago(reportDate(report, 'access_key_1_last_used_date')),
   },
-  { id: 'arn', header: 'ARN', hidden: true, by: ({ arn }) => arn, cell: ({ arn }) => arn },
+  {
+    id: 'arn',
+    header: 'ARN',
+    hidden: true,
+    value: ({ Arn: arn }) => arn,
+    cell: ({ Arn: arn }) => arn,
+  },
   {
     id: 'created',
     header: 'Creation time',
     hidden: true,
-    by: ({ created }) => number(created),
-    cell: ({ created }) => full(created),
+    value: ({ CreateDate: created }) => timestamp(created),
+    cell: ({ CreateDate: created }) => fullDate(created),
   },
   {
     id: 'console',
     header: 'Console access',
     hidden: true,
-    by: ({ report }) => report?.['password_enabled'] ?? '',
+    value: ({ report }) => report?.['password_enabled'] ?? '',
     cell: ({ report }) => (report?.['password_enabled'] === 'true' ? 'Enabled' : 'Disabled'),
   },
 ];
 
-/** In how many groups a user is, read when the row is seen. */
+/** The number of a user's groups, read when the row is visible. */
 function GroupCount({ name }: { name: string }) {
-  const stays = useStays();
+  const isSettled = useIsSettled();
   const read = useQuery({
     queryKey: ['user', name, 'groups'],
-    queryFn: () => iam.groupsOf(name),
-    enabled: stays,
+    queryFn: () => iam.listUserGroups(name),
+    enabled: isSettled,
     staleTime: 60_000,
   });
   if (read.error) return <>–</>;
   return <>{read.data?.length ?? '…'}</>;
 }
 
-export function Users() {
+export function UsersPage() {
   const navigate = useNavigate();
-  const can = useServed();
-  const { notify } = useFrame();
+  const isServed = useIsServed();
+  const { notifySuccess } = useFrame();
   const users = useUsers();
   const report = useReport();
   const devices = useMfaUsers();
-  const [selected, select] = useState<Row[]>([]);
+  const [selected, setSelected] = useState<Row[]>([]);
   const [deleting, setDeleting] = useState(false);
-  // The same rows until something was read: the list remembers what it searches them by.
+  // The same rows until data changes: the list caches what it searches them by.
   const items = useMemo(
     () =>
       users.data?.map((user): Row => {
-        const row = report.data?.rows.get(user.name);
-        // The report may be four hours old; it is what there is without the permission to list.
-        const mfa = devices.data?.has(user.name) ?? row?.['mfa_active'] === 'true';
+        const row = report.data?.rows.get(user.UserName);
+        // Without permission to list MFA devices there is the report, which may be four hours old.
+        const mfa = devices.data?.has(user.UserName) ?? row?.['mfa_active'] === 'true';
         return { ...user, report: row, mfa };
       }),
     [users.data, report.data, devices.data],
@@ -222,44 +223,50 @@ export function Users() {
         variant="full-page"
         description={
           <>
-            An IAM user is an identity with long-term credentials that is used to interact with the
-            services of an account.{' '}
+            An IAM user is an identity with long-term credentials that is used to interact with AWS
+            in an account.{' '}
             {report.error && (
-              <Badge color="grey">Without the credential report some columns are empty.</Badge>
+              <Badge color="grey">
+                You don&apos;t have permission to read the credential report, so some columns are
+                empty.
+              </Badge>
             )}
           </>
         }
         items={items}
         columns={COLUMNS}
-        rowId={({ name }) => name}
+        rowId={({ UserName: name }) => name}
         loading={users.isPending}
         error={users.error}
-        reload={() => changed(['users'], ['report'], ['user'], ['mfa'])}
+        reload={() => invalidate(['users'], ['report'], ['user'], ['mfa'])}
+        empty="No users"
+        emptyAction={isServed('CreateUser') && create}
         selection="multi"
         selected={selected}
-        select={select}
+        onSelect={setSelected}
         actions={
           <>
             <Button disabled={selected.length === 0} onClick={() => setDeleting(true)}>
               Delete
             </Button>
-            {can('CreateUser') && create}
+            {isServed('CreateUser') && create}
           </>
         }
       />
       {deleting && (
-        <DeleteUsers
-          users={selected.map((row) => ({ name: row.name, activity: lastActivity(row) }))}
-          dismiss={() => setDeleting(false)}
-          done={() => {
-            const count = selected.length;
+        <DeleteUsersDialog
+          users={selected.map((row) => ({ name: row.UserName, activity: lastActivity(row) }))}
+          onDismiss={() => setDeleting(false)}
+          onDone={() => {
+            const [first, second] = selected;
             setDeleting(false);
-            select([]);
-            changed(['users'], ['report']);
-            notify({
-              type: 'success',
-              content: count === 1 ? 'User deleted' : `${String(count)} users deleted`,
-            });
+            setSelected([]);
+            invalidate(['users'], ['report']);
+            notifySuccess(
+              first && !second
+                ? `User ${first.UserName} deleted`
+                : `${String(selected.length)} users deleted`,
+            );
           }}
         />
       )}

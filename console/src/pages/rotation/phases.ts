@@ -1,30 +1,30 @@
-// The engine's phases as the steps and words of the pages.
+// The phases of a rotation as the pages show them.
 //
-// Pure: what a rotation says about itself goes in, texts come out. The steps are in the order in
-// which the engine takes them.
+// Pure: a rotation goes in, texts come out. The steps are in the order in which the engine takes
+// them.
 import {
-  PERSON,
-  PHASES,
-  type Delivery,
-  type Hold,
-  type Phase,
+  MANUAL_DELIVERY,
   type Rotation,
+  type RotationDelivery,
+  type RotationHoldType,
+  type RotationPhaseType,
 } from '../../api/rotation';
-import { span } from '../../lib/age';
+import { durationText } from '../../lib/age';
 
 type StepId =
   | 'create'
   | 'verify'
   | 'deliver'
-  | 'watch'
+  | 'observe'
   | 'deactivate'
-  | 'dwell'
+  | 'grace'
   | 'delete'
   | 'restore'
-  | 'settle'
+  | 'observe-new'
   | 'retire';
 
-export type StepState = 'done' | 'moving' | 'waiting' | 'trouble' | 'held' | 'skipped' | 'ahead';
+export type StepState =
+  'done' | 'running' | 'waiting' | 'failing' | 'paused' | 'skipped' | 'pending';
 
 export interface Step {
   id: StepId;
@@ -33,231 +33,251 @@ export interface Step {
   text: string;
 }
 
-const FORWARD = ['create', 'verify', 'deliver', 'watch', 'deactivate', 'dwell', 'delete'] as const;
-const BACK = ['restore', 'settle', 'retire'] as const;
+const FORWARD = [
+  'create',
+  'verify',
+  'deliver',
+  'observe',
+  'deactivate',
+  'grace',
+  'delete',
+] as const satisfies readonly StepId[];
+const BACK = ['restore', 'observe-new', 'retire'] as const satisfies readonly StepId[];
 
 const TITLES: Record<StepId, string> = {
   create: 'Create',
   verify: 'Verify',
   deliver: 'Deliver',
-  watch: 'Watch',
+  observe: 'Observe',
   deactivate: 'Deactivate',
-  dwell: 'Dwell',
+  grace: 'Grace period',
   delete: 'Delete',
-  restore: 'Put back',
-  settle: 'Watch the new key',
+  restore: 'Restore',
+  'observe-new': 'Observe the new key',
   retire: 'Remove the new key',
 };
 
-/** A phase in words, and the step that it belongs to; nothing where no step is left. */
-const KNOWN: Record<Phase, { words: string; step?: StepId }> = {
-  Planned: { words: 'Beginning', step: 'create' },
-  Creating: { words: 'Creating the new key', step: 'create' },
-  Created: { words: 'Verifying the new key', step: 'verify' },
-  Distributing: { words: 'Delivering the new key', step: 'deliver' },
-  Observing: { words: 'Watching the old key', step: 'watch' },
-  Confirming: { words: 'Verifying once more', step: 'deactivate' },
-  Deactivating: { words: 'Deactivating the old key', step: 'deactivate' },
-  Dwelling: { words: 'Old key inactive', step: 'dwell' },
-  Deleting: { words: 'Deleting the old key', step: 'delete' },
-  Done: { words: 'Done' },
-  RollingBack: { words: 'Putting back', step: 'restore' },
-  Settling: { words: 'Put back, new key watched', step: 'settle' },
-  Retiring: { words: 'Put back, new key inactive', step: 'retire' },
-  RolledBack: { words: 'Rolled back' },
-  UserGone: { words: 'User deleted' },
-  Abandoned: { words: 'Ended as it was' },
+/** A phase in words, and the step that it belongs to; without a step, the rotation has ended. */
+const PHASES: Record<RotationPhaseType, { text: string; step?: StepId }> = {
+  Planned: { text: 'Starting', step: 'create' },
+  Creating: { text: 'Creating the new key', step: 'create' },
+  Created: { text: 'Verifying the new key', step: 'verify' },
+  Distributing: { text: 'Delivering the new key', step: 'deliver' },
+  Observing: { text: 'Observing the old key', step: 'observe' },
+  Confirming: { text: 'Verifying again', step: 'deactivate' },
+  Deactivating: { text: 'Deactivating the old key', step: 'deactivate' },
+  Dwelling: { text: 'Old key inactive', step: 'grace' },
+  Deleting: { text: 'Deleting the old key', step: 'delete' },
+  Done: { text: 'Complete' },
+  RollingBack: { text: 'Rolling back', step: 'restore' },
+  Settling: { text: 'Rolled back, observing the new key', step: 'observe-new' },
+  Retiring: { text: 'Rolled back, new key inactive', step: 'retire' },
+  RolledBack: { text: 'Rolled back' },
+  UserGone: { text: 'User deleted' },
+  Abandoned: { text: 'Ended early' },
 };
 
 const BACK_PHASES: readonly string[] = ['RollingBack', 'Settling', 'Retiring', 'RolledBack'];
 
-const known = (phase: string) =>
-  (PHASES as readonly string[]).includes(phase) ? KNOWN[phase as Phase] : undefined;
+/** A server that is newer than this page may have other phases. */
+const phaseOf = (phase: string): { text: string; step?: StepId } | undefined =>
+  Object.hasOwn(PHASES, phase) ? PHASES[phase as RotationPhaseType] : undefined;
 
-/** A phase in a few words; one that this page does not know as the server calls it. */
-export const words = (phase: string): string => known(phase)?.words ?? phase;
+/** A phase in a few words; an unknown one by its name. */
+export const phaseText = (phase: string): string => phaseOf(phase)?.text ?? phase;
 
-/** Whether a rotation is being put back, or was. */
-export const isBack = ({ phase }: Rotation): boolean => BACK_PHASES.includes(phase);
+/** Whether a rotation is being rolled back, or was. */
+export const isRolledBack = ({ Phase }: Rotation): boolean => BACK_PHASES.includes(Phase);
 
-/** Whether the server waits for somebody to deliver the new key and say so. */
-export const awaitsPerson = ({ phase, deliveries }: Rotation): boolean =>
-  (phase === 'Distributing' || phase === 'Dwelling') &&
-  deliveries.some(
-    ({ place, stage, removed }) => place === PERSON && stage === 'Writing' && !removed,
+/** Whether the server waits for a person to deliver the new key and confirm. */
+export const awaitsManualDelivery = ({ Phase, Deliveries }: Rotation): boolean =>
+  (Phase === 'Distributing' || Phase === 'Dwelling') &&
+  Deliveries.some(
+    ({ Place, Stage, Removed }) => Place === MANUAL_DELIVERY && Stage === 'Writing' && !Removed,
   );
 
-/** A principal of this account without what is the same for all. */
-export const principal = (arn: string): string => arn.split(':').slice(5).join(':') || arn;
+/** Whether the old key must not be deleted yet because no consumer has used the new one. */
+export const awaitsFirstUse = ({ NewKeyFirstUsedDate, OverrideUnusedReason }: Rotation): boolean =>
+  NewKeyFirstUsedDate === undefined && OverrideUnusedReason === undefined;
 
-function isSkipped(id: StepId, { observeSecs, dwellSecs }: Rotation): boolean {
-  if (id === 'watch' || id === 'settle') return observeSecs === 0;
-  return id === 'dwell' && dwellSecs === 0;
+/** The part of an ARN after the account: `user/ann`. */
+export const shortPrincipal = (arn: string): string => arn.split(':').slice(5).join(':') || arn;
+
+function isSkipped(id: StepId, { ObserveSeconds, DwellSeconds }: Rotation): boolean {
+  if (id === 'observe' || id === 'observe-new') return ObserveSeconds === 0;
+  return id === 'grace' && DwellSeconds === 0;
 }
 
-/** All steps of a rotation, and how far each is. */
+/** All steps of a rotation, and the state of each. */
 export function steps(rotation: Rotation): Step[] {
-  // Which of them were done before it ended is in the history.
-  if (rotation.phase === 'UserGone' || rotation.phase === 'Abandoned') return [];
-  const ids: readonly StepId[] = isBack(rotation) ? BACK : FORWARD;
-  const phase = known(rotation.phase);
-  const at = phase?.step ? ids.indexOf(phase.step) : phase ? ids.length : 0;
-  return ids.map((id, place) => {
-    const state = place === at ? stateNow(rotation) : place < at ? 'done' : 'ahead';
-    const shown = state === 'held' || state === 'trouble' || !isSkipped(id, rotation);
-    const shownState = shown ? state : 'skipped';
-    return { id, title: TITLES[id], state: shownState, text: text(id, shownState, rotation) };
+  // Which steps were done before it ended is in the history.
+  if (rotation.Phase === 'UserGone' || rotation.Phase === 'Abandoned') return [];
+  const ids: readonly StepId[] = isRolledBack(rotation) ? BACK : FORWARD;
+  const phase = phaseOf(rotation.Phase);
+  const current = phase?.step ? ids.indexOf(phase.step) : phase ? ids.length : 0;
+  return ids.map((id, index) => {
+    const reached = index < current ? 'done' : 'pending';
+    const byPhase = index === current ? currentState(rotation) : reached;
+    const needsAttention = byPhase === 'paused' || byPhase === 'failing';
+    const state = isSkipped(id, rotation) && !needsAttention ? 'skipped' : byPhase;
+    return { id, title: TITLES[id], state, text: stepText(id, state, rotation) };
   });
 }
 
-function stateNow(rotation: Rotation): StepState {
-  if (rotation.held !== undefined) return 'held';
-  if (rotation.trouble !== undefined) return 'trouble';
-  return rotation.waitingFor !== undefined ? 'waiting' : 'moving';
+function currentState({ HeldReason, Trouble, WaitingFor }: Rotation): StepState {
+  if (HeldReason !== undefined) return 'paused';
+  if (Trouble !== undefined) return 'failing';
+  return WaitingFor !== undefined ? 'waiting' : 'running';
 }
 
-/** What the server still has to do, or did, in a step. */
-function text(id: StepId, state: StepState, rotation: Rotation): string {
-  const { oldKey, userName, observeSecs, dwellSecs } = rotation;
-  const newKey = rotation.newKey ?? 'the new key';
+/** What happens in a step, or has happened. */
+function stepText(id: StepId, state: StepState, rotation: Rotation): string {
+  const { OldAccessKeyId: oldKey, UserName, ObserveSeconds, DwellSeconds } = rotation;
+  const newKey = rotation.NewAccessKeyId ?? 'the new key';
   const done = state === 'done';
   switch (id) {
     case 'create':
       if (done) return `${newKey} was created.`;
-      return 'A second key is created, and its secret sealed on disk before anything else happens.';
+      return 'A second key is created, and its secret is encrypted on disk before anything else happens.';
     case 'verify':
-      if (done) return `It was accepted five times in a row as ${userName}.`;
-      return `The new key must be accepted five times in a row as ${userName}.`;
+      if (done) return `The new key was accepted five times in a row as ${UserName}.`;
+      return `The new key must be accepted five times in a row as ${UserName}.`;
     case 'deliver':
-      if (done) return 'Every place has the new key.';
-      return 'Both keys work until every place has the new one.';
-    case 'watch':
-      if (state === 'skipped') return 'Skipped: whoever still uses the old key will be refused.';
-      // Somebody may have deactivated or deleted it by hand meanwhile.
-      if (done) return `The watch over ${oldKey} has ended.`;
-      return `${oldKey} must be unused for ${span(observeSecs)}. Each use begins the wait again.`;
+      if (done) return 'Every destination has the new key.';
+      return 'Both keys work until every destination has the new one.';
+    case 'observe':
+      if (state === 'skipped') return 'Skipped: clients that still use the old key are rejected.';
+      // It may have been deactivated or deleted by hand meanwhile.
+      if (done) return `The observation period of ${oldKey} has ended.`;
+      return `${oldKey} must be unused for ${durationText(ObserveSeconds)}. Each use restarts the period.`;
     case 'deactivate':
-      if (done) return `Nobody can use ${oldKey} any more.`;
-      return 'Places and the new key are checked once more, then the old key is deactivated.';
-    case 'dwell':
-      if (state === 'skipped') return 'Skipped: the old key is deleted at once, for good.';
-      if (done) return `The dwell of ${oldKey} has ended.`;
-      return `${oldKey} stays inactive for ${span(dwellSecs)}. Until then it can be brought back.`;
+      if (done) return `${oldKey} can no longer be used.`;
+      return 'Destinations and the new key are checked again, then the old key is deactivated.';
+    case 'grace':
+      if (state === 'skipped') return 'Skipped: the old key is deleted immediately.';
+      if (done) return `The grace period of ${oldKey} has ended.`;
+      return `${oldKey} stays inactive for ${durationText(DwellSeconds)}. Until then, you can roll back.`;
     case 'delete':
       if (done) return `${oldKey} was deleted.`;
-      return `${oldKey} is deleted once a program has used the new key. This cannot be undone.`;
+      return `${oldKey} is deleted after a client has used the new key. This can't be undone.`;
     case 'restore':
-      if (done) return `${oldKey} is active, and places are as they were.`;
-      return `${oldKey} is made active, and every place gets back what it had.`;
-    case 'settle':
-      if (state === 'skipped') return 'Skipped: whoever still uses the new key will be refused.';
-      if (done) return `The watch over ${newKey} has ended.`;
-      return `Whoever got ${newKey} goes back: it must be unused for ${span(observeSecs)}.`;
+      if (done) return `${oldKey} is active, and the destinations are restored.`;
+      return `${oldKey} is activated, and the destinations are restored.`;
+    case 'observe-new':
+      if (state === 'skipped') return 'Skipped: clients that still use the new key are rejected.';
+      if (done) return `The observation period of ${newKey} has ended.`;
+      return `Clients switch back to the old key: ${newKey} must be unused for ${durationText(ObserveSeconds)}.`;
     case 'retire':
       return done ? `${newKey} was deleted.` : `${newKey} is deactivated, and deleted later.`;
   }
 }
 
-const STAGES: Record<string, string> = {
-  Pending: 'Not begun',
-  Staged: 'Backup taken',
-  Writing: 'Being written',
-  Written: 'Written, to be read back',
+type StageTexts = Record<RotationDelivery['Stage'], string>;
+
+const STAGES: StageTexts = {
+  Pending: 'Not started',
+  Staged: 'Backed up',
+  Writing: 'Writing',
+  Written: 'Written, not yet read back',
   ReadBack: 'Delivered and read back',
-  Restored: 'Put back as it was',
+  Restored: 'Restored',
 };
-const STAGES_OF_PERSON: Record<string, string> = {
-  Pending: 'Not begun',
-  Staged: 'Not begun',
-  Writing: 'Waits for you: fetch the new key, put it in place, confirm',
+const MANUAL_STAGES: StageTexts = {
+  Pending: 'Not started',
+  Staged: 'Not started',
+  Writing: 'Retrieve the new key, install it, and confirm',
   Written: 'Confirmed',
   ReadBack: 'Confirmed',
-  Restored: 'To be put back by hand',
+  Restored: 'Restore manually',
 };
 
-/** How far a delivery is, in words. */
-export const stage = ({ place, stage: name, removed }: Delivery): string =>
-  removed ? 'Removed' : ((place === PERSON ? STAGES_OF_PERSON : STAGES)[name] ?? name);
+/** The progress of a delivery in words. */
+export function stageText({ Place, Stage, Removed }: RotationDelivery): string {
+  if (Removed) return 'Removed';
+  const texts = Place === MANUAL_DELIVERY ? MANUAL_STAGES : STAGES;
+  return Object.hasOwn(texts, Stage) ? texts[Stage] : Stage;
+}
 
-/** A place in words. */
-export const placeName = (place: string): string => (place === PERSON ? 'By hand (person)' : place);
+/** A destination in words. */
+export const destinationName = (destination: string): string =>
+  destination === MANUAL_DELIVERY ? 'Manual' : destination;
 
-export interface Advice {
+interface HoldAdvice {
   title: string;
   todo: string;
 }
 
-/** What is to be done about each reason that the engine holds for, by its code. */
-export const ADVICE: Readonly<Record<string, Advice>> = {
+const HOLD_ADVICE: Record<RotationHoldType, HoldAdvice> = {
   SecondKey: {
-    title: 'The user has a second key',
-    todo: 'Find out who made it and who uses it. When it is gone, release the rotation.',
+    title: 'The user has another access key',
+    todo: 'Find out who created it and what uses it. After it is deleted, resume the rotation.',
   },
   OldKeyGone: {
-    title: 'The key to replace is gone',
-    todo: 'If it was deactivated by mistake, activate it and release the rotation. If it was deleted, end the rotation.',
+    title: 'The old key is missing or inactive',
+    todo: 'If it was deactivated by mistake, activate it and resume the rotation. If it was deleted, end the rotation.',
   },
   NewKeyGone: {
-    title: 'The new key is gone',
-    todo: 'If it was deactivated, activate it and release the rotation. If it was deleted, roll back.',
+    title: 'The new key is missing or inactive',
+    todo: 'If it was deactivated, activate it and resume the rotation. If it was deleted, roll back.',
   },
   KeyActivated: {
-    title: 'Somebody activated a key that should rest',
-    todo: 'Ask who needs it. Deactivate it and release the rotation, or roll back.',
+    title: 'A deactivated key was activated again',
+    todo: 'Find out what needs it. Deactivate it and resume the rotation, or roll back.',
   },
   AnotherUser: {
-    title: 'This is another user now',
-    todo: 'This rotation must not touch that one. If its own user was deleted, roll back to end it.',
+    title: 'The user was replaced by another one of the same name',
+    todo: 'The rotation does not change the keys of the new user. Roll back to end it.',
   },
   UserMissing: {
-    title: 'The user is not there any more',
+    title: 'The user no longer exists',
     todo: 'If it was deleted, roll back to end the rotation.',
   },
   NotVerified: {
     title: 'The new key was not accepted',
-    todo: 'Nobody has got it yet. Roll back, or release the rotation to try again.',
+    todo: 'It has not been delivered yet. Roll back, or resume the rotation to try again.',
   },
   StillUsed: {
-    title: 'Somebody still needs the old key',
-    todo: 'See below who it is and bring them the new key. Then release: the watch begins again.',
+    title: 'The old key is still in use',
+    todo: 'See the key usage below and deliver the new key to those clients. Then resume: the observation period restarts.',
   },
   PlaceFailed: {
-    title: 'A place cannot be written or read',
-    todo: 'Both keys work meanwhile. Mend the place, then release the rotation; or roll back.',
+    title: 'A destination cannot be written or read',
+    todo: 'Both keys work meanwhile. Repair the destination and resume the rotation, or roll back.',
   },
   PermissionMissing: {
     title: 'A permission is missing',
-    todo: 'Allow it to whoever started it. It then goes on by itself, or at once when released.',
+    todo: 'Grant it to the principal that started the rotation. The rotation then continues by itself, or immediately when you resume it.',
   },
   OtherRotation: {
-    title: 'Another rotation works on this user',
-    todo: 'Let it end, for example a keywright rotate on another machine. Then release this one.',
+    title: 'Another rotation of this user is in progress',
+    todo: 'Wait until it ends, for example a keywright rotate on another machine. Then resume this one.',
   },
   NotOurs: {
-    title: 'A key may be ours, but somebody uses it',
-    todo: 'Find out who made it. When it is gone, release the rotation.',
+    title: 'A key of unknown origin is in use',
+    todo: 'Find out who created it. After it is deleted, resume the rotation.',
   },
   Asked: {
-    title: 'A person has held this rotation',
-    todo: 'Nothing happens until it is released.',
+    title: 'Rotation paused',
+    todo: 'It stays paused until someone resumes it.',
   },
   NewKeyUnused: {
-    title: 'No program has used the new key',
-    todo: 'Bring it to whatever used the old one: the rotation then goes on by itself. If nothing does any more, delete the old key all the same.',
+    title: 'The new key has not been used',
+    todo: 'Deliver it to the clients of the old key; the rotation then continues. If no client is left, skip the usage check.',
   },
 };
 
-/** What a person can do about a held rotation. */
-export const advice = ({ code }: Hold): Advice =>
-  ADVICE[code] ?? {
-    title: 'A person must decide',
-    todo: 'When the reason is gone, release the rotation; or roll back.',
-  };
+/** What a person can do about a rotation that is on hold. */
+export const holdAdvice = (code: string | undefined): HoldAdvice =>
+  code !== undefined && Object.hasOwn(HOLD_ADVICE, code)
+    ? HOLD_ADVICE[code as RotationHoldType]
+    : {
+        title: 'Manual action required',
+        todo: 'After you have resolved the cause, resume the rotation, or roll back.',
+      };
 
-export type Standing = 'open' | 'held' | 'over';
+export type RotationStatus = 'open' | 'paused' | 'ended';
 
-/** What a rotation is counted as in a list. */
-export function standing({ over, held }: Rotation): Standing {
-  if (over) return 'over';
-  return held === undefined ? 'open' : 'held';
+export function rotationStatus({ IsOver, HeldReason }: Rotation): RotationStatus {
+  if (IsOver) return 'ended';
+  return HeldReason === undefined ? 'open' : 'paused';
 }

@@ -1,4 +1,4 @@
-// The rotation policies of the account: for whom rotations begin by themselves.
+// The rotation policies of the account, which start rotations automatically.
 import Alert from '@cloudscape-design/components/alert';
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
@@ -6,19 +6,19 @@ import StatusIndicator from '@cloudscape-design/components/status-indicator';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 
-import { deletePolicy, type RotationPolicy } from '../../api/rotation';
+import { deleteRotationPolicy, type RotationPolicy } from '../../api/rotation';
 import { useFrame } from '../../frame/context';
+import { missingAction } from '../../frame/error-alert';
 import { List, type Column } from '../../frame/list';
-import { Confirm, Link } from '../../frame/parts';
-import { missingAction } from '../../frame/problem';
-import { full, span } from '../../lib/age';
-import { changed } from '../iam/queries';
-import { placeName, principal } from './phases';
+import { ActionDialog, Link } from '../../frame/parts';
+import { fullDate, durationText } from '../../lib/age';
+import { invalidate } from '../iam/queries';
+import { destinationName, shortPrincipal } from './phases';
 import { useRotationPolicies } from './queries';
-import { whom } from './select';
+import { selectorText } from './selector';
 
-const address = ({ name }: RotationPolicy): string =>
-  `/rotation-policies/edit?name=${encodeURIComponent(name)}`;
+const editHref = ({ RotationPolicyName }: RotationPolicy): string =>
+  `/rotation-policies/edit?name=${encodeURIComponent(RotationPolicyName)}`;
 const days = (count: number): string => `${String(count)} day${count === 1 ? '' : 's'}`;
 
 const COLUMNS: Column<RotationPolicy>[] = [
@@ -26,115 +26,115 @@ const COLUMNS: Column<RotationPolicy>[] = [
     id: 'name',
     header: 'Policy name',
     minWidth: 150,
-    by: ({ name }) => name,
-    cell: (policy) => <Link to={address(policy)}>{policy.name}</Link>,
+    value: ({ RotationPolicyName }) => RotationPolicyName,
+    cell: (policy) => <Link to={editHref(policy)}>{policy.RotationPolicyName}</Link>,
     isRowHeader: true,
   },
-  {
-    id: 'whom',
-    header: 'Users',
-    by: ({ selector }) => whom(selector),
-    cell: ({ selector }) => whom(selector),
-  },
+  { id: 'users', header: 'Applies to', value: selectorText, cell: selectorText },
   {
     id: 'age',
     header: 'Maximum age',
-    by: ({ maxAgeDays }) => maxAgeDays,
-    cell: ({ maxAgeDays, jitterDays }) =>
-      jitterDays > 0 ? `${days(maxAgeDays)}, less 0 to ${days(jitterDays)}` : days(maxAgeDays),
+    value: ({ MaxAgeDays }) => MaxAgeDays,
+    cell: ({ MaxAgeDays, JitterDays }) =>
+      JitterDays > 0 ? `${days(MaxAgeDays)}, up to ${days(JitterDays)} early` : days(MaxAgeDays),
   },
   {
-    id: 'waits',
-    header: 'Watch, dwell',
-    by: ({ observeSecs, dwellSecs }) => observeSecs + dwellSecs,
-    cell: ({ observeSecs, dwellSecs }) => `${span(observeSecs)}, ${span(dwellSecs)}`,
+    id: 'periods',
+    header: 'Periods',
+    value: ({ ObserveSeconds, DwellSeconds }) => ObserveSeconds + DwellSeconds,
+    cell: ({ ObserveSeconds, DwellSeconds }) =>
+      `${durationText(ObserveSeconds)}, ${durationText(DwellSeconds)}`,
   },
   {
-    id: 'places',
-    header: 'Places',
-    by: ({ places }) => places.join(' '),
-    cell: ({ places }) => places.map((place) => <div key={place}>{placeName(place)}</div>),
+    id: 'destinations',
+    header: 'Destinations',
+    value: ({ Places }) => Places.join(' '),
+    cell: ({ Places }) =>
+      Places.map((destination) => <div key={destination}>{destinationName(destination)}</div>),
   },
   {
     id: 'by',
-    header: 'Acts for',
-    by: ({ createdBy }) => createdBy,
-    cell: ({ createdBy }) => principal(createdBy),
+    header: 'Runs as',
+    value: ({ CreatedBy }) => CreatedBy,
+    cell: ({ CreatedBy }) => shortPrincipal(CreatedBy),
   },
   {
-    id: 'trouble',
-    header: 'Trouble',
+    id: 'error',
+    header: 'Last error',
     minWidth: 220,
-    by: ({ trouble }) => trouble ?? '',
-    cell: ({ trouble }) =>
-      trouble === undefined ? (
+    value: ({ Trouble }) => Trouble ?? '',
+    cell: ({ Trouble }) =>
+      Trouble === undefined ? (
         '–'
       ) : (
-        <StatusIndicator type="warning">{inShort(trouble)}</StatusIndicator>
+        <StatusIndicator type="warning">{shortError(Trouble)}</StatusIndicator>
       ),
   },
   {
     id: 'updated',
     header: 'Updated',
     hidden: true,
-    by: ({ updated }) => updated,
-    cell: ({ updated }) => full(updated),
+    value: ({ UpdateDate }) => UpdateDate,
+    cell: ({ UpdateDate }) => fullDate(UpdateDate),
   },
 ];
 
-/** The permission that was missing, if that was it, for which the service has a long sentence. */
-function inShort(trouble: string): string {
-  const action = missingAction(trouble);
-  return action ? `${action} is missing` : trouble;
+/** A missing permission in a few words, for which the service has a long sentence. */
+function shortError(error: string): string {
+  const action = missingAction(error);
+  return action ? `Missing permission: ${action}` : error;
 }
 
-/** What was in a policy's way when the server last looked at it, and what to do. */
-export function Trouble({ policy: { trouble, createdBy } }: { policy: RotationPolicy }) {
-  if (trouble === undefined) return null;
-  const action = missingAction(trouble);
+/** What failed when the server last applied a policy, and what to do. */
+export function PolicyErrorAlert({ policy }: { policy: RotationPolicy }) {
+  const { Trouble, CreatedBy } = policy;
+  if (Trouble === undefined) return null;
+  const action = missingAction(Trouble);
   return (
     <Alert
       type="warning"
-      header={action ? `The permission ${action} is missing` : 'It could not be followed for all'}
+      header={
+        action ? `Missing permission: ${action}` : 'The policy could not be applied to some users'
+      }
     >
-      <Box variant="p">{trouble}</Box>
+      <Box variant="p">{Trouble}</Box>
       <Box variant="p">
-        It acts for {createdBy}. Whoever saves it is the one that it acts for from then on. The
-        server looks again every five minutes.
+        The policy runs as {CreatedBy}, who saved it last. To run it as another principal, sign in
+        as that principal and save the policy. The server applies policies every five minutes.
       </Box>
     </Alert>
   );
 }
 
-export function RotationPolicies() {
+export function RotationPoliciesPage() {
   const navigate = useNavigate();
-  const { done } = useFrame();
+  const { notifySuccess } = useFrame();
   const read = useRotationPolicies();
-  const [selected, select] = useState<RotationPolicy[]>([]);
+  const [selected, setSelected] = useState<RotationPolicy[]>([]);
   const [deleting, setDeleting] = useState(false);
-  const [one] = selected;
+  const [policy] = selected;
   return (
     <>
       <List
         title="Rotation policies"
         variant="full-page"
-        description="A policy begins a rotation when a user's key has reached its maximum age, with the permissions of whoever saved the policy. If several mean a user, the first by name counts."
+        description="A policy starts a rotation when an access key reaches its maximum age, with the permissions of the principal that saved the policy. If several policies match a user, the first by name applies."
         items={read.data}
         columns={COLUMNS}
-        rowId={({ name }) => name}
+        rowId={({ RotationPolicyName }) => RotationPolicyName}
         loading={read.isPending}
         error={read.error}
-        reload={() => changed(['rotation-policies'])}
+        reload={() => invalidate(['rotation-policies'])}
         empty="No rotation policies"
         selection="single"
         selected={selected}
-        select={select}
+        onSelect={setSelected}
         actions={
           <>
-            <Button disabled={!one} onClick={() => one && void navigate(address(one))}>
+            <Button disabled={!policy} onClick={() => policy && void navigate(editHref(policy))}>
               Edit
             </Button>
-            <Button disabled={!one} onClick={() => setDeleting(true)}>
+            <Button disabled={!policy} onClick={() => setDeleting(true)}>
               Delete
             </Button>
             <Button variant="primary" onClick={() => void navigate('/rotation-policies/create')}>
@@ -143,22 +143,22 @@ export function RotationPolicies() {
           </>
         }
       />
-      {deleting && one && (
-        <Confirm
-          title={`Delete ${one.name}?`}
+      {deleting && policy && (
+        <ActionDialog
+          title={`Delete ${policy.RotationPolicyName}?`}
           verb="Delete"
-          typed={one.name}
+          confirmText={policy.RotationPolicyName}
           onDismiss={() => setDeleting(false)}
-          act={() => deletePolicy(one.name)}
-          done={() => {
+          action={() => deleteRotationPolicy(policy.RotationPolicyName)}
+          onDone={() => {
             setDeleting(false);
-            select([]);
-            changed(['rotation-policies']);
-            done('Rotation policy deleted');
+            setSelected([]);
+            invalidate(['rotation-policies']);
+            notifySuccess(`Rotation policy ${policy.RotationPolicyName} deleted`);
           }}
         >
-          It begins no more rotations. Those that it has begun go on.
-        </Confirm>
+          The policy starts no more rotations. Rotations in progress continue.
+        </ActionDialog>
       )}
     </>
   );

@@ -1,5 +1,6 @@
-// A rotation policy, to be created or changed, and whom it would act for.
+// A rotation policy, to be created or changed, with the users that it would apply to.
 import Alert from '@cloudscape-design/components/alert';
+import AttributeEditor from '@cloudscape-design/components/attribute-editor';
 import Button from '@cloudscape-design/components/button';
 import Container from '@cloudscape-design/components/container';
 import Form from '@cloudscape-design/components/form';
@@ -8,143 +9,174 @@ import Header from '@cloudscape-design/components/header';
 import Input from '@cloudscape-design/components/input';
 import RadioGroup from '@cloudscape-design/components/radio-group';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import AttributeEditor from '@cloudscape-design/components/attribute-editor';
 import { useState, type ReactNode } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
 
 import type { Tag } from '../../api/iam';
-import { PERSON, putPolicy, type RotationPolicy, type Selector } from '../../api/rotation';
+import {
+  MANUAL_DELIVERY,
+  putRotationPolicy,
+  type PutRotationPolicyRequest,
+  type RotationPolicy,
+  type UserSelector,
+} from '../../api/rotation';
 import { useFrame } from '../../frame/context';
+import { ErrorAlert } from '../../frame/error-alert';
 import { Loading } from '../../frame/parts';
-import { Problem } from '../../frame/problem';
-import { changed } from '../iam/queries';
-import { PlacesField, WaitField } from './choose';
-import { Trouble } from './policies';
-import { Preview } from './preview';
+import { invalidate } from '../iam/queries';
+import { AffectedUsers } from './affected-users';
+import {
+  DEFAULT_GRACE,
+  DEFAULT_OBSERVATION,
+  durationOf,
+  durationSeconds,
+  type Duration,
+} from './durations';
+import { DestinationsField, GraceField, ObservationField } from './fields';
+import { PolicyErrorAlert } from './policies';
 import { useRotationPolicies } from './queries';
-import { folded } from './select';
-import { DWELL, OBSERVE, secsOf, waitOf, type Wait } from './waits';
+import { folded } from './selector';
 
 const NAME = /^[\w+=,.@-]{1,128}$/;
+const NAME_RULE =
+  'Maximum 128 characters. Allowed characters: letters, numbers, and _ + = , . @ - (hyphen)';
 const PATH = /^\/([!-~]{0,510}\/)?$/;
 const DAYS_MAX = 3650;
 
-type Kind = 'path' | 'tags' | 'everyone';
+type SelectorKind = 'path' | 'tags' | 'all';
 
-interface Draft {
+interface PolicyFields {
   name: string;
-  kind: Kind;
+  kind: SelectorKind;
   path: string;
-  tags: Tag[];
+  tags: readonly Tag[];
   maxAge: string;
   jitter: string;
-  observe: Wait;
-  dwell: Wait;
-  places: string[];
+  observation: Duration;
+  grace: Duration;
+  destinations: readonly string[];
 }
 
-const EMPTY: Draft = {
+const NEW_POLICY: PolicyFields = {
   name: '',
   kind: 'path',
   path: '/service/',
-  tags: [{ key: '', value: '' }],
+  tags: [{ Key: '', Value: '' }],
   maxAge: '90',
   jitter: '10',
-  observe: OBSERVE,
-  dwell: DWELL,
-  places: [PERSON],
+  observation: DEFAULT_OBSERVATION,
+  grace: DEFAULT_GRACE,
+  destinations: [MANUAL_DELIVERY],
 };
 
-function draftOf(policy: RotationPolicy): Draft {
-  const { selector } = policy;
+function fieldsOf(policy: RotationPolicy): PolicyFields {
+  const { Everyone, PathPrefix, Tags = [] } = policy;
   return {
-    ...EMPTY,
-    name: policy.name,
-    kind: 'path' in selector ? 'path' : 'tags' in selector ? 'tags' : 'everyone',
-    ...('path' in selector ? { path: selector.path } : {}),
-    ...('tags' in selector ? { tags: selector.tags } : {}),
-    maxAge: String(policy.maxAgeDays),
-    jitter: String(policy.jitterDays),
-    observe: waitOf(policy.observeSecs),
-    dwell: waitOf(policy.dwellSecs),
-    places: policy.places,
+    name: policy.RotationPolicyName,
+    kind: Everyone ? 'all' : PathPrefix === undefined ? 'tags' : 'path',
+    path: PathPrefix ?? NEW_POLICY.path,
+    tags: Tags.length > 0 ? Tags : NEW_POLICY.tags,
+    maxAge: String(policy.MaxAgeDays),
+    jitter: String(policy.JitterDays),
+    observation: durationOf(policy.ObserveSeconds),
+    grace: durationOf(policy.DwellSeconds),
+    destinations: policy.Places,
   };
 }
 
-/** Whom a draft means, or nothing while that is not whole. */
-function selectorOf({ kind, path, tags }: Draft): Selector | undefined {
-  if (kind === 'everyone') return { everyone: true };
-  if (kind === 'path') return PATH.test(path) ? { path } : undefined;
-  return tags.length > 0 && tags.every(({ key }) => key !== '') ? { tags } : undefined;
+/** The users that are selected; undefined while the fields are not valid. */
+function selectorOf({ kind, path, tags }: PolicyFields): UserSelector | undefined {
+  if (kind === 'all') return { Everyone: true };
+  if (kind === 'path') return PATH.test(path) ? { PathPrefix: path } : undefined;
+  return tags.length > 0 && tags.every(({ Key }) => Key !== '') ? { Tags: tags } : undefined;
 }
 
 function daysOf(text: string): number | undefined {
   return /^\d{1,4}$/.test(text) && Number(text) <= DAYS_MAX ? Number(text) : undefined;
 }
 
-export function CreateRotationPolicy() {
-  return <PolicyForm before={EMPTY} title="Create rotation policy" isNew />;
+/** The request that the fields make; undefined while they are not valid. */
+function requestOf(fields: PolicyFields): PutRotationPolicyRequest | undefined {
+  const { name, destinations } = fields;
+  const selector = selectorOf(fields);
+  const [maxAge, jitter] = [daysOf(fields.maxAge), daysOf(fields.jitter)];
+  const [observe, grace] = [durationSeconds(fields.observation), durationSeconds(fields.grace)];
+  const isValid =
+    NAME.test(name) &&
+    destinations.length > 0 &&
+    selector !== undefined &&
+    maxAge !== undefined &&
+    jitter !== undefined &&
+    jitter <= maxAge &&
+    observe !== undefined &&
+    grace !== undefined;
+  if (!isValid) return undefined;
+  return {
+    ...selector,
+    RotationPolicyName: name,
+    MaxAgeDays: maxAge,
+    JitterDays: jitter,
+    ObserveSeconds: observe,
+    DwellSeconds: grace,
+    Places: destinations,
+  };
 }
 
-export function EditRotationPolicy() {
+export function CreateRotationPolicyPage() {
+  return <PolicyForm initial={NEW_POLICY} title="Create rotation policy" isNew />;
+}
+
+export function EditRotationPolicyPage() {
   const [search] = useSearchParams();
   const read = useRotationPolicies();
-  if (read.error) return <Problem error={read.error} retry={() => void read.refetch()} />;
+  if (read.error) return <ErrorAlert error={read.error} retry={() => void read.refetch()} />;
   if (!read.data) return <Loading />;
-  const found = read.data.find(({ name }) => name === search.get('name'));
-  if (!found) return <Problem error={new Error('There is no rotation policy of this name.')} />;
+  const name = search.get('name') ?? '';
+  const policy = read.data.find(({ RotationPolicyName }) => RotationPolicyName === name);
+  if (!policy) return <ErrorAlert error={new Error(`Rotation policy ${name} doesn't exist.`)} />;
   return (
     <PolicyForm
-      before={draftOf(found)}
-      title={found.name}
+      initial={fieldsOf(policy)}
+      title={policy.RotationPolicyName}
       isNew={false}
-      trouble={<Trouble policy={found} />}
+      alert={<PolicyErrorAlert policy={policy} />}
     />
   );
 }
 
 interface PolicyFormProps {
-  before: Draft;
+  initial: PolicyFields;
   title: string;
   isNew: boolean;
-  trouble?: ReactNode;
+  alert?: ReactNode;
 }
 
-function PolicyForm({ before, title, isNew, trouble }: PolicyFormProps) {
+function PolicyForm({ initial, title, isNew, alert }: PolicyFormProps) {
   const navigate = useNavigate();
-  const { session, done } = useFrame();
+  const { session, notifySuccess } = useFrame();
   const policies = useRotationPolicies();
-  const [draft, setDraft] = useState(before);
+  const [fields, setFields] = useState(initial);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
-  const set = (part: Partial<Draft>): void => setDraft((now) => ({ ...now, ...part }));
-  const selector = selectorOf(draft);
-  const [maxAgeDays, jitterDays] = [daysOf(draft.maxAge), daysOf(draft.jitter)];
-  const [observeSecs, dwellSecs] = [secsOf(draft.observe), secsOf(draft.dwell)];
-  const taken = isNew && policies.data?.some(({ name }) => folded(name) === folded(draft.name));
-  const back = (): void => void navigate('/rotation-policies');
-  const { name, places } = draft;
-  const put =
-    NAME.test(name) &&
-    !taken &&
-    places.length > 0 &&
-    selector &&
-    maxAgeDays !== undefined &&
-    jitterDays !== undefined &&
-    jitterDays <= maxAgeDays &&
-    observeSecs !== undefined &&
-    dwellSecs !== undefined
-      ? { name, selector, maxAgeDays, jitterDays, observeSecs, dwellSecs, places }
-      : undefined;
+  const set = (part: Partial<PolicyFields>): void => setFields((now) => ({ ...now, ...part }));
+  const { name } = fields;
+  const selector = selectorOf(fields);
+  const maxAgeDays = daysOf(fields.maxAge);
+  const isTaken =
+    isNew &&
+    policies.data?.some(({ RotationPolicyName }) => folded(RotationPolicyName) === folded(name)) ===
+      true;
+  const request = isTaken ? undefined : requestOf(fields);
+  const leave = (): void => void navigate('/rotation-policies');
   const save = async (): Promise<void> => {
-    if (!put) return;
+    if (!request) return;
     setBusy(true);
     setError(undefined);
     try {
-      await putPolicy(put);
-      changed(['rotation-policies']);
-      done(isNew ? 'Rotation policy created' : 'Rotation policy saved');
-      back();
+      await putRotationPolicy(request);
+      invalidate(['rotation-policies']);
+      notifySuccess(`Rotation policy ${name} ${isNew ? 'created' : 'saved'}`);
+      leave();
     } catch (problem) {
       setError(problem);
       setBusy(false);
@@ -155,78 +187,50 @@ function PolicyForm({ before, title, isNew, trouble }: PolicyFormProps) {
       header={<Header variant="h1">{title}</Header>}
       actions={
         <SpaceBetween direction="horizontal" size="xs">
-          <Button variant="link" onClick={back}>
+          <Button variant="link" onClick={leave}>
             Cancel
           </Button>
-          <Button variant="primary" disabled={!put} loading={busy} onClick={() => void save()}>
+          <Button variant="primary" disabled={!request} loading={busy} onClick={() => void save()}>
             {isNew ? 'Create rotation policy' : 'Save changes'}
           </Button>
         </SpaceBetween>
       }
     >
       <SpaceBetween size="l">
-        {trouble}
-        <Alert type="info" header="It acts for you">
-          Its rotations are signed on behalf of {session.arn}, who saves it. What you are not
-          allowed to do, it cannot do.
+        {alert}
+        <Alert type="info" header="Runs with your permissions">
+          Rotations run as {session.arn}.
         </Alert>
         <Container header={<Header variant="h2">Users</Header>}>
           <SpaceBetween size="l">
             {isNew && (
               <FormField
                 label="Policy name"
-                constraintText="Up to 128 letters, digits and _ + = , . @ - (hyphen)"
+                constraintText={NAME_RULE}
                 errorText={
-                  taken
-                    ? 'There is a policy of this name.'
+                  isTaken
+                    ? 'A rotation policy with this name already exists.'
                     : name === '' || NAME.test(name)
                       ? ''
-                      : 'Up to 128 letters, digits and _ + = , . @ - (hyphen)'
+                      : 'Enter a valid policy name.'
                 }
               >
                 <Input value={name} onChange={({ detail }) => set({ name: detail.value })} />
               </FormField>
             )}
-            <WhomField draft={draft} set={set} />
+            <SelectorField fields={fields} set={set} />
           </SpaceBetween>
         </Container>
-        <Container header={<Header variant="h2">When</Header>}>
-          <SpaceBetween size="l">
-            <DaysField
-              label="Maximum age"
-              description="Days after which a key is replaced."
-              value={draft.maxAge}
-              set={(maxAge) => set({ maxAge })}
-            />
-            <DaysField
-              label="Jitter"
-              description="Up to so many days earlier, different for each user, so that not everybody's turn comes at once."
-              value={draft.jitter}
-              max={maxAgeDays ?? DAYS_MAX}
-              set={(jitter) => set({ jitter })}
-            />
-            <WaitField
-              label="Watch"
-              description="How long the old key must be unused before it is deactivated."
-              none="Whoever still uses the old key then is refused without warning."
-              wait={draft.observe}
-              set={(observe) => set({ observe })}
-            />
-            <WaitField
-              label="Dwell"
-              description="How long the old key stays inactive before it is deleted."
-              none="The old key is deleted at once: nothing can be rolled back."
-              wait={draft.dwell}
-              set={(dwell) => set({ dwell })}
-            />
-          </SpaceBetween>
-        </Container>
+        <ScheduleFields fields={fields} set={set} />
         <Container header={<Header variant="h2">Delivery</Header>}>
-          <PlacesField chosen={draft.places} set={(places) => set({ places })} />
+          <DestinationsField
+            selected={fields.destinations}
+            set={(destinations) => set({ destinations })}
+          />
         </Container>
-        {error !== undefined && <Problem error={error} />}
+        {error !== undefined && <ErrorAlert error={error} />}
         {selector && (
-          <Preview
+          <AffectedUsers
             name={name}
             selector={selector}
             maxAgeDays={maxAgeDays ?? 0}
@@ -238,26 +242,51 @@ function PolicyForm({ before, title, isNew, trouble }: PolicyFormProps) {
   );
 }
 
-interface WhomFieldProps {
-  draft: Draft;
-  set: (part: Partial<Draft>) => void;
+interface FieldsProps {
+  fields: PolicyFields;
+  set: (part: Partial<PolicyFields>) => void;
 }
 
-function WhomField({ draft: { kind, path, tags }, set }: WhomFieldProps) {
-  const change = (at: number, part: Partial<Tag>): void =>
-    set({ tags: tags.map((tag, place) => (place === at ? { ...tag, ...part } : tag)) });
+function ScheduleFields({ fields, set }: FieldsProps) {
+  return (
+    <Container header={<Header variant="h2">Schedule</Header>}>
+      <SpaceBetween size="l">
+        <DaysField
+          label="Maximum age"
+          description="Access keys are rotated when they reach this age."
+          value={fields.maxAge}
+          set={(maxAge) => set({ maxAge })}
+        />
+        <DaysField
+          label="Jitter"
+          description="Start up to this many days early, randomly per user, to spread rotations."
+          value={fields.jitter}
+          max={daysOf(fields.maxAge) ?? DAYS_MAX}
+          set={(jitter) => set({ jitter })}
+        />
+        <ObservationField
+          duration={fields.observation}
+          set={(observation) => set({ observation })}
+        />
+        <GraceField duration={fields.grace} set={(grace) => set({ grace })} />
+      </SpaceBetween>
+    </Container>
+  );
+}
+
+function SelectorField({ fields: { kind, path, tags }, set }: FieldsProps) {
   return (
     <SpaceBetween size="l">
-      <FormField label="For whom">
+      <FormField label="Applies to">
         <RadioGroup
           value={kind}
-          ariaLabel="For whom"
+          ariaLabel="Applies to"
           items={[
-            { value: 'path', label: 'Users below a path' },
+            { value: 'path', label: 'Users under a path' },
             { value: 'tags', label: 'Users with tags' },
-            { value: 'everyone', label: 'Everyone' },
+            { value: 'all', label: 'All users' },
           ]}
-          onChange={({ detail }) => set({ kind: detail.value as Kind })}
+          onChange={({ detail }) => set({ kind: detail.value as SelectorKind })}
         />
       </FormField>
       {kind === 'path' && (
@@ -268,49 +297,60 @@ function WhomField({ draft: { kind, path, tags }, set }: WhomFieldProps) {
           <Input value={path} onChange={({ detail }) => set({ path: detail.value })} />
         </FormField>
       )}
-      {kind === 'tags' && (
-        <FormField
-          label="Tags"
-          description="A user must have all of them. In values, capital letters are the same as small ones."
-          stretch
-        >
-          <AttributeEditor
-            items={tags}
-            addButtonText="Add tag"
-            removeButtonText="Remove"
-            removeButtonAriaLabel={({ key }) => `Remove ${key || 'tag'}`}
-            empty="No tags"
-            onAddButtonClick={() => set({ tags: [...tags, { key: '', value: '' }] })}
-            onRemoveButtonClick={({ detail }) =>
-              set({ tags: tags.filter((_, at) => at !== detail.itemIndex) })
-            }
-            definition={[
-              {
-                label: 'Key',
-                errorText: ({ key }) => (key === '' ? 'Enter a key' : ''),
-                control: ({ key }, at) => (
-                  <Input
-                    value={key}
-                    ariaLabel={`Key ${String(at + 1)}`}
-                    onChange={({ detail }) => change(at, { key: detail.value })}
-                  />
-                ),
-              },
-              {
-                label: 'Value',
-                control: ({ value }, at) => (
-                  <Input
-                    value={value}
-                    ariaLabel={`Value ${String(at + 1)}`}
-                    onChange={({ detail }) => change(at, { value: detail.value })}
-                  />
-                ),
-              },
-            ]}
-          />
-        </FormField>
-      )}
+      {kind === 'tags' && <TagsField tags={tags} set={(changed) => set({ tags: changed })} />}
     </SpaceBetween>
+  );
+}
+
+interface TagsFieldProps {
+  tags: readonly Tag[];
+  set: (tags: readonly Tag[]) => void;
+}
+
+function TagsField({ tags, set }: TagsFieldProps) {
+  const change = (index: number, part: Partial<Tag>): void =>
+    set(tags.map((tag, at) => (at === index ? { ...tag, ...part } : tag)));
+  return (
+    <FormField
+      label="Tags"
+      description="Users must have all of these tags. Values aren't case-sensitive."
+      stretch
+    >
+      <AttributeEditor
+        items={tags}
+        addButtonText="Add new tag"
+        removeButtonText="Remove"
+        removeButtonAriaLabel={({ Key }) => `Remove ${Key || 'tag'}`}
+        empty="No tags"
+        onAddButtonClick={() => set([...tags, { Key: '', Value: '' }])}
+        onRemoveButtonClick={({ detail }) =>
+          set(tags.filter((_, index) => index !== detail.itemIndex))
+        }
+        definition={[
+          {
+            label: 'Key',
+            errorText: ({ Key }) => (Key === '' ? 'Enter a key.' : ''),
+            control: ({ Key }, index) => (
+              <Input
+                value={Key}
+                ariaLabel={`Key ${String(index + 1)}`}
+                onChange={({ detail }) => change(index, { Key: detail.value })}
+              />
+            ),
+          },
+          {
+            label: 'Value',
+            control: ({ Value }, index) => (
+              <Input
+                value={Value}
+                ariaLabel={`Value ${String(index + 1)}`}
+                onChange={({ detail }) => change(index, { Value: detail.value })}
+              />
+            ),
+          },
+        ]}
+      />
+    </FormField>
   );
 }
 
@@ -328,7 +368,9 @@ function DaysField({ label, description, value, max = DAYS_MAX, set }: DaysField
     <FormField
       label={`${label} (days)`}
       description={description}
-      errorText={days === undefined || days > max ? `A whole number from 0 to ${String(max)}` : ''}
+      errorText={
+        days === undefined || days > max ? `Enter a whole number from 0 to ${String(max)}.` : ''
+      }
     >
       <Input
         type="number"

@@ -1,61 +1,66 @@
-// What the rotation pages read, and how often: again and again while a rotation is open and the
-// page is seen.
+// What the rotation pages read, and how often: repeatedly while a rotation is open and the page is
+// visible.
 import { useQuery } from '@tanstack/react-query';
 
 import * as api from '../../api/rotation';
-import { changed } from '../iam/queries';
-import { awaitsPerson } from './phases';
+import { invalidate } from '../iam/queries';
+import { awaitsManualDelivery } from './phases';
 
 const SOON_MS = 2_000;
 const LATER_MS = 10_000;
 
-/** How soon a rotation is looked at again; never where it is over. */
-export function pause(rotation: api.Rotation | undefined, now = Date.now()): number | false {
-  if (!rotation || rotation.over) return false;
-  const due = rotation.waitingUntil ? Date.parse(rotation.waitingUntil) - now : 0;
-  const rests = rotation.held !== undefined || awaitsPerson(rotation) || due > 60_000;
-  return rests ? LATER_MS : SOON_MS;
+/** How soon a rotation is read again; never if it has ended. */
+export function pollInterval(rotation: api.Rotation | undefined, now = Date.now()): number | false {
+  if (!rotation || rotation.IsOver) return false;
+  const due = rotation.WaitingUntil ? Date.parse(rotation.WaitingUntil) - now : 0;
+  const isIdle =
+    rotation.HeldReason !== undefined || awaitsManualDelivery(rotation) || due > 60_000;
+  return isIdle ? LATER_MS : SOON_MS;
 }
 
 export const useRotation = (userName: string, id: string | undefined) =>
   useQuery({
     queryKey: ['rotation', userName, id ?? 'newest'],
     queryFn: () => api.getRotation(userName, id),
-    refetchInterval: ({ state }) => pause(state.data),
+    refetchInterval: ({ state }) => pollInterval(state.data),
   });
 
 export const useRotations = () =>
   useQuery({
     queryKey: ['rotations'],
     queryFn: () => api.listRotations(),
-    refetchInterval: ({ state }) => (state.data?.some(({ over }) => !over) ? LATER_MS : false),
+    refetchInterval: ({ state }) => (state.data?.some(({ IsOver }) => !IsOver) ? LATER_MS : false),
   });
 
-export const useOpenRotation = (userName: string, enabled = true) =>
+export const useOpenRotation = (UserName: string, enabled = true) =>
   useQuery({
-    queryKey: ['rotation', userName, 'open'],
-    queryFn: async () => (await api.listRotations({ UserName: userName, Open: true }))[0] ?? null,
+    queryKey: ['rotation', UserName, 'open'],
+    queryFn: async () => (await api.listRotations({ UserName, Open: true }))[0] ?? null,
     enabled,
   });
 
 export const useAttempts = (keyId: string, enabled: boolean, refetchInterval: number | false) =>
   useQuery({
     queryKey: ['attempts', keyId],
-    queryFn: () => api.attemptsWith(keyId),
+    queryFn: () => api.listAttempts(keyId),
     enabled,
     refetchInterval,
   });
 
-export const usePlaces = () =>
-  useQuery({ queryKey: ['rotation-places'], queryFn: api.listPlaces, staleTime: 60_000 });
+export const useDestinations = () =>
+  useQuery({
+    queryKey: ['rotation-destinations'],
+    queryFn: api.listDestinations,
+    staleTime: 60_000,
+  });
 
 export const useRotationPolicies = () =>
   useQuery({
     queryKey: ['rotation-policies'],
-    queryFn: api.listPolicies,
+    queryFn: api.listRotationPolicies,
     refetchInterval: LATER_MS,
   });
 
-/** Something about a user's rotation has changed, and so about their keys. */
-export const rotationChanged = (userName: string): void =>
-  changed(['rotation', userName], ['rotations'], ['user', userName], ['attempts']);
+/** Reads a user's rotation and access keys again. */
+export const invalidateRotation = (userName: string): void =>
+  invalidate(['rotation', userName], ['rotations'], ['user', userName], ['attempts']);

@@ -1,34 +1,42 @@
-// Every phase and every reason to hold as a row; what a form and a policy mean.
+// Every phase and every state as a row; durations, and which users a policy applies to.
 import { describe, expect, it } from 'vitest';
 
-import models from '../../../../models/keywright.json';
-import { PHASES, type Rotation, type Selector } from '../../api/rotation';
-import { ADVICE, advice, awaitsPerson, stage, standing, steps, words } from './phases';
-import { pause } from './queries';
-import { due, first, fits, whom } from './select';
-import { secsOf, waitOf } from './waits';
+import type { Rotation, RotationPhaseType, UserSelector } from '../../api/rotation';
+import { durationOf, durationSeconds } from './durations';
+import {
+  awaitsManualDelivery,
+  holdAdvice,
+  phaseText,
+  rotationStatus,
+  stageText,
+  steps,
+  type StepState,
+} from './phases';
+import { pollInterval } from './queries';
+import { effectivePolicy, matches, nextRotation, selectorText } from './selector';
 
 const DAY = 86_400;
 const OLD = 'AKIAIOSFODNN7EXAMPLE';
-const LUNCH = { code: 'Asked', text: 'held: lunch' };
+const PAUSED = { HeldCode: 'Asked', HeldReason: 'held: lunch' } as const;
 const NEW = 'AKIAI44QH8DHBEXAMPLE';
 
 const rotation = (part: Partial<Rotation>): Rotation => ({
-  id: 'r-1',
-  userName: 'ann',
-  oldKey: OLD,
-  newKey: NEW,
-  phase: 'Planned',
-  since: '2026-11-24T10:00:00Z',
-  started: '2026-11-24T10:00:00Z',
-  startedBy: 'arn:aws:iam::123456789012:root',
-  observeSecs: DAY,
-  dwellSecs: 7 * DAY,
-  over: false,
-  canRollBack: true,
-  canRetrieve: false,
-  unused: true,
-  deliveries: [],
+  RotationId: 'r-1',
+  UserName: 'ann',
+  UserId: 'AIDAIOSFODNN7EXAMPLE',
+  OldAccessKeyId: OLD,
+  NewAccessKeyId: NEW,
+  Phase: 'Planned',
+  PhaseSince: '2026-11-24T10:00:00Z',
+  StartDate: '2026-11-24T10:00:00Z',
+  StartedBy: 'arn:aws:iam::123456789012:root',
+  ObserveSeconds: DAY,
+  DwellSeconds: 7 * DAY,
+  Incident: false,
+  IsOver: false,
+  CanRollBack: true,
+  CanRetrieveKey: false,
+  Deliveries: [],
   ...part,
 });
 
@@ -37,149 +45,139 @@ const states = (part: Partial<Rotation>): string =>
     .map(({ id, state }) => `${id}:${state}`)
     .join(' ');
 
-const TABLE: Record<(typeof PHASES)[number], readonly [words: string, steps: string]> = {
-  Planned: [
-    'Beginning',
-    'create:moving verify:ahead deliver:ahead watch:ahead deactivate:ahead dwell:ahead delete:ahead',
-  ],
-  Creating: [
-    'Creating the new key',
-    'create:moving verify:ahead deliver:ahead watch:ahead deactivate:ahead dwell:ahead delete:ahead',
-  ],
-  Created: [
-    'Verifying the new key',
-    'create:done verify:moving deliver:ahead watch:ahead deactivate:ahead dwell:ahead delete:ahead',
-  ],
-  Distributing: [
-    'Delivering the new key',
-    'create:done verify:done deliver:moving watch:ahead deactivate:ahead dwell:ahead delete:ahead',
-  ],
-  Observing: [
-    'Watching the old key',
-    'create:done verify:done deliver:done watch:moving deactivate:ahead dwell:ahead delete:ahead',
-  ],
-  Confirming: [
-    'Verifying once more',
-    'create:done verify:done deliver:done watch:done deactivate:moving dwell:ahead delete:ahead',
-  ],
-  Deactivating: [
-    'Deactivating the old key',
-    'create:done verify:done deliver:done watch:done deactivate:moving dwell:ahead delete:ahead',
-  ],
-  Dwelling: [
-    'Old key inactive',
-    'create:done verify:done deliver:done watch:done deactivate:done dwell:moving delete:ahead',
-  ],
-  Deleting: [
-    'Deleting the old key',
-    'create:done verify:done deliver:done watch:done deactivate:done dwell:done delete:moving',
-  ],
-  Done: [
-    'Done',
-    'create:done verify:done deliver:done watch:done deactivate:done dwell:done delete:done',
-  ],
-  RollingBack: ['Putting back', 'restore:moving settle:ahead retire:ahead'],
-  Settling: ['Put back, new key watched', 'restore:done settle:moving retire:ahead'],
-  Retiring: ['Put back, new key inactive', 'restore:done settle:done retire:moving'],
-  RolledBack: ['Rolled back', 'restore:done settle:done retire:done'],
+const FORWARD = ['create', 'verify', 'deliver', 'observe', 'deactivate', 'grace', 'delete'];
+const BACK = ['restore', 'observe-new', 'retire'];
+
+/** The states of steps, of which the one with this name is running. */
+const running = (ids: string[], current: string): string =>
+  ids
+    .map((id, index): [string, StepState] => [
+      id,
+      id === current ? 'running' : index < ids.indexOf(current) ? 'done' : 'pending',
+    ])
+    .map((step) => step.join(':'))
+    .join(' ');
+const done = (ids: string[]): string => ids.map((id) => `${id}:done`).join(' ');
+
+const TABLE: Record<RotationPhaseType, readonly [text: string, steps: string]> = {
+  Planned: ['Starting', running(FORWARD, 'create')],
+  Creating: ['Creating the new key', running(FORWARD, 'create')],
+  Created: ['Verifying the new key', running(FORWARD, 'verify')],
+  Distributing: ['Delivering the new key', running(FORWARD, 'deliver')],
+  Observing: ['Observing the old key', running(FORWARD, 'observe')],
+  Confirming: ['Verifying again', running(FORWARD, 'deactivate')],
+  Deactivating: ['Deactivating the old key', running(FORWARD, 'deactivate')],
+  Dwelling: ['Old key inactive', running(FORWARD, 'grace')],
+  Deleting: ['Deleting the old key', running(FORWARD, 'delete')],
+  Done: ['Complete', done(FORWARD)],
+  RollingBack: ['Rolling back', running(BACK, 'restore')],
+  Settling: ['Rolled back, observing the new key', running(BACK, 'observe-new')],
+  Retiring: ['Rolled back, new key inactive', running(BACK, 'retire')],
+  RolledBack: ['Rolled back', done(BACK)],
   UserGone: ['User deleted', ''],
-  Abandoned: ['Ended as it was', ''],
+  Abandoned: ['Ended early', ''],
 };
+const PHASES = Object.keys(TABLE) as RotationPhaseType[];
+/** A phase of a server that is newer than this page. */
+const UNKNOWN = 'Cooling' as RotationPhaseType;
 
 describe('phases', () => {
   it.each(PHASES)('%s', (phase) => {
-    const [said, shown] = TABLE[phase];
-    expect(words(phase)).toBe(said);
-    expect(states({ phase })).toBe(shown);
+    const [text, expected] = TABLE[phase];
+    expect(phaseText(phase)).toBe(text);
+    expect(states({ Phase: phase })).toBe(expected);
   });
 
-  it.each(PHASES)('%s: every step says something of its own', (phase) => {
-    const texts = steps(rotation({ phase })).map(({ text }) => text);
+  it.each(PHASES)('%s: every step has its own text', (phase) => {
+    const texts = steps(rotation({ Phase: phase })).map(({ text }) => text);
     expect(new Set(texts).size).toBe(texts.length);
     for (const text of texts) expect(text).toMatch(/^[A-Z].*\.$/);
   });
 
-  it('one that this page does not know is called as the server calls it', () => {
-    expect(words('Cooling')).toBe('Cooling');
-    expect(states({ phase: 'Cooling' })).toMatch(/^create:moving verify:ahead/);
+  it('an unknown phase has the name that the server gives it', () => {
+    expect(phaseText('Cooling')).toBe('Cooling');
+    expect(states({ Phase: UNKNOWN })).toMatch(/^create:running verify:pending/);
   });
 
   it.each<[Partial<Rotation>, string]>([
-    [{}, 'watch:moving'],
-    [{ waitingFor: 'the old key to stay quiet' }, 'watch:waiting'],
-    [{ trouble: 'no answer' }, 'watch:trouble'],
-    [{ trouble: 'no answer', held: LUNCH }, 'watch:held'],
-    [{ observeSecs: 0 }, 'watch:skipped'],
-    [{ observeSecs: 0, held: LUNCH }, 'watch:held'],
-  ])('the step that it is at: %j', (part, shown) => {
-    expect(states({ phase: 'Observing', ...part }).split(' ')).toContain(shown);
+    [{}, 'observe:running'],
+    [{ WaitingFor: 'the old key to stay quiet' }, 'observe:waiting'],
+    [{ Trouble: 'no answer' }, 'observe:failing'],
+    [{ Trouble: 'no answer', ...PAUSED }, 'observe:paused'],
+    [{ ObserveSeconds: 0 }, 'observe:skipped'],
+    [{ ObserveSeconds: 0, ...PAUSED }, 'observe:paused'],
+  ])('the current step: %j', (part, expected) => {
+    expect(states({ Phase: 'Observing', ...part }).split(' ')).toContain(expected);
   });
 
-  it('what is not waited for is skipped, not done', () => {
-    const shown = states({ phase: 'Done', observeSecs: 0, dwellSecs: 0 }).split(' ');
-    expect(shown.filter((one) => one.endsWith('skipped'))).toEqual([
-      'watch:skipped',
-      'dwell:skipped',
+  it('a period of zero is skipped, not done', () => {
+    const all = states({ Phase: 'Done', ObserveSeconds: 0, DwellSeconds: 0 }).split(' ');
+    expect(all.filter((step) => step.endsWith('skipped'))).toEqual([
+      'observe:skipped',
+      'grace:skipped',
     ]);
-    expect(states({ phase: 'RolledBack', observeSecs: 0 })).toContain('settle:skipped');
+    expect(states({ Phase: 'RolledBack', ObserveSeconds: 0 })).toContain('observe-new:skipped');
   });
 
-  it('a rotation that was put back before there was a new key names none', () => {
-    const texts = steps(rotation({ phase: 'RolledBack', newKey: undefined }));
+  it('a rotation that was rolled back before there was a new key names none', () => {
+    const texts = steps(rotation({ Phase: 'RolledBack', NewAccessKeyId: undefined }));
     expect(texts.map(({ text }) => text).join(' ')).not.toContain('undefined');
   });
 });
 
 describe('deliveries', () => {
-  const at = (place: string, name: string) => ({ place, stage: name, failures: 0 });
-  it.each([
-    ['Distributing', at('person', 'Writing'), true],
-    ['Distributing', at('person', 'Written'), false],
-    ['Distributing', at('dotenv:/x', 'Writing'), false],
-    ['RollingBack', at('person', 'Writing'), false],
-    ['Dwelling', at('person', 'Writing'), true],
-    ['Distributing', { ...at('person', 'Writing'), removed: true }, false],
-  ])('%s %j', (phase, delivery, waits) => {
-    expect(awaitsPerson(rotation({ phase, deliveries: [delivery] }))).toBe(waits);
+  const delivery = (Place: string, stage: string) => ({
+    Place,
+    Stage: stage as Rotation['Deliveries'][number]['Stage'],
+    Failures: 0,
+    Removed: false,
+  });
+  it.each<[RotationPhaseType, ReturnType<typeof delivery>, boolean]>([
+    ['Distributing', delivery('person', 'Writing'), true],
+    ['Distributing', delivery('person', 'Written'), false],
+    ['Distributing', delivery('dotenv:/x', 'Writing'), false],
+    ['RollingBack', delivery('person', 'Writing'), false],
+    ['Dwelling', delivery('person', 'Writing'), true],
+    ['Distributing', { ...delivery('person', 'Writing'), Removed: true }, false],
+  ])('%s %j', (Phase, one, waits) => {
+    expect(awaitsManualDelivery(rotation({ Phase, Deliveries: [one] }))).toBe(waits);
   });
   it.each([
-    ['dotenv:/x', 'Pending', 'Not begun'],
+    ['dotenv:/x', 'Pending', 'Not started'],
     ['dotenv:/x', 'ReadBack', 'Delivered and read back'],
     ['person', 'ReadBack', 'Confirmed'],
-    ['person', 'Restored', 'To be put back by hand'],
+    ['person', 'Restored', 'Restore manually'],
     ['person', 'Lost', 'Lost'],
-  ])('%s %s', (place, name, said) => expect(stage(at(place, name))).toBe(said));
-  it('one that was removed says so', () =>
-    expect(stage({ ...at('dotenv:/x', 'Writing'), removed: true })).toBe('Removed'));
+  ])('%s %s', (destination, stage, text) =>
+    expect(stageText(delivery(destination, stage))).toBe(text),
+  );
+  it('a removed destination is not waited for', () =>
+    expect(stageText({ ...delivery('dotenv:/x', 'Writing'), Removed: true })).toBe('Removed'));
 });
 
-describe('reasons to hold', () => {
-  it('each that the API can name has its advice', () => {
-    expect(Object.keys(ADVICE)).toEqual(models.shapes.rotationHoldType.enum);
-  });
-  it.each([
-    ['PermissionMissing', 'A permission is missing'],
-    ['Asked', 'A person has held this rotation'],
-    ['Moon', 'A person must decide'],
-  ])('%s', (code, title) => expect(advice({ code, text: '' }).title).toBe(title));
-});
+it.each([
+  ['PermissionMissing', 'A permission is missing'],
+  ['Asked', 'Rotation paused'],
+  ['Moon', 'Manual action required'],
+  [undefined, 'Manual action required'],
+])('the advice for %s', (code, title) => expect(holdAdvice(code).title).toBe(title));
 
-describe('lists and polls', () => {
+describe('lists and polling', () => {
   const now = Date.parse('2026-11-24T10:00:00Z');
   it.each<[Partial<Rotation>, string, number | false]>([
-    [{ phase: 'Created' }, 'open', 2_000],
-    [{ phase: 'Observing', waitingUntil: '2026-11-24T10:00:30Z' }, 'open', 2_000],
-    [{ phase: 'Observing', waitingUntil: '2026-11-25T10:00:00Z' }, 'open', 10_000],
-    [{ phase: 'Observing', held: LUNCH }, 'held', 10_000],
-    [{ phase: 'Done', over: true }, 'over', false],
-  ])('%j', (part, stands, soon) => {
-    expect(standing(rotation(part))).toBe(stands);
-    expect(pause(rotation(part), now)).toBe(soon);
+    [{ Phase: 'Created' }, 'open', 2_000],
+    [{ Phase: 'Observing', WaitingUntil: '2026-11-24T10:00:30Z' }, 'open', 2_000],
+    [{ Phase: 'Observing', WaitingUntil: '2026-11-25T10:00:00Z' }, 'open', 10_000],
+    [{ Phase: 'Observing', ...PAUSED }, 'paused', 10_000],
+    [{ Phase: 'Done', IsOver: true }, 'ended', false],
+  ])('%j', (part, status, interval) => {
+    expect(rotationStatus(rotation(part))).toBe(status);
+    expect(pollInterval(rotation(part), now)).toBe(interval);
   });
-  it('what was not read is not read again', () => expect(pause(undefined)).toBe(false));
+  it('what was not read is not polled', () => expect(pollInterval(undefined)).toBe(false));
 });
 
-describe('waits', () => {
+describe('durations', () => {
   it.each([
     ['0', 'days', 0],
     ['90', 'days', 90 * DAY],
@@ -188,55 +186,59 @@ describe('waits', () => {
     ['', 'days', undefined],
     ['-1', 'days', undefined],
     ['1.5', 'days', undefined],
-  ] as const)('%s %s', (count, unit, secs) => expect(secsOf({ count, unit })).toBe(secs));
+  ] as const)('%s %s', (count, unit, seconds) =>
+    expect(durationSeconds({ count, unit })).toBe(seconds),
+  );
   it.each([
     [0, '0', 'days'],
     [90, '90', 'seconds'],
     [5400, '90', 'minutes'],
     [DAY, '1', 'days'],
-  ] as const)('%s seconds', (secs, count, unit) => expect(waitOf(secs)).toEqual({ count, unit }));
+  ] as const)('%s seconds', (seconds, count, unit) =>
+    expect(durationOf(seconds)).toEqual({ count, unit }),
+  );
 });
 
-describe('whom a policy means', () => {
-  const tags = [{ key: 'team', value: 'Storage' }];
-  const team = (value: string): Selector => ({ tags: [{ key: 'team', value }] });
-  it.each<[Selector, typeof tags | undefined, boolean | undefined, string]>([
-    [{ everyone: true }, undefined, true, 'Everyone'],
-    [{ path: '/service/' }, undefined, true, 'Path /service/'],
-    [{ path: '/s/' }, undefined, false, 'Path /s/'],
+describe('the users that a policy applies to', () => {
+  const tags = [{ Key: 'team', Value: 'Storage' }];
+  const team = (Value: string): UserSelector => ({ Tags: [{ Key: 'team', Value }] });
+  it.each<[UserSelector, typeof tags | undefined, boolean | undefined, string]>([
+    [{ Everyone: true }, undefined, true, 'All users'],
+    [{ PathPrefix: '/service/' }, undefined, true, 'Path /service/'],
+    [{ PathPrefix: '/s/' }, undefined, false, 'Path /s/'],
     [team('storage'), tags, true, 'team = storage'],
     [team('stor'), tags, false, 'team = stor'],
     [team('storage'), undefined, undefined, 'team = storage'],
-  ])('%j', (selector, known, meant, said) => {
-    expect(fits(selector, { path: '/service/jobs/' }, known)).toBe(meant);
-    expect(whom(selector)).toBe(said);
+  ])('%j', (selector, known, expected, text) => {
+    expect(matches(selector, { Path: '/service/jobs/' }, known)).toBe(expected);
+    expect(selectorText(selector)).toBe(text);
   });
-  it('the first by name counts', () => {
+  it('the first policy by name applies', () => {
     const policies = [
-      { name: 'z', selector: { everyone: true } as Selector },
-      { name: 'B', selector: { path: '/jobs/' } as Selector },
-      { name: 'a', selector: { path: '/other/' } as Selector },
+      { RotationPolicyName: 'z', Everyone: true },
+      { RotationPolicyName: 'B', PathPrefix: '/jobs/' },
+      { RotationPolicyName: 'a', PathPrefix: '/other/' },
     ];
-    expect(first(policies, { path: '/jobs/' }, [])?.name).toBe('B');
-    expect(first(policies, { path: '/' }, [])?.name).toBe('z');
-    expect(first([], { path: '/' }, [])).toBeUndefined();
+    expect(effectivePolicy(policies, { Path: '/jobs/' }, [])?.RotationPolicyName).toBe('B');
+    expect(effectivePolicy(policies, { Path: '/' }, [])?.RotationPolicyName).toBe('z');
+    expect(effectivePolicy([], { Path: '/' }, [])).toBeUndefined();
   });
 
   const now = new Date('2026-11-24T12:00:00Z');
-  const key = (at: number, made: string, active = true) => ({
-    [`access_key_${String(at)}_active`]: String(active),
-    [`access_key_${String(at)}_last_rotated`]: made,
+  const key = (number: number, created: string, active = true) => ({
+    [`access_key_${String(number)}_active`]: String(active),
+    [`access_key_${String(number)}_last_rotated`]: created,
   });
   it.each([
     [undefined, 'Never: no access key'],
     [key(1, 'N/A', false), 'Never: no access key'],
-    [key(2, '2026-11-14T12:00:00Z'), 'In 80 days at the latest'],
-    [key(1, '2026-08-27T11:00:00Z'), 'In 1 day at the latest'],
-    [key(1, '2026-08-20T12:00:00Z'), 'Now: the key is 96 days old'],
-    [key(1, '2026-08-20T12:00:00Z', false), 'Never: the key is inactive'],
+    [key(2, '2026-11-14T12:00:00Z'), 'Within 80 days'],
+    [key(1, '2026-08-27T11:00:00Z'), 'Within 1 day'],
+    [key(1, '2026-08-20T12:00:00Z'), 'Now: access key is 96 days old'],
+    [key(1, '2026-08-20T12:00:00Z', false), 'Never: access key inactive'],
     [
       { ...key(1, '2026-08-20T12:00:00Z'), ...key(2, '2026-10-20T12:00:00Z', false) },
       'Never: two access keys',
     ],
-  ])('due: %j', (row, said) => expect(due(row, 90, now)).toBe(said));
+  ])('next rotation: %j', (row, text) => expect(nextRotation(row, 90, now)).toBe(text));
 });

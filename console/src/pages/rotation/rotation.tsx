@@ -1,7 +1,7 @@
-// One rotation, step by step, with the evidence: what it waits for, and what a person can do.
+// One rotation step by step, with the key usage: what it waits for, and what a person can do.
 //
-// The page keeps nothing that matters: everything is read from the server again and again, so it
-// can be left and come back to.
+// The page holds no state that matters: everything is read from the server repeatedly, so that it
+// can be left and opened again.
 import Alert from '@cloudscape-design/components/alert';
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
@@ -17,52 +17,54 @@ import StatusIndicator, {
   type StatusIndicatorProps,
 } from '@cloudscape-design/components/status-indicator';
 import Steps from '@cloudscape-design/components/steps';
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 import { useParams, useSearchParams } from 'react-router';
 
 import * as api from '../../api/rotation';
-import { queries } from '../../api/session';
+import type { Rotation, RotationDelivery } from '../../api/rotation';
+import { queryClient } from '../../api/session';
 import { useFrame } from '../../frame/context';
-import { Confirm, Copy, Link, Loading } from '../../frame/parts';
-import { missingAction, Problem } from '../../frame/problem';
-import { ahead, full, span } from '../../lib/age';
-import { Evidence, History } from './evidence';
-import { HandOver } from './hand-over';
+import { ErrorAlert, missingAction } from '../../frame/error-alert';
+import { ActionDialog, CopyText, Link, Loading } from '../../frame/parts';
+import { timeUntil, fullDate, durationText } from '../../lib/age';
+import { History, KeyUsage } from './key-usage';
+import { ManualDelivery } from './manual-delivery';
 import {
-  advice,
-  awaitsPerson,
-  isBack,
-  placeName,
-  principal,
-  stage,
+  awaitsFirstUse,
+  awaitsManualDelivery,
+  destinationName,
+  holdAdvice,
+  isRolledBack,
+  phaseText,
+  shortPrincipal,
+  stageText,
   steps,
-  words,
   type Step,
   type StepState,
 } from './phases';
-import { rotationChanged, useRotation } from './queries';
+import { invalidateRotation, useRotation } from './queries';
 
 const ICONS: Record<StepState, StatusIndicatorProps.Type> = {
   done: 'success',
-  moving: 'loading',
+  running: 'loading',
   waiting: 'info',
-  trouble: 'warning',
-  held: 'error',
+  failing: 'warning',
+  paused: 'error',
   skipped: 'stopped',
-  ahead: 'pending',
+  pending: 'pending',
 };
 const STATES: Record<StepState, string> = {
   done: 'done',
-  moving: 'now',
+  running: 'in progress',
   waiting: 'waiting',
-  trouble: 'trouble',
-  held: 'held',
+  failing: 'failing',
+  paused: 'paused',
   skipped: 'skipped',
-  ahead: 'not yet',
+  pending: 'pending',
 };
 
-const isNow = (state: StepState): boolean =>
-  state === 'moving' || state === 'waiting' || state === 'trouble' || state === 'held';
+const isCurrent = (state: StepState): boolean =>
+  state === 'running' || state === 'waiting' || state === 'failing' || state === 'paused';
 
 export function RotationPage() {
   const { name = '' } = useParams();
@@ -72,32 +74,31 @@ export function RotationPage() {
   const rotation = read.data;
   if (!rotation) {
     if (!read.error) return <Loading />;
-    return <Problem error={read.error} retry={() => void read.refetch()} />;
+    return <ErrorAlert error={read.error} retry={() => void read.refetch()} />;
   }
-  const changed = (now: api.Rotation): void => {
-    queries.setQueryData(['rotation', name, id ?? 'newest'], now);
-    rotationChanged(name);
+  const update = (latest: Rotation): void => {
+    queryClient.setQueryData(['rotation', name, id ?? 'newest'], latest);
+    invalidateRotation(name);
   };
+  const isPaused = rotation.HeldReason !== undefined;
   return (
     <ContentLayout
       header={
         <Header
           variant="h1"
-          description={
-            rotation.over ? '' : 'It goes on by itself, whether this page is open or not.'
-          }
-          actions={<Actions rotation={rotation} changed={changed} />}
+          description={rotation.IsOver ? '' : 'The rotation continues in the background.'}
+          actions={<Actions rotation={rotation} update={update} />}
         >
           Rotation of {name}
         </Header>
       }
     >
       <SpaceBetween size="l">
-        <LiveRegion hidden>{words(rotation.phase)}</LiveRegion>
-        {read.error && <Problem error={read.error} retry={() => void read.refetch()} />}
-        <Notice rotation={rotation} changed={changed} />
-        {(awaitsPerson(rotation) ? !rotation.held : rotation.canRetrieve) && (
-          <HandOver rotation={rotation} changed={changed} />
+        <LiveRegion hidden>{phaseText(rotation.Phase)}</LiveRegion>
+        {read.error && <ErrorAlert error={read.error} retry={() => void read.refetch()} />}
+        <RotationAlert rotation={rotation} update={update} />
+        {(awaitsManualDelivery(rotation) ? !isPaused : rotation.CanRetrieveKey) && (
+          <ManualDelivery rotation={rotation} update={update} />
         )}
         <Container header={<Header variant="h2">Progress</Header>}>
           <Steps
@@ -105,7 +106,7 @@ export function RotationPage() {
             steps={steps(rotation).map((step) => ({
               status: ICONS[step.state],
               statusIconAriaLabel: STATES[step.state],
-              header: isNow(step.state) ? (
+              header: isCurrent(step.state) ? (
                 <b>{`${step.title} – ${STATES[step.state]}`}</b>
               ) : (
                 step.title
@@ -114,7 +115,7 @@ export function RotationPage() {
             }))}
           />
         </Container>
-        <Evidence rotation={rotation} />
+        <KeyUsage rotation={rotation} />
         <Details rotation={rotation} />
         <History rotation={rotation} />
       </SpaceBetween>
@@ -122,47 +123,50 @@ export function RotationPage() {
   );
 }
 
-/** What a step says, and for the one that it is at: what is waited for, and each place. */
+interface StepDetailsProps {
+  step: Step;
+  rotation: Rotation;
+}
+
+/** A step's text, and for the current step what it waits for and its destinations. */
 function StepDetails({ step: { id, state, text }, rotation }: StepDetailsProps) {
-  const { waitingFor, waitingUntil, deliveries } = rotation;
+  const { WaitingFor, WaitingUntil, Deliveries } = rotation;
   return (
     <SpaceBetween size="xxs">
       <Box color="text-body-secondary">{text}</Box>
-      {(id === 'deliver' || id === 'restore') && state !== 'ahead' && (
+      {(id === 'deliver' || id === 'restore') && state !== 'pending' && (
         <ul>
-          {deliveries.map((delivery) => (
-            <li key={delivery.place}>
-              <Delivered delivery={delivery} />
+          {Deliveries.map((delivery) => (
+            <li key={delivery.Place}>
+              <DeliveryStatus delivery={delivery} />
             </li>
           ))}
         </ul>
       )}
-      {isNow(state) && state !== 'held' && waitingFor && !awaitsPerson(rotation) && (
-        <Box>
-          <b>Waiting:</b> {waitingFor}
-          {waitingUntil && ` (until ${full(waitingUntil)}, ${ahead(waitingUntil)})`}
-        </Box>
-      )}
+      {isCurrent(state) &&
+        state !== 'paused' &&
+        WaitingFor !== undefined &&
+        !awaitsManualDelivery(rotation) && (
+          <Box>
+            <b>Waiting for</b> {WaitingFor}
+            {WaitingUntil && ` (until ${fullDate(WaitingUntil)}, ${timeUntil(WaitingUntil)})`}
+          </Box>
+        )}
     </SpaceBetween>
   );
 }
 
-interface StepDetailsProps {
-  step: Step;
-  rotation: api.Rotation;
-}
-
-function Delivered({ delivery }: { delivery: api.Delivery }) {
-  const { place, failures, trouble } = delivery;
-  const failed = trouble !== undefined && place !== api.PERSON;
+function DeliveryStatus({ delivery }: { delivery: RotationDelivery }) {
+  const { Place, Failures, Trouble } = delivery;
+  const hasFailed = Trouble !== undefined && Place !== api.MANUAL_DELIVERY;
   return (
     <>
-      {placeName(place)}: {stage(delivery)}
-      {failed && (
+      {destinationName(Place)}: {stageText(delivery)}
+      {hasFailed && (
         <Box>
           <StatusIndicator type="warning">
-            {failures > 1 ? `Failed ${String(failures)} times: ` : ''}
-            {trouble}
+            {Failures > 1 ? `Failed ${String(Failures)} times: ` : ''}
+            {Trouble}
           </StatusIndicator>
         </Box>
       )}
@@ -170,251 +174,254 @@ function Delivered({ delivery }: { delivery: api.Delivery }) {
   );
 }
 
-interface ActsProps {
-  rotation: api.Rotation;
-  changed: (now: api.Rotation) => void;
+interface RotationProps {
+  rotation: Rotation;
+  update: (latest: Rotation) => void;
 }
 
-/** What stands in the way, or how it ended. */
-function Notice({ rotation, changed }: ActsProps) {
-  const { held, trouble, phase, oldKey, newKey, userName, endedBecause } = rotation;
-  if (held !== undefined) {
-    const { title, todo } = advice(held);
-    const action = missingAction(held.text);
+/** Why it does not proceed, or how it ended. */
+function RotationAlert({ rotation, update }: RotationProps) {
+  const { HeldReason, Trouble, Phase } = rotation;
+  const { OldAccessKeyId: oldKey, NewAccessKeyId: newKey } = rotation;
+  if (HeldReason !== undefined) return <PausedAlert rotation={rotation} update={update} />;
+  if (Trouble !== undefined) {
+    const action = missingAction(Trouble);
     return (
-      <Alert
-        type="error"
-        header={action ? `The permission ${action} is missing` : title}
-        action={
-          <Act rotation={rotation} ask={api.releaseRotation} said="Released" changed={changed}>
-            Release
-          </Act>
-        }
-      >
-        <Box variant="p">It is {held.code === 'Asked' ? held.text : `held: ${held.text}`}.</Box>
-        <Box variant="p">{todo}</Box>
-        <Link to={`/iam/users/${encodeURIComponent(userName)}?tab=credentials`}>
-          Access keys of {userName}
-        </Link>
-      </Alert>
-    );
-  }
-  if (trouble !== undefined) {
-    const action = missingAction(trouble);
-    return (
-      <Alert
-        type="warning"
-        header={action ? `The permission ${action} is missing` : 'It cannot go on yet'}
-      >
-        <Box variant="p">{trouble}</Box>
+      <Alert type="warning" header={action ? `Missing permission: ${action}` : 'Retrying'}>
+        <Box variant="p">{Trouble}</Box>
         <Box variant="p">
           {action
-            ? `It acts for ${rotation.startedBy}. Allow it there, and the rotation goes on.`
-            : 'It is tried again by itself. Nothing is lost meanwhile.'}
+            ? `The rotation runs as ${rotation.StartedBy}. Grant the permission there, and the rotation continues.`
+            : 'The step is retried automatically. Both keys are unchanged meanwhile.'}
         </Box>
       </Alert>
     );
   }
-  if (phase === 'Done') {
+  if (Phase === 'Done') {
     return (
-      <Alert type="success" header="The key is rotated">
-        {newKey} has replaced {oldKey}, which is deleted.
+      <Alert type="success" header="Rotation complete">
+        {newKey} replaced {oldKey}, which was deleted.
       </Alert>
     );
   }
-  if (phase === 'RolledBack') {
+  if (Phase === 'RolledBack') {
     return (
-      <Alert type="info" header="Everything is as it was">
-        {oldKey} is in use as before. {newKey ? `${newKey} is deleted.` : 'No new key was made.'}
+      <Alert type="info" header="Rolled back">
+        {oldKey} is active again. {newKey ? `${newKey} was deleted.` : 'No new key was created.'}
       </Alert>
     );
   }
-  if (phase === 'Abandoned') {
+  if (Phase === 'Abandoned') {
     return (
-      <Alert type="info" header="The rotation has ended as it was">
-        {endedBecause ?? 'No reason was given.'}
+      <Alert type="info" header="Rotation ended early">
+        {rotation.EndedBecause ?? 'No reason was given.'}
       </Alert>
     );
   }
-  if (phase === 'UserGone') {
+  if (Phase === 'UserGone') {
     return (
-      <Alert type="info" header="The user is not there any more">
-        Its keys went with it, so the rotation has ended. Places may still hold {newKey ?? oldKey},
-        which nobody accepts.
+      <Alert type="info" header="The user was deleted">
+        The user&apos;s access keys were deleted with it, so the rotation has ended. Destinations
+        may still contain {newKey ?? oldKey}, which no longer works.
       </Alert>
     );
   }
   return null;
 }
 
-interface ActProps extends ActsProps {
-  ask: (userName: string) => Promise<api.Rotation>;
-  said: string;
+function PausedAlert({ rotation, update }: RotationProps) {
+  const { HeldReason = '', HeldCode, UserName } = rotation;
+  const { title, todo } = holdAdvice(HeldCode);
+  const action = missingAction(HeldReason);
+  return (
+    <Alert
+      type="error"
+      header={action ? `Missing permission: ${action}` : title}
+      action={
+        <OperationButton
+          rotation={rotation}
+          operation={api.releaseRotation}
+          message="Rotation resumed"
+          update={update}
+        >
+          Resume
+        </OperationButton>
+      }
+    >
+      <Box variant="p">Reason: {HeldReason.replace(/^held: /, '')}</Box>
+      <Box variant="p">{todo}</Box>
+      <Link to={`/iam/users/${encodeURIComponent(UserName)}?tab=credentials`}>
+        Access keys of {UserName}
+      </Link>
+    </Alert>
+  );
+}
+
+interface OperationButtonProps extends RotationProps {
+  operation: (userName: string) => Promise<Rotation>;
+  /** The notification of success. */
+  message: string;
   children: string;
 }
 
-/** A button that asks the server for something at once. */
-function Act({ rotation, ask, said, changed, children }: ActProps) {
-  const { done, failed } = useFrame();
+function OperationButton(props: OperationButtonProps) {
+  const { rotation, operation, message, update, children } = props;
+  const { notifySuccess, notifyError } = useFrame();
   const [busy, setBusy] = useState(false);
-  const go = (): void => {
+  const run = (): void => {
     setBusy(true);
-    ask(rotation.userName)
-      .then((now) => {
-        changed(now);
-        done(said);
-      }, failed)
+    operation(rotation.UserName)
+      .then((latest) => {
+        update(latest);
+        notifySuccess(message);
+      }, notifyError)
       .finally(() => setBusy(false));
   };
   return (
-    <Button loading={busy} onClick={go}>
+    <Button loading={busy} onClick={run}>
       {children}
     </Button>
   );
 }
 
-function Actions({ rotation, changed }: ActsProps) {
-  const [asking, setAsking] = useState<'hold' | 'back' | 'end' | 'hurry' | 'unused'>();
-  if (rotation.over) return null;
-  const held = rotation.held !== undefined;
-  const dismiss = (): void => setAsking(undefined);
+type Dialog = 'pause' | 'roll-back' | 'end' | 'deactivate' | 'skip-usage-check';
+
+function Actions({ rotation, update }: RotationProps) {
+  const [open, setOpen] = useState<Dialog>();
+  if (rotation.IsOver) return null;
+  const isPaused = rotation.HeldReason !== undefined;
   return (
     <SpaceBetween direction="horizontal" size="xs">
-      {!held && (
-        <Act rotation={rotation} ask={api.resumeRotation} said="Looked again" changed={changed}>
-          Look again
-        </Act>
+      {!isPaused && (
+        <OperationButton
+          rotation={rotation}
+          operation={api.resumeRotation}
+          message="Refreshed"
+          update={update}
+        >
+          Refresh
+        </OperationButton>
       )}
-      {!held && <Button onClick={() => setAsking('hold')}>Hold</Button>}
+      {!isPaused && <Button onClick={() => setOpen('pause')}>Pause</Button>}
       <Button
-        disabled={!rotation.canRollBack}
+        disabled={!rotation.CanRollBack}
         disabledReason={
-          isBack(rotation)
-            ? 'It is being rolled back.'
-            : 'The old key is being deleted: it is too late to put anything back.'
+          isRolledBack(rotation)
+            ? 'The rotation is being rolled back.'
+            : "The old key is being deleted. You can't roll back."
         }
-        onClick={() => setAsking('back')}
+        onClick={() => setOpen('roll-back')}
       >
         Roll back
       </Button>
-      {rotation.phase === 'Observing' && rotation.observeSecs > 0 && (
-        <Button onClick={() => setAsking('hurry')}>Deactivate now</Button>
+      {rotation.Phase === 'Observing' && rotation.ObserveSeconds > 0 && (
+        <Button onClick={() => setOpen('deactivate')}>Deactivate now</Button>
       )}
-      {rotation.phase === 'Dwelling' && rotation.unused && (
-        <Button onClick={() => setAsking('unused')}>Do not wait for a use</Button>
+      {rotation.Phase === 'Dwelling' && awaitsFirstUse(rotation) && (
+        <Button onClick={() => setOpen('skip-usage-check')}>Skip usage check</Button>
       )}
-      <Button onClick={() => setAsking('end')}>End as it is</Button>
-      {asking === 'end' && (
-        <WithReason
-          title="End this rotation as it is?"
-          verb="End"
-          ask={(why) => api.abandonRotation(rotation.userName, why)}
-          changed={changed}
-          dismiss={dismiss}
-        >
-          Keys and places stay as they are now; only a new key that nobody can have is deleted. The
-          history says what is left.
-        </WithReason>
-      )}
-      {asking === 'hurry' && (
-        <WithReason
-          title="Deactivate the old key now?"
-          verb="Deactivate now"
-          ask={(why) => api.hurryRotation(rotation.userName, why)}
-          changed={changed}
-          dismiss={dismiss}
-        >
-          For a key that has leaked. Whoever still uses {rotation.oldKey} is refused.
-        </WithReason>
-      )}
-      {asking === 'unused' && (
-        <WithReason
-          title="Delete the old key although no program uses the new one?"
-          verb="Do not wait"
-          ask={(why) => api.overrideUnused(rotation.userName, why)}
-          changed={changed}
-          dismiss={dismiss}
-        >
-          After the dwell {rotation.oldKey} is deleted, and the new key cannot be retrieved any
-          more.
-        </WithReason>
-      )}
-      {asking === 'hold' && (
-        <WithReason
-          title="Hold this rotation?"
-          verb="Hold"
-          ask={(why) => api.holdRotation(rotation.userName, why)}
-          changed={changed}
-          dismiss={dismiss}
-        >
-          Nothing more happens until somebody releases it. The keys stay as they are now.
-        </WithReason>
-      )}
-      {asking === 'back' && (
-        <WithReason
-          title="Roll back this rotation?"
-          verb="Roll back"
-          ask={(why) => api.rollBackRotation(rotation.userName, why)}
-          changed={changed}
-          dismiss={dismiss}
-        >
-          <RollBackMeans rotation={rotation} />
-        </WithReason>
+      <Button onClick={() => setOpen('end')}>End rotation</Button>
+      {open && (
+        <ReasonDialog
+          {...dialogs(rotation)[open]}
+          userName={rotation.UserName}
+          update={update}
+          onDismiss={() => setOpen(undefined)}
+        />
       )}
     </SpaceBetween>
   );
 }
 
-function RollBackMeans({ rotation: { oldKey, newKey, deliveries } }: { rotation: api.Rotation }) {
-  const byHand = deliveries.some(({ place }) => place === api.PERSON);
+interface DialogText {
+  title: string;
+  verb: string;
+  operation: (userName: string, reason: string) => Promise<Rotation>;
+  content: ReactNode;
+}
+
+const dialogs = (rotation: Rotation): Record<Dialog, DialogText> => ({
+  pause: {
+    title: 'Pause rotation?',
+    verb: 'Pause',
+    operation: api.holdRotation,
+    content: 'It stays paused until someone resumes it. The access keys stay as they are.',
+  },
+  'roll-back': {
+    title: 'Roll back rotation?',
+    verb: 'Roll back',
+    operation: api.rollBackRotation,
+    content: <RollBackEffects rotation={rotation} />,
+  },
+  end: {
+    title: 'End rotation?',
+    verb: 'End rotation',
+    operation: api.abandonRotation,
+    content:
+      'Access keys and destinations stay as they are; only a new key that was never delivered is deleted. The history lists what remains.',
+  },
+  deactivate: {
+    title: 'Deactivate the old key now?',
+    verb: 'Deactivate now',
+    operation: api.skipObservation,
+    content: `Use this for a leaked key. Clients that still use ${rotation.OldAccessKeyId} are rejected.`,
+  },
+  'skip-usage-check': {
+    title: 'Delete the old key although the new key is unused?',
+    verb: 'Skip usage check',
+    operation: api.overrideUnused,
+    content: `After the grace period, ${rotation.OldAccessKeyId} is deleted, and the new key can no longer be retrieved.`,
+  },
+});
+
+function RollBackEffects({ rotation }: { rotation: Rotation }) {
+  const { OldAccessKeyId, NewAccessKeyId, Deliveries } = rotation;
+  const isManual = Deliveries.some(({ Place }) => Place === api.MANUAL_DELIVERY);
   return (
     <ul>
-      <li>{oldKey} is made active again, if it is not.</li>
-      <li>Every place gets back what it had.</li>
-      {byHand && <li>Where the new key was put by hand, you put the old one back by hand.</li>}
-      <li>{newKey ?? 'The new key'} is deactivated, and deleted in the end.</li>
+      <li>{OldAccessKeyId} is activated again, if it is inactive.</li>
+      <li>Destinations are restored.{isManual && ' Restore manual deliveries yourself.'}</li>
+      <li>{NewAccessKeyId ?? 'The new key'} is deactivated, and deleted later.</li>
     </ul>
   );
 }
 
 const REASON_MAX = 256;
 
-interface WithReasonProps {
-  title: string;
-  verb: string;
-  ask: (why: string) => Promise<api.Rotation>;
-  changed: (now: api.Rotation) => void;
-  dismiss: () => void;
-  children: React.ReactNode;
+interface ReasonDialogProps extends DialogText {
+  userName: string;
+  update: (latest: Rotation) => void;
+  onDismiss: () => void;
 }
 
-/** A dialog that asks why; the reason goes into the history. */
-function WithReason({ title, verb, ask, changed, dismiss, children }: WithReasonProps) {
-  const [why, setWhy] = useState('');
-  const text = why.trim();
+/** A dialog that asks for a reason, which is recorded in the history. */
+function ReasonDialog(props: ReasonDialogProps) {
+  const { title, verb, operation, content, userName, update, onDismiss } = props;
+  const [reason, setReason] = useState('');
+  const text = reason.trim();
   return (
-    <Confirm
+    <ActionDialog
       title={title}
       verb={verb}
       disabled={text === '' || text.length > REASON_MAX}
-      onDismiss={dismiss}
-      act={async () => changed(await ask(text))}
-      done={dismiss}
+      onDismiss={onDismiss}
+      action={async () => update(await operation(userName, text))}
+      onDone={onDismiss}
     >
-      {children}
+      {content}
       <FormField
         label="Reason"
-        description="For the history."
-        errorText={text.length > REASON_MAX ? `Up to ${String(REASON_MAX)} characters` : ''}
+        description="Recorded in the rotation history."
+        errorText={text.length > REASON_MAX ? `Maximum ${String(REASON_MAX)} characters.` : ''}
       >
-        <Input value={why} onChange={({ detail }) => setWhy(detail.value)} />
+        <Input value={reason} onChange={({ detail }) => setReason(detail.value)} />
       </FormField>
-    </Confirm>
+    </ActionDialog>
   );
 }
 
-function Details({ rotation }: { rotation: api.Rotation }) {
-  const { id, userName, started, startedBy, policy, observeSecs, dwellSecs, since } = rotation;
+function Details({ rotation }: { rotation: Rotation }) {
+  const { UserName, RotationPolicyName: policy, ObserveSeconds, DwellSeconds } = rotation;
   return (
     <Container header={<Header variant="h2">Details</Header>}>
       <KeyValuePairs
@@ -422,9 +429,12 @@ function Details({ rotation }: { rotation: api.Rotation }) {
         items={[
           {
             label: 'User',
-            value: <Link to={`/iam/users/${encodeURIComponent(userName)}`}>{userName}</Link>,
+            value: <Link to={`/iam/users/${encodeURIComponent(UserName)}`}>{UserName}</Link>,
           },
-          { label: 'Started', value: `${full(started)} by ${principal(startedBy)}` },
+          {
+            label: 'Started',
+            value: `${fullDate(rotation.StartDate)} by ${shortPrincipal(rotation.StartedBy)}`,
+          },
           {
             label: 'Rotation policy',
             value: policy ? (
@@ -435,15 +445,23 @@ function Details({ rotation }: { rotation: api.Rotation }) {
               '–'
             ),
           },
-          { label: 'Phase', value: `${words(rotation.phase)} since ${full(since)}` },
           {
-            label: 'Pace',
+            label: 'Phase',
+            value: `${phaseText(rotation.Phase)} since ${fullDate(rotation.PhaseSince)}`,
+          },
+          {
+            label: 'Periods',
             value: [
-              observeSecs === 0 ? 'No watch' : `Watch ${span(observeSecs)}`,
-              dwellSecs === 0 ? 'no dwell' : `dwell ${span(dwellSecs)}`,
+              ObserveSeconds === 0
+                ? 'No observation'
+                : `Observation ${durationText(ObserveSeconds)}`,
+              DwellSeconds === 0 ? 'no grace period' : `grace period ${durationText(DwellSeconds)}`,
             ].join(', '),
           },
-          { label: 'Rotation ID', value: <Copy text={id} label="Rotation ID" /> },
+          {
+            label: 'Rotation ID',
+            value: <CopyText text={rotation.RotationId} label="Rotation ID" />,
+          },
         ]}
       />
     </Container>

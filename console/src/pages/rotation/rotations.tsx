@@ -1,4 +1,4 @@
-// All rotations of the account, and the one of a user that is not over yet.
+// All rotations of the account, and an alert about the open one of a user.
 import Alert from '@cloudscape-design/components/alert';
 import Button from '@cloudscape-design/components/button';
 import Select from '@cloudscape-design/components/select';
@@ -9,140 +9,162 @@ import { useState } from 'react';
 import { useNavigate } from 'react-router';
 
 import type { Rotation } from '../../api/rotation';
-import { useServed } from '../../frame/context';
+import { useIsServed } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
 import { Link } from '../../frame/parts';
-import { ahead, full, moment } from '../../lib/age';
-import { changed } from '../iam/queries';
-import { advice, principal, standing, words, type Standing } from './phases';
+import { timeUntil, fullDate, timeAgo } from '../../lib/age';
+import { invalidate } from '../iam/queries';
+import {
+  holdAdvice,
+  phaseText,
+  rotationStatus,
+  shortPrincipal,
+  type RotationStatus,
+} from './phases';
 import { useOpenRotation, useRotations } from './queries';
 
-const address = ({ userName, id }: Rotation): string =>
-  `/rotations/${encodeURIComponent(userName)}?id=${encodeURIComponent(id)}`;
+const rotationHref = ({ UserName, RotationId }: Rotation): string =>
+  `/rotations/${encodeURIComponent(UserName)}?id=${encodeURIComponent(RotationId)}`;
 
-function icon(rotation: Rotation): StatusIndicatorProps.Type {
-  if (['RolledBack', 'UserGone', 'Abandoned'].includes(rotation.phase)) return 'stopped';
-  if (rotation.over) return 'success';
-  if (rotation.held !== undefined) return 'error';
-  return rotation.trouble === undefined ? 'in-progress' : 'warning';
+function icon({ Phase, IsOver, HeldReason, Trouble }: Rotation): StatusIndicatorProps.Type {
+  if (['RolledBack', 'UserGone', 'Abandoned'].includes(Phase)) return 'stopped';
+  if (IsOver) return 'success';
+  if (HeldReason !== undefined) return 'error';
+  return Trouble === undefined ? 'in-progress' : 'warning';
 }
 
-const waits = (rotation: Rotation): string => {
-  const { over, held, waitingFor, waitingUntil, trouble } = rotation;
-  if (over) return '–';
-  if (held !== undefined) return `Held: ${advice(held).title}`;
-  const text = trouble ?? waitingFor ?? '–';
-  return waitingUntil ? `${text} (${ahead(waitingUntil)})` : text;
-};
+function waitingFor(rotation: Rotation): string {
+  const { IsOver, HeldReason, HeldCode, WaitingFor, WaitingUntil, Trouble } = rotation;
+  if (IsOver) return '–';
+  if (HeldReason !== undefined) return holdAdvice(HeldCode).title;
+  const text = Trouble ?? WaitingFor ?? '–';
+  return WaitingUntil ? `${text} (${timeUntil(WaitingUntil)})` : text;
+}
 
 const COLUMNS: Column<Rotation>[] = [
   {
     id: 'started',
     header: 'Started',
-    by: ({ started }) => -Date.parse(started),
-    cell: ({ started }) => moment(started),
+    value: ({ StartDate }) => -Date.parse(StartDate),
+    cell: ({ StartDate }) => timeAgo(StartDate),
   },
   {
     id: 'user',
     header: 'User',
     minWidth: 120,
-    by: ({ userName }) => userName,
-    cell: (rotation) => <Link to={address(rotation)}>{rotation.userName}</Link>,
+    value: ({ UserName }) => UserName,
+    cell: (rotation) => <Link to={rotationHref(rotation)}>{rotation.UserName}</Link>,
     isRowHeader: true,
   },
   {
     id: 'phase',
     header: 'Phase',
     minWidth: 220,
-    by: ({ phase }) => words(phase),
+    value: ({ Phase }) => phaseText(Phase),
     cell: (rotation) => (
-      <StatusIndicator type={icon(rotation)}>{words(rotation.phase)}</StatusIndicator>
+      <StatusIndicator type={icon(rotation)}>{phaseText(rotation.Phase)}</StatusIndicator>
     ),
   },
   {
     id: 'since',
     header: 'Since',
-    by: ({ since }) => -Date.parse(since),
-    cell: ({ since }) => moment(since),
+    value: ({ PhaseSince }) => -Date.parse(PhaseSince),
+    cell: ({ PhaseSince }) => timeAgo(PhaseSince),
   },
-  { id: 'waits', header: 'Waiting for', by: waits, cell: waits },
+  { id: 'waiting', header: 'Waiting for', value: waitingFor, cell: waitingFor },
   {
     id: 'by',
     header: 'Started by',
-    by: ({ policy, startedBy }) => `${policy ?? ''} ${startedBy}`,
-    cell: ({ policy, startedBy }) => (policy ? `Policy ${policy}` : principal(startedBy)),
+    value: ({ RotationPolicyName, StartedBy }) => `${RotationPolicyName ?? ''} ${StartedBy}`,
+    cell: ({ RotationPolicyName, StartedBy }) =>
+      RotationPolicyName ? `Policy ${RotationPolicyName}` : shortPrincipal(StartedBy),
   },
-  { id: 'old', header: 'Old key', hidden: true, by: ({ oldKey }) => oldKey, cell: (r) => r.oldKey },
+  {
+    id: 'old',
+    header: 'Old key',
+    hidden: true,
+    value: ({ OldAccessKeyId }) => OldAccessKeyId,
+    cell: ({ OldAccessKeyId }) => OldAccessKeyId,
+  },
   {
     id: 'new',
     header: 'New key',
     hidden: true,
-    by: ({ newKey }) => newKey ?? '',
-    cell: ({ newKey }) => newKey ?? '–',
+    value: ({ NewAccessKeyId }) => NewAccessKeyId ?? '',
+    cell: ({ NewAccessKeyId }) => NewAccessKeyId ?? '–',
   },
-  { id: 'id', header: 'Rotation ID', hidden: true, by: ({ id }) => id, cell: ({ id }) => id },
+  {
+    id: 'id',
+    header: 'Rotation ID',
+    hidden: true,
+    value: ({ RotationId }) => RotationId,
+    cell: ({ RotationId }) => RotationId,
+  },
   {
     id: 'date',
     header: 'Start date',
     hidden: true,
-    by: ({ started }) => started,
-    cell: ({ started }) => full(started),
+    value: ({ StartDate }) => StartDate,
+    cell: ({ StartDate }) => fullDate(StartDate),
   },
 ];
 
-const SHOWN: readonly { label: string; value: Standing | 'all' }[] = [
+type Filter = RotationStatus | 'all';
+
+const FILTERS: readonly { label: string; value: Filter }[] = [
   { label: 'All rotations', value: 'all' },
   { label: 'Open', value: 'open' },
-  { label: 'Held', value: 'held' },
-  { label: 'Over', value: 'over' },
+  { label: 'Paused', value: 'paused' },
+  { label: 'Ended', value: 'ended' },
 ];
 
-export function Rotations() {
+export function RotationsPage() {
   const read = useRotations();
-  const [shown, show] = useState<Standing | 'all'>('all');
-  const fits = (rotation: Rotation): boolean => {
-    const stands = standing(rotation);
-    return shown === 'all' || stands === shown || (shown === 'open' && stands === 'held');
+  const [filter, setFilter] = useState<Filter>('all');
+  const isIncluded = (rotation: Rotation): boolean => {
+    const status = rotationStatus(rotation);
+    return filter === 'all' || status === filter || (filter === 'open' && status === 'paused');
   };
   return (
     <List
       title="Rotations"
       variant="full-page"
-      description="Access keys that are being replaced, or were. Begin one with Rotate on an access key of a user, or let a rotation policy begin them."
-      items={read.data?.filter(fits)}
+      description="Current and past rotations. Start one from an access key's Actions menu, or create a rotation policy."
+      items={read.data?.filter(isIncluded)}
       columns={COLUMNS}
-      rowId={({ id }) => id}
+      rowId={({ RotationId }) => RotationId}
       loading={read.isPending}
       error={read.error}
-      reload={() => changed(['rotations'])}
+      reload={() => invalidate(['rotations'])}
       empty="No rotations"
       filter={
         <Select
-          selectedOption={SHOWN.find(({ value }) => value === shown) ?? null}
-          options={SHOWN}
+          selectedOption={FILTERS.find(({ value }) => value === filter) ?? null}
+          options={FILTERS}
           ariaLabel="Filter rotations"
-          onChange={({ detail }) => show(detail.selectedOption.value as Standing | 'all')}
+          onChange={({ detail }) => setFilter(detail.selectedOption.value as Filter)}
         />
       }
     />
   );
 }
 
-/** Says on a user's page that a key of theirs is being rotated. */
-export function OpenRotation({ userName }: { userName: string }) {
-  const can = useServed();
+/** On a user's page: one of the user's access keys is being rotated. */
+export function OpenRotationAlert({ userName }: { userName: string }) {
+  const isServed = useIsServed();
   const navigate = useNavigate();
-  const { data } = useOpenRotation(userName, can('ListRotations'));
-  if (!data) return null;
-  const stuck = data.held !== undefined || data.trouble !== undefined;
+  const { data: rotation } = useOpenRotation(userName, isServed('ListRotations'));
+  if (!rotation) return null;
+  const { OldAccessKeyId, Phase, PhaseSince, HeldReason, HeldCode, Trouble } = rotation;
+  const isPaused = HeldReason !== undefined;
   return (
     <Alert
-      type={stuck ? 'warning' : 'info'}
-      header={data.held === undefined ? 'An access key is being rotated' : 'A rotation is held'}
-      action={<Button onClick={() => void navigate(address(data))}>View rotation</Button>}
+      type={isPaused || Trouble !== undefined ? 'warning' : 'info'}
+      header={isPaused ? 'Access key rotation paused' : 'Access key rotation in progress'}
+      action={<Button onClick={() => void navigate(rotationHref(rotation))}>View rotation</Button>}
     >
-      {data.oldKey}: {words(data.phase)} since {full(data.since)}.{' '}
-      {data.held !== undefined && `${advice(data.held).title}.`}
+      {OldAccessKeyId}: {phaseText(Phase)} since {fullDate(PhaseSince)}.{' '}
+      {isPaused && `${holdAdvice(HeldCode).title}.`}
     </Alert>
   );
 }

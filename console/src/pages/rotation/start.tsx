@@ -1,6 +1,7 @@
-// Before a rotation: what will happen, where the new key goes, how long to wait, and what is in
-// the way.
+// Before a rotation: what will happen, the destinations of the new key, the periods, and what
+// prevents the rotation from starting.
 import Alert from '@cloudscape-design/components/alert';
+import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
 import Container from '@cloudscape-design/components/container';
 import Form from '@cloudscape-design/components/form';
@@ -8,146 +9,76 @@ import Header from '@cloudscape-design/components/header';
 import KeyValuePairs from '@cloudscape-design/components/key-value-pairs';
 import RadioGroup from '@cloudscape-design/components/radio-group';
 import SpaceBetween from '@cloudscape-design/components/space-between';
+import Toggle from '@cloudscape-design/components/toggle';
 import { useState } from 'react';
 import { Navigate, useNavigate, useParams, useSearchParams } from 'react-router';
 
-import { PERSON, startRotation } from '../../api/rotation';
+import { MANUAL_DELIVERY, startRotation } from '../../api/rotation';
+import { ErrorAlert } from '../../frame/error-alert';
 import { Link, Loading } from '../../frame/parts';
-import { Problem } from '../../frame/problem';
-import { age, moment, span } from '../../lib/age';
-import { useKeys, type KeyDetail } from '../iam/queries';
-import { PlacesField, WaitField } from './choose';
-import { rotationChanged, useOpenRotation } from './queries';
-import { DWELL, OBSERVE, secsOf } from './waits';
+import { age, timeAgo, durationText } from '../../lib/age';
+import { isActive, useKeys, type KeyDetail } from '../iam/queries';
+import { DEFAULT_GRACE, DEFAULT_OBSERVATION, durationSeconds } from './durations';
+import { DestinationsField, GraceField, ObservationField } from './fields';
+import { invalidateRotation, useOpenRotation } from './queries';
 
-const used = ({ use }: KeyDetail): string =>
-  use.date
-    ? `last used ${moment(use.date).toLowerCase()} for ${use.service} in ${use.region}`
+const lastUsedText = ({ lastUsed }: KeyDetail): string =>
+  lastUsed.LastUsedDate
+    ? `last used ${timeAgo(lastUsed.LastUsedDate).toLowerCase()} (${lastUsed.ServiceName}, ${lastUsed.Region})`
     : 'never used';
 
-const credentialsOf = (userName: string): string =>
+const credentialsHref = (userName: string): string =>
   `/iam/users/${encodeURIComponent(userName)}?tab=credentials`;
 
-/** What keeps a rotation of this key from beginning. */
-function InTheWay({
-  keys,
-  keyId,
-  userName,
-}: {
-  keys: KeyDetail[];
-  keyId: string;
-  userName: string;
-}) {
-  const link = <Link to={credentialsOf(userName)}>Access keys of {userName}</Link>;
-  if (keys.length > 1) {
-    return (
-      <Alert type="error" header="It cannot start: the user has two access keys">
-        A rotation needs the place of the second key, and never chooses which of two to give up.
-        Delete the one that nobody needs.
-        <ul>
-          {keys.map((key) => (
-            <li key={key.id}>
-              {key.id}: {key.active ? 'active' : 'inactive'}, {age(key.created)} old, {used(key)}
-            </li>
-          ))}
-        </ul>
-        {link}
-      </Alert>
-    );
-  }
-  const found = keys.find(({ id }) => id === keyId);
-  return (
-    <Alert
-      type="error"
-      header={
-        found ? 'It cannot start: the key is inactive' : 'It cannot start: there is no such key'
-      }
-    >
-      {found
-        ? 'A key that nobody can use needs no rotation: delete it, and create another.'
-        : `${userName} has no access key ${keyId}.`}{' '}
-      {link}
-    </Alert>
-  );
-}
-
-interface Times {
-  observeSecs: number;
-  dwellSecs: number;
-}
-
-function WhatHappens({ keyId, times }: { keyId: string; times: Times }) {
-  const { observeSecs, dwellSecs } = times;
-  return (
-    <ol>
-      <li>A second key is created. Its secret is sealed on disk before anything else happens.</li>
-      <li>It is verified: five times in a row it must be accepted.</li>
-      <li>It is delivered to each place, and read back. Both keys work.</li>
-      <li>
-        {observeSecs === 0
-          ? `Skipped: waiting until nobody uses ${keyId}. Whoever has not got the new key is refused.`
-          : `${keyId} must be unused for ${span(observeSecs)}.`}
-      </li>
-      <li>Every place and the new key are checked once more. Then {keyId} is deactivated.</li>
-      <li>
-        {dwellSecs === 0
-          ? 'Skipped: keeping the inactive key. Nothing can be rolled back.'
-          : `It stays inactive for ${span(dwellSecs)}. Until then one click puts everything back.`}
-      </li>
-      <li>It is deleted{observeSecs === 0 ? '.' : ', unless somebody still tries to use it.'}</li>
-    </ol>
-  );
-}
-
-export function StartRotation() {
+export function StartRotationPage() {
   const { name = '' } = useParams();
   const [search] = useSearchParams();
   const keys = useKeys(name);
   const open = useOpenRotation(name);
-  if (keys.error) return <Problem error={keys.error} retry={() => void keys.refetch()} />;
-  if (open.error) return <Problem error={open.error} retry={() => void open.refetch()} />;
+  if (keys.error) return <ErrorAlert error={keys.error} retry={() => void keys.refetch()} />;
+  if (open.error) return <ErrorAlert error={open.error} retry={() => void open.refetch()} />;
   if (!keys.data || open.isPending) return <Loading />;
   if (open.data) return <Navigate to={`/rotations/${encodeURIComponent(name)}`} replace />;
-  const keyId = search.get('key') ?? keys.data[0]?.id ?? '';
+  const keyId = search.get('key') ?? keys.data[0]?.AccessKeyId ?? '';
   return <StartForm userName={name} keyId={keyId} keys={keys.data} />;
 }
 
-function StartForm({
-  userName,
-  keyId,
-  keys,
-}: {
+interface StartFormProps {
   userName: string;
   keyId: string;
   keys: KeyDetail[];
-}) {
+}
+
+function StartForm({ userName, keyId, keys }: StartFormProps) {
   const navigate = useNavigate();
-  const [places, setPlaces] = useState([PERSON]);
-  const [incident, setIncident] = useState(false);
-  const [observe, setObserve] = useState(OBSERVE);
-  const [dwell, setDwell] = useState(DWELL);
+  const [destinations, setDestinations] = useState([MANUAL_DELIVERY]);
+  const [leaked, setLeaked] = useState(false);
+  const [deactivateFirst, setDeactivateFirst] = useState(false);
+  const [observation, setObservation] = useState(DEFAULT_OBSERVATION);
+  const [grace, setGrace] = useState(DEFAULT_GRACE);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
-  const key = keys.find(({ id }) => id === keyId);
-  const can = keys.length === 1 && key?.active === true;
-  const observeSecs = incident ? 0 : secsOf(observe);
-  const dwellSecs = secsOf(dwell);
-  const whole = observeSecs !== undefined && dwellSecs !== undefined && places.length > 0;
+  const key = keys.find(({ AccessKeyId }) => AccessKeyId === keyId);
+  const canStart = keys.length === 1 && key !== undefined && isActive(key);
+  const observeSeconds = leaked ? 0 : durationSeconds(observation);
+  const graceSeconds = durationSeconds(grace);
+  const isComplete =
+    observeSeconds !== undefined && graceSeconds !== undefined && destinations.length > 0;
 
   const start = async (): Promise<void> => {
-    if (!whole) return;
     setBusy(true);
     setError(undefined);
     try {
       await startRotation({
-        userName,
-        keyId,
-        places,
-        observeSecs: incident ? undefined : observeSecs,
-        dwellSecs,
-        incident,
+        UserName: userName,
+        AccessKeyId: keyId,
+        Places: destinations,
+        ObserveSeconds: leaked ? undefined : observeSeconds,
+        DwellSeconds: graceSeconds,
+        Incident: leaked,
+        DeactivateFirst: leaked && deactivateFirst,
       });
-      rotationChanged(userName);
+      invalidateRotation(userName);
       void navigate(`/rotations/${encodeURIComponent(userName)}`, { replace: true });
     } catch (problem) {
       setError(problem);
@@ -160,19 +91,19 @@ function StartForm({
       header={
         <Header
           variant="h1"
-          description="Replaces an access key by a new one, without stranding whoever uses it. The server does each step on your behalf, with your permissions, whether this page is open or not."
+          description="Replaces this access key without interrupting its users. The rotation runs on the server with your permissions; you can leave this page."
         >
           Rotate access key
         </Header>
       }
       actions={
         <SpaceBetween direction="horizontal" size="xs">
-          <Button variant="link" onClick={() => void navigate(credentialsOf(userName))}>
+          <Button variant="link" onClick={() => void navigate(credentialsHref(userName))}>
             Cancel
           </Button>
           <Button
             variant="primary"
-            disabled={!can || !whole}
+            disabled={!canStart || !isComplete}
             loading={busy}
             onClick={() => void start()}
           >
@@ -182,76 +113,175 @@ function StartForm({
       }
     >
       <SpaceBetween size="l">
-        {!can && <InTheWay keys={keys} keyId={keyId} userName={userName} />}
+        {!canStart && <CannotStart keys={keys} keyId={keyId} userName={userName} />}
         {key && <KeyToReplace detail={key} />}
-        {can && (
+        {canStart && (
           <Container header={<Header variant="h2">Delivery</Header>}>
-            <PlacesField chosen={places} set={setPlaces} userName={userName} />
+            <DestinationsField selected={destinations} set={setDestinations} userName={userName} />
           </Container>
         )}
-        {can && (
-          <Container header={<Header variant="h2">Pace</Header>}>
+        {canStart && (
+          <Container header={<Header variant="h2">Rotation mode</Header>}>
             <SpaceBetween size="l">
-              <RadioGroup
-                value={incident ? 'incident' : 'safe'}
-                ariaLabel="Pace"
-                items={[
-                  {
-                    value: 'safe',
-                    label: 'Safe',
-                    description: 'The old key goes only when nobody uses it any more.',
-                  },
-                  {
-                    value: 'incident',
-                    label: 'Incident: the key has leaked',
-                    description:
-                      'Does not wait for the old key to be unused, neither before it is deactivated nor before it is deleted. The new key is still verified, delivered and read back first.',
-                  },
-                ]}
-                onChange={({ detail }) => setIncident(detail.value === 'incident')}
-              />
-              {!incident && (
-                <WaitField
-                  label="Watch"
-                  description="How long the old key must be unused before it is deactivated."
-                  none="Whoever still uses the old key then is refused without warning."
-                  wait={observe}
-                  set={setObserve}
-                />
+              <ModeField leaked={leaked} set={setLeaked} />
+              {leaked ? (
+                <Toggle
+                  checked={deactivateFirst}
+                  description="Clients of the old key are rejected until they have the new key."
+                  onChange={({ detail }) => setDeactivateFirst(detail.checked)}
+                >
+                  Deactivate the old key first
+                </Toggle>
+              ) : (
+                <ObservationField duration={observation} set={setObservation} />
               )}
-              <WaitField
-                label="Dwell"
-                description="How long the old key stays inactive before it is deleted. Until then you can roll back."
-                none="The old key is deleted at once: nothing can be rolled back."
-                wait={dwell}
-                set={setDwell}
-              />
+              <GraceField duration={grace} set={setGrace} />
             </SpaceBetween>
           </Container>
         )}
-        {can && (
-          <Container header={<Header variant="h2">What will happen</Header>}>
-            {whole && <WhatHappens keyId={keyId} times={{ observeSecs, dwellSecs }} />}
+        {canStart && (
+          <Container header={<Header variant="h2">Rotation steps</Header>}>
+            {isComplete && (
+              <RotationSteps
+                keyId={keyId}
+                observeSeconds={observeSeconds}
+                graceSeconds={graceSeconds}
+                deactivateFirst={leaked && deactivateFirst}
+              />
+            )}
           </Container>
         )}
-        {error !== undefined && <Problem error={error} />}
+        {error !== undefined && <ErrorAlert error={error} />}
       </SpaceBetween>
     </Form>
   );
 }
 
+function ModeField({ leaked, set }: { leaked: boolean; set: (leaked: boolean) => void }) {
+  return (
+    <RadioGroup
+      value={leaked ? 'leaked' : 'standard'}
+      ariaLabel="Rotation mode"
+      items={[
+        {
+          value: 'standard',
+          label: 'Standard',
+          description:
+            'The old key is deactivated only after it has been unused for the period below.',
+        },
+        {
+          value: 'leaked',
+          label: 'Incident: the key has leaked',
+          description:
+            'Deactivates the old key right after delivery, even if it is still in use. The new key is still verified, delivered, and read back first.',
+        },
+      ]}
+      onChange={({ detail }) => set(detail.value === 'leaked')}
+    />
+  );
+}
+
+interface RotationStepsProps {
+  keyId: string;
+  observeSeconds: number;
+  graceSeconds: number;
+  deactivateFirst: boolean;
+}
+
+function RotationSteps(props: RotationStepsProps) {
+  const { keyId, observeSeconds, graceSeconds, deactivateFirst } = props;
+  return (
+    <ol>
+      {deactivateFirst && <li>{keyId} is deactivated.</li>}
+      <li>
+        A second key is created. Its secret is encrypted on disk before anything else happens.
+      </li>
+      <li>The new key is verified with five successful requests.</li>
+      <li>
+        The new key is delivered to each destination and read back.
+        {!deactivateFirst && ' Both keys work.'}
+      </li>
+      {!deactivateFirst && (
+        <>
+          <li>
+            {observeSeconds === 0
+              ? 'Skipped: observation. Clients without the new key are rejected.'
+              : `${keyId} must be unused for ${durationText(observeSeconds)}.`}
+          </li>
+          <li>Every destination and the new key are checked again. Then {keyId} is deactivated.</li>
+        </>
+      )}
+      <li>
+        {graceSeconds === 0
+          ? "Skipped: grace period. You can't roll back."
+          : `${keyId} stays inactive for ${durationText(graceSeconds)}. Until then, you can roll back.`}
+      </li>
+      <li>
+        {keyId} is deleted{observeSeconds === 0 ? '.' : ' unless it is still being used.'}
+      </li>
+    </ol>
+  );
+}
+
+interface CannotStartProps {
+  keys: KeyDetail[];
+  keyId: string;
+  userName: string;
+}
+
+/** Why a rotation of this key cannot start. */
+function CannotStart({ keys, keyId, userName }: CannotStartProps) {
+  const link = <Link to={credentialsHref(userName)}>Access keys of {userName}</Link>;
+  if (keys.length > 1) {
+    return (
+      <Alert type="error" header="Can't start: this user already has two access keys">
+        A rotation needs a free key slot. Delete the key that is no longer used.
+        <ul>
+          {keys.map((key) => (
+            <li key={key.AccessKeyId}>
+              {key.AccessKeyId}: {isActive(key) ? 'active' : 'inactive'}, {age(key.CreateDate)} old,{' '}
+              {lastUsedText(key)}
+            </li>
+          ))}
+        </ul>
+        {link}
+      </Alert>
+    );
+  }
+  const isFound = keys.some(({ AccessKeyId }) => AccessKeyId === keyId);
+  return (
+    <Alert
+      type="error"
+      header={
+        isFound
+          ? "Can't start: the access key is inactive"
+          : "Can't start: the access key doesn't exist"
+      }
+    >
+      <Box variant="p">
+        {isFound
+          ? 'An inactive key does not need a rotation. Delete it and create a new one.'
+          : `${userName} has no access key ${keyId}.`}
+      </Box>
+      {link}
+    </Alert>
+  );
+}
+
 function KeyToReplace({ detail }: { detail: KeyDetail }) {
-  const { id, created, use } = detail;
+  const { AccessKeyId, CreateDate, lastUsed } = detail;
   return (
     <Container header={<Header variant="h2">Key to replace</Header>}>
       <KeyValuePairs
         columns={3}
         items={[
-          { label: 'Access key ID', value: id },
-          { label: 'Age', value: age(created) },
+          { label: 'Access key ID', value: AccessKeyId },
+          { label: 'Age', value: age(CreateDate) },
           {
             label: 'Last used',
-            value: use.date ? `${moment(use.date)}, ${use.service}, ${use.region}` : 'Never',
+            value: lastUsed.LastUsedDate
+              ? `${timeAgo(lastUsed.LastUsedDate)} (${lastUsed.ServiceName}, ${lastUsed.Region})`
+              : 'Never',
           },
         ]}
       />

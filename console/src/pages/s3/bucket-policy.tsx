@@ -1,4 +1,4 @@
-// The policy of a bucket: written with the same editor as every policy.
+// The policy of a bucket, in the same editor as every policy.
 import Button from '@cloudscape-design/components/button';
 import Container from '@cloudscape-design/components/container';
 import Header from '@cloudscape-design/components/header';
@@ -7,18 +7,18 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
 import * as s3 from '../../api/s3';
-import { PolicyEditor, remaining, type Room } from '../../editor/policy-editor';
+import { PolicyEditor, remaining, type PolicyQuota } from '../../editor/policy-editor';
 import { useFrame } from '../../frame/context';
-import { Confirm, Copy, Loading } from '../../frame/parts';
-import { Problem } from '../../frame/problem';
-import { formatted, shown } from '../../lib/policy-text';
-import { changed } from '../iam/queries';
+import { ActionDialog, CopyText, Loading } from '../../frame/parts';
+import { ErrorAlert } from '../../frame/error-alert';
+import { formatted, displayText } from '../../lib/policy-text';
+import { invalidate } from '../iam/queries';
 
-/** Of a bucket policy white space counts too. */
-const ROOM: Room = { limit: 20_480, everything: true };
+/** White space counts toward the quota of a bucket policy. */
+const QUOTA: PolicyQuota = { limit: 20_480, countsWhitespace: true };
 
-/** What a new bucket policy begins with: nothing that anybody could use yet. */
-const first = (bucket: string): string =>
+/** The initial bucket policy, which grants nothing. */
+const initialPolicy = (bucket: string): string =>
   formatted(
     JSON.stringify({
       Version: '2012-10-17',
@@ -34,8 +34,8 @@ const first = (bucket: string): string =>
     }),
   );
 
-export function BucketPolicy({ bucket }: { bucket: s3.Place }) {
-  const { done } = useFrame();
+export function BucketPolicy({ bucket }: { bucket: s3.BucketRef }) {
+  const { notifySuccess } = useFrame();
   const read = useQuery({
     queryKey: ['bucket-policy', bucket.name],
     queryFn: () => s3.bucketPolicy(bucket),
@@ -44,22 +44,23 @@ export function BucketPolicy({ bucket }: { bucket: s3.Place }) {
   const [deleting, setDeleting] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
-  if (read.error) return <Problem error={read.error} retry={() => changed(['bucket-policy'])} />;
+  if (read.error)
+    return <ErrorAlert error={read.error} retry={() => invalidate(['bucket-policy'])} />;
   if (read.isPending) return <Loading />;
-  const stored = shown(read.data ?? '');
-  const written = text ?? stored;
+  const stored = displayText(read.data ?? '');
+  const current = text ?? stored;
   const arn = `arn:aws:s3:::${bucket.name}`;
-  const changedTo = (said: string) => (): void => {
+  const onDone = (message: string) => (): void => {
     setText(undefined);
     setDeleting(false);
-    changed(['bucket-policy']);
-    done(said);
+    invalidate(['bucket-policy']);
+    notifySuccess(message);
   };
   const save = (): void => {
     setBusy(true);
     setError(undefined);
-    s3.putBucketPolicy(bucket, written)
-      .then(changedTo('Bucket policy saved'), setError)
+    s3.putBucketPolicy(bucket, current)
+      .then(onDone('Bucket policy saved'), setError)
       .finally(() => setBusy(false));
   };
   return (
@@ -67,20 +68,20 @@ export function BucketPolicy({ bucket }: { bucket: s3.Place }) {
       header={
         <Header
           variant="h2"
-          description={<Copy text={arn} label="ARN of the bucket" />}
+          description={<CopyText text={arn} label="Bucket ARN" />}
           actions={
             <SpaceBetween direction="horizontal" size="xs">
               <Button disabled={read.data === null} onClick={() => setDeleting(true)}>
                 Delete
               </Button>
-              {written === '' && (
-                <Button onClick={() => setText(first(bucket.name))}>Add a statement</Button>
+              {current === '' && (
+                <Button onClick={() => setText(initialPolicy(bucket.name))}>Add statement</Button>
               )}
               <Button
                 variant="primary"
                 loading={busy}
                 disabled={
-                  written.trim() === '' || written === stored || remaining(written, ROOM) < 0
+                  current.trim() === '' || current === stored || remaining(current, QUOTA) < 0
                 }
                 onClick={save}
               >
@@ -95,26 +96,26 @@ export function BucketPolicy({ bucket }: { bucket: s3.Place }) {
     >
       <SpaceBetween size="m">
         <PolicyEditor
-          text={written}
+          text={current}
           set={setText}
           kind={{ type: 'bucket', bucket: bucket.name }}
-          room={ROOM}
+          quota={QUOTA}
           label="Bucket policy"
           placeholder="No policy"
         />
-        {error !== undefined && <Problem error={error} />}
+        {error !== undefined && <ErrorAlert error={error} />}
       </SpaceBetween>
       {deleting && (
-        <Confirm
-          title="Delete the bucket policy?"
+        <ActionDialog
+          title="Delete bucket policy?"
           verb="Delete"
-          typed="delete"
+          confirmText="delete"
           onDismiss={() => setDeleting(false)}
-          act={() => s3.deleteBucketPolicy(bucket)}
-          done={changedTo('Bucket policy deleted')}
+          action={() => s3.deleteBucketPolicy(bucket)}
+          onDone={onDone('Bucket policy deleted')}
         >
-          Who has access by this policy alone loses it, and whom it denies is no longer held back.
-        </Confirm>
+          Access that only this policy grants is lost, and its denials no longer apply.
+        </ActionDialog>
       )}
     </Container>
   );

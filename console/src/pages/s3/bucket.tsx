@@ -1,4 +1,4 @@
-// A bucket's page: its objects, folder by folder, and who is let in.
+// A bucket's page: its objects, folder by folder, and its permissions.
 import Alert from '@cloudscape-design/components/alert';
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
@@ -17,9 +17,9 @@ import { useParams, useSearchParams } from 'react-router';
 import * as s3 from '../../api/s3';
 import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
-import { Confirm, Copy, Link, Loading } from '../../frame/parts';
-import { full } from '../../lib/age';
-import { changed } from '../iam/queries';
+import { ActionDialog, CopyText, Link, Loading } from '../../frame/parts';
+import { fullDate } from '../../lib/age';
+import { invalidate } from '../iam/queries';
 import { BucketPolicy } from './bucket-policy';
 import { BlockPublicAccess } from './public-access';
 import { useUploads } from './uploads';
@@ -29,10 +29,10 @@ export function BucketPage() {
   const [search, setSearch] = useSearchParams();
   const region = useQuery({
     queryKey: ['region', name],
-    queryFn: () => s3.regionOf(name),
+    queryFn: () => s3.bucketRegion(name),
     staleTime: 60_000,
   });
-  // Whoever may not ask for the region may still be allowed to list: the server says if it is another one.
+  // Without permission to read the Region, listing may still be allowed; another Region is an error.
   if (region.isPending) return <Loading />;
   const bucket = { name, region: region.data ?? 'us-east-1' };
   const prefix = search.get('prefix') ?? '';
@@ -66,12 +66,12 @@ export function BucketPage() {
 interface Row {
   key: string;
   label: string;
-  object?: s3.Found;
+  object?: s3.S3Object;
 }
 
 const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
 
-export function size(bytes: number): string {
+function sizeText(bytes: number): string {
   let value = bytes;
   let unit = 0;
   while (value >= 1024 && unit < UNITS.length - 1) {
@@ -81,7 +81,7 @@ export function size(bytes: number): string {
   return `${unit === 0 ? String(value) : value.toFixed(1)} ${UNITS[unit] ?? ''}`;
 }
 
-const kind = ({ key, object }: Row): string => {
+const objectType = ({ key, object }: Row): string => {
   if (!object) return 'Folder';
   const name = key.split('/').pop() ?? '';
   return name.includes('.') ? (name.split('.').pop() ?? '') : '–';
@@ -92,32 +92,28 @@ function columns(bucket: string): Column<Row>[] {
     {
       id: 'name',
       header: 'Name',
-      by: ({ label }) => label,
+      value: ({ label }) => label,
       isRowHeader: true,
       cell: ({ key, label, object }) =>
-        object ? (
-          label
-        ) : (
-          <Link to={folderHref(bucket, key)}>{label}</Link>
-        ),
+        object ? label : <Link to={folderHref(bucket, key)}>{label}</Link>,
     },
-    { id: 'type', header: 'Type', by: kind, cell: kind },
+    { id: 'type', header: 'Type', value: objectType, cell: objectType },
     {
       id: 'modified',
       header: 'Last modified',
-      by: ({ object }) => object?.modified ?? '',
-      cell: ({ object }) => full(object?.modified),
+      value: ({ object }) => object?.modified ?? '',
+      cell: ({ object }) => fullDate(object?.modified),
     },
     {
       id: 'size',
       header: 'Size',
-      by: ({ object }) => object?.size ?? -1,
-      cell: ({ object }) => (object ? size(object.size) : '–'),
+      value: ({ object }) => object?.size ?? -1,
+      cell: ({ object }) => (object ? sizeText(object.size) : '–'),
     },
     {
       id: 'class',
       header: 'Storage class',
-      by: ({ object }) => object?.storageClass ?? '',
+      value: ({ object }) => object?.storageClass ?? '',
       cell: ({ object }) => object?.storageClass ?? '–',
     },
   ];
@@ -126,15 +122,15 @@ function columns(bucket: string): Column<Row>[] {
 const folderHref = (bucket: string, prefix: string): string =>
   `/s3/buckets/${bucket}?prefix=${encodeURIComponent(prefix)}`;
 
-/** The way to a folder, of which each part leads back. */
+/** The path of a folder, with a link to each folder above it. */
 function Folders({ bucket, prefix }: { bucket: string; prefix: string }) {
   const parts = prefix.split(/(?<=\/)/);
   return (
     <Box>
       <Link to={`/s3/buckets/${bucket}`}>{bucket}</Link> /{' '}
-      {parts.map((part, at) => {
-        const to = parts.slice(0, at + 1).join('');
-        const isLast = at === parts.length - 1;
+      {parts.map((part, index) => {
+        const to = parts.slice(0, index + 1).join('');
+        const isLast = index === parts.length - 1;
         return isLast ? (
           part
         ) : (
@@ -147,14 +143,14 @@ function Folders({ bucket, prefix }: { bucket: string; prefix: string }) {
   );
 }
 
-function Objects({ bucket, prefix }: { bucket: s3.Place; prefix: string }) {
-  const { done, failed } = useFrame();
+function Objects({ bucket, prefix }: { bucket: s3.BucketRef; prefix: string }) {
+  const { notifySuccess, notifyError } = useFrame();
   const [token, setToken] = useState<string>();
-  const [selected, select] = useState<Row[]>([]);
+  const [selected, setSelected] = useState<Row[]>([]);
   const [open, setOpen] = useState<'delete' | 'folder' | 'link'>();
   const [folder, setFolder] = useState('');
   const [link, setLink] = useState('');
-  const send = useUploads(bucket);
+  const upload = useUploads(bucket);
   const picker = useRef<HTMLInputElement>(null);
   const read = useQuery({
     queryKey: ['objects', bucket.name, prefix, token],
@@ -166,23 +162,23 @@ function Objects({ bucket, prefix }: { bucket: s3.Place; prefix: string }) {
       .filter(({ key }) => key !== prefix)
       .map((object): Row => ({ key: object.key, label: object.key.slice(prefix.length), object })),
   ];
-  const shownColumns = useMemo(() => columns(bucket.name), [bucket.name]);
-  const close = (said?: string) => (): void => {
+  const objectColumns = useMemo(() => columns(bucket.name), [bucket.name]);
+  const close = (message?: string) => (): void => {
     setOpen(undefined);
-    if (!said) return;
-    select([]);
-    changed(['objects']);
-    done(said);
+    if (message === undefined) return;
+    setSelected([]);
+    invalidate(['objects']);
+    notifySuccess(message);
   };
-  /** The keys of what is chosen; a folder is everything under it. */
-  const keys = async (): Promise<string[]> => {
+  /** The keys of the selected objects, and of everything in the selected folders. */
+  const selectedKeys = async (): Promise<string[]> => {
     const all: string[] = [];
     for (const row of selected) {
       if (row.object) all.push(row.key);
       else {
         let next: string | undefined;
         do {
-          const page: s3.Listing = await s3.listObjects(bucket, row.key, next, '');
+          const page: s3.ObjectListing = await s3.listObjects(bucket, row.key, next, '');
           all.push(...page.objects.map(({ key }) => key));
           next = page.next;
         } while (next);
@@ -191,13 +187,13 @@ function Objects({ bucket, prefix }: { bucket: s3.Place; prefix: string }) {
     return all;
   };
   const only = selected.length === 1 && selected[0]?.object ? selected[0] : undefined;
-  const fetchOne = async (): Promise<void> => {
+  const download = async (): Promise<void> => {
     if (!only) return;
     const address = document.createElement('a');
     address.href = await s3.presign(bucket, only.key, 60, true);
     address.click();
   };
-  const presigned = async (minutes: number): Promise<void> => {
+  const share = async (minutes: number): Promise<void> => {
     if (!only) return;
     setLink(await s3.presign(bucket, only.key, minutes * 60));
     setOpen('link');
@@ -214,25 +210,25 @@ function Objects({ bucket, prefix }: { bucket: s3.Place; prefix: string }) {
         onChange={(event) => {
           const files = [...(event.target.files ?? [])];
           event.target.value = '';
-          if (files.length > 0) void send(files, prefix);
+          if (files.length > 0) void upload(files, prefix);
         }}
       />
       <List<Row>
         title="Objects"
         items={rows}
-        columns={shownColumns}
+        columns={objectColumns}
         rowId={({ key }) => key}
         loading={read.isPending}
         error={read.error}
-        reload={() => changed(['objects'])}
+        reload={() => invalidate(['objects'])}
         selection="multi"
         selected={selected}
-        select={select}
+        onSelect={setSelected}
         empty="No objects"
-        search="Find among these objects"
+        search="Find objects by name"
         actions={
           <>
-            <Button disabled={!only} onClick={() => void fetchOne().catch(failed)}>
+            <Button disabled={!only} onClick={() => void download().catch(notifyError)}>
               Download
             </Button>
             <Button disabled={selected.length === 0} onClick={() => setOpen('delete')}>
@@ -241,10 +237,10 @@ function Objects({ bucket, prefix }: { bucket: s3.Place; prefix: string }) {
             <ButtonDropdown
               disabled={!only}
               items={[
-                { id: '60', text: 'Share for an hour' },
-                { id: '720', text: 'Share for 12 hours' },
+                { id: '60', text: 'Expires in 1 hour' },
+                { id: '720', text: 'Expires in 12 hours' },
               ]}
-              onItemClick={({ detail }) => void presigned(Number(detail.id)).catch(failed)}
+              onItemClick={({ detail }) => void share(Number(detail.id)).catch(notifyError)}
             >
               Presigned URL
             </ButtonDropdown>
@@ -258,49 +254,49 @@ function Objects({ bucket, prefix }: { bucket: s3.Place; prefix: string }) {
       {(token ?? read.data?.next) && (
         <SpaceBetween direction="horizontal" size="xs">
           <Button disabled={!token} onClick={() => setToken(undefined)}>
-            First thousand
+            First 1,000 objects
           </Button>
           <Button disabled={!read.data?.next} onClick={() => setToken(read.data?.next)}>
-            Next thousand
+            Next 1,000 objects
           </Button>
         </SpaceBetween>
       )}
       {open === 'delete' && (
-        <Confirm
+        <ActionDialog
           title="Delete objects?"
           verb="Delete objects"
-          typed="delete"
+          confirmText="delete"
           onDismiss={close()}
-          done={close('Deleted')}
-          act={async () => {
-            const all = await keys();
-            for (let at = 0; at < all.length; at += 1000)
-              await s3.deleteObjects(bucket, all.slice(at, at + 1000));
+          onDone={close('Objects deleted')}
+          action={async () => {
+            const all = await selectedKeys();
+            for (let start = 0; start < all.length; start += 1000)
+              await s3.deleteObjects(bucket, all.slice(start, start + 1000));
           }}
         >
           <Alert type="warning">
-            Folders are deleted with everything in them. This cannot be undone.
+            Folders are deleted with all objects in them. This can&apos;t be undone.
           </Alert>
           {selected
             .slice(0, 10)
             .map(({ label }) => label)
             .join(', ')}
           {selected.length > 10 && ` and ${String(selected.length - 10)} more`}
-        </Confirm>
+        </ActionDialog>
       )}
       {open === 'folder' && (
-        <Confirm
+        <ActionDialog
           title="Create folder"
           verb="Create folder"
           disabled={folder === '' || folder.includes('/')}
           onDismiss={close()}
-          done={close('Folder created')}
-          act={() => s3.createFolder(bucket, `${prefix}${folder}/`)}
+          onDone={close('Folder created')}
+          action={() => s3.createFolder(bucket, `${prefix}${folder}/`)}
         >
-          <FormField label="Folder name" constraintText="Without a slash">
+          <FormField label="Folder name" constraintText="Folder names can't contain “/”.">
             <Input value={folder} onChange={({ detail }) => setFolder(detail.value)} />
           </FormField>
-        </Confirm>
+        </ActionDialog>
       )}
       {open === 'link' && (
         <Modal
@@ -311,10 +307,9 @@ function Objects({ bucket, prefix }: { bucket: s3.Place; prefix: string }) {
         >
           <SpaceBetween size="s">
             <Box>
-              Whoever has this address can read the object until the time is over, or your session
-              ends, whichever is first.
+              Anyone with this URL can read the object until it expires or your session ends.
             </Box>
-            <Copy text={link} label="Presigned URL" />
+            <CopyText text={link} label="Presigned URL" />
           </SpaceBetween>
         </Modal>
       )}

@@ -9,48 +9,48 @@ import { useNavigate } from 'react-router';
 import { deleteBucket, emptyBucket, listBuckets, type Bucket } from '../../api/s3';
 import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
-import { Confirm, Link } from '../../frame/parts';
-import { full } from '../../lib/age';
+import { ActionDialog, Link } from '../../frame/parts';
+import { fullDate } from '../../lib/age';
 import { regionName } from '../../lib/regions';
-import { changed } from '../iam/queries';
+import { invalidate } from '../iam/queries';
 
 const COLUMNS: Column<Bucket>[] = [
   {
     id: 'name',
     header: 'Name',
-    by: ({ name }) => name,
+    value: ({ name }) => name,
     cell: ({ name }) => <Link to={`/s3/buckets/${name}`}>{name}</Link>,
     isRowHeader: true,
   },
   {
     id: 'region',
     header: 'AWS Region',
-    by: ({ region }) => region,
+    value: ({ region }) => region,
     cell: ({ region }) => `${regionName(region)} ${region}`,
   },
   {
     id: 'created',
     header: 'Creation date',
-    by: ({ created }) => created,
-    cell: ({ created }) => full(created),
+    value: ({ created }) => created,
+    cell: ({ created }) => fullDate(created),
   },
 ];
 
-export function Buckets() {
+export function BucketsPage() {
   const navigate = useNavigate();
-  const { done, failed } = useFrame();
+  const { notifySuccess, notifyError } = useFrame();
   const buckets = useQuery({ queryKey: ['buckets'], queryFn: listBuckets });
-  const [selected, select] = useState<Bucket[]>([]);
-  const [doing, setDoing] = useState<'empty' | 'delete'>();
+  const [selected, setSelected] = useState<Bucket[]>([]);
+  const [open, setOpen] = useState<'empty' | 'delete'>();
   const [deleted, setDeleted] = useState(0);
   const bucket = selected[0];
-  const close = (said?: string) => (): void => {
-    setDoing(undefined);
+  const close = (message?: string) => (): void => {
+    setOpen(undefined);
     setDeleted(0);
-    if (!said) return;
-    select([]);
-    changed(['buckets'], ['objects']);
-    done(said);
+    if (message === undefined) return;
+    setSelected([]);
+    invalidate(['buckets'], ['objects']);
+    notifySuccess(message);
   };
   return (
     <>
@@ -63,10 +63,10 @@ export function Buckets() {
         rowId={({ name }) => name}
         loading={buckets.isPending}
         error={buckets.error}
-        reload={() => changed(['buckets'])}
+        reload={() => invalidate(['buckets'])}
         selection="single"
         selected={selected}
-        select={select}
+        onSelect={setSelected}
         empty="No buckets"
         actions={
           <>
@@ -75,15 +75,15 @@ export function Buckets() {
               onClick={() =>
                 void navigator.clipboard
                   .writeText(`arn:aws:s3:::${bucket?.name ?? ''}`)
-                  .then(() => done('ARN copied'), failed)
+                  .then(() => notifySuccess('ARN copied'), notifyError)
               }
             >
               Copy ARN
             </Button>
-            <Button disabled={!bucket} onClick={() => setDoing('empty')}>
+            <Button disabled={!bucket} onClick={() => setOpen('empty')}>
               Empty
             </Button>
-            <Button disabled={!bucket} onClick={() => setDoing('delete')}>
+            <Button disabled={!bucket} onClick={() => setOpen('delete')}>
               Delete
             </Button>
             <Button variant="primary" onClick={() => void navigate('/s3/create')}>
@@ -92,34 +92,34 @@ export function Buckets() {
           </>
         }
       />
-      {bucket && doing === 'empty' && (
-        <Confirm
+      {bucket && open === 'empty' && (
+        <ActionDialog
           title={`Empty ${bucket.name}?`}
           verb="Empty"
-          typed="permanently delete"
+          confirmText="permanently delete"
           onDismiss={close()}
-          act={() => emptyBucket(bucket, setDeleted)}
-          done={close('Bucket emptied')}
+          action={() => emptyBucket(bucket, setDeleted)}
+          onDone={close(`Bucket ${bucket.name} emptied`)}
         >
           <Alert type="warning">
-            All objects of the bucket are deleted. This cannot be undone.
+            All objects in the bucket will be deleted. This can&apos;t be undone.
           </Alert>
-          {deleted > 0 && <Box>{deleted} deleted</Box>}
-        </Confirm>
+          {deleted > 0 && <Box>{deleted} objects deleted</Box>}
+        </ActionDialog>
       )}
-      {bucket && doing === 'delete' && (
-        <Confirm
+      {bucket && open === 'delete' && (
+        <ActionDialog
           title={`Delete ${bucket.name}?`}
           verb="Delete bucket"
-          typed={bucket.name}
+          confirmText={bucket.name}
           onDismiss={close()}
-          act={() => deleteBucket(bucket)}
-          done={close('Bucket deleted')}
+          action={() => deleteBucket(bucket)}
+          onDone={close(`Bucket ${bucket.name} deleted`)}
         >
           <Alert type="warning">
-            A bucket must be empty to be deleted. Its name is free for everybody afterwards.
+            The bucket must be empty. Other accounts on this server can then use the name.
           </Alert>
-        </Confirm>
+        </ActionDialog>
       )}
     </>
   );

@@ -1,4 +1,4 @@
-// Creating a bucket: a region, a name, and whether it may become public.
+// Creating a bucket: a Region, a name, and the public access settings.
 import Button from '@cloudscape-design/components/button';
 import Checkbox from '@cloudscape-design/components/checkbox';
 import Container from '@cloudscape-design/components/container';
@@ -11,39 +11,39 @@ import SpaceBetween from '@cloudscape-design/components/space-between';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 
-import { BLOCKED, createBucket, putPublicAccess } from '../../api/s3';
+import { ALL_BLOCKED, createBucket, putPublicAccess } from '../../api/s3';
 import { useFrame } from '../../frame/context';
-import { Problem } from '../../frame/problem';
+import { ErrorAlert } from '../../frame/error-alert';
 import { regionName, REGIONS } from '../../lib/regions';
-import { changed } from '../iam/queries';
-import { PublicAccessSettings, Warning } from './public-access';
+import { invalidate } from '../iam/queries';
+import { PublicAccessSettings, PublicAccessWarning } from './public-access';
 
+const NAME_RULE =
+  'Bucket names must be 3 to 63 characters: a-z, 0-9, dots, and hyphens. They begin and end with a letter or number.';
 const NAME = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 
-export function CreateBucket() {
+export function CreateBucketPage() {
   const navigate = useNavigate();
-  const { region, setRegion, done, failed } = useFrame();
+  const { region, setRegion, notifySuccess, notifyError } = useFrame();
   const [name, setName] = useState('');
-  const [access, setAccess] = useState(BLOCKED);
-  const [knows, setKnows] = useState(false);
-  const [tried, setTried] = useState(false);
+  const [access, setAccess] = useState(ALL_BLOCKED);
+  const [acknowledged, setAcknowledged] = useState(false);
+  const [isSubmitted, setIsSubmitted] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
-  const wrong = NAME.test(name)
-    ? ''
-    : '3 to 63 characters: a-z, 0-9, dots and hyphens, a letter or digit at both ends.';
-  const loose = Object.values(access).includes(false);
+  const nameError = NAME.test(name) ? '' : NAME_RULE;
+  const allowsPublic = Object.values(access).includes(false);
   const create = async (): Promise<void> => {
-    setTried(true);
-    if (wrong || (loose && !knows)) return;
+    setIsSubmitted(true);
+    if (nameError || (allowsPublic && !acknowledged)) return;
     setBusy(true);
     setError(undefined);
     try {
       await createBucket(name, region);
-      // The bucket is there, closed, if this fails.
-      if (loose) await putPublicAccess({ name, region }, access).catch(failed);
-      changed(['buckets']);
-      done(`Bucket ${name} created`);
+      // If this fails, the bucket exists with public access blocked.
+      if (allowsPublic) await putPublicAccess({ name, region }, access).catch(notifyError);
+      invalidate(['buckets']);
+      notifySuccess(`Bucket ${name} created`);
       void navigate('/s3');
     } catch (problem) {
       setError(problem);
@@ -79,11 +79,11 @@ export function CreateBucket() {
                   selectedOption={{ value: region, label: regionName(region), description: region }}
                   options={REGIONS.map(([value, label]) => ({ value, label, description: value }))}
                   filteringType="auto"
-                  filteringAriaLabel="Find a region"
+                  filteringAriaLabel="Find a Region"
                   onChange={({ detail }) => setRegion(detail.selectedOption.value ?? region)}
                 />
               </FormField>
-              <FormField label="Bucket name" errorText={tried ? wrong : ''}>
+              <FormField label="Bucket name" errorText={isSubmitted ? nameError : ''}>
                 <Input
                   value={name}
                   spellcheck={false}
@@ -96,19 +96,26 @@ export function CreateBucket() {
           <Container header={<Header variant="h2">Block public access</Header>}>
             <SpaceBetween size="m">
               <PublicAccessSettings access={access} set={setAccess} />
-              {loose && (
+              {allowsPublic && (
                 <>
-                  <Warning />
-                  <FormField errorText={tried && !knows ? 'Say that you know' : ''}>
-                    <Checkbox checked={knows} onChange={({ detail }) => setKnows(detail.checked)}>
-                      I know that objects of this bucket can become public
+                  <PublicAccessWarning />
+                  <FormField
+                    errorText={
+                      isSubmitted && !acknowledged ? 'Select the acknowledgement to continue.' : ''
+                    }
+                  >
+                    <Checkbox
+                      checked={acknowledged}
+                      onChange={({ detail }) => setAcknowledged(detail.checked)}
+                    >
+                      I acknowledge that the objects of this bucket might become public
                     </Checkbox>
                   </FormField>
                 </>
               )}
             </SpaceBetween>
           </Container>
-          {error !== undefined && <Problem error={error} />}
+          {error !== undefined && <ErrorAlert error={error} />}
         </SpaceBetween>
       </Form>
     </form>

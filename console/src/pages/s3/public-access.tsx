@@ -1,4 +1,4 @@
-// Block Public Access of a bucket: its four settings, and what they make of the bucket's policy.
+// Block Public Access of a bucket: its four settings, and whether the bucket is public.
 import Alert from '@cloudscape-design/components/alert';
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
@@ -13,38 +13,38 @@ import { useState } from 'react';
 
 import * as s3 from '../../api/s3';
 import { useFrame } from '../../frame/context';
-import { Confirm, Loading } from '../../frame/parts';
-import { Problem } from '../../frame/problem';
-import { changed } from '../iam/queries';
+import { ActionDialog, Loading } from '../../frame/parts';
+import { ErrorAlert } from '../../frame/error-alert';
+import { invalidate } from '../iam/queries';
 
-/** Each setting, what AWS's console calls it, and what it does here. */
+/** Each setting, its name in AWS's console, and its effect here. */
 const SETTINGS: [keyof s3.PublicAccess, string, string][] = [
   [
     'BlockPublicAcls',
     'Block public access granted through new access control lists',
-    'There are no access control lists here; kept for tools that ask for it.',
+    "ACLs aren't supported; this setting is stored for compatibility.",
   ],
   [
     'IgnorePublicAcls',
     'Block public access granted through any access control lists',
-    'There are no access control lists here; kept for tools that ask for it.',
+    "ACLs aren't supported; this setting is stored for compatibility.",
   ],
   [
     'BlockPublicPolicy',
     'Block public access granted through new public bucket policies',
-    'A policy that would let everyone in is refused.',
+    'S3 will block new bucket policies that grant public access.',
   ],
   [
     'RestrictPublicBuckets',
     'Block public and cross-account access through any public bucket policy',
-    'A public policy that is there already serves only users of this account.',
+    'S3 will ignore public access by existing policies, except for users of this account.',
   ],
 ];
 
-const allOn = (access: s3.PublicAccess): boolean => SETTINGS.every(([name]) => access[name]);
+const areAllOn = (access: s3.PublicAccess): boolean => SETTINGS.every(([name]) => access[name]);
 
-/** Whether a change lets in whom the settings kept out. */
-const loosens = (from: s3.PublicAccess, to: s3.PublicAccess): boolean =>
+/** Whether a change turns a setting off. */
+const turnsOff = (from: s3.PublicAccess, to: s3.PublicAccess): boolean =>
   SETTINGS.some(([name]) => from[name] && !to[name]);
 
 interface SettingsProps {
@@ -52,15 +52,15 @@ interface SettingsProps {
   set: (access: s3.PublicAccess) => void;
 }
 
-/** The settings as checkboxes; the first turns all of them on or off. */
+/** The settings as checkboxes; the first one turns all of them on or off. */
 export function PublicAccessSettings({ access, set }: SettingsProps) {
   const on = SETTINGS.filter(([name]) => access[name]).length;
   return (
     <SpaceBetween size="s">
       <Checkbox
-        checked={allOn(access)}
-        indeterminate={on > 0 && !allOn(access)}
-        onChange={({ detail }) => set(detail.checked ? s3.BLOCKED : s3.OPEN)}
+        checked={areAllOn(access)}
+        indeterminate={on > 0 && !areAllOn(access)}
+        onChange={({ detail }) => set(detail.checked ? s3.ALL_BLOCKED : s3.NONE_BLOCKED)}
       >
         <Box variant="strong">Block all public access</Box>
       </Checkbox>
@@ -82,18 +82,18 @@ export function PublicAccessSettings({ access, set }: SettingsProps) {
   );
 }
 
-/** What must be said before public access is let in. */
-export function Warning() {
+/** The warning before public access is allowed. */
+export function PublicAccessWarning() {
   return (
     <Alert type="warning">
-      A bucket policy can then make the objects of this bucket public: readable by everyone, without
-      a key.
+      Turning off block public access might result in this bucket and the objects within becoming
+      public: anyone can then read them without credentials.
     </Alert>
   );
 }
 
-/** Who is let in by the bucket's policy. */
-function Access({ access, isPublic }: { access: s3.PublicAccess; isPublic: boolean }) {
+/** Who has access by the bucket's policy. */
+function AccessStatus({ access, isPublic }: { access: s3.PublicAccess; isPublic: boolean }) {
   if (!isPublic) return <StatusIndicator type="success">Not public</StatusIndicator>;
   if (access.RestrictPublicBuckets) {
     return <StatusIndicator type="info">Only authorized users of this account</StatusIndicator>;
@@ -101,19 +101,20 @@ function Access({ access, isPublic }: { access: s3.PublicAccess; isPublic: boole
   return <StatusIndicator type="warning">Public</StatusIndicator>;
 }
 
-export function BlockPublicAccess({ bucket }: { bucket: s3.Place }) {
-  const { done } = useFrame();
+export function BlockPublicAccess({ bucket }: { bucket: s3.BucketRef }) {
+  const { notifySuccess } = useFrame();
   const read = useQuery({
     queryKey: ['public-access', bucket.name],
     queryFn: () => s3.publicAccess(bucket),
   });
-  // The policy decides as well, so this is asked again whenever the policy changes.
+  // Read again whenever the policy changes, which decides as well.
   const status = useQuery({
     queryKey: ['bucket-policy', bucket.name, 'status'],
     queryFn: () => s3.isPublic(bucket),
   });
-  const [wanted, want] = useState<s3.PublicAccess>();
-  if (read.error) return <Problem error={read.error} retry={() => changed(['public-access'])} />;
+  const [edited, setEdited] = useState<s3.PublicAccess>();
+  if (read.error)
+    return <ErrorAlert error={read.error} retry={() => invalidate(['public-access'])} />;
   if (read.isPending) return <Loading />;
   const access = read.data;
   const isOn = (name: keyof s3.PublicAccess) => (
@@ -121,11 +122,14 @@ export function BlockPublicAccess({ bucket }: { bucket: s3.Place }) {
       {access[name] ? 'On' : 'Off'}
     </StatusIndicator>
   );
-  const opened = wanted && loosens(access, wanted);
+  const allowsMore = edited && turnsOff(access, edited);
   return (
     <Container
       header={
-        <Header variant="h2" actions={<Button onClick={() => want(access)}>Edit settings</Button>}>
+        <Header
+          variant="h2"
+          actions={<Button onClick={() => setEdited(access)}>Edit settings</Button>}
+        >
           Block public access
         </Header>
       }
@@ -136,31 +140,31 @@ export function BlockPublicAccess({ bucket }: { bucket: s3.Place }) {
           ...(status.data === undefined
             ? []
             : [
-                { label: 'Access', value: <Access access={access} isPublic={status.data} /> },
+                { label: 'Access', value: <AccessStatus access={access} isPublic={status.data} /> },
                 {
                   label: 'Block all public access',
-                  value: allOn(access) ? 'On' : 'Off',
+                  value: areAllOn(access) ? 'On' : 'Off',
                 },
               ]),
           ...SETTINGS.map(([name, label]) => ({ label, value: isOn(name) })),
         ]}
       />
-      {wanted && (
-        <Confirm
+      {edited && (
+        <ActionDialog
           title="Edit Block public access"
           verb="Save changes"
-          {...(opened ? { typed: 'confirm' } : {})}
-          onDismiss={() => want(undefined)}
-          act={() => s3.putPublicAccess(bucket, wanted)}
-          done={() => {
-            want(undefined);
-            changed(['public-access']);
-            done('Block public access saved');
+          {...(allowsMore ? { confirmText: 'confirm' } : {})}
+          onDismiss={() => setEdited(undefined)}
+          action={() => s3.putPublicAccess(bucket, edited)}
+          onDone={() => {
+            setEdited(undefined);
+            invalidate(['public-access']);
+            notifySuccess('Block public access saved');
           }}
         >
-          <PublicAccessSettings access={wanted} set={want} />
-          {opened && <Warning />}
-        </Confirm>
+          <PublicAccessSettings access={edited} set={setEdited} />
+          {allowsMore && <PublicAccessWarning />}
+        </ActionDialog>
       )}
     </Container>
   );

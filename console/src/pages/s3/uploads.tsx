@@ -1,60 +1,64 @@
-// Uploads, shown among the notices at the top: they go on when one goes to another page, and can be
-// cancelled from there.
+// Uploads, displayed as notifications: they continue on other pages, and can be cancelled there.
 import Button from '@cloudscape-design/components/button';
 import ProgressBar from '@cloudscape-design/components/progress-bar';
 
 import { upload } from '../../api/s3-upload';
-import type { Place } from '../../api/s3';
+import type { BucketRef } from '../../api/s3';
 import { useFrame } from '../../frame/context';
-import { changed } from '../iam/queries';
+import { invalidate } from '../iam/queries';
 
 /** Uploads files into a folder of a bucket, one after the other. */
-export function useUploads(bucket: Place): (files: File[], prefix: string) => Promise<void> {
-  const { notify, failed } = useFrame();
+export function useUploads(bucket: BucketRef): (files: File[], prefix: string) => Promise<void> {
+  const { notify, notifyError } = useFrame();
   return async (files, prefix) => {
     const id = crypto.randomUUID();
-    const stop = new AbortController();
-    const show = (name: string, percent: number, at: number): void =>
+    const abort = new AbortController();
+    const showProgress = (name: string, percent: number, index: number): void =>
       notify(
         {
           type: 'in-progress',
           dismissible: false,
-          action: <Button onClick={() => stop.abort()}>Cancel upload</Button>,
+          action: <Button onClick={() => abort.abort()}>Cancel upload</Button>,
           content: (
             <ProgressBar
               variant="flash"
               value={percent}
               label={`Uploading ${name}`}
               {...(files.length > 1
-                ? { additionalInfo: `File ${String(at + 1)} of ${String(files.length)}` }
+                ? { additionalInfo: `File ${String(index + 1)} of ${String(files.length)}` }
                 : {})}
             />
           ),
         },
         id,
       );
-    // Keeps the tab from being closed by mistake.
-    const hold = (event: BeforeUnloadEvent): void => event.preventDefault();
-    addEventListener('beforeunload', hold);
-    let whole = 0;
+    // Closing the tab by mistake would interrupt the upload.
+    const preventUnload = (event: BeforeUnloadEvent): void => event.preventDefault();
+    addEventListener('beforeunload', preventUnload);
+    let uploaded = 0;
     try {
-      for (const [at, file] of files.entries()) {
-        const sent = (bytes: number): void =>
-          show(file.name, file.size ? Math.round((100 * bytes) / file.size) : 100, at);
-        sent(0);
-        await upload({ bucket, key: prefix + file.name, file, sent, stop: stop.signal });
-        whole += 1;
+      for (const [index, file] of files.entries()) {
+        const onProgress = (bytes: number): void =>
+          showProgress(file.name, file.size ? Math.round((100 * bytes) / file.size) : 100, index);
+        onProgress(0);
+        await upload({ bucket, key: prefix + file.name, file, onProgress, signal: abort.signal });
+        uploaded += 1;
       }
-      const content = whole === 1 ? 'Uploaded' : `${String(whole)} files uploaded`;
+      const [first] = files;
+      const content =
+        first && uploaded === 1 ? `${first.name} uploaded` : `${String(uploaded)} files uploaded`;
       notify({ type: 'success', content }, id);
     } catch (error) {
-      if (error === stop.signal.reason) {
-        const kept = whole > 0 ? ` ${String(whole)} of ${String(files.length)} files stay.` : '';
-        notify({ type: 'info', content: `Upload cancelled.${kept}` }, id);
-      } else failed(error, id);
+      if (error === abort.signal.reason) {
+        const remaining =
+          uploaded > 0
+            ? ` ${String(uploaded)} of ${String(files.length)} files were uploaded.`
+            : '';
+        notify({ type: 'info', content: `Upload cancelled.${remaining}` }, id);
+      } else notifyError(error, id);
     } finally {
-      removeEventListener('beforeunload', hold);
-      changed(['objects']);
+      removeEventListener('beforeunload', preventUnload);
+      invalidate(['objects']);
     }
   };
 }
