@@ -228,7 +228,7 @@ export async function usersWithMfa(): Promise<Set<string>> {
     { AssignmentStatus: 'Assigned' },
     (page) => page.VirtualMFADevices,
   );
-  const users = devices.flatMap(({ User: user }) => user ?? []);
+  const users = devices.flatMap(({ User }) => User ?? []);
   // The root user's entry has the account's ARN, and a name that a user may have.
   return new Set(users.filter(({ Arn }) => !Arn.endsWith(':root')).map((user) => user.UserName));
 }

@@ -141,11 +141,11 @@ function Findings(props: {
   const { findings, pending, jump } = props;
   const [selected, setSelected] = useState<FindingType>();
   const count = (of: FindingType): number =>
-    findings.filter(({ FindingType: type }) => type === of).length;
+    findings.filter(({ FindingType }) => FindingType === of).length;
   // The most severe type that was found, until one is selected.
   const visible =
     selected ?? TYPES.find(({ type }) => count(type) > 0)?.type ?? TYPES[0]?.type ?? 'ERROR';
-  const listed = findings.filter(({ FindingType: type }) => type === visible);
+  const listed = findings.filter(({ FindingType }) => FindingType === visible);
   const status = TYPES.find(({ type }) => type === visible)?.status ?? 'info';
   const summary = TYPES.map(({ type, label }) => `${label}: ${String(count(type))}`);
   return (

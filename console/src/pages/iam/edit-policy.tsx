@@ -143,10 +143,10 @@ function EditForm({ initial: { policy, text: before, versions } }: { initial: In
                   onChange={({ detail }) => setVersionToDelete(detail.value)}
                   items={versions
                     .filter((version) => !version.IsDefaultVersion)
-                    .map(({ VersionId: id, CreateDate: created }) => ({
-                      value: id,
-                      label: versionText(id),
-                      description: fullDate(created),
+                    .map(({ VersionId, CreateDate }) => ({
+                      value: VersionId,
+                      label: versionText(VersionId),
+                      description: fullDate(CreateDate),
                     }))}
                 />
               </FormField>

@@ -78,16 +78,18 @@ const USERS: Column<iam.User>[] = [
   {
     id: 'name',
     header: 'User name',
-    value: ({ UserName: name }) => name,
-    cell: ({ UserName: name }) => <Link to={`/iam/users/${encodeURIComponent(name)}`}>{name}</Link>,
+    value: ({ UserName }) => UserName,
+    cell: ({ UserName }) => (
+      <Link to={`/iam/users/${encodeURIComponent(UserName)}`}>{UserName}</Link>
+    ),
     isRowHeader: true,
   },
-  { id: 'path', header: 'Path', value: ({ Path: path }) => path, cell: ({ Path: path }) => path },
+  { id: 'path', header: 'Path', value: ({ Path }) => Path, cell: ({ Path }) => Path },
   {
     id: 'created',
     header: 'Creation time',
-    value: ({ CreateDate: created }) => Date.parse(created),
-    cell: ({ CreateDate: created }) => fullDate(created),
+    value: ({ CreateDate }) => Date.parse(CreateDate),
+    cell: ({ CreateDate }) => fullDate(CreateDate),
   },
 ];
 

@@ -62,37 +62,37 @@ const GROUPS: Column<iam.Group>[] = [
   {
     id: 'name',
     header: 'Group name',
-    value: ({ GroupName: name }) => name,
-    cell: ({ GroupName: name }) => (
-      <Link to={`/iam/groups/${encodeURIComponent(name)}`}>{name}</Link>
+    value: ({ GroupName }) => GroupName,
+    cell: ({ GroupName }) => (
+      <Link to={`/iam/groups/${encodeURIComponent(GroupName)}`}>{GroupName}</Link>
     ),
     isRowHeader: true,
   },
-  { id: 'users', header: 'Users', cell: ({ GroupName: name }) => <UserCount name={name} /> },
+  { id: 'users', header: 'Users', cell: ({ GroupName }) => <UserCount name={GroupName} /> },
   {
     id: 'permissions',
     header: 'Permissions',
-    cell: ({ GroupName: name }) => <PermissionsStatus name={name} />,
+    cell: ({ GroupName }) => <PermissionsStatus name={GroupName} />,
   },
   {
     id: 'created',
     header: 'Creation time',
-    value: ({ CreateDate: created }) => Date.parse(created),
-    cell: ({ CreateDate: created }) => fullDate(created),
+    value: ({ CreateDate }) => Date.parse(CreateDate),
+    cell: ({ CreateDate }) => fullDate(CreateDate),
   },
   {
     id: 'path',
     header: 'Path',
     hidden: true,
-    value: ({ Path: path }) => path,
-    cell: ({ Path: path }) => path,
+    value: ({ Path }) => Path,
+    cell: ({ Path }) => Path,
   },
   {
     id: 'arn',
     header: 'ARN',
     hidden: true,
-    value: ({ Arn: arn }) => arn,
-    cell: ({ Arn: arn }) => arn,
+    value: ({ Arn }) => Arn,
+    cell: ({ Arn }) => Arn,
   },
 ];
 
@@ -116,7 +116,7 @@ export function GroupsPage() {
         description="A user group is a collection of IAM users. Use groups to specify permissions for a collection of users."
         items={groups.data}
         columns={GROUPS}
-        rowId={({ GroupName: name }) => name}
+        rowId={({ GroupName }) => GroupName}
         loading={groups.isPending}
         error={groups.error}
         reload={() => invalidate(['groups'])}
@@ -169,8 +169,8 @@ export function CreateGroupDialog({ onDismiss, onDone }: DialogProps) {
     for (const user of users) {
       await call(AddUserToGroup, { GroupName: name, UserName: user.UserName });
     }
-    for (const { Arn: arn } of policies) {
-      await call(AttachGroupPolicy, { GroupName: name, PolicyArn: arn });
+    for (const { Arn } of policies) {
+      await call(AttachGroupPolicy, { GroupName: name, PolicyArn: Arn });
     }
   };
   return (
@@ -210,11 +210,11 @@ export function CreateGroupDialog({ onDismiss, onDone }: DialogProps) {
 
 /** Removes everything that keeps IAM from deleting a group, then the group. */
 async function deleteGroup(GroupName: string): Promise<void> {
-  for (const { UserName: name } of await iam.listGroupUsers(GroupName)) {
-    await call(RemoveUserFromGroup, { GroupName, UserName: name });
+  for (const { UserName } of await iam.listGroupUsers(GroupName)) {
+    await call(RemoveUserFromGroup, { GroupName, UserName });
   }
-  for (const { PolicyArn: arn } of await iam.listAttachedPolicies({ GroupName })) {
-    await call(DetachGroupPolicy, { GroupName, PolicyArn: arn });
+  for (const { PolicyArn } of await iam.listAttachedPolicies({ GroupName })) {
+    await call(DetachGroupPolicy, { GroupName, PolicyArn });
   }
   for (const PolicyName of await iam.listInlinePolicies({ GroupName })) {
     await call(DeleteGroupPolicy, { GroupName, PolicyName });

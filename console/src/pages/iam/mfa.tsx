@@ -51,8 +51,8 @@ const COLUMNS: Column<iam.MFADevice>[] = [
   {
     id: 'created',
     header: 'Created on',
-    value: ({ EnableDate: enabled }) => Date.parse(enabled),
-    cell: ({ EnableDate: enabled }) => fullDate(enabled),
+    value: ({ EnableDate }) => Date.parse(EnableDate),
+    cell: ({ EnableDate }) => fullDate(EnableDate),
   },
 ];
 

@@ -53,15 +53,15 @@ const POLICY_COLUMNS: Column<iam.Policy>[] = [
   {
     id: 'name',
     header: 'Policy name',
-    value: ({ PolicyName: name }) => name,
-    cell: ({ PolicyName: name }) => name,
+    value: ({ PolicyName }) => PolicyName,
+    cell: ({ PolicyName }) => PolicyName,
     isRowHeader: true,
   },
   {
     id: 'type',
     header: 'Type',
-    value: ({ Arn: arn }) => policyType(arn),
-    cell: ({ Arn: arn }) => policyType(arn),
+    value: ({ Arn }) => policyType(Arn),
+    cell: ({ Arn }) => policyType(Arn),
   },
   {
     id: 'attached',
@@ -82,8 +82,7 @@ export function PolicyPicker(props: {
   const policies = usePolicies();
   const [type, setType] = useState('All types');
   const items = policies.data?.filter(
-    ({ Arn: arn }) =>
-      !props.except?.includes(arn) && (type === 'All types' || policyType(arn) === type),
+    ({ Arn }) => !props.except?.includes(Arn) && (type === 'All types' || policyType(Arn) === type),
   );
   return (
     <List
@@ -91,7 +90,7 @@ export function PolicyPicker(props: {
       empty="No policies"
       items={items}
       columns={POLICY_COLUMNS}
-      rowId={({ Arn: arn }) => arn}
+      rowId={({ Arn }) => Arn}
       loading={policies.isPending}
       error={policies.error}
       reload={() => invalidate(['policies'])}
@@ -114,16 +113,16 @@ const GROUP_COLUMNS: Column<iam.Group>[] = [
   {
     id: 'name',
     header: 'Group name',
-    value: ({ GroupName: name }) => name,
-    cell: ({ GroupName: name }) => name,
+    value: ({ GroupName }) => GroupName,
+    cell: ({ GroupName }) => GroupName,
     isRowHeader: true,
   },
-  { id: 'path', header: 'Path', value: ({ Path: path }) => path, cell: ({ Path: path }) => path },
+  { id: 'path', header: 'Path', value: ({ Path }) => Path, cell: ({ Path }) => Path },
   {
     id: 'created',
     header: 'Created',
-    value: ({ CreateDate: created }) => created,
-    cell: ({ CreateDate: created }) => fullDate(created),
+    value: ({ CreateDate }) => CreateDate,
+    cell: ({ CreateDate }) => fullDate(CreateDate),
   },
 ];
 
@@ -139,9 +138,9 @@ export function GroupPicker(props: {
     <List
       title="User groups"
       empty="No groups"
-      items={groups.data?.filter(({ GroupName: name }) => !props.except?.includes(name))}
+      items={groups.data?.filter(({ GroupName }) => !props.except?.includes(GroupName))}
       columns={GROUP_COLUMNS}
-      rowId={({ GroupName: name }) => name}
+      rowId={({ GroupName }) => GroupName}
       loading={groups.isPending}
       error={groups.error}
       reload={() => invalidate(['groups'])}
@@ -175,15 +174,15 @@ const USER_COLUMNS: Column<iam.User>[] = [
   {
     id: 'name',
     header: 'User name',
-    value: ({ UserName: name }) => name,
-    cell: ({ UserName: name }) => name,
+    value: ({ UserName }) => UserName,
+    cell: ({ UserName }) => UserName,
     isRowHeader: true,
   },
   {
     id: 'created',
     header: 'Created',
-    value: ({ CreateDate: created }) => created,
-    cell: ({ CreateDate: created }) => fullDate(created),
+    value: ({ CreateDate }) => CreateDate,
+    cell: ({ CreateDate }) => fullDate(CreateDate),
   },
 ];
 
@@ -201,9 +200,9 @@ export function UserPicker(props: {
     <List
       title={props.title ?? 'Users'}
       empty="No users"
-      items={users.data?.filter(({ UserName: name }) => !except.has(name))}
+      items={users.data?.filter(({ UserName }) => !except.has(UserName))}
       columns={USER_COLUMNS}
-      rowId={({ UserName: name }) => name}
+      rowId={({ UserName }) => UserName}
       loading={users.isPending}
       error={users.error}
       reload={() => invalidate(['users'])}
@@ -308,18 +307,18 @@ export const attachGrant = (name: string, PolicyArn: string): Grant => ({
   apply: (UserName) => call(AttachUserPolicy, { UserName, PolicyArn }),
 });
 
-const groupGrant = ({ GroupName: name }: iam.Group): Grant => ({
-  name,
+const groupGrant = ({ GroupName }: iam.Group): Grant => ({
+  name: GroupName,
   type: 'Group',
   usedAs: 'Permissions group',
-  apply: (UserName) => call(AddUserToGroup, { UserName, GroupName: name }),
+  apply: (UserName) => call(AddUserToGroup, { UserName, GroupName }),
 });
 
 /** The grants of a choice; what is copied is read when this is called. */
 export async function grantsOf(choice: PermissionsChoice): Promise<Grant[]> {
   if (choice.method === 'group') return choice.groups.map(groupGrant);
   if (choice.method === 'attach')
-    return choice.policies.map(({ PolicyName: name, Arn: arn }) => attachGrant(name, arn));
+    return choice.policies.map(({ PolicyName, Arn }) => attachGrant(PolicyName, Arn));
   const from = choice.copyFrom[0]?.UserName;
   if (!from) return [];
   const [groups, policies, inline] = await Promise.all([
@@ -338,7 +337,7 @@ export async function grantsOf(choice: PermissionsChoice): Promise<Grant[]> {
   }));
   return [
     ...groups.map(groupGrant),
-    ...policies.map(({ PolicyName: name, PolicyArn: arn }) => attachGrant(name, arn)),
+    ...policies.map(({ PolicyName, PolicyArn }) => attachGrant(PolicyName, PolicyArn)),
     ...inlineGrants,
   ];
 }

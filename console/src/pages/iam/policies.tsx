@@ -28,15 +28,15 @@ const COLUMNS: Column<iam.Policy>[] = [
   {
     id: 'name',
     header: 'Policy name',
-    value: ({ PolicyName: name }) => name,
-    cell: ({ PolicyName: name, Arn: arn }) => <Link to={policyHref(arn)}>{name}</Link>,
+    value: ({ PolicyName }) => PolicyName,
+    cell: ({ PolicyName, Arn }) => <Link to={policyHref(Arn)}>{PolicyName}</Link>,
     isRowHeader: true,
   },
   {
     id: 'type',
     header: 'Type',
-    value: ({ Arn: arn }) => policyType(arn),
-    cell: ({ Arn: arn }) => policyType(arn),
+    value: ({ Arn }) => policyType(Arn),
+    cell: ({ Arn }) => policyType(Arn),
   },
   {
     id: 'used',
@@ -48,8 +48,8 @@ const COLUMNS: Column<iam.Policy>[] = [
     id: 'updated',
     header: 'Updated',
     hidden: true,
-    value: ({ UpdateDate: updated }) => updated,
-    cell: ({ UpdateDate: updated }) => fullDate(updated),
+    value: ({ UpdateDate }) => UpdateDate,
+    cell: ({ UpdateDate }) => fullDate(UpdateDate),
   },
 ];
 
@@ -67,17 +67,15 @@ export function PoliciesPage() {
         title="Policies"
         variant="full-page"
         description="A policy is an object in AWS that defines permissions."
-        items={policies.data?.filter(
-          ({ Arn: arn }) => type === 'All types' || policyType(arn) === type,
-        )}
+        items={policies.data?.filter(({ Arn }) => type === 'All types' || policyType(Arn) === type)}
         columns={COLUMNS}
-        rowId={({ Arn: arn }) => arn}
+        rowId={({ Arn }) => Arn}
         loading={policies.isPending}
         error={policies.error}
         reload={() => invalidate(['policies'])}
         empty="No policies"
         selection="single"
-        isSelectable={({ Arn: arn }) => policyType(arn) === 'Customer managed'}
+        isSelectable={({ Arn }) => policyType(Arn) === 'Customer managed'}
         selected={selected}
         onSelect={setSelected}
         actions={

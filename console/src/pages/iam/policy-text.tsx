@@ -26,7 +26,7 @@ export async function documentProblem(
   if (text.trim() === '') return 'Enter a policy.';
   if (remaining(text, quota) < 0) return 'The policy exceeds the quota.';
   const findings = await validatePolicy(text, { type: kind }).catch(() => []);
-  const error = findings.find(({ FindingType: type }) => type === 'ERROR');
+  const error = findings.find(({ FindingType }) => FindingType === 'ERROR');
   return (
     error &&
     `Line ${String(error.StartLine)}, column ${String(error.StartColumn)}: ${error.Message}`

@@ -69,8 +69,8 @@ export function Versions({
     {
       id: 'created',
       header: 'Creation time',
-      value: ({ CreateDate: created }) => Date.parse(created),
-      cell: ({ CreateDate: created }) => fullDate(created),
+      value: ({ CreateDate }) => Date.parse(CreateDate),
+      cell: ({ CreateDate }) => fullDate(CreateDate),
     },
   ];
   const selection = isEditable && { selection: 'single' as const, selected, onSelect: setSelected };
@@ -81,7 +81,7 @@ export function Versions({
         description={`The default version is in effect. A policy can have up to ${String(VERSIONS_MAX)} versions.`}
         items={versions.data}
         columns={columns}
-        rowId={({ VersionId: id }) => id}
+        rowId={({ VersionId }) => VersionId}
         loading={versions.isPending}
         error={versions.error}
         reload={() => void versions.refetch()}

@@ -165,8 +165,8 @@ export function DeletePolicyDialog({
   const usedBy = entities.data?.length ?? 0;
   const remove = async (): Promise<void> => {
     // All versions but the default one must be deleted first.
-    for (const { VersionId: id, IsDefaultVersion: current } of await iam.listPolicyVersions(arn)) {
-      if (!current) await call(DeletePolicyVersion, { PolicyArn: arn, VersionId: id });
+    for (const { VersionId, IsDefaultVersion } of await iam.listPolicyVersions(arn)) {
+      if (!IsDefaultVersion) await call(DeletePolicyVersion, { PolicyArn: arn, VersionId });
     }
     await call(DeletePolicy, { PolicyArn: arn });
   };

@@ -38,9 +38,9 @@ export function TagEditor({
       definition={[
         {
           label: 'Key',
-          control: ({ Key: key }, index) => (
+          control: ({ Key }, index) => (
             <Input
-              value={key}
+              value={Key}
               ariaLabel={`Key ${String(index + 1)}`}
               onChange={({ detail }) => change(index, { Key: detail.value })}
             />
@@ -48,9 +48,9 @@ export function TagEditor({
         },
         {
           label: 'Value – optional',
-          control: ({ Value: value }, index) => (
+          control: ({ Value }, index) => (
             <Input
-              value={value}
+              value={Value}
               ariaLabel={`Value ${String(index + 1)}`}
               onChange={({ detail }) => change(index, { Value: detail.value })}
             />
@@ -106,8 +106,8 @@ export function Tags(props: {
           props.error ? <ErrorAlert error={props.error} /> : <Box textAlign="center">No tags</Box>
         }
         columnDefinitions={[
-          { id: 'key', header: 'Key', cell: ({ Key: key }) => key, isRowHeader: true },
-          { id: 'value', header: 'Value', cell: ({ Value: value }) => value },
+          { id: 'key', header: 'Key', cell: ({ Key }) => Key, isRowHeader: true },
+          { id: 'value', header: 'Value', cell: ({ Value }) => Value },
         ]}
       />
       {edited && (

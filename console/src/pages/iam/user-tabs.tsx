@@ -125,13 +125,13 @@ const GROUPS: Column<iam.Group>[] = [
   {
     id: 'name',
     header: 'Group name',
-    value: ({ GroupName: name }) => name,
-    cell: ({ GroupName: name }) => (
-      <Link to={`/iam/groups/${encodeURIComponent(name)}`}>{name}</Link>
+    value: ({ GroupName }) => GroupName,
+    cell: ({ GroupName }) => (
+      <Link to={`/iam/groups/${encodeURIComponent(GroupName)}`}>{GroupName}</Link>
     ),
     isRowHeader: true,
   },
-  { id: 'path', header: 'Path', value: ({ Path: path }) => path, cell: ({ Path: path }) => path },
+  { id: 'path', header: 'Path', value: ({ Path }) => Path, cell: ({ Path }) => Path },
 ];
 
 export function UserGroups({ name }: { name: string }) {

@@ -104,16 +104,18 @@ const COLUMNS: Column<Row>[] = [
   {
     id: 'name',
     header: 'User name',
-    value: ({ UserName: name }) => name,
-    cell: ({ UserName: name }) => <Link to={`/iam/users/${encodeURIComponent(name)}`}>{name}</Link>,
+    value: ({ UserName }) => UserName,
+    cell: ({ UserName }) => (
+      <Link to={`/iam/users/${encodeURIComponent(UserName)}`}>{UserName}</Link>
+    ),
     isRowHeader: true,
   },
   {
     id: 'path',
     header: 'Path',
     hidden: true,
-    value: ({ Path: path }) => path,
-    cell: ({ Path: path }) => path,
+    value: ({ Path }) => Path,
+    cell: ({ Path }) => Path,
   },
   { id: 'groups', header: 'Groups', cell: (row) => <GroupCount name={row.UserName} /> },
   {
@@ -159,15 +161,15 @@ const COLUMNS: Column<Row>[] = [
     id: 'arn',
     header: 'ARN',
     hidden: true,
-    value: ({ Arn: arn }) => arn,
-    cell: ({ Arn: arn }) => arn,
+    value: ({ Arn }) => Arn,
+    cell: ({ Arn }) => Arn,
   },
   {
     id: 'created',
     header: 'Creation time',
     hidden: true,
-    value: ({ CreateDate: created }) => timestamp(created),
-    cell: ({ CreateDate: created }) => fullDate(created),
+    value: ({ CreateDate }) => timestamp(CreateDate),
+    cell: ({ CreateDate }) => fullDate(CreateDate),
   },
   {
     id: 'console',
@@ -235,7 +237,7 @@ export function UsersPage() {
         }
         items={items}
         columns={COLUMNS}
-        rowId={({ UserName: name }) => name}
+        rowId={({ UserName }) => UserName}
         loading={users.isPending}
         error={users.error}
         reload={() => invalidate(['users'], ['report'], ['user'], ['mfa'])}
