@@ -22,14 +22,12 @@ import { ErrorAlert } from '../../frame/error-alert';
 import { List, type Column } from '../../frame/list';
 import { Link, Loading } from '../../frame/parts';
 import { fullDate, timeAgo } from '../../lib/age';
+import { shortPrincipal } from '../../lib/arn';
 import { invalidate } from './queries';
 import { decisionText } from './simulator-results';
 
 /** The action that grants a user a permission. */
 const GRANT = 'iam:PutUserPolicy';
-
-/** The part of an ARN after the account: `user/ann`. */
-const shortPrincipal = (arn: string): string => arn.split(':').slice(5).join(':') || arn;
 
 const COLUMNS: Column<DeniedRequest>[] = [
   {

@@ -131,7 +131,7 @@ export function MfaDevices({ name }: MfaOwner) {
         </ActionDialog>
       )}
       {open === 'resync' && device && (
-        <Resync
+        <ResyncDialog
           name={name}
           serial={device.SerialNumber}
           onDismiss={close()}
@@ -175,7 +175,7 @@ const codesInput = ({ first, second }: Codes) => ({
   AuthenticationCode2: second,
 });
 
-function Resync({
+function ResyncDialog({
   name,
   serial,
   onDismiss,

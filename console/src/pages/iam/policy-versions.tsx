@@ -128,13 +128,15 @@ export function Versions({
           This action can&apos;t be undone. The default version stays in effect.
         </ActionDialog>
       )}
-      {opened && <VersionText arn={arn} version={opened} dismiss={() => setOpened(undefined)} />}
+      {opened && (
+        <VersionDialog arn={arn} version={opened} onDismiss={() => setOpened(undefined)} />
+      )}
     </>
   );
 }
 
-function VersionText(props: { arn: string; version: iam.PolicyVersion; dismiss: () => void }) {
-  const { arn, version, dismiss } = props;
+function VersionDialog(props: { arn: string; version: iam.PolicyVersion; onDismiss: () => void }) {
+  const { arn, version, onDismiss } = props;
   const read = useQuery({
     queryKey: ['policies', arn, 'text', version.VersionId],
     queryFn: () => iam.policyDocument(arn, version.VersionId),
@@ -145,14 +147,17 @@ function VersionText(props: { arn: string; version: iam.PolicyVersion; dismiss: 
       size="large"
       header={`${versionText(version.VersionId)}${version.IsDefaultVersion ? ' (default)' : ''}`}
       closeAriaLabel="Close"
-      onDismiss={dismiss}
+      onDismiss={onDismiss}
     >
       {read.error ? (
         <ErrorAlert error={read.error} retry={() => void read.refetch()} />
       ) : read.data === undefined ? (
         <StatusIndicator type="loading">Loading</StatusIndicator>
       ) : (
-        <Editor text={displayText(read.data)} label={`Policy document of ${version.VersionId}`} />
+        <Editor
+          text={displayText(read.data)}
+          label={`Policy document of ${versionText(version.VersionId)}`}
+        />
       )}
     </Modal>
   );

@@ -100,9 +100,6 @@ export const awaitsManualDelivery = ({ Phase, Deliveries }: Rotation): boolean =
 export const awaitsFirstUse = ({ NewKeyFirstUsedDate, OverrideUnusedReason }: Rotation): boolean =>
   NewKeyFirstUsedDate === undefined && OverrideUnusedReason === undefined;
 
-/** The part of an ARN after the account: `user/ann`. */
-export const shortPrincipal = (arn: string): string => arn.split(':').slice(5).join(':') || arn;
-
 function isSkipped(id: StepId, { ObserveSeconds, DwellSeconds }: Rotation): boolean {
   if (id === 'observe' || id === 'observe-new') return ObserveSeconds === 0;
   return id === 'grace' && DwellSeconds === 0;

@@ -12,8 +12,9 @@ import { missingAction } from '../../frame/error-alert';
 import { List, type Column } from '../../frame/list';
 import { ActionDialog, Link } from '../../frame/parts';
 import { fullDate, durationText } from '../../lib/age';
+import { shortPrincipal } from '../../lib/arn';
 import { invalidate } from '../iam/queries';
-import { destinationName, shortPrincipal } from './phases';
+import { destinationName } from './phases';
 import { useRotationPolicies } from './queries';
 import { selectorText } from './selector';
 

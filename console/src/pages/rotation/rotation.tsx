@@ -27,6 +27,7 @@ import { useFrame } from '../../frame/context';
 import { ErrorAlert, missingAction } from '../../frame/error-alert';
 import { ActionDialog, CopyText, Link, Loading } from '../../frame/parts';
 import { timeUntil, fullDate, durationText } from '../../lib/age';
+import { shortPrincipal } from '../../lib/arn';
 import { History, KeyUsage } from './key-usage';
 import { ManualDelivery } from './manual-delivery';
 import {
@@ -36,7 +37,6 @@ import {
   holdAdvice,
   isRolledBack,
   phaseText,
-  shortPrincipal,
   stageText,
   steps,
   type Step,

@@ -13,14 +13,9 @@ import { useIsServed } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
 import { Link } from '../../frame/parts';
 import { timeUntil, fullDate, timeAgo } from '../../lib/age';
+import { shortPrincipal } from '../../lib/arn';
 import { invalidate } from '../iam/queries';
-import {
-  holdAdvice,
-  phaseText,
-  rotationStatus,
-  shortPrincipal,
-  type RotationStatus,
-} from './phases';
+import { holdAdvice, phaseText, rotationStatus, type RotationStatus } from './phases';
 import { useOpenRotation, useRotations } from './queries';
 
 const rotationHref = ({ UserName, RotationId }: Rotation): string =>
