@@ -284,7 +284,7 @@ export function AssignMfaPage() {
       }}
       steps={[
         {
-          title: 'Specify MFA device name',
+          title: 'Specify MFA device',
           description: 'Authenticator app on a mobile device or computer.',
           content: (
             <SpaceBetween size="l">
