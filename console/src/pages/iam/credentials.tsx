@@ -240,7 +240,11 @@ export function AccessKeys({ name }: { name?: string }) {
         <KeyDialog
           userName={name}
           open={open}
-          onDismiss={() => setOpen(undefined)}
+          onDismiss={() => {
+            setOpen(undefined);
+            // The dialog may have deactivated the key.
+            invalidateUser(name);
+          }}
           onDone={onDone}
         />
       )}
