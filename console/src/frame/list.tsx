@@ -8,7 +8,7 @@ import Pagination from '@cloudscape-design/components/pagination';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import Table, { type TableProps } from '@cloudscape-design/components/table';
 import TextFilter from '@cloudscape-design/components/text-filter';
-import { useState, type ReactNode } from 'react';
+import { Fragment, isValidElement, useState, type ReactNode } from 'react';
 
 import { ErrorAlert } from './error-alert';
 
@@ -125,7 +125,7 @@ export function List<T extends object>(props: ListProps<T>) {
               {props.reload && (
                 <Button iconName="refresh" ariaLabel={`Refresh ${title}`} onClick={props.reload} />
               )}
-              {props.actions}
+              {withoutFragment(props.actions)}
             </SpaceBetween>
           }
         >
@@ -178,6 +178,12 @@ export function List<T extends object>(props: ListProps<T>) {
     />
   );
 }
+
+/** The children of a fragment, between which SpaceBetween puts no space otherwise. */
+const withoutFragment = (node: ReactNode): ReactNode =>
+  isValidElement<{ children?: ReactNode }>(node) && node.type === Fragment
+    ? node.props.children
+    : node;
 
 const PAGINATION_LABELS = {
   nextPageLabel: 'Next page',
