@@ -83,9 +83,9 @@ fn build(folder: &Path) -> anyhow::Result<PathBuf> {
 }
 
 fn host() -> anyhow::Result<String> {
-    let told = Command::new("rustc").arg("-vV").output()?;
-    let told = String::from_utf8(told.stdout)?;
-    let host = told.lines().find_map(|line| line.strip_prefix("host: "));
+    let version = Command::new("rustc").arg("-vV").output()?;
+    let version = String::from_utf8(version.stdout)?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     Ok(host.context("rustc does not say its host")?.to_owned())
 }
 

@@ -82,13 +82,13 @@ fn collected(bench: &PathBuf, name: &str, times: u64) -> anyhow::Result<u64> {
         .arg(bench)
         .args([name, &times.to_string()])
         .output()?;
-    let said = String::from_utf8_lossy(&done.stderr).into_owned();
-    let line = said
+    let stderr_text = String::from_utf8_lossy(&done.stderr).into_owned();
+    let line = stderr_text
         .lines()
         .find_map(|line| line.split_once("Collected : "));
     let count = line.and_then(|(_, count)| count.trim().parse().ok());
     match count {
         Some(count) if done.status.success() => Ok(count),
-        _ => bail!("valgrind failed: {said}"),
+        _ => bail!("valgrind failed: {stderr_text}"),
     }
 }

@@ -5,6 +5,8 @@
 //! house numbers, and that each row of the failure matrix has a test of its name. Exceptions are
 //! listed here, each with its reason.
 
+mod words;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -117,6 +119,7 @@ fn check_file(path: &Path, places: &mut Vec<String>) -> anyhow::Result<()> {
     if !text.starts_with("//!") && !text.starts_with("#![doc") {
         places.push(format!("{name}: no //! at its head"));
     }
+    words::check(path, &text, places)?;
     let lines = text.lines().count();
     let is_test = name.ends_with("tests.rs") || name.contains("/tests/");
     if lines > LINES_MAX && !is_test {

@@ -372,13 +372,13 @@ impl UsageEvidence for IamIssuer {
         match self.key_last_used(key).await {
             Ok(answer) => {
                 let name = answer.fields.get("UserName").cloned();
-                Ok(name.map_or(KeyOwnership::NotTold, KeyOwnership::User))
+                Ok(name.map_or(KeyOwnership::Undisclosed, KeyOwnership::User))
             }
             Err(IssuerError::Refused { code, .. }) if code == "NoSuchEntity" => {
                 Ok(KeyOwnership::Nobody)
             }
             // So it answers about keys that it does not know, even to administrators.
-            Err(IssuerError::Denied { .. }) => Ok(KeyOwnership::NotTold),
+            Err(IssuerError::Denied { .. }) => Ok(KeyOwnership::Undisclosed),
             Err(error) => Err(error),
         }
     }

@@ -213,7 +213,7 @@ pub const CONSOLE_SESSIONS_EACH: usize = 20;
 /// Seconds that the console's temporary credentials are valid.
 pub const CONSOLE_CREDENTIALS_SECS: i64 = 15 * 60;
 /// Seconds that credentials are valid which the server lends itself to act for somebody.
-pub const LENT_CREDENTIALS_SECS: i64 = 5 * 60;
+pub const FORWARD_ACCESS_SESSION_SECS: i64 = 5 * 60;
 /// Rotation policies of an account.
 pub const ROTATION_POLICIES_PER_ACCOUNT: usize = 50;
 /// Entries of each table of failed sign-ins: by name and address, by name and browser, by address.

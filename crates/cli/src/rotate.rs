@@ -151,8 +151,8 @@ async fn start(driver: &RotationDriver, arguments: &StartArguments) -> anyhow::R
     {
         RotationDraft::Open(open) if arguments.dry_run => {
             look_at_added(driver, &open, (&sinks, arguments.create)).await?;
-            let shown = status_of(driver, vec![open], arguments.json).await;
-            return shown.map(|()| true);
+            let listed = status_of(driver, vec![open], arguments.json).await;
+            return listed.map(|()| true);
         }
         RotationDraft::Open(open) => {
             order.take_up(driver, &open, &sinks).await?;

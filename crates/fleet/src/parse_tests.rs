@@ -20,7 +20,7 @@ const RULE: &str = "[[account]]\nname = 'a'\n[[account.rule]]\n";
 const USER: &str = "users = ['bob']\ndeliver = ['dotenv:/x']\n";
 
 #[test]
-fn everything_is_said_at_once_with_its_place() {
+fn everything_is_reported_together_with_its_position() {
     let file = "\
 at_once = 0
 notify = ['pager:me', 'webhook:ftp://x']
@@ -77,7 +77,7 @@ fn a_place_in_the_file_counts_characters() {
 }
 
 #[test]
-fn broken_syntax_is_said_alone() {
+fn broken_syntax_is_reported_alone() {
     let found = problems("[[account]]\nname = 'a\nfoo = bar\n");
     assert!(found.len() == 2, "{found:?}");
     assert!(

@@ -17,7 +17,7 @@ const SUCCEEDED: &str = "keyring-succeeded";
 
 /// Seconds for which a data key that was succeeded still opens: session tokens, which only clients
 /// have, are not sealed again, and live for 36 hours at most.
-const KEPT_SECS: i64 = 36 * 60 * 60 + 60 * 60;
+const RETENTION_SECS: i64 = 36 * 60 * 60 + 60 * 60;
 
 /// Why the ring could not be opened or changed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -132,7 +132,7 @@ impl Keyring {
         }
         let succeeded = load(&*self.store)?.succeeded.into_iter();
         let over = succeeded.filter(|(number, at)| {
-            *number != self.vault.newest() && now >= at.plus_secs(KEPT_SECS)
+            *number != self.vault.newest() && now >= at.plus_secs(RETENTION_SECS)
         });
         Ok(over.map(|(number, _)| number).collect())
     }

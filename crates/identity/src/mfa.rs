@@ -107,9 +107,9 @@ impl CodeCheck<'_> {
         if step.is_some() {
             self.succeeded(serial, enabled);
         }
-        Ok(step.map_or(CodeOutcome::Wrong, |spent| {
+        Ok(step.map_or(CodeOutcome::Wrong, |last_used_step| {
             CodeOutcome::Right(MfaDevice {
-                last_used_step: spent,
+                last_used_step,
                 ..device.clone()
             })
         }))
@@ -128,7 +128,7 @@ impl CodeCheck<'_> {
         self.attempts.succeeded(&device, self.origin);
     }
 
-    /// By how many steps the device's clock is ahead, and the newest step that is spent now, if
+    /// By how many steps the device's clock is ahead, and the newest step that is used now, if
     /// these are two codes of it in a row. What a code may be off at any time is no drift.
     ///
     /// # Errors

@@ -57,7 +57,7 @@ impl Identity {
         let issued = self.clock.now().truncate_to_secs();
         let validity = ValidityPeriod {
             issued,
-            expires: issued.plus_secs(limits::LENT_CREDENTIALS_SECS),
+            expires: issued.plus_secs(limits::FORWARD_ACCESS_SESSION_SECS),
         };
         SessionToken::new(&principal(&account, &owner), validity, &*self.entropy)
             .of_service()

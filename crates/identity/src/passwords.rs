@@ -81,7 +81,7 @@ impl PasswordHasher {
     ) -> Result<T, IamFault> {
         let place = self.queue.enter(owner).await?;
         let memory = Arc::clone(&self.memory);
-        place.run(move || memory.lend_to(work)).await
+        place.run(move || memory.with_memory(work)).await
     }
 }
 
@@ -91,7 +91,7 @@ struct HashMemory(Mutex<Option<Vec<Block>>>);
 
 impl HashMemory {
     /// Memory for one work: the one that is here, or new memory where hashes run side by side.
-    fn lend_to<T>(&self, work: impl FnOnce(&mut Vec<Block>) -> T) -> T {
+    fn with_memory<T>(&self, work: impl FnOnce(&mut Vec<Block>) -> T) -> T {
         let idle = self.idle().take();
         let mut blocks = idle.unwrap_or_else(|| Vec::with_capacity(MAPPED_BLOCKS));
         let done = work(&mut blocks);
@@ -174,11 +174,11 @@ mod tests {
         let reference = reference.unwrap();
         for round in 0..3 {
             // From the second round on the memory holds what the last hash left.
-            let made = memory.lend_to(|blocks| hashed(&right, &salt, blocks));
+            let made = memory.with_memory(|blocks| hashed(&right, &salt, blocks));
             assert_eq!(made.unwrap().to_string(), reference.to_string(), "{round}");
             for (text, expected) in [("right", true), ("wrong", false), ("", false)] {
                 let password = Secret::new(text.to_owned());
-                let same = memory.lend_to(|blocks| is_of(&password, &reference, blocks));
+                let same = memory.with_memory(|blocks| is_of(&password, &reference, blocks));
                 assert_eq!(same.unwrap(), expected, "{text}");
                 let theirs = Argon2::default().verify_password(text.as_bytes(), &reference);
                 assert_eq!(theirs.is_ok(), expected, "{text}");
@@ -195,7 +195,7 @@ mod tests {
         let hash = PasswordHash::new(&hash.to_string()).unwrap();
         for (text, expected) in [("text", true), ("Text", false)] {
             let password = Secret::new(text.to_owned());
-            let same = memory.lend_to(|blocks| is_of(&password, &hash, blocks));
+            let same = memory.with_memory(|blocks| is_of(&password, &hash, blocks));
             assert_eq!(same.unwrap(), expected, "{text}");
         }
     }
@@ -204,14 +204,14 @@ mod tests {
     fn memory_is_used_again() {
         let memory = HashMemory::default();
         let address = |blocks: &mut Vec<argon2::Block>| blocks.as_ptr();
-        let first = memory.lend_to(address);
-        assert_eq!(memory.lend_to(address), first);
+        let first = memory.with_memory(address);
+        assert_eq!(memory.with_memory(address), first);
         // Side by side each has its own, and one of them stays.
-        let (inner, outer) = memory.lend_to(|outer| {
+        let (inner, outer) = memory.with_memory(|outer| {
             let outer = outer.as_ptr();
-            (memory.lend_to(address), outer)
+            (memory.with_memory(address), outer)
         });
         assert_ne!(inner, outer);
-        assert_eq!(memory.lend_to(address), outer);
+        assert_eq!(memory.with_memory(address), outer);
     }
 }

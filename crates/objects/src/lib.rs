@@ -136,14 +136,14 @@ enum BlobRefs {
         #[expect(dead_code, reason = "held, not read")] Arc<StorageCharge>,
     ),
     /// Blobs that other rows refer to already.
-    Kept(Vec<BlobId>),
+    Existing(Vec<BlobId>),
 }
 
 impl BlobRefs {
     fn blobs(&self) -> &[BlobId] {
         match self {
             Self::Nothing => &[],
-            Self::Fresh(ids, _) | Self::Kept(ids) => ids,
+            Self::Fresh(ids, _) | Self::Existing(ids) => ids,
         }
     }
 
@@ -151,7 +151,7 @@ impl BlobRefs {
     fn unwritten(&self) -> Vec<Vec<BlobId>> {
         match self {
             Self::Fresh(ids, _) => vec![ids.clone()],
-            Self::Nothing | Self::Kept(_) => Vec::new(),
+            Self::Nothing | Self::Existing(_) => Vec::new(),
         }
     }
 }
@@ -340,15 +340,15 @@ impl Objects {
                 named,
             };
             // To look at many rows takes too long for a thread that answers requests.
-            let (result, doomed) = if settled.is_long() {
+            let (result, pending_delete) = if settled.is_long() {
                 let settling = spawn_blocking(move || settled.end()).await;
                 settling.map_err(|error| CommitError::Store(unknown(&error)))?
             } else {
                 settled.end()
             };
             drop(held);
-            if doomed.iter().any(|ids| !ids.is_empty()) {
-                let free = move || doomed.iter().for_each(|ids| blobs.remove(ids));
+            if pending_delete.iter().any(|ids| !ids.is_empty()) {
+                let free = move || pending_delete.iter().for_each(|ids| blobs.remove(ids));
                 let _ = spawn_blocking(free).await;
             }
             result
@@ -378,7 +378,7 @@ impl Settled {
 
     /// Moves the counts; gives the blobs that nothing refers to any more.
     fn end(self) -> (Result<DisplacedRows, CommitError>, Vec<Vec<BlobId>>) {
-        let doomed = match &self.result {
+        let pending_delete = match &self.result {
             Ok(displaced) => freed(displaced, self.named.blobs()),
             Err(CommitError::Denied(_) | CommitError::Store(StoreError::Precondition(_))) => {
                 self.named.unwritten()
@@ -388,7 +388,7 @@ impl Settled {
         if let Some(count) = self.count {
             count.end(&self.result);
         }
-        (self.result, doomed)
+        (self.result, pending_delete)
     }
 }
 

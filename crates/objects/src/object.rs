@@ -375,7 +375,7 @@ impl Objects {
             expect: condition.expect(),
         }];
         batch.extend(others);
-        let named = BlobRefs::Kept(object.blobs());
+        let named = BlobRefs::Existing(object.blobs());
         match self.commit(&object.bucket, batch, named, held).await {
             Ok(_) => Ok(()),
             Err(error) => Err(refused(error, &object.bucket, &object.key, condition)),

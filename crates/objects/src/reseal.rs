@@ -123,7 +123,7 @@ impl Objects {
                     return Ok(false);
                 };
                 let blobs = content.blobs();
-                (content, BlobRefs::Kept(blobs))
+                (content, BlobRefs::Existing(blobs))
             }
         };
         if found.as_ref() != Some(&object) {
@@ -226,7 +226,7 @@ impl Objects {
         let named = if fresh {
             BlobRefs::Fresh(blobs, charge)
         } else {
-            BlobRefs::Kept(blobs)
+            BlobRefs::Existing(blobs)
         };
         let write = IndexWrite::PutPart(row::of_part(&upload.id, &Part { piece, ..part })?);
         match self.commit(&upload.bucket, vec![write], named, held).await {

@@ -1,7 +1,7 @@
 //! What a request says about itself: condition keys and their values.
 //!
 //! It protects one rule: an absent key, a single value and a list are three different things.
-//! ContextValues are looked up when a policy asks for them; nothing is gathered in advance.
+//! Values are looked up when a policy asks for them; nothing is gathered in advance.
 
 use std::{borrow::Cow, cell::Cell, collections::BTreeMap};
 

@@ -216,7 +216,7 @@ pub enum KeyOwnership {
     /// Nobody's: there is no such key.
     Nobody,
     /// The service does not say: AWS refuses to tell of a key that it does not know.
-    NotTold,
+    Undisclosed,
 }
 
 /// Evidence of who uses a key.

@@ -81,7 +81,7 @@ pub struct S3Resource<'a> {
 /// `aws:TagKeys`. The pipeline adds the other global ones and those of the signature.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct S3Context {
-    /// Keys in no particular order, none twice. ContextValues of single-valued keys have length one.
+    /// Keys in no particular order, none twice. Values of single-valued keys have length one.
     pub keys: Vec<(String, Vec<String>)>,
 }
 

@@ -539,7 +539,7 @@ async fn nothing_is_done_without_permission() {
 }
 
 #[tokio::test]
-async fn what_is_asked() {
+async fn actions_in_question() {
     let front = Front::new().await;
     front
         .root(
@@ -650,7 +650,7 @@ async fn condition_keys() {
 }
 
 #[tokio::test]
-async fn a_missing_key_is_told_only_to_who_may_list() {
+async fn a_missing_key_is_reported_only_to_those_who_may_list() {
     let front = Front::new().await;
     let answer = front.by(&["s3:GetObject"], ask("GET /bench/none")).await;
     assert_eq!(

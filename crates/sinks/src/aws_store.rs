@@ -179,8 +179,8 @@ impl SecretsManager {
 impl SecretsManager {
     async fn missing(&self) -> SinkError {
         let Self(service, id) = self;
-        let told = json!({"MaxResults": SECRETS_IN_PAGE});
-        let names = listed(service, "ListSecrets", &told, "SecretList").await;
+        let supplied = json!({"MaxResults": SECRETS_IN_PAGE});
+        let names = listed(service, "ListSecrets", &supplied, "SecretList").await;
         // An ARN ends with the name and six characters of the service's.
         let name = id.rsplit(':').next().unwrap_or(id);
         let near = did_you_mean(name, names.iter().map(String::as_str));
@@ -209,18 +209,18 @@ const SECRETS_IN_PAGE: usize = 100;
 const PARAMETERS_IN_PAGE: usize = 50;
 
 /// Names for a suggestion, as many as a few pages hold. Whoever may not list them gets none.
-async fn listed(service: &JsonService, action: &str, told: &Value, list: &str) -> Vec<String> {
+async fn listed(service: &JsonService, action: &str, supplied: &Value, list: &str) -> Vec<String> {
     let mut names = Vec::new();
-    let mut told = told.clone();
+    let mut supplied = supplied.clone();
     for _ in 0..PAGES_MAX {
-        let Ok(answer) = service.call(action, &told).await else {
+        let Ok(answer) = service.call(action, &supplied).await else {
             break;
         };
         let page = answer.get(list).and_then(Value::as_array);
         let name = |one: &Value| Some(one.get("Name")?.as_str()?.to_owned());
         names.extend(page.into_iter().flatten().filter_map(name));
         let next = answer.get("NextToken").and_then(Value::as_str);
-        let (Some(next), Value::Object(members)) = (next, &mut told) else {
+        let (Some(next), Value::Object(members)) = (next, &mut supplied) else {
             break;
         };
         members.insert("NextToken".to_owned(), json!(next));
@@ -244,8 +244,8 @@ const LABEL: &str = "KEYWRIGHT";
 impl DocumentStore for SecretsManager {
     async fn get(&self) -> Result<DocumentVersion, SinkError> {
         let Self(service, id) = self;
-        let told = json!({"SecretId": id, "VersionStage": "AWSCURRENT"});
-        let answer = match service.call("GetSecretValue", &told).await {
+        let supplied = json!({"SecretId": id, "VersionStage": "AWSCURRENT"});
+        let answer = match service.call("GetSecretValue", &supplied).await {
             Ok(answer) => answer,
             Err(refused) if refused.code == "ResourceNotFoundException" => {
                 return Err(self.missing().await);
@@ -331,8 +331,8 @@ impl SsmParameter {
 
     /// Names of the parameters that pass these filters.
     async fn described(&self, filters: &Value) -> Vec<String> {
-        let told = json!({"ParameterFilters": filters, "MaxResults": PARAMETERS_IN_PAGE});
-        listed(&self.0, "DescribeParameters", &told, "Parameters").await
+        let supplied = json!({"ParameterFilters": filters, "MaxResults": PARAMETERS_IN_PAGE});
+        listed(&self.0, "DescribeParameters", &supplied, "Parameters").await
     }
 
     /// Writes a value over the one that is there, or where there is none; its version.

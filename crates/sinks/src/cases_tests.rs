@@ -138,7 +138,7 @@ async fn readers_of_variables_see_what_the_table_says() {
 }
 
 #[tokio::test]
-async fn what_is_there_and_what_else_holds_the_key_is_said() {
+async fn contents_and_other_holders_of_the_key_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("credentials");
     let old = pair(1);

@@ -120,7 +120,7 @@ async fn a_webhook_keeps_the_contract_and_is_signed() {
 }
 
 #[tokio::test]
-async fn a_webhook_whose_replies_are_lost() {
+async fn a_webhook_with_lost_replies() {
     let held = Arc::new(Mutex::new(pair(1).id.0));
     let there = Arc::clone(&held);
     let cuts = WriteFault::default();
@@ -309,7 +309,7 @@ async fn vault_does_not_overwrite_and_says_what_is_missing() {
 }
 
 #[test]
-fn what_is_kept_is_told_apart() {
+fn stored_values_are_distinguished() {
     let mut names = BTreeMap::new();
     for text in [
         "secretsmanager:prod/job",

@@ -279,7 +279,7 @@ async fn a_file_that_cannot_be_written_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_file_that_somebody_has_locked_waits() {
+async fn a_locked_file_waits() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     let text = filled("AWS_ACCESS_KEY_ID=<ID>\nAWS_SECRET_ACCESS_KEY=<SEC>\n");
@@ -308,7 +308,7 @@ async fn a_file_that_somebody_has_locked_waits() {
 }
 
 #[tokio::test]
-async fn a_file_or_folder_that_refuses_is_told_apart() {
+async fn a_file_and_a_folder_that_cannot_be_written_are_distinguished() {
     let rotation = RotationId("r".into());
     // A folder in which not even root may make a file.
     let sink = open("dotenv:/proc/keywright.env").await;

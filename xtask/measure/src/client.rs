@@ -42,7 +42,7 @@ impl Reply<'_> {
     }
 
     /// Status and the beginning of the body, for evidence.
-    pub(crate) fn shown(&self) -> String {
+    pub(crate) fn excerpt(&self) -> String {
         let text: String = String::from_utf8_lossy(self.body)
             .chars()
             .take(300)

@@ -148,7 +148,7 @@ impl Scene {
                 reply.status == 200,
                 "{} was refused: {}",
                 key.id,
-                reply.shown()
+                reply.excerpt()
             );
             calls.fetch_add(1, Ordering::Relaxed);
             pause(PAUSE);

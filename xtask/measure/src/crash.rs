@@ -189,10 +189,10 @@ fn version(data: &Path) -> anyhow::Result<u64> {
 /// After a start no file is in the making, and there are as many files as large objects.
 fn check_files(data: &Path, models: &[Model]) -> anyhow::Result<()> {
     let (mut drafts, mut blobs) = (0, 0);
-    for shelf in fs::read_dir(data.join("objects"))? {
-        let shelf = shelf?;
-        let files = fs::read_dir(shelf.path())?.count();
-        *(if shelf.file_name() == "tmp" {
+    for shard in fs::read_dir(data.join("objects"))? {
+        let shard = shard?;
+        let files = fs::read_dir(shard.path())?.count();
+        *(if shard.file_name() == "tmp" {
             &mut drafts
         } else {
             &mut blobs

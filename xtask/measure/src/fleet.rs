@@ -153,7 +153,7 @@ pub(crate) fn make_operator(server: &Running, key: &Key) -> anyhow::Result<()> {
     )?;
     let mut connection = Connection::open(server.address)?;
     let reply = connection.exchange(&request)?;
-    ensure!(reply.status == 200, "AttachUserPolicy: {}", reply.shown());
+    ensure!(reply.status == 200, "AttachUserPolicy: {}", reply.excerpt());
     Ok(())
 }
 
@@ -243,7 +243,7 @@ fn print(args: &Args, disk: &Measured, memory: Option<&Measured>) -> anyhow::Res
         writeln!(out)?;
         return Ok(());
     }
-    let shown = |figures: &Value, name: &str| {
+    let excerpt = |figures: &Value, name: &str| {
         let number = figures.get(name).and_then(Value::as_f64);
         number.map_or_else(|| "-".to_owned(), |number| format!("{number:.1}"))
     };
@@ -263,8 +263,8 @@ fn print(args: &Args, disk: &Measured, memory: Option<&Measured>) -> anyhow::Res
     ] {
         let other = memory
             .as_ref()
-            .map_or_else(|| "-".to_owned(), |memory| shown(memory, name));
-        writeln!(out, "{name:<28}{:>18}{other:>18}", shown(&disk, name))?;
+            .map_or_else(|| "-".to_owned(), |memory| excerpt(memory, name));
+        writeln!(out, "{name:<28}{:>18}{other:>18}", excerpt(&disk, name))?;
     }
     out.write_all(gaps.table().as_bytes())?;
     Ok(())

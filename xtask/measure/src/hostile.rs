@@ -121,7 +121,7 @@ fn get_user(server: &Running, root: &Key, each: Duration) -> anyhow::Result<Vec<
         let start = instant();
         let reply = connection.exchange(&request)?;
         all.push(start.elapsed());
-        ensure!(reply.status == 200, "not answered: {}", reply.shown());
+        ensure!(reply.status == 200, "not answered: {}", reply.excerpt());
         pause();
     }
     Ok(all)

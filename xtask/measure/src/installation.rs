@@ -116,7 +116,7 @@ impl Running {
         let request = requests::s3(self.address, key, ("PUT", path), body)?;
         let mut connection = Connection::open(self.address)?;
         let reply = connection.exchange(&request)?;
-        ensure!(reply.status == 200, "not put: {}", reply.shown());
+        ensure!(reply.status == 200, "not put: {}", reply.excerpt());
         Ok(())
     }
 

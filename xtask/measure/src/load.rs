@@ -230,7 +230,7 @@ fn bare(on: &Installed, make: Make<'_>) -> anyhow::Result<Running> {
     let key = on.keys.first().context("no keys")?;
     let mut connection = Connection::open(on.server.address)?;
     let reply = connection.exchange(&make(&on.server, key)?)?;
-    ensure!(reply.status == 200, "not answered: {}", reply.shown());
+    ensure!(reply.status == 200, "not answered: {}", reply.excerpt());
     let path = fresh_folder("recorded")?.join("answer");
     fs::File::create(&path)?;
     let recorded = [reply.head, reply.body].concat();

@@ -23,7 +23,7 @@ fn attempts() -> QueryResponse {
 }
 
 #[test]
-fn answers_are_shown() {
+fn answers_are_displayed() {
     assert_eq!(
         table(&ATTEMPTS, &attempts().rows),
         "LAST ATTEMPT          COUNT  SOURCE     ACTION           USER AGENT\n\

@@ -324,7 +324,7 @@ async fn owner(iam: &IamIssuer, name: &ListTarget) -> Result<Result<String, Stri
                 return Ok(Err(format!("the name {user} cannot be part of a place")));
             }
             KeyOwnership::Nobody => return Ok(Err(format!("there is no key {key}"))),
-            KeyOwnership::NotTold => {
+            KeyOwnership::Undisclosed => {
                 return Ok(Err(format!(
                     "there is no key {key} here, or it may not be looked up"
                 )));

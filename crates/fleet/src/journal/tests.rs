@@ -83,7 +83,7 @@ fn next(rotation: &Rotation, phase: Phase) -> Rotation {
 }
 
 #[tokio::test]
-async fn a_rotation_is_kept_over_a_restart_with_its_secrets() {
+async fn a_rotation_survives_a_restart_with_its_secrets() {
     let folder = tempfile::tempdir().unwrap();
     let first = rotation("r-1", "AIDA1");
     {

@@ -417,7 +417,7 @@ async fn teams_gets_a_card_of_plain_text_within_its_limit() {
 }
 
 #[tokio::test]
-async fn a_failed_delivery_is_tried_again_and_nothing_is_said_twice() {
+async fn a_failed_delivery_is_retried_and_nothing_is_sent_twice() {
     let desk = Desk::new();
     let listener = Listener::start(desk.folder.path(), "url").await;
     let slack = listener.notifier("slack");

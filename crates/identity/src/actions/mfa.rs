@@ -194,14 +194,15 @@ impl Action for EnableMFADevice {
         let codes = [&*input.authentication_code1, &input.authentication_code2];
         let serial = device.serial(view.id());
         // Not counted: an unassigned device opens nothing that a guess would be worth.
-        let (drift, spent) = CodeCheck::from(view).synchronise(device, serial.as_str(), codes)?;
+        let (drift, last_used_step) =
+            CodeCheck::from(view).synchronise(device, serial.as_str(), codes)?;
         let enabled = MfaAssignment {
             owner: bearer,
             since: view.now(),
             drift,
         };
         let device = MfaDevice {
-            last_used_step: spent,
+            last_used_step,
             enabled: Some(enabled),
             ..MfaDevice::clone(device)
         };
@@ -229,10 +230,10 @@ impl Action for ResyncMFADevice {
         if !trial.begin(serial.as_str(), enabled) {
             return Err(IamFault::InvalidAuthenticationCode);
         }
-        let (drift, spent) = trial.synchronise(device, serial.as_str(), codes)?;
+        let (drift, last_used_step) = trial.synchronise(device, serial.as_str(), codes)?;
         trial.succeeded(serial.as_str(), enabled);
         let device = MfaDevice {
-            last_used_step: spent,
+            last_used_step,
             enabled: Some(MfaAssignment {
                 drift,
                 ..enabled.clone()

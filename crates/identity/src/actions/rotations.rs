@@ -243,7 +243,10 @@ macro_rules! orders {
                 false
             }
 
-            fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+            fn required(
+                view: &StateView<'_>,
+                input: &Input<Self>,
+            ) -> Result<Requirement, IamFault> {
                 let user = AuthTarget::user(view, &input.user_name);
                 let own: fn(&StateView<'_>, &AuthTarget, &Input<Self>) -> Vec<AuthTarget> = $own;
                 Ok(Requirement::On {
@@ -273,7 +276,8 @@ orders! {
         change_targets;
     ConfirmDelivery -> ConfirmDeliveryOutput: |_| Ok(RotationOrder::Confirm), on_the_user;
     ResumeRotation -> ResumeRotationOutput: |_| Ok(RotationOrder::Resume), on_the_user;
-    HoldRotation -> HoldRotationOutput: |input| Ok(RotationOrder::Hold(input.reason.clone())), on_the_user;
+    HoldRotation -> HoldRotationOutput:
+        |input| Ok(RotationOrder::Hold(input.reason.clone())), on_the_user;
     ReleaseRotation -> ReleaseRotationOutput: |_| Ok(RotationOrder::Release), on_the_user;
     RollBackRotation -> RollBackRotationOutput:
         |input| Ok(RotationOrder::RollBack(input.reason.clone())), on_the_user;

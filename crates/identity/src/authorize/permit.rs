@@ -279,8 +279,9 @@ fn check(
                 return Ok(None);
             }
         }
-        let kept = DenialEvidence::keep(&request, set, None, question.conditions.names());
-        Ok(kept.map(|kept| kept.named(PolicyNames::of_caller(view.account, view.caller))))
+        let evidence = DenialEvidence::keep(&request, set, None, question.conditions.names());
+        Ok(evidence
+            .map(|evidence| evidence.named(PolicyNames::of_caller(view.account, view.caller))))
     })?;
     remember(view, &message, evidence);
     Err(Refusal::Denied(IamFault::AccessDenied(message)))

@@ -98,7 +98,7 @@ mod tests {
     use super::{super::PolicyCatalogue, TEXT};
 
     #[test]
-    fn every_line_is_a_version_whose_document_compiles() {
+    fn every_line_is_a_version_with_a_valid_document() {
         let lines = include_str!("../../../../models/aws-managed-policy-versions.jsonl");
         assert_eq!(TEXT.as_str(), lines);
         let mut count = 0;

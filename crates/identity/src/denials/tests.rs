@@ -121,7 +121,7 @@ fn bucket_policy(statement: &str) -> Arc<Policy> {
 
 /// The owner of a bucket, whether its policy's statements are told to who was denied.
 #[test]
-fn the_policy_of_another_account_is_not_told() {
+fn the_policy_of_another_account_is_not_disclosed() {
     let denied = bucket_policy(r#""Effect":"Deny""#);
     for (owner, payload) in [("123456789012", true), ("210987654321", false)] {
         let evidence = DenialEvidence {

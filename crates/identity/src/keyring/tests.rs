@@ -11,7 +11,7 @@ use std::{
 use keywright_base::{AccountId, Clock, Entropy, Secret, Timestamp};
 use keywright_store::sqlite::{self, SqliteStore};
 
-use super::{KEPT_SECS, KeyringError, opens};
+use super::{KeyringError, RETENTION_SECS, opens};
 use crate::{
     Identity,
     authenticate::open_secret,
@@ -106,11 +106,13 @@ async fn a_change_of_the_master_key_reaches_every_secret_whenever_it_is_interrup
     let keyring = identity.keyring();
     assert!(
         keyring
-            .expired(Noon.now().plus_secs(KEPT_SECS - 1))
+            .expired(Noon.now().plus_secs(RETENTION_SECS - 1))
             .unwrap()
             .is_empty()
     );
-    let expired = keyring.expired(Noon.now().plus_secs(KEPT_SECS)).unwrap();
+    let expired = keyring
+        .expired(Noon.now().plus_secs(RETENTION_SECS))
+        .unwrap();
     assert_eq!(expired, [1]);
     keyring.forget(&expired).await.unwrap();
     assert_eq!(

@@ -32,8 +32,8 @@ fn codes_are_those_of_the_rfc() {
     }
 }
 
-/// Which steps around the present a device takes that spent one and whose clock is ahead.
-fn taken(spent: i64, drift: i64) -> Vec<i64> {
+/// Which steps around the present a device takes that last_used_step one and whose clock is ahead.
+fn taken(last_used_step: i64, drift: i64) -> Vec<i64> {
     let seed = Secret::new(vec![7; 40]);
     let master = MasterKey::new(Secret::new(vec![7; KEY_BYTES])).unwrap();
     let (vault, _) = DataVault::create(&master, &Random::default()).unwrap();
@@ -44,7 +44,7 @@ fn taken(spent: i64, drift: i64) -> Vec<i64> {
         name: "phone".to_owned(),
         tags: Vec::new(),
         seed: seal(&vault, SERIAL, &seed, &Random::default()).unwrap(),
-        last_used_step: here + spent,
+        last_used_step: here + last_used_step,
         enabled: Some(MfaAssignment {
             owner: MfaOwner::Root,
             since: now,
@@ -78,14 +78,18 @@ fn taken(spent: i64, drift: i64) -> Vec<i64> {
 
 #[test]
 fn a_code_is_taken_near_its_time_and_never_after_a_newer_one() {
-    for (spent, drift, expected) in [
+    for (last_used_step, drift, expected) in [
         (-100, 0, vec![-2, -1, 0, 1, 2]),
         (-1, 0, vec![0, 1, 2]),
         (2, 0, vec![]),
         (-100, 12, vec![10, 11, 12, 13, 14]),
         (-100, -20, vec![-22, -21, -20, -19, -18]),
     ] {
-        assert_eq!(taken(spent, drift), expected, "{spent} {drift}");
+        assert_eq!(
+            taken(last_used_step, drift),
+            expected,
+            "{last_used_step} {drift}"
+        );
     }
 }
 

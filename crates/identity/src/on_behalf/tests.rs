@@ -7,7 +7,7 @@ use super::{OnBehalf, ROTATION_SERVICE};
 use crate::testing::{ACCOUNT, TestInstallation, TestKeys};
 
 #[test]
-fn lent_credentials_are_the_principals_own_rights_of_now() {
+fn forward_access_sessions_have_the_principals_current_rights() {
     let bench = TestInstallation::new();
     bench.user("bob", &["IAMReadOnlyAccess"]);
     let issued = bench.forward_access_session("bob", None);
@@ -25,12 +25,12 @@ fn lent_credentials_are_the_principals_own_rights_of_now() {
 }
 
 #[test]
-fn lent_credentials_end() {
+fn forward_access_sessions_end() {
     let bench = TestInstallation::new();
     let ask = |keys: &TestKeys| bench.call(keys, "Action=GetCallerIdentity");
     bench.user("bob", &[]);
     let issued = bench.forward_access_session("bob", None);
-    bench.pass(limits::LENT_CREDENTIALS_SECS - 1);
+    bench.pass(limits::FORWARD_ACCESS_SESSION_SECS - 1);
     ask(&issued).ok();
     bench.pass(1);
     assert_eq!(ask(&issued).code(), Some("ExpiredToken"));
@@ -57,7 +57,7 @@ fn lent_credentials_end() {
 }
 
 #[test]
-fn nobody_is_lent_what_is_not_there() {
+fn a_missing_principal_gets_no_forward_access_session() {
     let bench = TestInstallation::new();
     bench.user("bob", &[]);
     let account = ACCOUNT.parse().unwrap();
@@ -87,7 +87,7 @@ fn nobody_is_lent_what_is_not_there() {
 }
 
 #[test]
-fn the_caller_says_by_whom_it_is_acted_for() {
+fn the_caller_names_the_service_that_acts_for_it() {
     let bench = TestInstallation::new();
     bench.user("bob", &[]);
     for mfa in [None, Some(bench.now())] {
@@ -103,7 +103,7 @@ fn the_caller_says_by_whom_it_is_acted_for() {
 
 /// A token is sealed by the server: what it says cannot be added to, and no operation makes one.
 #[test]
-fn no_request_leads_to_lent_credentials() {
+fn no_request_returns_a_forward_access_session() {
     let bench = TestInstallation::new();
     let keys = bench.user("bob", &["AdministratorAccess"]);
     let session = bench.call(&keys, "Action=GetSessionToken");

@@ -51,7 +51,7 @@ fn made_passwords_keep_the_default_rules_and_do_not_repeat() {
 }
 
 #[test]
-fn a_password_for_root_is_made_once_and_kept_first() {
+fn a_password_for_root_is_made_once_and_stored_first() {
     let mut bench = TestInstallation::new();
     let account = ACCOUNT.parse().unwrap();
     let ensure = |bench: &TestInstallation, retained: Option<&mut Vec<String>>| {

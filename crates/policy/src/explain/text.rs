@@ -72,11 +72,11 @@ impl Explanation {
 }
 
 /// Items that are shown; of long lists the beginning says enough.
-const SHOWN: usize = 4;
+const LISTED_MAX: usize = 4;
 
 fn list(items: &[String], word: &str) -> String {
-    let rest = items.len().saturating_sub(SHOWN);
-    let mut display: Vec<String> = items.iter().take(SHOWN).cloned().collect();
+    let rest = items.len().saturating_sub(LISTED_MAX);
+    let mut display: Vec<String> = items.iter().take(LISTED_MAX).cloned().collect();
     if rest > 0 {
         display.push(format!("{rest} more"));
     }

@@ -171,11 +171,11 @@ fn finding(
         selected && reaches(subject, way)
     });
     let opened: Vec<&EscalationPath> = opened.collect();
-    let listed = opened.iter().take(SHOWN);
+    let listed = opened.iter().take(LISTED_MAX);
     let mut listed: Vec<String> = listed
         .map(|way| format!("{} {}", way.action, way.gain))
         .collect();
-    match opened.len().saturating_sub(SHOWN) {
+    match opened.len().saturating_sub(LISTED_MAX) {
         0 => {}
         more => listed.push(format!("and {more} more")),
     }
@@ -190,7 +190,7 @@ fn finding(
 }
 
 /// Ways that a finding names; `iam:*` has many more.
-const SHOWN: usize = 6;
+const LISTED_MAX: usize = 6;
 
 /// What to do about ways.
 fn remedy(ways: &[&EscalationPath]) -> &'static str {

@@ -163,8 +163,12 @@ fn idle_action(
             "give it a statement of its own with \"Resource\": \"*\"".to_owned(),
         )
     } else {
-        let more = if arns.len() > ARNS_SHOWN { ", ..." } else { "" };
-        arns.truncate(ARNS_SHOWN);
+        let more = if arns.len() > ARNS_LISTED {
+            ", ..."
+        } else {
+            ""
+        };
+        arns.truncate(ARNS_LISTED);
         (
             format!(
                 "no resource of this statement is one that {} is for",
@@ -180,7 +184,7 @@ fn idle_action(
 }
 
 /// ARNs that a hint names.
-const ARNS_SHOWN: usize = 3;
+const ARNS_LISTED: usize = 3;
 
 fn idle_resources(
     subject: &LintSubject<'_>,

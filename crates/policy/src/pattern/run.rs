@@ -137,7 +137,7 @@ impl LiteralRun {
         }
     }
 
-    /// How many units the run has; `None` for more than there is room for. ContextValues are counted no
+    /// How many units the run has; `None` for more than there is room for. Values are counted no
     /// farther.
     fn units(&self, values: &[Cow<'_, str>], room: usize) -> Option<usize> {
         self.atoms.iter().try_fold(0_usize, |sum, atom| {

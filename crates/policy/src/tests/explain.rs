@@ -213,7 +213,7 @@ fn keys_of_conditions_and_of_variables() {
 }
 
 #[test]
-fn values_of_variables_and_names_of_policies_are_told() {
+fn values_of_variables_and_names_of_policies_are_reported() {
     let own = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*",
         "Resource": "*", "Condition": {"StringEquals": {
             "s3:prefix": "${aws:username}/${s3:delimiter, '/'}"}}}}"#;

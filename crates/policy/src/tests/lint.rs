@@ -461,7 +461,7 @@ fn what_has_no_effect_is_pointed_out() {
                "Condition": {"StringEquals": {"s3:ExistingObjectTag/team": "p"}}"#,
             &[],
         ),
-        // ContextValues and operators.
+        // Values and operators.
         (
             r#""Allow", "Action": "s3:ListBucket", "Resource": "*",
                "Condition": {"StringEquals": {"s3:prefix": ["2026/*"]}}"#,

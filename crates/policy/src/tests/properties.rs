@@ -130,7 +130,7 @@ proptest! {
     }
 
     #[test]
-    fn an_action_selects_the_statements_whose_patterns_match(
+    fn an_action_selects_the_statements_with_matching_patterns(
         patterns in prop::collection::vec("[abAB*?]{1,6}", 1..12),
         name in "[abA]{1,6}",
     ) {

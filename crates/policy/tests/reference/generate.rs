@@ -94,7 +94,7 @@ fn drawn(draw: &mut Draw) -> Case {
         attached: (trust || draw.one_in(2)).then(|| policy(draw, kind)),
         trust,
         caller,
-        action: draw.pick(ASKED).to_owned(),
+        action: draw.pick(QUESTIONS).to_owned(),
         resource: draw.pick(TARGETS).to_owned(),
         owner: match draw.below(4) {
             0 => Some("210987654321".to_owned()),
@@ -249,7 +249,7 @@ fn context(draw: &mut Draw) -> BTreeMap<String, Given> {
     context
 }
 
-const ASKED: &[&str] = &[
+const QUESTIONS: &[&str] = &[
     "s3:GetObject",
     "s3:PutObject",
     "S3:getobjectacl",

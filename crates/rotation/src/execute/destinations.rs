@@ -77,17 +77,19 @@ pub(crate) async fn look(
         check_ours(rotation, &inspection.held)?;
         Ok(inspection)
     });
-    let said = |why: &dyn std::fmt::Display| format!("{}: {why}", sink.name());
+    let message = |why: &dyn std::fmt::Display| format!("{}: {why}", sink.name());
     let inspection = match inspected {
         Ok(inspection) => inspection,
-        Err(SinkError::Never(why)) => return Err(TickError::Refused(HoldReason::Sink(said(&why)))),
+        Err(SinkError::Never(why)) => {
+            return Err(TickError::Refused(HoldReason::Sink(message(&why))));
+        }
         Err(SinkError::Later(why) | SinkError::Person(why)) => {
-            return Err(TickError::NotNow(said(&why)));
+            return Err(TickError::NotNow(message(&why)));
         }
     };
     let state = FoundState::of(&inspection);
     if !create && matches!(state, FoundState::Absent { .. }) {
-        return Err(TickError::Absent(said(&state)));
+        return Err(TickError::Absent(message(&state)));
     }
     let found = InitialContent {
         state,
@@ -153,27 +155,27 @@ pub(super) fn change_destinations(
     if !rotation.phase.can_roll_back() {
         return Err(TickError::TooLate(rotation.phase));
     }
-    let mut said = Vec::new();
+    let mut message = Vec::new();
     for name in &change.removed {
         if change.added.iter().any(|added| added.sink == *name) {
             let text = format!("{name} is both added and removed");
             return Err(TickError::Destinations(text));
         }
-        said.extend(remove(rotation, name)?);
+        message.extend(remove(rotation, name)?);
     }
     for added in &change.added {
-        said.extend(add(rotation, added));
+        message.extend(add(rotation, added));
     }
     check_count(rotation.deliveries.len())?;
     if rotation.destinations().is_empty() {
         let text = "no destination would be left, and nobody would get the new key";
         return Err(TickError::Destinations(text.to_owned()));
     }
-    if !said.is_empty() && matches!(rotation.held, Some(HoldReason::Sink(_))) {
+    if !message.is_empty() && matches!(rotation.held, Some(HoldReason::Sink(_))) {
         // If it is another one that a person must mend, the next look says so again.
         rotation.held = None;
     }
-    Ok(said)
+    Ok(message)
 }
 
 fn add(rotation: &mut Rotation, added: &Delivery) -> Option<String> {

@@ -163,7 +163,7 @@ impl Executor<'_> {
         let name = match self.usage.owner(key).await? {
             KeyOwnership::User(name) => name,
             KeyOwnership::Nobody => return Ok(OwnerTrace::NoKey),
-            KeyOwnership::NotTold => return Ok(OwnerTrace::Silent),
+            KeyOwnership::Undisclosed => return Ok(OwnerTrace::Silent),
         };
         match self.issuer.user(&name).await {
             Ok(user) if user.id == rotation.user_id => Ok(OwnerTrace::Owner(user.name)),

@@ -47,12 +47,12 @@ pub(super) fn each(
         .iter()
         .min_by_key(|(delivery, _)| delivery.not_before)?
         .0;
-    let said = |delivery: &Delivery| {
+    let message = |delivery: &Delivery| {
         let trouble = delivery.trouble.as_deref().unwrap_or("it failed");
         format!("{}: {trouble}", delivery.sink)
     };
     if let Some((stuck, _)) = todo.iter().find(|(delivery, _)| delivery.stuck) {
-        return Some(PlanStep::Hold(HoldReason::Sink(said(stuck))));
+        return Some(PlanStep::Hold(HoldReason::Sink(message(stuck))));
     }
-    Some(wait(first.not_before, said(first)))
+    Some(wait(first.not_before, message(first)))
 }

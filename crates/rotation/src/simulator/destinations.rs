@@ -209,12 +209,12 @@ impl SimWorld {
 
     /// The first destination of a rotation that does not have its new key.
     pub(super) fn lacks_new(&self, rotation: &Rotation) -> Option<String> {
-        let lacks = |delivery: &&Delivery| {
+        let mismatches = |delivery: &&Delivery| {
             let sink = number(&delivery.sink).and_then(|number| self.sinks.get(number));
             let held = sink.map(|sink| &sink.held.id);
             !delivery.removed && held != rotation.new.as_ref()
         };
-        let found = rotation.deliveries.iter().find(lacks);
+        let found = rotation.deliveries.iter().find(mismatches);
         found.map(|delivery| delivery.sink.clone())
     }
 }

@@ -23,7 +23,7 @@ pub(super) enum UserFate {
     /// It is deleted, after its keys.
     Deleted,
     /// It is deleted, and another one of its name is made.
-    MadeAnew,
+    Recreated,
     /// The service does not find it for a while.
     NotFound,
 }
@@ -42,7 +42,7 @@ impl SimulationRun {
                 UserFate::Renamed if world.name_of(&world.user_id).is_none() => {}
                 UserFate::Renamed => world.rename("OtherName"),
                 UserFate::Deleted => world.delete_user(),
-                UserFate::MadeAnew => world.recreate_user(),
+                UserFate::Recreated => world.recreate_user(),
                 UserFate::NotFound => world.lost_until = world.now + secs,
             }
             let now = world.now;

@@ -467,7 +467,7 @@ impl UsageEvidence for SimIssuer {
             let unknown = if self.tells {
                 KeyOwnership::Nobody
             } else {
-                KeyOwnership::NotTold
+                KeyOwnership::Undisclosed
             };
             Ok(name.map_or(unknown, KeyOwnership::User))
         })

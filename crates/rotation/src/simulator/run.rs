@@ -292,7 +292,7 @@ impl SimulationRun {
         let fate = match dice.below(12) {
             0 | 1 => UserFate::Renamed,
             2 => UserFate::Deleted,
-            3 => UserFate::MadeAnew,
+            3 => UserFate::Recreated,
             4 if !consistent => UserFate::NotFound,
             _ => UserFate::Stays,
         };
@@ -311,7 +311,7 @@ impl SimulationRun {
             meddling,
             changes: dice_changes,
             moves: Moves::none(),
-            meddled: meddling > 0 || matches!(fate, UserFate::Deleted | UserFate::MadeAnew),
+            meddled: meddling > 0 || matches!(fate, UserFate::Deleted | UserFate::Recreated),
             fate,
             outages,
             stops: 0,

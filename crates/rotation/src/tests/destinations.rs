@@ -50,15 +50,15 @@ impl Scene {
         })
     }
 
-    fn says(&self, what: &str) -> bool {
+    fn expected(&self, what: &str) -> bool {
         let events = self.rotator.journal.events();
         events.iter().any(|event| event.contains(what))
     }
 
     fn roll_back(&mut self) {
         let id = self.rotator.id.clone();
-        let asked = live(self.rotator.executor().roll_back(&id, "a test"));
-        asked.unwrap().unwrap();
+        let requested = live(self.rotator.executor().roll_back(&id, "a test"));
+        requested.unwrap().unwrap();
     }
 }
 
@@ -108,7 +108,10 @@ fn what_is_added_at_any_phase_has_the_new_key_before_the_old_one_is_withdrawn() 
         let number = scene.new_sink(held);
         assert!(scene.add(number).unwrap(), "{phase:?}");
         assert!(!scene.add(number).unwrap(), "it is there already");
-        assert!(scene.says("changed: sink-1 is added; a test"), "{phase:?}");
+        assert!(
+            scene.expected("changed: sink-1 is added; a test"),
+            "{phase:?}"
+        );
         scene.assert_replaced();
         let delivered = &scene.rotation().deliveries[number];
         assert_eq!(delivered.stage, DeliveryStage::ReadBack, "{phase:?}");
@@ -227,8 +230,8 @@ fn what_holds_the_new_key_already_has_nothing_to_be_put_back_to() {
     let Err(TickError::Destinations(why)) = refused else {
         panic!("{refused:?}");
     };
-    let says = format!("sink-1 holds the new key {} already", new.id);
-    assert!(why.starts_with(&says), "{why}");
+    let expected = format!("sink-1 holds the new key {} already", new.id);
+    assert!(why.starts_with(&expected), "{why}");
 }
 
 #[test]
@@ -243,12 +246,12 @@ fn what_is_removed_is_left_as_it_is() {
         }
         assert!(scene.remove(1).unwrap(), "{phase:?}");
         assert!(!scene.remove(1).unwrap(), "it is removed already");
-        let says = if delivered {
+        let expected = if delivered {
             "changed: sink-1 is removed: it has the new key and keeps it; a test"
         } else {
             "changed: sink-1 is removed: it does not get the new key; a test"
         };
-        assert!(scene.says(says), "{phase:?}");
+        assert!(scene.expected(expected), "{phase:?}");
         // It is not looked at any more.
         scene.shared.world().sinks[1].refused = true;
         assert_eq!(scene.finish(), Phase::Done, "{phase:?}");
@@ -285,7 +288,7 @@ fn what_cannot_be_written_can_be_removed() {
     assert_eq!(scene.rotation().deliveries[1].stage, DeliveryStage::Writing);
     scene.shared.world().retire(1);
     scene.remove(1).unwrap();
-    assert!(scene.says("sink-1 is removed: it may have the old or the new key"));
+    assert!(scene.expected("sink-1 is removed: it may have the old or the new key"));
     assert_eq!(
         scene.until(Phase::Dwelling).rotation().phase,
         Phase::Dwelling
@@ -300,7 +303,7 @@ fn what_was_removed_can_come_back() {
         let mut scene = at(phase, 2);
         scene.remove(1).unwrap();
         assert!(scene.add(1).unwrap(), "{phase:?}");
-        assert!(scene.says("changed: sink-1 is added again; a test"));
+        assert!(scene.expected("changed: sink-1 is added again; a test"));
         scene.assert_replaced();
     }
 }

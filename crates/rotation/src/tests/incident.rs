@@ -211,7 +211,7 @@ fn a_person_who_activates_it_again_is_named() {
 }
 
 #[test]
-fn whoever_signs_with_it_cannot_deactivate_it_first() {
+fn the_signing_key_cannot_be_deactivated_first() {
     let mut scene = leaked(FIRST);
     let own = scene.shared.world().keys[0].pair.clone();
     scene.rotator.issuer.own = Mutex::new(Some(own));
@@ -250,7 +250,7 @@ fn a_leaked_key_that_is_put_back_leaves_time_to_go_back() {
 
 /// Its credentials are in its environment, which no delivery changes: it goes on with the new pair.
 #[test]
-fn row_15_a_rotator_goes_on_whose_environment_holds_the_old_key() {
+fn row_15_a_rotator_with_the_old_key_in_its_environment_continues() {
     let mut scene = Scene::new(1);
     let own = scene.shared.world().keys[0].pair.clone();
     scene.rotator.issuer.own = Mutex::new(Some(own.clone()));

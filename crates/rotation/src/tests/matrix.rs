@@ -126,8 +126,8 @@ fn nothing_goes_wrong() {
     let mut scene = Scene::new(2);
     scene.begin();
     scene.assert_replaced();
-    let spent = scene.now() - SimWorld::new(0).now;
-    assert!(spent >= 8 * DAY, "{spent}");
+    let elapsed_secs = scene.now() - SimWorld::new(0).now;
+    assert!(elapsed_secs >= 8 * DAY, "{elapsed_secs}");
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn row_07_the_new_key_is_never_valid() {
 }
 
 #[test]
-fn row_07_the_new_key_is_somebody_elses() {
+fn row_07_the_new_key_belongs_to_another_user() {
     let mut scene = Scene::new(1);
     scene.begin();
     scene.until(Phase::Created);
@@ -508,7 +508,7 @@ fn an_abandoned_rotation_ends_safely_from_every_phase() {
 
 /// A person deletes the key that a rollback needs: it can still be ended.
 #[test]
-fn a_rollback_whose_old_key_is_gone_can_be_abandoned() {
+fn a_rollback_without_its_old_key_can_be_abandoned() {
     let mut scene = Scene::new(1);
     scene.begin();
     scene.until(Phase::Dwelling);
@@ -871,7 +871,7 @@ fn row_23_a_leaked_key_is_deleted_although_it_is_tried() {
 }
 
 #[test]
-fn a_sink_with_somebody_elses_key_is_not_written() {
+fn a_sink_with_a_foreign_key_is_not_written() {
     let mut scene = Scene::new(2);
     scene.begin();
     let other = stranger();

@@ -158,7 +158,7 @@ fn a_user_who_is_not_found_for_a_while_is_waited_for() {
 }
 
 #[test]
-fn what_cannot_be_told_is_a_persons_to_end() {
+fn what_is_undecidable_is_ended_by_a_person() {
     let mut scene = Scene::at(Phase::Planned);
     scene.shared.set_faults(Box::new(|name| match name {
         "create" => CallFault::Lost,

@@ -11,10 +11,10 @@ use crate::{
     simulator::{CallFault, SharedWorld, SimRotator, SimWorld, live},
 };
 
-struct Somebody;
+struct ManualDelivery;
 
 #[async_trait]
-impl Sink for Somebody {
+impl Sink for ManualDelivery {
     fn name(&self) -> &str {
         "somebody"
     }
@@ -84,7 +84,7 @@ impl Scene {
     fn executor(&self) -> Executor<'_> {
         let other = self.rotator.sinks.first().map(|sink| sink as &dyn Sink);
         Executor {
-            sinks: std::iter::once(&Somebody as &dyn Sink)
+            sinks: std::iter::once(&ManualDelivery as &dyn Sink)
                 .chain(other)
                 .collect(),
             ..self.rotator.executor()
@@ -200,7 +200,7 @@ fn the_new_key_can_be_retrieved_until_the_old_one_is_deleted() {
 }
 
 #[test]
-fn what_no_person_was_asked_for_cannot_be_confirmed() {
+fn what_no_person_delivers_cannot_be_confirmed() {
     let scene = Scene::waiting();
     let id = &scene.rotator.id;
     live(scene.executor().roll_back(id, "a test"))
@@ -230,7 +230,7 @@ fn it_can_be_put_back_before_and_after_the_word() {
 }
 
 #[test]
-fn somebody_else_can_take_over() {
+fn another_person_can_take_over() {
     let scene = Scene::waiting();
     let id = &scene.rotator.id;
     let executor = scene.executor();

@@ -41,7 +41,7 @@ async fn stored(front: &Front) -> String {
 }
 
 #[tokio::test]
-async fn tags_are_asked_for_and_set() {
+async fn tags_are_authorized_and_set() {
     let front = Front::new().await;
     let rules = Arc::new(Rules {
         allowed: vec!["s3:".into()],
@@ -74,7 +74,7 @@ async fn tags_are_asked_for_and_set() {
 }
 
 #[tokio::test]
-async fn without_tags_nothing_more_is_asked() {
+async fn without_tags_nothing_more_is_authorized() {
     for request in [
         ask("PUT /fresh"),
         body(""),

@@ -67,7 +67,7 @@ async fn read(
 }
 
 #[tokio::test]
-async fn a_body_is_the_one_whose_hash_was_signed() {
+async fn a_body_has_the_hash_that_was_signed() {
     let hash = PayloadClaim::Sha256(Sha256::digest(b"hello world").into());
     for (pieces, expected) in [
         (vec![&b"hello world"[..]], Ok(b"hello world".to_vec())),
@@ -82,7 +82,7 @@ async fn a_body_is_the_one_whose_hash_was_signed() {
 }
 
 #[tokio::test]
-async fn chunks_are_undone_and_their_trailers_kept() {
+async fn chunks_are_decoded_and_their_trailers_stored() {
     let headers = [
         ("x-amz-decoded-content-length", "11"),
         ("x-amz-trailer", "x-amz-checksum-crc32"),

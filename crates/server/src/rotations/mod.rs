@@ -473,8 +473,8 @@ impl ServerRotations {
                 let engine = Arc::clone(self);
                 // A page of them is too much for a thread that answers requests.
                 let show = move || found.iter().map(|one| engine.to_wire(one)).collect();
-                let shown = spawn_blocking(show).await;
-                shown
+                let display = spawn_blocking(show).await;
+                display
                     .map(RotationReply::Rotations)
                     .map_err(|error| IamFault::Internal(error.to_string()))
             }

@@ -107,7 +107,7 @@ impl FromStr for DestinationUsers {
                 _ => Err("a tag is written [tag=KEY=VALUE]"),
             },
             ("user", name) if !name.is_empty() => Ok(Self::Named(name.to_owned())),
-            _ => Err(WHOSE),
+            _ => Err(USERS_REQUIRED),
         }
     }
 }
@@ -117,7 +117,7 @@ const SAME: &str = "callers, to whom arguments and queries are not shown, could 
                     another place\nhint: give each a program or an address of its own";
 
 /// What the operator has to say of each place.
-const WHOSE: &str = "say whose keys may go there: put [path=/jobs/], [tag=KEY=VALUE], [user=NAME] \
+const USERS_REQUIRED: &str = "say whose keys may go there: put [path=/jobs/], [tag=KEY=VALUE], [user=NAME] \
                      or [everyone] before it";
 
 impl FromStr for AllowedDestination {
@@ -125,7 +125,7 @@ impl FromStr for AllowedDestination {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let parts = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
-        let (users, name) = parts.ok_or(WHOSE)?;
+        let (users, name) = parts.ok_or(USERS_REQUIRED)?;
         let name = name.trim_start();
         let parsed = name.replace(USER, SOMEONE).parse::<SinkSpec>();
         let spec = parsed.map_err(|error| error.to_string())?;

@@ -151,10 +151,10 @@ impl Bench {
     }
 
     /// Sends a form that is rejected for this reason.
-    async fn rejected(&self, form: &str, says: &str) -> String {
+    async fn rejected(&self, form: &str, expected_text: &str) -> String {
         let (status, body) = self.ask(form).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{form}: {body}");
-        assert!(body.contains(says), "{form}: {body}");
+        assert!(body.contains(expected_text), "{form}: {body}");
         body
     }
 
@@ -310,7 +310,7 @@ async fn destinations_of_an_open_rotation_are_changed() {
 
     let for_eve = format!("dotenv:{folder}/eve.env");
     let unknown = format!("dotenv:{folder}/who.env");
-    for (form, says) in [
+    for (form, expected_text) in [
         (
             format!("{CHANGE}&AddPlaces.member.1={}", encoded(&for_eve)),
             "for user bob",
@@ -328,7 +328,7 @@ async fn destinations_of_an_open_rotation_are_changed() {
             "no destination would be left",
         ),
     ] {
-        bench.rejected(&form, says).await;
+        bench.rejected(&form, expected_text).await;
     }
     let file = files.path().join("bob.env");
     let foreign = "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7FOREIGN\nAWS_SECRET_ACCESS_KEY=s\n";
@@ -355,16 +355,16 @@ async fn destinations_of_an_open_rotation_are_changed() {
     assert!(done.contains("<Removed>true</Removed>"), "{done}");
     let (status, _) = bench.ask("Action=RetrieveRotationKey&UserName=bob").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
-    let told = bench.ok("Action=ListRotationHistory&UserName=bob").await;
+    let sent_json = bench.ok("Action=ListRotationHistory&UserName=bob").await;
     assert!(
-        told.contains(&format!("changed: {public} is added; it moved")),
-        "{told}"
+        sent_json.contains(&format!("changed: {public} is added; it moved")),
+        "{sent_json}"
     );
     assert!(
-        told.contains("changed: person is removed: it may have the old or the new key"),
-        "{told}"
+        sent_json.contains("changed: person is removed: it may have the old or the new key"),
+        "{sent_json}"
     );
-    assert!(!told.contains("SECRET"), "{told}");
+    assert!(!sent_json.contains("SECRET"), "{sent_json}");
 }
 
 /// A value of a form.
@@ -594,7 +594,7 @@ async fn a_user_who_is_renamed_is_followed() {
 
 /// Orders name the user, so nobody could end it: it must by itself.
 #[tokio::test]
-async fn a_rotation_whose_user_was_deleted_ends_by_itself() {
+async fn a_rotation_of_a_deleted_user_ends_by_itself() {
     let bench = Bench::new().await;
     bench.user("bob").await;
     let id = text(&bench.ok(START).await, "RotationId");

@@ -339,7 +339,7 @@ async fn a_listing_without_an_end_is_an_error() {
 }
 
 #[tokio::test]
-async fn what_is_there_is_said() {
+async fn contents_are_reported() {
     let fake = Fake::shared(Some(&document(&pair(1))));
     let near = sink(&fake, &WriteFault::default(), "jbo").await;
     let absent = near.inspect(&pair(1).id).await.unwrap().absent.unwrap();

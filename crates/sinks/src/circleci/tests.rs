@@ -288,7 +288,7 @@ async fn a_secret_that_nobody_knows_is_put_back_by_a_person() {
 }
 
 #[tokio::test]
-async fn what_is_there_is_said() {
+async fn contents_are_reported() {
     let fake = filled();
     let absent = sink(
         &fake,

@@ -263,7 +263,7 @@ async fn the_id_is_written_last() {
 }
 
 #[tokio::test]
-async fn what_somebody_else_wrote_is_not_taken_for_ours() {
+async fn what_others_wrote_is_not_taken_for_ours() {
     let fake = filled();
     let sink = sink(&fake, &WriteFault::default(), "octo/repo").await;
     assert_eq!(sink.read_back().await, Ok(SinkContent::Nothing));
@@ -305,7 +305,7 @@ async fn what_another_wrote_is_not_overwritten() {
 }
 
 #[tokio::test]
-async fn a_secret_that_is_not_there_is_said_to_be_made() {
+async fn a_missing_secret_is_reported_as_one_to_create() {
     let fake = filled();
     let sink = sink(&fake, &WriteFault::default(), "octo/repo#AWS_ACCES_KEY_ID").await;
     let absent = sink.inspect(&pair(1).id).await.unwrap().absent.unwrap();

@@ -407,7 +407,7 @@ async fn a_hidden_secret_that_nobody_knows_is_put_back_by_a_person() {
 }
 
 #[tokio::test]
-async fn what_is_there_is_said() {
+async fn contents_are_reported() {
     let mut fake = Fake::new(PROJECT);
     put_two(&mut fake, "*", &pair(1));
     for number in 0..150 {

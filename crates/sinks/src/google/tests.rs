@@ -278,7 +278,7 @@ async fn a_version_of_another_user_in_between_becomes_the_latest_again() {
 }
 
 #[tokio::test]
-async fn what_is_there_is_said() {
+async fn contents_are_reported() {
     let empty = Fake::shared(&[]);
     let absent = sink(&empty, &WriteFault::default(), "p-1/job").await;
     let absent = absent.inspect(&pair(1).id).await.unwrap().absent.unwrap();
@@ -530,8 +530,8 @@ fn token_server(request: &RecordedRequest) -> (u16, String) {
 
 #[tokio::test]
 async fn application_default_credentials() {
-    let asked_times = Arc::new(Mutex::new(0));
-    let counted = Arc::clone(&asked_times);
+    let request_count = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&request_count);
     let answers = move |request: &RecordedRequest| {
         *counted.lock().unwrap() += 1;
         token_server(request)
@@ -553,7 +553,7 @@ async fn application_default_credentials() {
         assert_eq!(account.token(&rest).await.unwrap().expose(), "of-account");
     }
     assert_eq!(
-        *asked_times.lock().unwrap(),
+        *request_count.lock().unwrap(),
         1,
         "a token is used until it ends"
     );

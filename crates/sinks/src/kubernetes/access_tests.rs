@@ -378,7 +378,7 @@ async fn proxies_and_names_of_certificates() {
 }
 
 #[test]
-fn what_is_refused_before_anyone_is_asked() {
+fn what_is_rejected_before_any_request() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config");
     let read = |cluster: &str, user: &str, context: Option<&str>| {

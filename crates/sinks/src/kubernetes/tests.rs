@@ -321,7 +321,7 @@ async fn a_secret_keeps_the_contract_with_its_other_fields() {
 }
 
 #[tokio::test]
-async fn what_would_have_to_be_made_is_said() {
+async fn missing_objects_are_reported() {
     let names = json!({"AWS_ACCES_KEY_ID": encoded("x"), "OTHER": encoded("y")});
     for (data, what) in [
         (None, Some(("there is no Secret job", 0))),
@@ -363,7 +363,7 @@ async fn what_was_perhaps_meant_is_named() {
     let absent = look("prod/jobs").await.unwrap().absent.unwrap();
     assert_eq!(absent.what, "there is no Secret jobs");
     assert_eq!(absent.similar, ["job"]);
-    for (place, says) in [
+    for (place, expected_text) in [
         (
             "prod/job?restart=deployment/apps",
             "there is no deployment/apps; did you mean app?",
@@ -371,7 +371,7 @@ async fn what_was_perhaps_meant_is_named() {
         ("prud/job", "there is no namespace prud; did you mean prod?"),
     ] {
         let error = look(place).await.unwrap_err().to_string();
-        assert!(error.ends_with(says), "{error}");
+        assert!(error.ends_with(expected_text), "{error}");
     }
     fake.lock().unwrap().forbidden.push("list");
     let absent = look("prod/jobs").await.unwrap().absent.unwrap();
@@ -382,7 +382,7 @@ async fn what_was_perhaps_meant_is_named() {
 }
 
 #[tokio::test]
-async fn a_version_that_somebody_else_wrote_is_not_overwritten() {
+async fn a_version_written_by_others_is_not_overwritten() {
     let fake = Fake::new(Some(filled()));
     let sink = sink(&fake, &WriteFault::default(), "prod/job").await;
     fake.lock().unwrap().raced = true;
@@ -397,7 +397,7 @@ async fn a_version_that_somebody_else_wrote_is_not_overwritten() {
 }
 
 #[tokio::test]
-async fn a_workload_is_started_anew_once_for_each_key_and_waited_for() {
+async fn a_workload_is_restarted_once_for_each_key_and_waited_for() {
     let fake = Fake::new(Some(filled()));
     let sink = sink(&fake, &WriteFault::default(), RESTARTING).await;
     fake.lock().unwrap().slow = true;

@@ -231,7 +231,7 @@ async fn an_item_keeps_the_contract_and_its_other_fields() {
 }
 
 #[tokio::test]
-async fn what_is_there_is_said() {
+async fn contents_are_reported() {
     let mut all = fields(Some(&pair(1)), None);
     all.as_array_mut()
         .unwrap()

@@ -70,7 +70,7 @@ fn the_files_are_private_even_if_they_were_not() {
 }
 
 #[test]
-fn a_second_server_is_told_so() {
+fn a_second_server_gets_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("db");
     let first = SqliteStore::open(&path).unwrap();

@@ -105,10 +105,10 @@ impl<'a> Reader<'a> {
             Some((name, true)) => reply.status == 200 && arn.ends_with(&format!("/{name}")),
             _ => reply.status == 403 && reply.element("Code") == Some("InvalidClientTokenId"),
         };
-        let (id, shown) = (&key.id, reply.shown());
+        let (id, excerpt) = (&key.id, reply.excerpt());
         ensure!(
             right,
-            "key {id} of {owner:?} (name, active) was answered {shown}"
+            "key {id} of {owner:?} (name, active) was answered {excerpt}"
         );
         Ok(())
     }
@@ -155,7 +155,7 @@ impl<'a> Reader<'a> {
         ensure!(
             reply.status == 200,
             "{action} {parameters:?}: {}",
-            reply.shown()
+            reply.excerpt()
         );
         Ok(String::from_utf8_lossy(reply.body).into_owned())
     }

@@ -36,7 +36,7 @@ pub(super) fn work(model: &mut Model, address: SocketAddr, root: &Key) -> anyhow
             bail!(
                 "client {}: {step:?} was answered {}",
                 model.client,
-                reply.shown()
+                reply.excerpt()
             );
         }
         let made = made(&reply, model);

@@ -50,8 +50,8 @@ impl Both {
         for _ in 0..rounds {
             let reply = changes.exchange(&iam("CreateAccessKey", &[("UserName", user)])?)?;
             let element = |name| reply.element(name).map(str::to_owned);
-            let told = element("AccessKeyId").zip(element("SecretAccessKey"));
-            let (id, secret) = told.with_context(|| format!("no key: {}", reply.status))?;
+            let pair = element("AccessKeyId").zip(element("SecretAccessKey"));
+            let (id, secret) = pair.with_context(|| format!("no key: {}", reply.status))?;
             let key = Key {
                 id,
                 secret: Secret::new(secret),
@@ -61,10 +61,10 @@ impl Both {
             let named = [("UserName", user), ("AccessKeyId", key.id.as_str())];
             let inactive = [named.as_slice(), &[("Status", "Inactive")]].concat();
             let reply = changes.exchange(&iam("UpdateAccessKey", &inactive)?)?;
-            ensure!(reply.status == 200, "UpdateAccessKey: {}", reply.shown());
+            ensure!(reply.status == 200, "UpdateAccessKey: {}", reply.excerpt());
             refused.until(&mut asks, &who, 403)?;
             let reply = changes.exchange(&iam("DeleteAccessKey", &named)?)?;
-            ensure!(reply.status == 200, "DeleteAccessKey: {}", reply.shown());
+            ensure!(reply.status == 200, "DeleteAccessKey: {}", reply.excerpt());
         }
         Ok(Self { accepted, refused })
     }

@@ -203,7 +203,7 @@ impl Account<'_> {
         let request = requests::query(self.server.address, key, ("iam", "DeleteUser"), &user)?;
         for _ in 0..DENIALS {
             let reply = self.connection.exchange(&request)?;
-            ensure!(reply.status == 403, "not denied: {}", reply.shown());
+            ensure!(reply.status == 403, "not denied: {}", reply.excerpt());
         }
         Ok(())
     }
@@ -212,7 +212,7 @@ impl Account<'_> {
         let action = ("iam", action);
         let request = requests::query(self.server.address, self.root, action, parameters)?;
         let reply = self.connection.exchange(&request)?;
-        ensure!(reply.status == 200, "not answered: {}", reply.shown());
+        ensure!(reply.status == 200, "not answered: {}", reply.excerpt());
         Ok(reply)
     }
 }

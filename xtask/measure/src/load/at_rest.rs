@@ -88,7 +88,7 @@ fn large(on: &Installed) -> anyhow::Result<(Driven, Driven)> {
             let request = get(on, object, key)?;
             let (begun, before) = (instant(), on.server.processor()?);
             let reply = connection.exchange(&request)?;
-            ensure!(reply.status == 200, "not answered: {}", reply.shown());
+            ensure!(reply.status == 200, "not answered: {}", reply.excerpt());
             ensure!(reply.body.len() == LARGE_BYTES, "not the whole object");
             if round > 0 {
                 driven.step(
@@ -146,8 +146,8 @@ async fn make_clear(data: &Path, text: &[u8]) -> anyhow::Result<()> {
         let (name, _) = rest.split_first_chunk::<16>().context(malformed)?;
         body.extend_from_slice(rest.get(..24).context(malformed)?);
         let name = hex::encode(name);
-        let shelf = name.get(..2).context(malformed)?;
-        let path = data.join("objects").join(shelf).join(&name);
+        let shard = name.get(..2).context(malformed)?;
+        let path = data.join("objects").join(shard).join(&name);
         ensure!(path.exists(), "{} is not there", path.display());
         let mut file = fs::File::create(&path)?;
         std::io::Write::write_all(&mut file, text)?;

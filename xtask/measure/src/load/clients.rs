@@ -38,7 +38,7 @@ impl Client for Repeating {
         let request = self.requests.get(self.next).context("no requests")?;
         self.next = (self.next + 1) % self.requests.len();
         let reply = self.connection.exchange(request)?;
-        ensure!(reply.status == 200, "not answered: {}", reply.shown());
+        ensure!(reply.status == 200, "not answered: {}", reply.excerpt());
         Ok(())
     }
 
@@ -72,7 +72,7 @@ impl Client for Rotating {
     fn step(&mut self) -> anyhow::Result<()> {
         let Some(id) = self.made.take() else {
             let reply = self.connection.exchange(&self.create)?;
-            ensure!(reply.status == 200, "not created: {}", reply.shown());
+            ensure!(reply.status == 200, "not created: {}", reply.excerpt());
             let id = reply
                 .element("AccessKeyId")
                 .context("no key in the answer")?;
@@ -83,7 +83,7 @@ impl Client for Rotating {
         let action = ("iam", "DeleteAccessKey");
         let delete = requests::query(self.address, &self.key, action, &parameters)?;
         let reply = self.connection.exchange(&delete)?;
-        ensure!(reply.status == 200, "not deleted: {}", reply.shown());
+        ensure!(reply.status == 200, "not deleted: {}", reply.excerpt());
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! Data folders with many users, made once through the identity crate itself and then kept beside
+//! Data folders with many users, made once through the identity crate itself and then seeded beside
 //! the binaries; a run works on a copy.
 //!
 //! Every user has one access key, a tag and two attached policies. An account holds at most 5,000
@@ -51,20 +51,20 @@ pub(crate) struct Seeded {
 /// When it cannot be made.
 pub(crate) fn folder(users: usize) -> anyhow::Result<Seeded> {
     let name = format!("seed-{FORM}-{users}");
-    let kept = binaries()?.join("measure").join(&name);
-    if !kept.exists() {
+    let seeded = binaries()?.join("measure").join(&name);
+    if !seeded.exists() {
         let unfinished = fresh_folder(&format!("{name}.unfinished"))?;
         let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
         runtime.block_on(make(&unfinished, users))?;
         drop(runtime);
-        fs::rename(&unfinished, &kept)?;
+        fs::rename(&unfinished, &seeded)?;
     }
     let data = fresh_folder(&format!("data-{users}"))?;
-    for entry in fs::read_dir(&kept)? {
+    for entry in fs::read_dir(&seeded)? {
         let entry = entry?;
         fs::copy(entry.path(), data.join(entry.file_name()))?;
     }
-    let keys = fs::read_to_string(kept.join(KEYS))?;
+    let keys = fs::read_to_string(seeded.join(KEYS))?;
     let key = |line: &str| {
         let (id, secret) = line.split_once(' ')?;
         Some(Key {

@@ -95,7 +95,7 @@ impl Report {
             "{:<44} {:>7} {:>9} {:>8} {:>8} {:>7} {:>10}",
             "work", "clients", "rate/s", "p50 µs", "p99 µs", "ratio", "server µs"
         )?;
-        let shown = |value: Option<f64>, digits: usize| {
+        let excerpt = |value: Option<f64>, digits: usize| {
             value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
         };
         for row in &self.rows {
@@ -107,8 +107,8 @@ impl Report {
                 row.rate,
                 row.p50_us,
                 row.p99_us,
-                shown(row.ratio, 2),
-                shown(row.server_us, 1),
+                excerpt(row.ratio, 2),
+                excerpt(row.server_us, 1),
             )?;
         }
         writeln!(out)?;

@@ -15,7 +15,7 @@ use super::{load, lock::RunLock, one_round, print_round};
 use crate::rotate::{arguments, metrics, notices};
 
 /// Rounds for which a metric is shown that no round publishes any more.
-const ROUNDS_SHOWN: u32 = 3;
+const ROUNDS_LISTED: u32 = 3;
 
 /// Which fleet, and how often.
 #[derive(Debug, Args)]
@@ -49,7 +49,7 @@ pub(in crate::rotate) async fn agent(
     let mut config = load(&arguments.file)?;
     let rest = Duration::from_secs(u64::try_from(arguments.every).unwrap_or(0).max(1));
     if let Some(address) = arguments.metrics {
-        let address = metrics::serve(address, rest * ROUNDS_SHOWN)?;
+        let address = metrics::serve(address, rest * ROUNDS_LISTED)?;
         let _ = writeln!(io::stderr(), "metrics at http://{address}/metrics");
     }
     let mut message = String::new();

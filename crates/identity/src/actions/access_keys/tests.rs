@@ -133,7 +133,7 @@ fn what_is_no_idempotency_token() {
 }
 
 #[test]
-fn the_first_use_inside_each_window_is_told() {
+fn the_first_use_inside_each_window_is_reported() {
     let mut bench = bench();
     let keys = bench.key("bob");
     let never = (None, "N/A".to_owned(), "N/A".to_owned());

@@ -195,7 +195,7 @@ fn policies_of_aws_are_read_and_attached_only() {
 }
 
 #[test]
-fn only_actions_can_be_asked_about() {
+fn only_actions_can_be_explained() {
     let bench = bench();
     for action in [
         "GetObject",
@@ -278,7 +278,7 @@ fn with_buckets() -> TestInstallation {
 }
 
 #[test]
-fn policies_of_buckets_are_asked() {
+fn policies_of_buckets_are_consulted() {
     let bench = with_buckets();
     let requested = |name: &str, action: &str, resource: &str| {
         bench.root(&format!(
@@ -564,7 +564,7 @@ fn conditions_under_which_root_is_denied() {
 
 /// The root user is held to policies of buckets under the conditions that are told.
 #[test]
-fn what_is_told_holds_for_root_too() {
+fn supplied_context_holds_for_root_too() {
     let bench = with_buckets();
     for (secure, decision) in [("true", "allowed"), ("false", "explicitDeny")] {
         let form = format!(
@@ -600,7 +600,7 @@ fn who(bench: &TestInstallation, action: &str, resource: &str) -> Vec<(String, S
 }
 
 #[test]
-fn conditions_of_both_effects_are_shown() {
+fn conditions_of_both_effects_are_listed() {
     let bench = with_buckets();
     bench.user("guarded", &["AdministratorAccess"]);
     bench.user("untagged", &[]);

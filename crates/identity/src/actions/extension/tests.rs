@@ -141,7 +141,7 @@ fn the_last_use_is_known_to_the_second() {
 }
 
 #[test]
-fn keys_of_others_are_not_told_about() {
+fn keys_of_others_are_not_disclosed() {
     let bench = TestInstallation::new();
     let keys = bench.user("bob", &[]);
     let foreign = "AKIARZPUZDIKGB2VALC4";

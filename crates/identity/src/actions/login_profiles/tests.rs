@@ -281,7 +281,7 @@ fn a_user_with_a_password_is_not_deleted() {
 }
 
 #[test]
-fn the_last_sign_in_is_shown_and_survives_a_restart() {
+fn the_last_sign_in_is_reported_and_survives_a_restart() {
     let mut bench = TestInstallation::new();
     bench.root("Action=CreateUser&UserName=ann").ok();
     let show = "Action=GetUser&UserName=ann";

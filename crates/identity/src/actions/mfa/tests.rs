@@ -358,7 +358,7 @@ fn a_clock_that_is_off_is_found_out() {
 }
 
 #[test]
-fn a_device_that_is_assigned_anew_takes_no_old_code() {
+fn a_device_that_is_assigned_again_takes_no_old_code() {
     let (bench, _, phone) = with_device();
     let deactivate = format!(
         "Action=DeactivateMFADevice&UserName=ann&SerialNumber={}",

@@ -96,7 +96,7 @@ fn a_policy_stays_as_it_was_put() {
 
 /// Whoever changes a policy is the one it acts for: nobody writes with another's rights.
 #[test]
-fn a_policy_acts_for_whoever_put_it_last() {
+fn a_policy_acts_for_the_principal_that_put_it_last() {
     let (bench, _) = bench();
     let keys = bench.user("other", &["AdministratorAccess"]);
     bench.root(&put("p", "Everyone=true")).ok();

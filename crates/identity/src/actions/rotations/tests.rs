@@ -120,7 +120,7 @@ fn without_an_engine_everything_is_refused() {
 }
 
 #[test]
-fn whoever_begins_a_rotation_needs_all_that_it_does() {
+fn starting_a_rotation_takes_the_rights_of_all_it_does() {
     let (bench, scribe) = bench();
     let keys = bench.user("admin", &[]);
     let own = "keywright:StartRotation";
@@ -208,7 +208,7 @@ fn rights_may_be_given_to_the_service_only() {
 }
 
 #[test]
-fn each_question_reaches_the_engine_as_it_was_asked() {
+fn each_question_reaches_the_engine_unchanged() {
     let (bench, scribe) = bench();
     for (form, expected) in [
         (START, "places: [\"person\"]"),
@@ -286,7 +286,7 @@ fn what_is_refused_before_the_engine() {
 
 /// To see a rotation is not to see its key; and whoever fetches a key could have made one.
 #[test]
-fn a_secret_is_told_by_its_own_action_only() {
+fn a_secret_is_revealed_by_its_own_action_only() {
     let (bench, _) = bench();
     let keys = bench.user("reader", &[]);
     let iam = [
@@ -323,7 +323,7 @@ fn a_secret_is_told_by_its_own_action_only() {
 
 /// An order takes the rights that it leads to, whoever began the rotation.
 #[test]
-fn whoever_gives_an_order_needs_what_it_does() {
+fn an_order_takes_the_rights_of_what_it_does() {
     let (bench, scribe) = bench();
     let keys = bench.user("clerk", &[]);
     let catalogue = keywright_policy::ActionCatalogue::built_in();
@@ -446,7 +446,7 @@ fn history_comes_in_pages() {
 
 /// A place of users whom the caller may not rotate is none of the caller's business.
 #[test]
-fn the_places_of_users_whom_the_caller_may_rotate_are_listed() {
+fn the_places_of_users_that_the_caller_may_rotate_are_listed() {
     let (bench, _) = bench();
     bench.user("ops", &[]);
     let keys = bench.user("admin", &[]);

@@ -31,7 +31,7 @@ fn wrong(code: &impl Fn(i64) -> String) -> String {
 }
 
 #[tokio::test]
-async fn a_code_is_asked_for_after_the_right_password() {
+async fn a_code_is_requested_after_the_right_password() {
     let (bench, code) = with_device().await;
     let requested = bench.ask(sign_in("ann", PASSWORD, None)).await;
     let text = "Enter a code of your MFA device to go on.";
@@ -50,7 +50,7 @@ async fn a_code_is_asked_for_after_the_right_password() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_not_told() {
+async fn what_is_wrong_is_not_disclosed() {
     let (bench, code) = with_device().await;
     let right = code(0);
     bench.ask(sign_in("ann", PASSWORD, Some(&right))).await;
@@ -112,7 +112,7 @@ async fn many_who_sign_in_from_one_address_do_not_wait() {
 }
 
 #[tokio::test]
-async fn a_device_is_asked_nine_times_in_three_minutes() {
+async fn a_device_takes_nine_codes_in_three_minutes() {
     let (bench, code) = with_device().await;
     for device in ["tablet", "watch"] {
         let _ = bench.device("ann", device).await;

@@ -151,7 +151,7 @@ fn refusals() {
     }
 }
 
-/// ContextValues are echoed here only.
+/// Values are echoed here only.
 #[test]
 fn exclusions() {
     let bench = TestInstallation::new();
