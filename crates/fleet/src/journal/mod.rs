@@ -298,10 +298,11 @@ impl SqliteJournal {
     }
 
     /// Runs a transaction beside the async threads; it is durable when this returns.
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&JournalState, &Transaction<'_>) -> Result<T, JournalError> + Send + 'static,
-    ) -> Result<T, JournalError> {
+    async fn run<T, F>(&self, work: F) -> Result<T, JournalError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&JournalState, &Transaction<'_>) -> Result<T, JournalError> + Send + 'static,
+    {
         let inner = Arc::clone(&self.inner);
         let ran = tokio::task::spawn_blocking(move || {
             let mut connection = inner

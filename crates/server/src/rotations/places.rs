@@ -117,8 +117,8 @@ const SAME: &str = "callers, to whom arguments and queries are not shown, could 
                     another place\nhint: give each a program or an address of its own";
 
 /// What the operator has to say of each place.
-const USERS_REQUIRED: &str = "say whose keys may go there: put [path=/jobs/], [tag=KEY=VALUE], [user=NAME] \
-                     or [everyone] before it";
+const USERS_REQUIRED: &str = "say whose keys may go there: put [path=/jobs/], [tag=KEY=VALUE], \
+                              [user=NAME] or [everyone] before it";
 
 impl FromStr for AllowedDestination {
     type Err = String;
