@@ -1,4 +1,4 @@
-//! Verification with a cached signing key: the hottest path of the server.
+//! Verification with a cached signing key, the server's hottest path.
 
 #![expect(
     clippy::expect_used,

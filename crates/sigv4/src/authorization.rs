@@ -1,7 +1,8 @@
-//! The pieces of a signature as text, from either form; and which form a request uses.
+//! Extracts the parts of a signature from the header or the query string, and determines which of
+//! the two a request uses.
 //!
-//! It protects "exactly one": two signatures, or a part given twice, are refused rather than chosen
-//! from. It does not judge the pieces.
+//! Invariant: exactly one signature. A request with two signatures, or with a repeated part, is
+//! rejected instead of choosing one. The values of the parts are checked elsewhere.
 
 use std::borrow::Cow;
 
@@ -12,7 +13,7 @@ use crate::{
     query::{QueryString, decode},
 };
 
-/// The parts of a signature as they were sent.
+/// The parts of a signature as sent.
 #[derive(Debug)]
 pub(crate) struct SignatureClaim {
     pub(crate) form: SignatureForm,
@@ -21,15 +22,15 @@ pub(crate) struct SignatureClaim {
     pub(crate) signature: String,
     pub(crate) date: String,
     pub(crate) session_token: Option<String>,
-    /// `X-Amz-Expires`, in query form.
+    /// `X-Amz-Expires`, in query form only.
     pub(crate) expires: Option<String>,
 }
 
 impl SignatureClaim {
-    /// Reads the one signature of the request.
+    /// Reads the request's only signature.
     ///
     /// # Errors
-    /// [`Fault`]s about mechanism, algorithm and presence.
+    /// [`SignatureFault`]s about the mechanism, the algorithm and missing parts.
     pub(crate) fn read(
         parts: &Parts,
         query: &QueryString,
@@ -142,7 +143,7 @@ impl SignatureClaim {
     }
 }
 
-/// What to say about a request with neither an `Authorization` header nor `X-Amz-Algorithm`.
+/// The fault for a request with neither an `Authorization` header nor `X-Amz-Algorithm`.
 fn without_algorithm(query: &QueryString, dialect: SigningDialect) -> SignatureFault {
     if query.value("AWSAccessKeyId").is_some() || query.value("SignatureVersion").is_some() {
         return SignatureFault::SignatureV2;
@@ -167,7 +168,7 @@ fn check_algorithm(name: &str, form: SignatureForm) -> Result<(), SignatureFault
     }
 }
 
-/// `X-Amz-Date`, or else `Date`.
+/// `X-Amz-Date`, falling back to `Date`.
 fn date_header(parts: &Parts) -> Result<Option<String>, SignatureFault> {
     match single_header(parts, "x-amz-date")? {
         Some(date) => Ok(Some(date)),
@@ -175,7 +176,7 @@ fn date_header(parts: &Parts) -> Result<Option<String>, SignatureFault> {
     }
 }
 
-/// The value of a header that may be given once.
+/// The value of a header that must not be repeated.
 fn single_header(parts: &Parts, name: &str) -> Result<Option<String>, SignatureFault> {
     let mut values = parts.headers.get_all(name).iter();
     let (first, second) = (values.next(), values.next());
@@ -185,8 +186,8 @@ fn single_header(parts: &Parts, name: &str) -> Result<Option<String>, SignatureF
     Ok(first.map(|value| text(value).trim_ascii().to_owned()))
 }
 
-/// A header's text; bytes that are not UTF-8 become U+FFFD. What is ASCII, and so almost every
-/// header, is not searched for them.
+/// A header's text, with invalid UTF-8 replaced by U+FFFD. ASCII values, which is nearly all of
+/// them, skip the UTF-8 check.
 fn text(value: &HeaderValue) -> Cow<'_, str> {
     match value.to_str() {
         Ok(text) => Cow::Borrowed(text),

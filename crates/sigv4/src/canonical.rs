@@ -1,14 +1,14 @@
-//! The canonical request: the one byte sequence that client and server must agree on.
+//! The canonical request: the byte sequence on which client and server must agree.
 //!
-//! It protects exactness: a path, query or header that differs in meaning differs here. It never
-//! rejects; what must be refused has been refused before ([`check_escapes`], `presented.rs`).
+//! Invariant: paths, queries and headers that differ in meaning have different canonical forms.
+//! Nothing is rejected here; invalid requests were rejected earlier ([`check_escapes`],
+//! `presented.rs`).
 
 use http::{HeaderValue, request::Parts};
 use memchr::memmem;
 
 use crate::{EscapeError, SignatureForm, SigningDialect, query::QueryString};
 
-/// Appends the canonical request of `parts`.
 pub(crate) fn push_request(
     out: &mut Vec<u8>,
     parts: &Parts,
@@ -32,10 +32,10 @@ pub(crate) fn push_request(
     out.extend_from_slice(payload.as_bytes());
 }
 
-/// Checks that every `%` is followed by two hex digits.
+/// Checks that two hex digits follow every `%`.
 ///
 /// # Errors
-/// The first bad [`Escape`].
+/// The first bad [`EscapeError`].
 pub(crate) fn check_escapes(raw: &str) -> Result<(), EscapeError> {
     for at in memchr::memchr_iter(b'%', raw.as_bytes()) {
         let escape = raw.as_bytes().get(at..).unwrap_or_default();
@@ -53,7 +53,7 @@ pub(crate) fn check_escapes(raw: &str) -> Result<(), EscapeError> {
     Ok(())
 }
 
-/// Appends a name or value of a query, encoded once; `+` is a space.
+/// Appends a query name or value, encoded once; `+` means a space.
 pub(crate) fn push_query_part(out: &mut Vec<u8>, raw: &[u8]) {
     push_normal(out, raw, |byte| match byte {
         b'+' => Some(b"%20"),
@@ -61,7 +61,7 @@ pub(crate) fn push_query_part(out: &mut Vec<u8>, raw: &[u8]) {
     });
 }
 
-/// Appends `raw` with everything but unreserved characters encoded.
+/// Appends `raw` with everything except unreserved characters percent-encoded.
 pub(crate) fn push_encoded(out: &mut Vec<u8>, raw: &[u8]) {
     for byte in raw {
         push_byte(out, *byte);
@@ -83,8 +83,8 @@ fn push_path(out: &mut Vec<u8>, raw: &str, dialect: SigningDialect) {
     }
 }
 
-/// The path as sent, one encoding, nothing resolved. An escaped slash stays escaped, but S3 makes
-/// it a slash (recorded 2026-02).
+/// Appends the path as sent, encoded once, with no segments resolved. An escaped slash stays
+/// escaped, except in S3, which decodes it (recorded 2026-02).
 fn push_path_once(out: &mut Vec<u8>, raw: &str, slashes: bool) {
     let plain = |byte| match byte {
         b'/' => Some(&b"/"[..]),
@@ -103,7 +103,7 @@ fn push_path_once(out: &mut Vec<u8>, raw: &str, slashes: bool) {
     push_normal(out, rest.as_bytes(), plain);
 }
 
-/// Resolves empty, `.` and `..` segments of an encoded path, and encodes it again.
+/// Resolves empty, `.` and `..` segments of an encoded path, then encodes it a second time.
 fn push_path_twice(out: &mut Vec<u8>, once: &[u8]) {
     let mut segments: Vec<&[u8]> = Vec::new();
     for segment in once.split(|byte| *byte == b'/') {
@@ -124,7 +124,7 @@ fn push_path_twice(out: &mut Vec<u8>, once: &[u8]) {
     }
 }
 
-/// In query form `X-Amz-Signature` is left out: it cannot sign itself.
+/// In query form `X-Amz-Signature` is omitted, because it cannot sign itself.
 fn push_query(out: &mut Vec<u8>, raw: &str, form: SignatureForm) {
     let query = QueryString::read(raw);
     let itself = |name: &str| form == SignatureForm::Query && name == "X-Amz-Signature";
@@ -140,7 +140,7 @@ fn push_query(out: &mut Vec<u8>, raw: &str, form: SignatureForm) {
     }
 }
 
-/// `name:value[,value…]`; nothing for a header that the request does not have.
+/// Appends `name:value[,value…]`, or nothing if the request lacks the header.
 fn push_header(out: &mut Vec<u8>, parts: &Parts, name: &str) {
     let mut values = parts.headers.get_all(name).iter().peekable();
     if values.peek().is_none() {
@@ -161,8 +161,7 @@ fn push_header(out: &mut Vec<u8>, parts: &Parts, name: &str) {
     out.push(b'\n');
 }
 
-/// The value without surrounding white space, runs of spaces made one. Bytes that are not ASCII
-/// stay.
+/// Appends the value trimmed, with runs of spaces collapsed to one. Non-ASCII bytes are kept.
 fn push_value(out: &mut Vec<u8>, value: &HeaderValue) {
     let value = value.as_bytes().trim_ascii();
     if memmem::find(value, b"  ").is_none() {
@@ -178,8 +177,8 @@ fn push_value(out: &mut Vec<u8>, value: &HeaderValue) {
     }
 }
 
-/// Encodes once: escapes are decoded when unreserved and upper-cased when not, raw bytes are
-/// encoded unless `special` says otherwise.
+/// Encodes exactly once: unreserved escapes are decoded, other escapes upper-cased, and raw bytes
+/// encoded unless `special` overrides them.
 fn push_normal(out: &mut Vec<u8>, raw: &[u8], special: impl Fn(u8) -> Option<&'static [u8]>) {
     let mut rest = raw;
     loop {
@@ -201,7 +200,7 @@ fn push_normal(out: &mut Vec<u8>, raw: &[u8], special: impl Fn(u8) -> Option<&'s
     }
 }
 
-/// The byte of two hex digits, and what follows them.
+/// Decodes two hex digits; returns the byte and the rest.
 fn unescape(tail: &[u8]) -> Option<(u8, &[u8])> {
     let (digits, after) = tail.split_first_chunk::<2>()?;
     let value = |digit: u8| char::from(digit).to_digit(16);
@@ -220,7 +219,7 @@ fn push_byte(out: &mut Vec<u8>, byte: u8) {
         return;
     }
     let mut digits = [0; 2];
-    // Cannot fail: one byte gives two digits.
+    // Cannot fail: one byte encodes to two digits.
     let _ = hex::encode_to_slice([byte], &mut digits);
     out.push(b'%');
     out.extend_from_slice(&digits.map(|digit| digit.to_ascii_uppercase()));

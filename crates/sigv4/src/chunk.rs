@@ -1,13 +1,13 @@
-//! aws-chunked bodies: undone piece by piece, every signature checked.
+//! Decodes aws-chunked bodies incrementally and checks every signature.
 //!
-//! It protects two rules. Memory is bounded: data is handed on as it arrives, and only a chunk's
-//! head or a trailer line is ever kept. Nothing is proven before its chunk ends: **what
-//! [`ChunkDecoder::decode`] hands out must not be committed until [`ChunkDecoder::finish`] has
-//! returned `Ok`.** It does not compute the trailing checksum; [`Finished`] carries it.
+//! Invariants: memory is bounded, because data is passed on as it arrives and only a chunk's header
+//! or a trailer line is buffered. No data is authenticated before its chunk ends: **do not commit
+//! what [`ChunkDecoder::decode`] returns until [`ChunkDecoder::finish`] returns `Ok`.** The
+//! trailing checksum is not computed here; [`FinishedBody`] carries it.
 //!
-//! The form: `SIZE-IN-HEX[;chunk-signature=HEX]` CRLF, the data, CRLF; a last chunk of size 0
-//! without data; `name:value` CRLF for each trailer, `x-amz-trailer-signature:HEX` CRLF when
-//! signed; CRLF.
+//! Format: `SIZE-IN-HEX[;chunk-signature=HEX]` CRLF, the data, CRLF; a last chunk of size 0 without
+//! data; for each trailer `name:value` CRLF, plus `x-amz-trailer-signature:HEX` CRLF if signed;
+//! CRLF.
 
 use bytes::{Buf, Bytes};
 use keywright_base::limits;
@@ -19,42 +19,42 @@ use crate::{
     verify::push_preamble,
 };
 
-/// Bytes below which only the last chunk of data may be, when chunks are signed. S3's figure.
+/// The minimum size of a signed chunk other than the last, in bytes. S3's limit.
 const CHUNK_BYTES_MIN: u64 = 8192;
 
 /// What is wrong with an aws-chunked body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChunkFault {
-    /// It ends early, or its length is not the declared one.
+    /// The body ends early, or its length differs from the declared length.
     Incomplete,
-    /// A head is not of the form, or there is data after the end.
+    /// A chunk header is malformed, or data follows the end.
     Malformed,
-    /// A chunk or the trailer has a wrong signature.
+    /// The signature of a chunk or of the trailer is wrong.
     Signature,
-    /// A chunk that is not the last is too small: its number from 1, and its size in bytes.
+    /// A chunk other than the last is too small.
     TooSmall {
         /// The chunk's number, from 1.
         chunk: u64,
         /// Its size in bytes.
         size: u64,
     },
-    /// A trailer is not of the form, was not announced, or an announced one is absent.
+    /// A trailer is malformed or was not announced, or an announced trailer is missing.
     Trailer,
-    /// `x-amz-decoded-content-length` is absent or not a number.
+    /// `x-amz-decoded-content-length` is missing or not a number.
     DecodedLength,
-    /// More than S3 takes in one request.
+    /// The body is larger than S3 accepts in one request.
     TooLarge {
         /// `x-amz-decoded-content-length`, in bytes.
         size: u64,
     },
 }
 
-/// What a whole, proven aws-chunked body leaves behind.
+/// The result of a complete, authenticated aws-chunked body.
 #[derive(Debug, PartialEq, Eq)]
 pub struct FinishedBody {
-    /// The trailers, for example `x-amz-checksum-crc32`: lower-case name and value.
+    /// The trailers, for example `x-amz-checksum-crc32`, as pairs of lower-case name and value.
     pub trailers: Vec<(String, String)>,
-    /// Bytes of decoded data.
+    /// The length of the decoded data, in bytes.
     pub length: u64,
 }
 
@@ -75,7 +75,7 @@ enum DecodeState {
     Done,
 }
 
-/// The decoder of one body.
+/// Decodes one body.
 pub struct ChunkDecoder {
     signer: Option<ChunkSigner>,
     trailer_allowed: bool,
@@ -104,14 +104,14 @@ impl std::fmt::Debug for ChunkDecoder {
 }
 
 impl ChunkDecoder {
-    /// A decoder for the body of a verified request with a streaming [`Payload`].
+    /// Creates a decoder for the body of a verified request with a streaming [`PayloadClaim`].
     ///
-    /// `headers` are the request's: `x-amz-decoded-content-length` is required, `x-amz-trailer`
-    /// announces the trailers.
+    /// `headers` are the request's headers: `x-amz-decoded-content-length` is required, and
+    /// `x-amz-trailer` announces the trailers.
     ///
     /// # Errors
-    /// [`ChunkFault::DecodedLength`], [`ChunkFault::TooLarge`], [`ChunkFault::Trailer`] for
-    /// announcements that do not fit the mode, [`ChunkFault::Malformed`] when the request does not
+    /// [`ChunkFault::DecodedLength`]; [`ChunkFault::TooLarge`]; [`ChunkFault::Trailer`] if the
+    /// announced trailers do not fit the mode; [`ChunkFault::Malformed`] if the request does not
     /// declare a streaming payload.
     pub fn new(
         _proof: &Verified,
@@ -160,11 +160,11 @@ impl ChunkDecoder {
         self.expected
     }
 
-    /// Takes from `input` and gives the next decoded data, or `None` when `input` is used up.
-    /// Data is shared with `input`, not copied.
+    /// Consumes `input` and returns the next decoded data, or `None` once `input` is used up. The
+    /// data shares `input`'s memory; it is not copied.
     ///
     /// # Errors
-    /// [`ChunkFault`]; the decoder must then be dropped with everything it handed out.
+    /// [`ChunkFault`]. Drop the decoder and everything it returned.
     pub fn decode(&mut self, input: &mut Bytes) -> Result<Option<Bytes>, ChunkFault> {
         while !input.is_empty() {
             match self.state {
@@ -182,11 +182,11 @@ impl ChunkDecoder {
         Ok(None)
     }
 
-    /// Ends the body.
+    /// Finishes the body.
     ///
     /// # Errors
-    /// [`ChunkFault::Incomplete`] when it has not come to its end or is shorter than declared,
-    /// [`ChunkFault::Trailer`] when an announced trailer did not come.
+    /// [`ChunkFault::Incomplete`] if the body has not ended or is shorter than declared,
+    /// [`ChunkFault::Trailer`] if an announced trailer is missing.
     pub fn finish(self) -> Result<FinishedBody, ChunkFault> {
         if self.state != DecodeState::Done || self.decoded != self.expected {
             return Err(ChunkFault::Incomplete);
@@ -223,7 +223,7 @@ impl ChunkDecoder {
         Ok(())
     }
 
-    /// Takes up to the end of a line; acts on the line when it is whole.
+    /// Consumes input up to the end of a line, and processes the line once it is complete.
     fn line(&mut self, input: &mut Bytes) -> Result<(), ChunkFault> {
         let end = memchr::memchr(b'\n', input);
         let take = end.map_or(input.len(), |at| at.saturating_add(1));
@@ -300,7 +300,8 @@ impl ChunkDecoder {
         Ok(())
     }
 
-    /// At a chunk's end: its signature over the one before and the hash of its data.
+    /// At the end of a chunk, checks its signature, which covers the previous signature and the
+    /// hash of the chunk's data.
     fn check_chunk(&mut self) -> Result<(), ChunkFault> {
         let Some(signer) = &mut self.signer else {
             return Ok(());
@@ -357,7 +358,7 @@ impl ChunkDecoder {
 }
 
 impl ChunkSigner {
-    /// Algorithm, date, scope and the previous signature, a line each.
+    /// Appends the algorithm, date, scope and previous signature, one per line.
     fn push_start(&self, out: &mut Vec<u8>, algorithm: &str) {
         push_preamble(out, algorithm, &self.amz_date, &self.scope);
         out.extend_from_slice(self.previous.as_bytes());
@@ -389,7 +390,7 @@ fn decoded_length(headers: &http::HeaderMap) -> Result<u64, ChunkFault> {
     Ok(size)
 }
 
-/// The names in `x-amz-trailer`, lower case.
+/// The names in `x-amz-trailer`, in lower case.
 fn announced(headers: &http::HeaderMap) -> Result<Vec<String>, ChunkFault> {
     let mut names = Vec::new();
     for value in headers.get_all("x-amz-trailer") {

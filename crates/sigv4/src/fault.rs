@@ -1,7 +1,7 @@
-//! Why a request is not authentic, with what a human needs to mend it.
+//! Why a request is not authentic, with the details that a user needs to fix it.
 //!
-//! It protects the split between reason and text: this file knows reasons, `wire.rs` knows AWS's
-//! words. No variant holds a secret in the clear.
+//! This file holds the reasons; `wire.rs` holds AWS's texts. No variant holds a secret in the
+//! clear.
 
 use keywright_base::{Secret, Timestamp};
 
@@ -16,16 +16,16 @@ pub enum SignatureForm {
     Query,
 }
 
-/// A bad percent escape.
+/// An invalid percent escape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EscapeError {
     /// The text ends inside an escape.
     Incomplete,
-    /// Two characters that are not hex follow the `%`; the three are kept, lossily.
+    /// The `%` is not followed by two hex digits. Holds all three characters, converted lossily.
     Illegal(String),
 }
 
-/// Which of the parts of a signature are absent.
+/// Which parts of a signature are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -42,22 +42,22 @@ pub struct MissingParams {
     pub date: bool,
 }
 
-/// What is wrong with a credential scope; every field that is `Some` is wrong.
+/// What is wrong with a credential scope. Every field that is `Some` is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScopeFault {
-    /// Where the credential stands.
+    /// Where the credential was sent.
     pub form: SignatureForm,
-    /// The region given, which is not a region.
+    /// The given region, which does not exist.
     pub region: Option<String>,
-    /// The region named in S3's answer.
+    /// The region that S3's response names as expected.
     pub region_expected: &'static str,
-    /// The service given.
+    /// The given service.
     pub service: Option<String>,
     /// The service that was called.
     pub service_expected: &'static str,
-    /// The last part given, which is not `aws4_request`.
+    /// The given last part, which is not `aws4_request`.
     pub terminator: Option<String>,
-    /// The day given, which is not the day of the request's date.
+    /// The given day, which differs from the day of the request's date.
     pub date: Option<String>,
     /// The request's date.
     pub request_date: Timestamp,
@@ -77,65 +77,66 @@ pub enum ExpiresFault {
 /// Why a request is not authentic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SignatureFault {
-    /// The request carries no signature at all. S3's caller may treat it as anonymous.
+    /// The request is not signed. S3 may treat it as anonymous.
     Missing,
-    /// Several signatures: header and query, or two `Authorization` headers.
+    /// More than one signature: header and query, or two `Authorization` headers.
     TwoMechanisms,
-    /// Signature Version 2.
+    /// The `Authorization` header uses Signature Version 2.
     SignatureV2,
-    /// A part of a URL that is signed with Version 2 is missing.
+    /// A URL signed with Version 2 lacks a parameter.
     QueryV2Params,
-    /// The `Expires` of such a URL is no number of seconds; the text as given.
+    /// The `Expires` parameter of a URL signed with Version 2 is not a number of seconds. Holds the
+    /// text as given.
     ExpiresV2Form(String),
-    /// The time of such a URL is over.
+    /// A URL signed with Version 2 has expired.
     ExpiredV2 {
-        /// When it ran out.
+        /// When it expired.
         expired_at: Timestamp,
         /// The server's time.
         now: Timestamp,
     },
-    /// Another algorithm than `AWS4-HMAC-SHA256`; the name as given.
+    /// The algorithm is not `AWS4-HMAC-SHA256`.
     Algorithm {
-        /// Where it was named.
+        /// Where it was given.
         form: SignatureForm,
-        /// The name.
+        /// The name as given.
         name: String,
     },
-    /// A part of the `Authorization` header has no equal-sign.
+    /// A part of the `Authorization` header has no equals sign.
     NotAPair {
         /// The part.
         pair: String,
         /// The whole header.
         header: String,
     },
-    /// Parts of the `Authorization` header are absent.
+    /// Parts of the `Authorization` header are missing.
     HeaderParams(MissingParams),
-    /// Presigned parameters are absent.
+    /// Query parameters of a presigned URL are missing.
     QueryParams {
-        /// Which.
+        /// The missing parts.
         missing: MissingParams,
-        /// Whether `X-Amz-Expires` is absent, which only S3 requires.
+        /// Whether `X-Amz-Expires` is missing; only S3 requires it.
         expires: bool,
     },
-    /// A part of the signature is given twice.
+    /// A part of the signature is repeated.
     Repeated {
-        /// Where.
+        /// Where the signature was sent.
         form: SignatureForm,
-        /// Its name.
+        /// The part's name.
         name: String,
     },
-    /// Headers that must be signed are not; lower case, sorted.
+    /// Headers that must be signed are not. Lower case, sorted.
     HeadersNotSigned(Vec<String>),
-    /// The list of signed headers is not lower case, sorted and free of repetition.
+    /// The list of signed headers is not lower case, sorted and unique.
     SignedHeaders {
-        /// Where the list stands.
+        /// Where the list was sent.
         form: SignatureForm,
         /// The list.
         got: String,
     },
-    /// The request's date does not parse.
+    /// The request's date cannot be parsed.
     DateForm {
-        /// Where the signature stands.
+        /// Where the signature was sent.
         form: SignatureForm,
         /// The text given.
         got: String,
@@ -144,74 +145,75 @@ pub enum SignatureFault {
     TooOld {
         /// The request's date.
         date: Timestamp,
-        /// The server's.
+        /// The server's time.
         now: Timestamp,
     },
     /// The request's date is too far in the future.
     TooEarly {
         /// The request's date.
         date: Timestamp,
-        /// The server's.
+        /// The server's time.
         now: Timestamp,
     },
-    /// A presigned URL's time is over.
+    /// A presigned URL has expired.
     PresignExpired {
         /// `X-Amz-Expires`.
         expires_secs: u32,
-        /// When it ran out.
+        /// When it expired.
         expired_at: Timestamp,
         /// The server's time.
         now: Timestamp,
     },
-    /// A presigned URL's time has not come.
+    /// A presigned URL is not valid yet.
     PresignEarly,
     /// The credential does not have five parts.
     CredentialForm {
-        /// Where it stands.
+        /// Where the credential was sent.
         form: SignatureForm,
         /// The credential.
         got: String,
     },
-    /// The credential scope is not that of this request.
+    /// The credential scope does not match the request.
     Scope(Box<ScopeFault>),
     /// `X-Amz-Expires` is out of range.
     Expires(ExpiresFault),
-    /// S3 wants `x-amz-content-sha256` and it is absent.
+    /// S3 requires `x-amz-content-sha256`, and it is missing.
     ContentSha256Missing,
-    /// `x-amz-content-sha256` is neither a hash nor a known marker.
+    /// `x-amz-content-sha256` is neither a hash nor a known keyword.
     ContentSha256Form {
         /// The value given.
         got: String,
     },
-    /// The body is not the one that was declared. Hashes in lower-case hex.
+    /// The body's hash differs from the declared hash. Both are in lower-case hex.
     BodyHash {
-        /// As declared.
+        /// The declared hash.
         declared: String,
-        /// As computed.
+        /// The computed hash.
         computed: String,
     },
-    /// A bad escape in the path.
+    /// An invalid escape in the path.
     PathEscape(EscapeError),
-    /// A bad escape in the query string, or one that does not give UTF-8 where text is needed.
+    /// An invalid escape in the query string, or one that does not decode to UTF-8 where text is
+    /// required.
     QueryEscape(EscapeError),
     /// The key is unknown, inactive or deleted, or its session token is missing.
     UnknownKey {
         /// The id as presented.
         access_key_id: String,
     },
-    /// The session token was good once.
+    /// The session token has expired.
     TokenExpired {
         /// The token as presented.
         token: Secret<String>,
     },
-    /// The session token was never good.
+    /// The session token is not valid and never was.
     TokenInvalid {
         /// The token as presented.
         token: Secret<String>,
     },
-    /// The signature is wrong.
+    /// The signature does not match.
     Mismatch(Box<SignatureMismatch>),
-    /// An aws-chunked body is wrong.
+    /// An aws-chunked body is invalid.
     Chunk(ChunkFault),
 }
 

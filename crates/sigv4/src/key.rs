@@ -1,7 +1,7 @@
-//! The signing key of one day, region and service, and the scope that names them.
+//! The signing key for one day, region and service, and the credential scope that names them.
 //!
-//! It protects the derived key: 32 bytes, wiped when dropped, never printed. Caching is the
-//! caller's: a key may be kept until its day is over or its secret is revoked.
+//! The derived key is 32 bytes; it is wiped on drop and never printed. Caching is up to the caller:
+//! a key stays usable until its day ends or its secret is revoked.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use ring::{digest, hmac};
 
 use crate::TERMINATOR;
 
-/// What a signature is good for: `20260911/us-east-1/iam/aws4_request`.
+/// The scope in which a signature is valid: `20260911/us-east-1/iam/aws4_request`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CredentialScope {
     date: [u8; 8],
@@ -50,12 +50,12 @@ impl fmt::Display for CredentialScope {
     }
 }
 
-/// The 32-byte key that signs requests of one [`Scope`]. Cloning copies 32 bytes.
+/// The 32-byte key that signs requests of one [`CredentialScope`]. Cloning copies 32 bytes.
 #[derive(Clone, Debug)]
 pub struct SigningKey(Secret<[u8; 32]>);
 
 impl SigningKey {
-    /// Derives the key: `date` is `YYYYMMDD`. Costs four HMACs, so keep the result.
+    /// Derives the key; `date` is `YYYYMMDD`. This takes four HMACs, so keep the result.
     pub fn derive(secret: &Secret<String>, date: &str, region: &str, service: &str) -> Self {
         let start = Secret::new(format!("AWS4{}", secret.expose()));
         let mut key = Secret::new(mac(start.expose().as_bytes(), date.as_bytes()));
@@ -70,12 +70,12 @@ impl SigningKey {
         Self::derive(secret, scope.date(), scope.region(), scope.service())
     }
 
-    /// The signature of a string to sign.
+    /// Signs a string to sign.
     pub(crate) fn sign(&self, text: &[u8]) -> [u8; 32] {
         mac(self.0.expose(), text)
     }
 
-    /// Whether `signature`, 64 lower-case hex digits, is that of `text`. Constant time.
+    /// Whether `signature`, 64 lower-case hex digits, is the signature of `text`. Constant time.
     pub(crate) fn verifies(&self, text: &[u8], signature: &str) -> bool {
         let mut tag = [0; 32];
         if signature.bytes().any(|b| b.is_ascii_uppercase())
@@ -93,7 +93,6 @@ fn mac(key: &[u8], text: &[u8]) -> [u8; 32] {
     bytes32(hmac::sign(&key, text).as_ref())
 }
 
-/// SHA-256 of `data`.
 pub(crate) fn sha256(data: &[u8]) -> [u8; 32] {
     bytes32(digest::digest(&digest::SHA256, data).as_ref())
 }
@@ -107,17 +106,15 @@ pub(crate) fn bytes32(digest: &[u8]) -> [u8; 32] {
     bytes
 }
 
-/// Lower-case hex.
 pub(crate) fn hex_text(hash: &[u8; 32]) -> String {
     let mut text = Vec::with_capacity(64);
     push_hex(&mut text, hash);
     String::from_utf8(text).unwrap_or_default()
 }
 
-/// Appends lower-case hex.
 pub(crate) fn push_hex(out: &mut Vec<u8>, hash: &[u8; 32]) {
     let mut text = [0; 64];
-    // Cannot fail: the output is twice the input.
+    // Cannot fail: the output is twice as long as the input.
     let _ = hex::encode_to_slice(hash, &mut text);
     out.extend_from_slice(&text);
 }

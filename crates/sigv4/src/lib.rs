@@ -1,23 +1,24 @@
-//! AWS Signature Version 4: read what a request presents, verify it, sign, presign, and undo
-//! aws-chunked bodies; and Version 2 where S3 still takes it, in the query.
+//! AWS Signature Version 4: parse, verify, sign and presign requests, and decode aws-chunked
+//! bodies. Also Signature Version 2 in the query string, which S3 still accepts.
 //!
-//! Floor 1. It protects one rule: nobody holds a [`Verified`] unless a signature over the request
-//! was recomputed with the caller's signing key and compared in constant time.
+//! Floor 1. Invariant: a [`Verified`] exists only if a signature over the request was recomputed
+//! with the caller's signing key and compared in constant time.
 //!
-//! It has no clock, no I/O and no key store: the time and the key are arguments. It does not decide
-//! whether a key is active or a session token is genuine; it carries the texts for those answers
-//! ([`Fault::UnknownKey`] and its neighbours) because clients see them as one family.
+//! The crate has no clock, no I/O and no key store; the time and the key are arguments. It does not
+//! decide whether a key is active or a session token is genuine. It does carry the error texts for
+//! those cases ([`SignatureFault::UnknownKey`] and its neighbours), because to clients they are one
+//! family.
 //!
-//! The usual course of a request:
+//! How a request is verified:
 //!
-//! 1. [`Presented::parse`]: everything that can be refused without a key, in AWS's order.
-//! 2. The caller finds the secret of [`Presented::access_key_id`] and a [`SigningKey`] for
-//!    [`Presented::scope`].
-//! 3. [`Presented::verify`] gives a [`Verified`] or a [`Mismatch`].
-//! 4. For S3, the body is held to [`Presented::payload`]: a hash to compare
-//!    ([`Presented::check_body`]) or a [`ChunkDecoder`].
+//! 1. [`PresentedSignature::parse`] makes every check that needs no key, in AWS's order.
+//! 2. The caller looks up the secret of [`PresentedSignature::access_key_id`] and derives a
+//!    [`SigningKey`] for [`PresentedSignature::scope`].
+//! 3. [`PresentedSignature::verify`] returns a [`Verified`] or a [`SignatureMismatch`].
+//! 4. For S3, the body is checked against [`PresentedSignature::payload`]: either its hash
+//!    ([`PresentedSignature::check_body`]) or chunk by chunk ([`ChunkDecoder`]).
 //!
-//! Every [`Fault`] renders itself with [`Fault::wire`].
+//! [`SignatureFault::wire`] renders every fault as AWS's error response.
 
 mod authorization;
 mod canonical;
@@ -47,9 +48,9 @@ pub use v2::PresentedV2;
 pub use verify::{PayloadHash, SignatureMismatch, Verified};
 pub use wire::WireFault;
 
-/// The one algorithm that is accepted.
+/// The only accepted algorithm.
 pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-/// The algorithm of SigV4a, which is refused by name.
+/// The algorithm of SigV4a, which is rejected by name.
 pub(crate) const ALGORITHM_V4A: &str = "AWS4-ECDSA-P256-SHA256";
 /// The last part of every credential scope.
 pub(crate) const TERMINATOR: &str = "aws4_request";

@@ -1,8 +1,8 @@
-//! What a request presents as proof, read and checked as far as that goes without a key.
+//! Parses the signature that a request presents, and checks what can be checked without a key.
 //!
-//! It protects AWS's order of checks, which clients can see: escapes, mechanism, algorithm and
-//! parts, signed headers, date, credential, scope; only then may a key be looked up. It does not
-//! look at the signature itself: see `verify.rs`.
+//! Invariant: checks run in AWS's order, which clients can observe: escapes, mechanism, algorithm
+//! and parts, signed headers, date, credential, scope. Only then may a key be looked up. The
+//! signature itself is checked in `verify.rs`.
 
 use http::{HeaderMap, Uri, request::Parts};
 use keywright_base::{Secret, Timestamp, limits, region};
@@ -14,7 +14,7 @@ use crate::{
     query::{QueryString, decode},
 };
 
-/// Whose checks and words apply.
+/// Selects the service's checks and error texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SigningDialect {
     /// IAM and STS.
@@ -26,12 +26,12 @@ pub enum SigningDialect {
 /// What the called service expects of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServiceRules {
-    /// Whose checks and words apply.
+    /// Which checks and error texts apply.
     pub dialect: SigningDialect,
     /// The service's signing name: `iam`, `sts` or `s3`.
     pub service: &'static str,
-    /// The region that S3 names when the one given is unknown. Every known region is accepted,
-    /// because SDKs on a custom endpoint sign for the client's own.
+    /// The region that S3 names as expected when the given one is unknown. Every known region is
+    /// accepted, because SDKs on a custom endpoint sign for the client's own region.
     pub home_region: &'static str,
 }
 
@@ -40,10 +40,10 @@ pub struct ServiceRules {
 pub enum SigningMode {
     /// In the `Authorization` header.
     Header,
-    /// As a URL.
+    /// In the query string of a URL.
     Presigned {
-        /// Seconds of validity from the request's date. IAM and STS ignore `X-Amz-Expires` and give
-        /// every URL the window of a header.
+        /// Validity in seconds from the request's date. IAM and STS ignore `X-Amz-Expires` and
+        /// apply the header's time window to every URL.
         expires_secs: u32,
     },
 }
@@ -51,22 +51,22 @@ pub enum SigningMode {
 /// What the request declares about its body (`x-amz-content-sha256`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PayloadClaim {
-    /// Nothing: the caller hashes the body. Always so for IAM and STS.
+    /// Nothing: the caller hashes the body. Always the case for IAM and STS.
     Undeclared,
     /// The SHA-256 of the body.
     Sha256([u8; 32]),
     /// `UNSIGNED-PAYLOAD`.
     Unsigned,
-    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD`: every chunk is signed.
+    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD`: signed chunks.
     Streaming,
-    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER`: the chunks and the trailer are signed.
+    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER`: signed chunks and a signed trailer.
     StreamingTrailer,
-    /// `STREAMING-UNSIGNED-PAYLOAD-TRAILER`: chunks without signatures, and a trailer.
+    /// `STREAMING-UNSIGNED-PAYLOAD-TRAILER`: unsigned chunks and a trailer.
     StreamingUnsignedTrailer,
 }
 
 impl PayloadClaim {
-    /// Reads a value of `x-amz-content-sha256`.
+    /// Parses the value of `x-amz-content-sha256`.
     fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "UNSIGNED-PAYLOAD" => Self::Unsigned,
@@ -82,7 +82,7 @@ impl PayloadClaim {
         })
     }
 
-    /// The word for the canonical request; `None` where a hash stands there.
+    /// The keyword in the canonical request; `None` where it has a hash instead.
     pub(crate) const fn marker(self) -> Option<&'static str> {
         match self {
             Self::Undeclared | Self::Sha256(_) => None,
@@ -102,7 +102,7 @@ impl PayloadClaim {
     }
 }
 
-/// What a request presents: claims, none of them proven until [`Presented::verify`].
+/// What a request presents. These are claims; none is proven before [`PresentedSignature::verify`].
 #[derive(Debug)]
 pub struct PresentedSignature {
     pub(crate) dialect: SigningDialect,
@@ -112,17 +112,18 @@ pub struct PresentedSignature {
     pub(crate) signature: String,
     session_token: Option<Secret<String>>,
     date: Timestamp,
-    /// The date as sent, which is the form that is signed.
+    /// The date as sent, because that is the form that is signed.
     pub(crate) amz_date: String,
     mode: SigningMode,
     pub(crate) payload: PayloadClaim,
 }
 
 impl PresentedSignature {
-    /// Reads and checks what `parts` presents, in AWS's order; the first failure is the answer.
+    /// Parses and checks what `parts` presents, in AWS's order. The first failure is returned.
     ///
     /// # Errors
-    /// The [`Fault`] to render. [`Fault::Missing`] means that nothing was presented.
+    /// The [`SignatureFault`] to render. [`SignatureFault::Missing`] means that the request is
+    /// unsigned.
     pub fn parse(
         parts: &Parts,
         now: Timestamp,
@@ -155,7 +156,7 @@ impl PresentedSignature {
         })
     }
 
-    /// The access key id as sent; not necessarily well-formed.
+    /// The access key ID as sent. It may be malformed.
     pub fn access_key_id(&self) -> &str {
         &self.access_key_id
     }
@@ -175,7 +176,7 @@ impl PresentedSignature {
         &self.signature
     }
 
-    /// The session token, if there is one.
+    /// The session token, if any.
     pub const fn session_token(&self) -> Option<&Secret<String>> {
         self.session_token.as_ref()
     }
@@ -195,10 +196,10 @@ impl PresentedSignature {
         self.payload
     }
 
-    /// Holds a whole body to its declaration; `computed` is its SHA-256.
+    /// Checks a complete body against its declaration; `computed` is its SHA-256.
     ///
     /// # Errors
-    /// [`Fault::BodyHash`] when another hash was declared.
+    /// [`SignatureFault::BodyHash`] if a different hash was declared.
     pub fn check_body(&self, computed: &[u8; 32]) -> Result<(), SignatureFault> {
         match self.payload {
             PayloadClaim::Sha256(declared) if declared != *computed => {
@@ -212,13 +213,13 @@ impl PresentedSignature {
     }
 }
 
-/// The service in the credential that a request claims, for routing. Proves nothing; `None` when
-/// there is no credential of five parts.
+/// The service in the request's claimed credential, for routing only: it is not authenticated.
+/// `None` if there is no credential of five parts.
 pub fn claimed_service(headers: &HeaderMap, uri: &Uri) -> Option<String> {
     let credential = match headers.get(http::header::AUTHORIZATION) {
         Some(header) => {
             let text = header.to_str().ok()?;
-            // As clients write it; other forms are searched.
+            // The form that clients write; other forms take the slow path.
             let usual = text.strip_prefix("AWS4-HMAC-SHA256 Credential=");
             let rest = usual.or_else(|| Some(text.split_once("Credential=")?.1))?;
             rest.split([',', ' ']).next()?.to_owned()
@@ -230,7 +231,7 @@ pub fn claimed_service(headers: &HeaderMap, uri: &Uri) -> Option<String> {
     fields.nth(2).map(|_| service)
 }
 
-/// The order of IAM and STS: signed headers, date, window, credential, scope.
+/// IAM and STS check in this order: signed headers, date, window, credential, scope.
 fn check_query(
     parts: &Parts,
     now: Timestamp,
@@ -244,7 +245,7 @@ fn check_query(
     Ok((date, scope, access_key_id))
 }
 
-/// The order of S3: date, credential, scope, window or expiry, signed headers.
+/// S3 checks in this order: date, credential, scope, window or expiry, signed headers.
 fn check_s3(
     parts: &Parts,
     now: Timestamp,
@@ -267,7 +268,7 @@ fn check_signed_headers(
     claim: &SignatureClaim,
 ) -> Result<(), SignatureFault> {
     let list = claim.signed_headers.as_str();
-    // Bounded before anything is compared with it: nobody has proven anything yet.
+    // Bounded before any comparison, because the request is not authenticated yet.
     let names: Vec<&str> = list.split(';').take(limits::HEADERS + 1).collect();
     let signed = |name: &str| names.contains(&name);
     let mut unsigned = Vec::new();
@@ -294,7 +295,7 @@ fn check_signed_headers(
     })
 }
 
-/// A presigned URL's `x-amz-content-sha256` is bound by the canonical request's last line instead.
+/// In a presigned URL, the canonical request's last line covers `x-amz-content-sha256` instead.
 fn must_be_signed(name: &str, dialect: SigningDialect, form: SignatureForm) -> bool {
     match (dialect, form) {
         (SigningDialect::Query, _) => name == "content-type" || name.starts_with("x-amz-"),
@@ -413,7 +414,8 @@ fn mode(claim: &SignatureClaim, dialect: SigningDialect) -> Result<SigningMode, 
     Ok(SigningMode::Presigned { expires_secs })
 }
 
-/// S3's declaration: the header, in query form also the parameter; a URL without one is unsigned.
+/// S3's payload declaration: the header or, in query form, also the parameter. A URL without one is
+/// unsigned.
 fn s3_payload(
     parts: &Parts,
     query: &QueryString,

@@ -1,14 +1,13 @@
-//! The query string as pairs of normally encoded names and values, and the `X-Amz-*` parameters in
-//! it.
+//! The query string as pairs of canonically encoded names and values, and its `X-Amz-*` parameters.
 //!
-//! It protects one reading of the query: the canonical form and the parameters come from the same
-//! split. It does not interpret parameters that are not about signing.
+//! Invariant: the canonical form and the parameters come from the same parse. Parameters unrelated
+//! to signing are not interpreted.
 
 use std::ops::Range;
 
 use crate::{EscapeError, canonical};
 
-/// A query string split at `&` and the first `=`, percent-encoded anew; in canonical order.
+/// A query string split at `&` and the first `=`, percent-encoded canonically, in canonical order.
 #[derive(Debug, Default)]
 pub(crate) struct QueryString {
     text: Vec<u8>,
@@ -16,7 +15,7 @@ pub(crate) struct QueryString {
 }
 
 impl QueryString {
-    /// Splits and encodes `raw`, which has passed [`canonical::check_escapes`].
+    /// Splits and encodes `raw`, which must have passed [`canonical::check_escapes`].
     pub(crate) fn read(raw: &str) -> Self {
         let mut query = Self::default();
         if raw.is_empty() {
@@ -36,21 +35,21 @@ impl QueryString {
         query
     }
 
-    /// The pairs, encoded, by name and then by value.
+    /// The encoded pairs, sorted by name and then by value.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pairs
             .iter()
             .map(|(name, value)| (self.slice(name), self.slice(value)))
     }
 
-    /// The encoded value of the parameter with this encoded name; the first, if there are several.
+    /// The encoded value of the first parameter with this encoded name.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.pairs()
             .find(|(given, _)| *given == name)
             .map(|(_, value)| value)
     }
 
-    /// The first `X-Amz-*` name that is given twice.
+    /// The first repeated `X-Amz-*` name.
     pub(crate) fn repeated(&self) -> Option<&str> {
         let names = || self.pairs().map(|(name, _)| name);
         names()
@@ -71,10 +70,10 @@ impl QueryString {
     }
 }
 
-/// The text of an encoded parameter.
+/// Decodes an encoded parameter.
 ///
 /// # Errors
-/// [`Escape::Illegal`] when it is not UTF-8.
+/// [`EscapeError::Illegal`] if it is not UTF-8.
 pub(crate) fn decode(encoded: &str) -> Result<String, EscapeError> {
     percent_encoding::percent_decode_str(encoded)
         .decode_utf8()

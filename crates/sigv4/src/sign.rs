@@ -1,7 +1,7 @@
-//! The client's side: sign a request in its `Authorization` header, or make a presigned URL.
+//! The client side: sign a request in its `Authorization` header, or presign a URL.
 //!
-//! It protects symmetry: it uses the very canonical form that verification uses. It sends nothing
-//! and hashes no body; the caller says what the body is.
+//! Signing uses the same canonical form as verification. This module sends nothing and hashes no
+//! body; the caller describes the body.
 
 use http::{HeaderValue, Uri, header, request::Parts, uri::PathAndQuery};
 use keywright_base::{Secret, Timestamp, limits};
@@ -11,18 +11,18 @@ use crate::{
     key::sha256, verify::string_to_sign,
 };
 
-/// Who signs.
+/// The credentials to sign with.
 #[derive(Debug, Clone, Copy)]
 pub struct SigningCredentials<'a> {
-    /// The access key id.
+    /// The access key ID.
     pub access_key_id: &'a str,
     /// The secret access key.
     pub secret: &'a Secret<String>,
-    /// The session token of temporary credentials.
+    /// The session token, for temporary credentials.
     pub session_token: Option<&'a Secret<String>>,
 }
 
-/// For whom the signature is meant.
+/// The region and service to sign for.
 #[derive(Debug, Clone, Copy)]
 pub struct SigningTarget {
     /// The region's code.
@@ -34,21 +34,21 @@ pub struct SigningTarget {
 /// Why a request cannot be signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignError {
-    /// A credential has characters that no header can carry.
+    /// A credential contains characters that a header cannot carry.
     #[error("the access key id or session token has characters that no header can carry")]
     Credential,
-    /// There is no `Host` header and no authority in the target.
+    /// There is no `Host` header and no authority in the URI.
     #[error("the request names no host")]
     NoHost,
-    /// The query string is too long or not a query string.
+    /// The query string is too long or malformed.
     #[error("the signed address is not a valid URI")]
     Uri,
-    /// A presigned URL is valid for 1 to 604800 seconds.
+    /// The validity of a presigned URL is not within 1 to 604800 seconds.
     #[error("a presigned URL is valid for 1 to 604800 seconds")]
     Expires,
 }
 
-/// Headers that clients leave out because intermediaries change or drop them.
+/// Headers that clients do not sign, because intermediaries change or drop them.
 const UNSIGNED: [&str; 7] = [
     "authorization",
     "connection",
@@ -68,15 +68,14 @@ impl SigningTarget {
     }
 }
 
-/// Signs in header form: sets `x-amz-date`, for S3 `x-amz-content-sha256`, for temporary
-/// credentials `x-amz-security-token`, and `Authorization`; gives the signature, which seeds a
-/// chunked body.
+/// Signs in header form. Sets `x-amz-date`, `Authorization`, for S3 `x-amz-content-sha256`, and for
+/// temporary credentials `x-amz-security-token`. Returns the signature, which seeds a chunked body.
 ///
-/// `payload` is [`Payload::Sha256`] of the body, or one of S3's markers;
-/// [`Payload::Undeclared`] stands for an empty body.
+/// `payload` is [`PayloadClaim::Sha256`] of the body, or one of S3's keywords;
+/// [`PayloadClaim::Undeclared`] stands for an empty body.
 ///
 /// # Errors
-/// [`SignError`]; the request may then have some of the headers.
+/// [`SignError`]. Some of the headers may be set by then.
 pub fn sign(
     parts: &mut Parts,
     credentials: &SigningCredentials<'_>,
@@ -113,10 +112,10 @@ pub fn sign(
     Ok(signature)
 }
 
-/// Turns the request into a presigned one: every header present is signed, the body is not.
+/// Presigns the request: every header present is signed, the body is not.
 ///
 /// # Errors
-/// [`SignError`]; the request is then unchanged.
+/// [`SignError`]. The request is then unchanged.
 pub fn presign(
     parts: &mut Parts,
     credentials: &SigningCredentials<'_>,
@@ -177,7 +176,7 @@ fn signature(
     hex::encode(SigningKey::for_scope(credentials.secret, scope).sign(&text))
 }
 
-/// The line for a body; [`Payload::Undeclared`] is an empty one.
+/// The canonical request's payload line; [`PayloadClaim::Undeclared`] means an empty body.
 fn payload_line(payload: PayloadClaim) -> String {
     match (payload.marker(), payload) {
         (Some(marker), _) => marker.to_owned(),

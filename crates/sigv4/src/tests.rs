@@ -1,4 +1,4 @@
-//! What the tests of this crate share: AWS's published key, requests as text, rules.
+//! Shared test fixtures: AWS's published key, requests from text, and service rules.
 
 #![expect(
     clippy::too_many_lines,
@@ -45,7 +45,7 @@ pub(crate) fn at(text: &str) -> Timestamp {
     Timestamp::parse_amz_date(text).unwrap()
 }
 
-/// A request from its method and target and its headers, one a line.
+/// Builds a request from a request line and headers, one header per line.
 pub(crate) fn request(line: &str, headers: &str) -> Parts {
     let (method, target) = line.split_once(' ').unwrap();
     let mut request = http::Request::builder().method(method).uri(target);

@@ -1,8 +1,8 @@
-//! Signature Version 2 in the query, which S3 still takes: what a URL presents, and its check.
+//! Signature Version 2 in the query string, which S3 still accepts: parsing and verification.
 //!
-//! The rule: only what this signature covers is in [`PresentedV2`]; whoever obeys another query
-//! parameter has to know that nobody signed it ([`PresentedV2::covers`]). Version 2 in the
-//! `Authorization` header is refused elsewhere. It does not find the key.
+//! Invariant: [`PresentedV2`] holds only what this signature covers. Code that acts on any other
+//! query parameter must know that it is unsigned ([`PresentedV2::covers`]). Version 2 in the
+//! `Authorization` header is rejected elsewhere. Key lookup is up to the caller.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, request::Parts};
@@ -11,8 +11,7 @@ use ring::hmac;
 
 use crate::{SignatureFault, SignatureForm, SignatureMismatch, Verified, canonical, query::decode};
 
-/// The parameters that are part of the signed resource: those of the vendor's guide and of its
-/// SDKs.
+/// The parameters that are part of the signed resource, from the vendor's guide and its SDKs.
 const RESOURCE: [&str; 35] = [
     "accelerate",
     "acl",
@@ -51,7 +50,7 @@ const RESOURCE: [&str; 35] = [
     "website",
 ];
 
-/// What a URL presents: claims, none of them proven until [`PresentedV2::verify`].
+/// What a URL presents. These are claims; none is proven before [`PresentedV2::verify`].
 #[derive(Debug)]
 pub struct PresentedV2 {
     access_key_id: String,
@@ -61,11 +60,12 @@ pub struct PresentedV2 {
 }
 
 impl PresentedV2 {
-    /// Reads what `parts` presents; nothing when it presents no such signature. `bucket` is the one
-    /// in the host, which is part of the signed resource.
+    /// Parses what `parts` presents; `None` if it has no such signature. `bucket` is the bucket in
+    /// the host name, which is part of the signed resource.
     ///
     /// # Errors
-    /// [`Fault::TwoMechanisms`], bad escapes, what is missing or repeated, and what has expired.
+    /// [`SignatureFault::TwoMechanisms`], and faults for invalid escapes, missing or repeated
+    /// parts, and expiry.
     pub fn parse(
         parts: &Parts,
         now: Timestamp,
@@ -119,17 +119,17 @@ impl PresentedV2 {
         }))
     }
 
-    /// Whether the signature covers a query parameter of that name.
+    /// Whether the signature covers the query parameter `name`.
     pub fn covers(name: &str) -> bool {
         RESOURCE.contains(&name)
     }
 
-    /// The access key id as sent; not necessarily well-formed.
+    /// The access key ID as sent. It may be malformed.
     pub fn access_key_id(&self) -> &str {
         &self.access_key_id
     }
 
-    /// The session token, if there is one.
+    /// The session token, if any.
     pub const fn session_token(&self) -> Option<&Secret<String>> {
         self.session_token.as_ref()
     }
@@ -137,7 +137,7 @@ impl PresentedV2 {
     /// Verifies the signature with the secret of [`PresentedV2::access_key_id`]. Constant time.
     ///
     /// # Errors
-    /// [`Mismatch`] when it does not hold.
+    /// [`SignatureMismatch`] if it does not match.
     pub fn verify(&self, secret: &Secret<String>) -> Result<Verified, SignatureMismatch> {
         let key = hmac::Key::new(
             hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
@@ -156,7 +156,7 @@ impl PresentedV2 {
     }
 }
 
-/// The query, decoded, in the order in which it came.
+/// The decoded query, in its original order.
 struct DecodedPairs(Vec<(String, Option<String>)>);
 
 impl DecodedPairs {
@@ -178,7 +178,7 @@ impl DecodedPairs {
         Ok(Self(pairs))
     }
 
-    /// The value of a parameter that may be given once; nothing when it is empty.
+    /// The value of a parameter that must not be repeated; `None` if empty.
     fn one(&self, name: &str) -> Result<Option<&str>, SignatureFault> {
         self.only(name, |known| known == name)
     }
@@ -196,7 +196,7 @@ impl DecodedPairs {
         Ok(value.filter(|value| !value.is_empty()))
     }
 
-    /// A header, or the parameter that stands for it where the header was not sent.
+    /// A header, or its query parameter if the header was not sent.
     fn header(&self, headers: &HeaderMap, name: &str) -> Result<String, SignatureFault> {
         match joined(headers, name) {
             Some(value) => Ok(value),
@@ -225,7 +225,7 @@ impl DecodedPairs {
     }
 }
 
-/// The `x-amz-*` headers and the parameters that stand for such, by name.
+/// The `x-amz-*` headers, and the query parameters that replace them, by name.
 fn amazon_headers(
     headers: &HeaderMap,
     pairs: &DecodedPairs,
@@ -253,7 +253,7 @@ fn amazon_headers(
     Ok(found)
 }
 
-/// The values of a header, with commas between them.
+/// The values of a header, joined with commas.
 fn joined(headers: &HeaderMap, name: &str) -> Option<String> {
     let values = headers.get_all(name).iter();
     let values: Vec<_> = values

@@ -1,6 +1,6 @@
-//! The signature itself: recomputed over the canonical request, compared in constant time.
+//! Verifies the signature: recomputes it over the canonical request and compares in constant time.
 //!
-//! It protects [`Verified`]: there is no other way to get one. It does not find the key.
+//! Invariant: [`Verified`] can be obtained only here. Key lookup is up to the caller.
 
 use std::{borrow::Cow, fmt};
 
@@ -12,36 +12,36 @@ use crate::{
     key::{hex_text, push_hex, sha256},
 };
 
-/// Proof that a signature held, for one request. Not `Clone`, not constructible elsewhere.
+/// Proof that one request's signature matched. Not `Clone`, and not constructible elsewhere.
 #[derive(Debug)]
 #[must_use]
 pub struct Verified(());
 
 impl Verified {
-    /// For `v2.rs`, which compares another signature.
+    /// For `v2.rs`, which compares a different signature.
     pub(crate) const fn by_v2() -> Self {
         Self(())
     }
 }
 
-/// What stands for the body in the canonical request.
+/// The payload hash in the canonical request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PayloadHash {
-    /// What the request declared. Never verifies when it declared nothing.
+    /// The declared hash. Verification always fails if the request declared none.
     Declared,
     /// The SHA-256 of the body, computed by the caller.
     Of([u8; 32]),
 }
 
 impl PayloadHash {
-    /// Hashes a body that is in memory.
+    /// Hashes an in-memory body.
     pub fn of(body: &[u8]) -> Self {
         Self::Of(sha256(body))
     }
 }
 
-/// The signature did not hold. The texts come from the request alone, but may contain its session
-/// token: they go back to the sender and nowhere else, so `Debug` shows none of them.
+/// The signature did not match. The texts derive from the request alone but may contain its session
+/// token. They go back to the sender and nowhere else, so `Debug` hides them all.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignatureMismatch {
     /// The access key id as presented.
@@ -63,10 +63,10 @@ impl fmt::Debug for SignatureMismatch {
 }
 
 impl PresentedSignature {
-    /// Verifies the signature over `parts` with the key of [`Presented::scope`].
+    /// Verifies the signature over `parts` with the key for [`PresentedSignature::scope`].
     ///
     /// # Errors
-    /// [`Mismatch`] when it does not hold.
+    /// [`SignatureMismatch`] if it does not match.
     pub fn verify(
         &self,
         parts: &Parts,
@@ -102,7 +102,7 @@ impl PresentedSignature {
         }
     }
 
-    /// The last line of the canonical request; `None` when nothing covers the body.
+    /// The last line of the canonical request; `None` if nothing covers the body.
     fn payload_line(&self, given: PayloadHash) -> Option<Cow<'static, str>> {
         if let Some(marker) = self.payload.marker() {
             return Some(Cow::Borrowed(marker));
@@ -116,7 +116,7 @@ impl PresentedSignature {
     }
 }
 
-/// The text whose HMAC is the signature.
+/// The text that is signed with HMAC.
 pub(crate) fn string_to_sign(
     amz_date: &str,
     scope: &CredentialScope,
@@ -128,7 +128,7 @@ pub(crate) fn string_to_sign(
     out
 }
 
-/// Algorithm, date and scope, a line each.
+/// Appends the algorithm, date and scope, one per line.
 pub(crate) fn push_preamble(
     out: &mut Vec<u8>,
     algorithm: &str,

@@ -1,7 +1,7 @@
-//! Every authentication failure in AWS's words: code, status, message and extra elements.
+//! Renders every authentication failure as AWS does: code, status, message and extra elements.
 //!
-//! It protects the wire format: clients match on these texts, so this is the one place that has
-//! them and every one is golden in the tests. It does not write XML.
+//! Clients match on these texts, so they are written only here, and a golden test covers each of
+//! them. XML is written elsewhere.
 
 use keywright_base::Timestamp;
 
@@ -10,16 +10,16 @@ use crate::{
     SignatureFault, SignatureForm, SignatureMismatch, SigningDialect, TERMINATOR,
 };
 
-/// An answer to a request that is refused.
+/// The response to a rejected request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WireFault {
     /// AWS's error code.
     pub code: &'static str,
     /// The HTTP status.
     pub status: u16,
-    /// The message, exact.
+    /// The exact message.
     pub message: String,
-    /// S3's elements between message and request id, in order.
+    /// S3's elements between message and request ID, in order.
     pub extra: Vec<(&'static str, String)>,
 }
 
@@ -44,7 +44,7 @@ const PAYLOADS: &str = "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, \
     STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.";
 
 impl SignatureFault {
-    /// The answer in the words of IAM and STS, or of S3.
+    /// Renders the fault for the given dialect.
     pub fn wire(&self, dialect: SigningDialect) -> WireFault {
         match dialect {
             SigningDialect::Query => query(self),
@@ -53,7 +53,7 @@ impl SignatureFault {
     }
 }
 
-/// The answers of IAM and STS.
+/// The responses of IAM and STS.
 fn query(fault: &SignatureFault) -> WireFault {
     match fault {
         SignatureFault::Missing => wire(
@@ -99,7 +99,7 @@ fn query(fault: &SignatureFault) -> WireFault {
             "The security token included in the request is expired",
         ),
         SignatureFault::Mismatch(_) => unmatched(MISMATCH_QUERY),
-        // These arise from S3 requests alone; they are worded once.
+        // Only S3 requests can cause these, so the text exists once.
         SignatureFault::PresignExpired { .. }
         | SignatureFault::QueryV2Params
         | SignatureFault::ExpiresV2Form(_)
@@ -113,7 +113,7 @@ fn query(fault: &SignatureFault) -> WireFault {
     }
 }
 
-/// The answers of S3.
+/// The responses of S3.
 fn s3(fault: &SignatureFault) -> WireFault {
     match fault {
         SignatureFault::Missing => denied("Access Denied"),
@@ -186,7 +186,7 @@ fn s3(fault: &SignatureFault) -> WireFault {
     }
 }
 
-/// S3's answers about the body, the key and the signature.
+/// S3's responses about the body, the key and the signature.
 fn s3_body_and_key(fault: &SignatureFault) -> WireFault {
     match fault {
         SignatureFault::ContentSha256Form { got } => {
@@ -268,7 +268,7 @@ fn argument(message: &str, name: &str, value: &str) -> WireFault {
         .with("ArgumentValue", value.to_owned())
 }
 
-/// What is wrong with a credential, in either form.
+/// An invalid credential, in either form.
 fn credential(form: SignatureForm, detail: &str) -> WireFault {
     match form {
         SignatureForm::Header => malformed(detail),
@@ -393,7 +393,7 @@ fn headers_not_signed(names: &[String]) -> String {
     sentences.collect::<Vec<String>>().join(" ")
 }
 
-/// `x-amz-date` as `X-Amz-Date`.
+/// Turns `x-amz-date` into `X-Amz-Date`.
 fn title_case(name: &str) -> String {
     let mut start = true;
     let letters = name.chars().map(|letter| {
@@ -466,7 +466,7 @@ fn scope_query(scope: &ScopeFault) -> String {
     texts.join(" ")
 }
 
-/// S3 names the first fault only.
+/// S3 reports only the first fault.
 fn scope_s3(scope: &ScopeFault) -> WireFault {
     let expected = scope.region_expected;
     if let Some(region) = &scope.region {

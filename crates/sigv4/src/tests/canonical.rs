@@ -1,4 +1,4 @@
-//! Canonical paths, queries and headers, a row each.
+//! Canonical paths, queries and headers, one case per row.
 
 use super::request;
 use crate::{EscapeError, SignatureForm, SigningDialect, canonical};

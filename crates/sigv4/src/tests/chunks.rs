@@ -1,4 +1,4 @@
-//! aws-chunked bodies: AWS's examples, every cut, every malformed form.
+//! aws-chunked bodies: AWS's examples, every split point, every malformed form.
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -24,7 +24,7 @@ fn decoder(parts: &Parts, now: &str) -> Result<ChunkDecoder, ChunkFault> {
     ChunkDecoder::new(&proof, &presented, &key, &parts.headers)
 }
 
-/// Decodes a body that arrives in pieces of `step` bytes.
+/// Decodes a body that arrives `step` bytes at a time.
 fn decode(
     mut decoder: ChunkDecoder,
     body: &[u8],

@@ -1,4 +1,4 @@
-//! The requests that AWS's documentation works through, verified and signed to its very digits.
+//! The worked examples of AWS's documentation, verified and signed byte for byte.
 
 use keywright_base::Secret;
 
@@ -133,7 +133,7 @@ fn iam_list_users() {
             .verify(&parts, &key, PayloadHash::of(b"x"))
             .is_err()
     );
-    // A caller that forgets the body must not be let through.
+    // Verification must fail if the caller does not supply the body's hash.
     assert!(
         presented
             .verify(&parts, &key, PayloadHash::Declared)

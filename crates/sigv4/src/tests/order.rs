@@ -1,5 +1,5 @@
-//! The order of checks. Each row is a request with one fault more mended than the row above it, so
-//! a row's answer shows what is looked at before what.
+//! The order of checks. Each row fixes one more fault than the row above it, so its response shows
+//! which check comes next.
 
 use http::request::Parts;
 

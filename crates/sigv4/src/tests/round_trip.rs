@@ -1,4 +1,4 @@
-//! Whatever is signed verifies; whatever is changed afterwards does not.
+//! Signed requests verify; requests changed after signing do not.
 
 use http::{HeaderName, HeaderValue, Method, Uri, request::Parts};
 use keywright_base::Secret;
@@ -78,7 +78,7 @@ proptest! {
         prop_assert!(holds(&parts, &S3));
     }
 
-    /// No bytes in the places that a client controls bring the parser down.
+    /// Arbitrary bytes wherever a client controls them must not make the parser panic.
     #[test]
     fn parsing_never_fails_otherwise(
         authorization in "(AWS4-HMAC-SHA256 )?[ -~é]{0,80}",

@@ -1,4 +1,4 @@
-//! Golden: every answer, whole. A change here is a change of the wire format.
+//! Golden tests: every response in full. Changing one changes the wire format.
 
 use keywright_base::Secret;
 

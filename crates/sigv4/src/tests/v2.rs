@@ -1,5 +1,5 @@
-//! Signature Version 2 in the query: AWS's published example, the parts that are signed, and what
-//! is refused.
+//! Signature Version 2 in the query string: AWS's published example, the signed parts, and rejected
+//! requests.
 
 use keywright_base::Timestamp;
 
@@ -24,10 +24,10 @@ fn answer(line: &str, headers: &str, bucket: Option<&str>) -> String {
     }
 }
 
-/// The example of "Signing and authenticating REST requests", whose bucket is in the host.
+/// The example in "Signing and authenticating REST requests"; its bucket is in the host name.
 const EXAMPLE: &str = "GET /photos/puppy.jpg?AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE\
                        &Signature=NpgCjnDzrM%2BWFzoENXmpNDUsSn8%3D&Expires=1175139620";
-/// Made with Python's hmac over the string that the rows below show.
+/// Generated with Python's `hmac` over the string in the rows below.
 const UPLOAD: &str = "PUT /b/k%20x?partNumber=1&uploadId=u%2Fv&x-amz-meta-a=b%20c&Expires=1800000000\
                       &AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE\
                       &Signature=DhhfilD%2BbH1pySSdArjf%2BeTIT6U%3D";
@@ -40,7 +40,7 @@ fn what_is_signed_verifies() {
         (EXAMPLE, "", Some("johnsmith")),
         (UPLOAD, UPLOAD_HEADERS, None),
         (&in_query, "content-md5: AAAA", None),
-        // Nobody signs these.
+        // These are not signed.
         (
             &(EXAMPLE.to_owned() + "&prefix=a"),
             "range: bytes=0-1",
