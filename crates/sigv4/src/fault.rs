@@ -81,7 +81,7 @@ pub enum SignatureFault {
     Missing,
     /// More than one signature: header and query, or two `Authorization` headers.
     TwoMechanisms,
-    /// The `Authorization` header uses Signature Version 2.
+    /// Signature Version 2, where it is not accepted.
     SignatureV2,
     /// A URL signed with Version 2 lacks a parameter.
     QueryV2Params,
