@@ -1,6 +1,6 @@
-//! What encryption at rest costs: opening an object of 1 KiB, and a content of 64 MiB in segments.
+//! The cost of encryption at rest: opening an object of 1 KiB, and 64 MiB of content in segments.
 //!
-//! `cargo bench -p keywright-vault --bench segments`; figures in docs/performance.md.
+//! Run `cargo bench -p keywright-vault --bench segments`. For figures see docs/performance.md.
 
 #![expect(
     clippy::unwrap_used,

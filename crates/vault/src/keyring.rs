@@ -1,7 +1,7 @@
-//! The installation's data keys: the newest seals, all of them open.
+//! The installation's data keys. The newest one seals; all of them open.
 //!
-//! The rule: a value says by number which key sealed it, so keys can be added and, once nothing
-//! says their number any more, dropped while the server answers.
+//! Every sealed value names the number of its key. So keys can be added while the server runs, and
+//! removed once no value refers to them.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -16,7 +16,7 @@ use crate::{
 /// The number of the first data key.
 const FIRST: u32 = 1;
 
-/// Seals and opens under the installation's data keys.
+/// Seals and opens values with the installation's data keys.
 pub struct DataVault {
     /// Ascending by number.
     keys: RwLock<Arc<[Arc<NumberedKey>]>>,
@@ -28,7 +28,7 @@ impl std::fmt::Debug for DataVault {
     }
 }
 
-/// A data key that is not part of the ring yet.
+/// A data key that is not in the ring yet.
 pub struct DataKey(NumberedKey);
 
 impl std::fmt::Debug for DataKey {
@@ -44,15 +44,15 @@ impl DataKey {
         NumberedKey::new(number, Secret::new(bytes)).map(Self)
     }
 
-    /// Its number in the ring.
+    /// The key's number in the ring.
     pub const fn number(&self) -> u32 {
         self.0.number
     }
 
-    /// Sealed by a master key, to be stored.
+    /// Seals the key with a master key, for storage.
     ///
     /// # Errors
-    /// [`OpenError`] when the cipher fails.
+    /// [`OpenError`] if the cipher fails.
     pub fn seal(
         &self,
         master: &MasterKey,
@@ -63,11 +63,11 @@ impl DataKey {
 }
 
 impl DataVault {
-    /// Makes the first data key; returns the vault and that key sealed by the master key, to be
-    /// stored under the number 1.
+    /// Creates the first data key. Returns the vault and the key sealed by the master key, which
+    /// must be stored under number 1.
     ///
     /// # Errors
-    /// [`OpenError`] when the cipher fails.
+    /// [`OpenError`] if the cipher fails.
     pub fn create(
         master: &MasterKey,
         entropy: &dyn Entropy,
@@ -77,10 +77,10 @@ impl DataVault {
         Ok((Self::of(vec![Arc::new(key.0)]), sealed))
     }
 
-    /// Opens the stored data keys, each with its number, with a master key.
+    /// Opens the stored, numbered data keys with a master key.
     ///
     /// # Errors
-    /// [`OpenError`] with another master key than the one that sealed them, or without any key.
+    /// [`OpenError`] if a different master key sealed them, or if there are none.
     pub fn unlock(master: &MasterKey, stored: &[(u32, SealedValue)]) -> Result<Self, OpenError> {
         let open = |(number, sealed): &(u32, SealedValue)| master.open_data_key(*number, sealed);
         let keys: Result<Vec<_>, _> = stored.iter().map(|key| open(key).map(Arc::new)).collect();
@@ -102,7 +102,7 @@ impl DataVault {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The number of the key that seals.
+    /// The number of the key that seals new values.
     pub fn newest(&self) -> u32 {
         self.keys().last().map_or(0, |key| key.number)
     }
@@ -112,15 +112,15 @@ impl DataVault {
         self.keys().iter().map(|key| key.number).collect()
     }
 
-    /// Whether a value is sealed by the newest key.
+    /// Whether the newest key sealed this value.
     pub fn is_current(&self, sealed: &SealedValue) -> bool {
         sealed.key_number() == Some(self.newest())
     }
 
-    /// Every data key of the ring sealed by a master key, to be stored.
+    /// Seals every data key of the ring with a master key, for storage.
     ///
     /// # Errors
-    /// [`OpenError`] when the cipher fails.
+    /// [`OpenError`] if the cipher fails.
     pub fn sealed_by(
         &self,
         master: &MasterKey,
@@ -131,17 +131,17 @@ impl DataVault {
         keys.iter().map(seal).collect()
     }
 
-    /// Makes the key that may follow the newest. It seals nothing before [`Vault::add`], which is
-    /// for when it is stored.
+    /// Creates the successor of the newest key. Store it, then call [`DataVault::add`]; until then
+    /// it seals nothing.
     ///
     /// # Errors
-    /// [`OpenError`] when there are no numbers left.
+    /// [`OpenError`] if there are no numbers left.
     pub fn next_key(&self, entropy: &dyn Entropy) -> Result<DataKey, OpenError> {
         let number = self.newest().checked_add(1).ok_or(OpenError)?;
         DataKey::generate(number, entropy)
     }
 
-    /// Takes a key into the ring; if it is the newest, it seals from now on.
+    /// Adds a key to the ring. If it is the newest, it seals from now on.
     pub fn add(&self, key: DataKey) {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         let others = keys.iter().filter(|other| other.number != key.0.number);
@@ -151,7 +151,7 @@ impl DataVault {
         *keys = next.into();
     }
 
-    /// Drops a key that is not the newest: what it sealed opens no more.
+    /// Removes a key other than the newest. Values that it sealed can no longer be opened.
     pub fn remove(&self, number: u32) {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         let newest = keys.last().map_or(0, |key| key.number);
@@ -161,10 +161,10 @@ impl DataVault {
         *keys = rest.map(Arc::clone).collect();
     }
 
-    /// Seals `plain` for a purpose and a subject (an access key id, say).
+    /// Seals `plain` for a purpose and a subject, for example an access key ID.
     ///
     /// # Errors
-    /// [`OpenError`] when the cipher fails, which it does only for absurd lengths.
+    /// [`OpenError`] if the cipher fails, which happens only for absurd lengths.
     pub fn seal(
         &self,
         place: (SealPurpose, &str),
@@ -176,10 +176,10 @@ impl DataVault {
         newest.seal(place, plain, entropy)
     }
 
-    /// Opens what was sealed for the same purpose and subject.
+    /// Opens a value that was sealed for the same purpose and subject.
     ///
     /// # Errors
-    /// [`OpenError`] for anything else.
+    /// [`OpenError`] for any other value.
     pub fn open(
         &self,
         place: (SealPurpose, &str),
@@ -192,10 +192,10 @@ impl DataVault {
         key.ok_or(OpenError)?.open(place, sealed)
     }
 
-    /// Seals again, by the newest key, what another one sealed.
+    /// Re-seals with the newest key a value that another key sealed.
     ///
     /// # Errors
-    /// [`OpenError`] when it does not open.
+    /// [`OpenError`] if the value cannot be opened.
     pub fn reseal(
         &self,
         place: (SealPurpose, &str),

@@ -1,13 +1,14 @@
-//! Encryption at rest: sealed values, the ring of data keys under a master key, and the contents of
-//! objects in segments.
+//! Encryption at rest: sealed values, the key ring of data keys under a master key, and object
+//! content encrypted in segments.
 //!
-//! Three levels. The master key, which the rim brings, seals the data keys of the ring. The newest
-//! data key seals secrets and the content keys of objects; older ones still open. A content key
-//! encrypts one object or part, once. So no secret is stored that the master key does not guard,
-//! and changing the master key re-seals keys, never contents. AES-256-GCM throughout, by ring.
+//! There are three levels. The master key, which the caller supplies, seals the data keys of the
+//! key ring. The newest data key seals secrets and the content keys of objects; older data keys
+//! still open what they sealed. A content key encrypts one object or part, once. So the master key
+//! protects every stored secret, and changing it re-seals keys but never content. All encryption is
+//! AES-256-GCM, by ring.
 //!
-//! Pure: no I/O, no clock, no randomness of its own. It does not know where the master key or the
-//! sealed values are kept.
+//! Pure: no I/O, no clock, no randomness of its own. Where the master key and the sealed values are
+//! stored is up to the caller.
 
 mod keyring;
 mod master;
@@ -21,5 +22,5 @@ pub use segments::{
     ContentKey, SEGMENT_BYTES, SegmentReader, SegmentWriter, StoredSpan, TAG_BYTES,
 };
 
-/// Bytes of the master key, of every data key and of every content key.
+/// Length of the master key, of every data key and of every content key, in bytes.
 pub const KEY_BYTES: usize = 32;

@@ -1,8 +1,8 @@
-//! The master key: 32 bytes that the rim brings, known by an id.
+//! The master key: 32 bytes that the caller supplies, identified by an ID.
 //!
-//! The id is four bytes of a hash of the key. It stands in every data key that the master key
-//! sealed, so that a program with two master keys knows which one to use, and one with the wrong
-//! key can say so.
+//! The ID is four bytes of a hash of the key. Every data key that the master key sealed contains
+//! it. A program with two master keys can pick the right one, and a program with the wrong key can
+//! report that.
 
 use keywright_base::{Entropy, Secret};
 use ring::digest::{Context, SHA256};
@@ -14,15 +14,15 @@ use crate::{
 
 const ID_LABEL: &[u8] = b"keywright/master-key-id\0";
 
-/// The number in data keys of installations that were made before master keys had ids.
+/// The number in data keys of installations created before master keys had IDs.
 const UNNAMED: u32 = 0;
 
-/// Which master key; not secret.
+/// Identifies a master key. Not secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyId(u32);
 
 impl KeyId {
-    /// The master key that sealed a data key; nothing when it has no id.
+    /// The ID of the master key that sealed a data key; `None` if the key had no ID.
     pub fn of(sealed: &SealedValue) -> Option<Self> {
         let number = sealed.key_number()?;
         (number != UNNAMED).then_some(Self(number))
@@ -48,17 +48,17 @@ impl std::fmt::Debug for MasterKey {
 }
 
 impl MasterKey {
-    /// From its bytes.
+    /// Creates a master key from its bytes.
     ///
     /// # Errors
-    /// [`OpenError`] when they are not [`KEY_BYTES`].
+    /// [`OpenError`] if there are not [`KEY_BYTES`] bytes.
     pub fn new(bytes: Secret<Vec<u8>>) -> Result<Self, OpenError> {
         let mut context = Context::new(&SHA256);
         context.update(ID_LABEL);
         context.update(bytes.expose());
         let hash = context.finish();
         let number = hash.as_ref().first_chunk().ok_or(OpenError)?;
-        // Zero says that there is no id.
+        // Zero means "no ID".
         let number = u32::from_be_bytes(*number).max(UNNAMED + 1);
         Ok(Self {
             unnamed: NumberedKey::new(UNNAMED, bytes.clone())?,
@@ -66,7 +66,7 @@ impl MasterKey {
         })
     }
 
-    /// A new one.
+    /// Generates a master key.
     ///
     /// # Errors
     /// Never in practice.
@@ -76,20 +76,20 @@ impl MasterKey {
         Self::new(Secret::new(bytes))
     }
 
-    /// Its id.
+    /// The key's ID.
     pub const fn id(&self) -> KeyId {
         KeyId(self.cipher.number)
     }
 
-    /// Its bytes, for the place where it is kept.
+    /// The key's bytes, for storage.
     pub const fn bytes(&self) -> &Secret<Vec<u8>> {
         self.cipher.bytes()
     }
 
-    /// Seals another master key, so that whoever has this one has both.
+    /// Seals another master key, so that this key gives access to both.
     ///
     /// # Errors
-    /// [`OpenError`] when the cipher fails.
+    /// [`OpenError`] if the cipher fails.
     pub fn seal_other(
         &self,
         other: &Self,
@@ -100,10 +100,10 @@ impl MasterKey {
         self.cipher.seal(place, other.bytes().expose(), entropy)
     }
 
-    /// Opens the master key of that id that this one sealed.
+    /// Opens a master key with this ID that this key sealed.
     ///
     /// # Errors
-    /// [`OpenError`] for anything else.
+    /// [`OpenError`] for any other value.
     pub fn open_other(&self, id: &str, sealed: &SealedValue) -> Result<Self, OpenError> {
         let bytes = self
             .cipher

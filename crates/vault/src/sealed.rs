@@ -1,10 +1,10 @@
-//! One sealed value: who may open it is decided by its key, its purpose and its subject.
+//! A sealed value, which opens only with its key, purpose and subject.
 //!
-//! The rule: a sealed value cannot be moved to another place, because purpose, key number and
-//! subject are associated data. Two formats are read. Format 1 used the key itself with a random
-//! nonce, which is sound for about 2^32 values of a key. Format 2, which is written, derives a key
-//! for each value from a random salt (HKDF-SHA-256), so that no number of objects comes near a
-//! repeated nonce.
+//! Invariant: a sealed value cannot be moved to another place, because purpose, key number and
+//! subject are associated data. Two formats can be read. Format 1 used the key itself with a random
+//! nonce, which is sound for about 2^32 values per key. Format 2, the one that is written, derives
+//! a key for each value from a random salt (HKDF-SHA-256), so that nonces do not repeat however
+//! many objects there are.
 
 use keywright_base::{Entropy, Secret};
 use ring::{
@@ -19,22 +19,23 @@ const FORMAT_DERIVED: u8 = 2;
 const SALT_BYTES: usize = 16;
 const DERIVE_LABEL: &[u8] = b"keywright/sealed/2";
 
-/// A sealed value: format, key number, in format 2 a salt, nonce, ciphertext and tag.
+/// A sealed value: format, key number, salt (format 2 only), nonce, ciphertext and tag.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SealedValue(Box<[u8]>);
 
 impl SealedValue {
-    /// From stored bytes.
+    /// Wraps stored bytes.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         Self(bytes.into())
     }
 
-    /// For the store.
+    /// The bytes to store.
     pub const fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The number of the key that sealed it, not authenticated; nothing when it is cut short.
+    /// The number of the key that sealed the value, not authenticated; `None` if the value is
+    /// truncated.
     pub fn key_number(&self) -> Option<u32> {
         let (_, rest) = self.0.split_first()?;
         rest.first_chunk().map(|number| u32::from_be_bytes(*number))
@@ -47,10 +48,10 @@ impl std::fmt::Debug for SealedValue {
     }
 }
 
-/// What a sealed value is for; part of the associated data.
+/// The purpose of a sealed value; part of the associated data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SealPurpose {
-    /// A master key, sealed by the one that it replaces or is replaced by.
+    /// A master key, sealed by its predecessor or successor.
     MasterKey,
     /// A data key, sealed by the master key.
     DataKey,
@@ -58,13 +59,13 @@ pub enum SealPurpose {
     AccessKey,
     /// A session token.
     SessionToken,
-    /// The secrets of a rotation under way.
+    /// The secrets of a rotation in progress.
     Rotation,
     /// The seed of a virtual MFA device.
     MfaSeed,
     /// The content key of an object or part.
     ObjectKey,
-    /// What a browser carries that has signed in to the console.
+    /// The cookie of a browser that has signed in to the console.
     Browser,
 }
 
@@ -83,12 +84,12 @@ impl SealPurpose {
     }
 }
 
-/// A sealed value could not be opened: another key, another place, or altered bytes.
+/// A sealed value could not be opened: wrong key, wrong place, or altered bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a sealed value could not be opened: wrong master key or damaged data")]
 pub struct OpenError;
 
-/// One key with its number.
+/// A key with its number.
 pub(crate) struct NumberedKey {
     pub(crate) number: u32,
     bytes: Secret<Vec<u8>>,
@@ -163,7 +164,7 @@ impl NumberedKey {
     }
 }
 
-/// An AES-256-GCM key of these bytes.
+/// Creates an AES-256-GCM key from these bytes.
 pub(crate) fn aes(bytes: &[u8]) -> Result<LessSafeKey, OpenError> {
     if bytes.len() != KEY_BYTES {
         return Err(OpenError);
@@ -172,7 +173,7 @@ pub(crate) fn aes(bytes: &[u8]) -> Result<LessSafeKey, OpenError> {
     Ok(LessSafeKey::new(unbound))
 }
 
-/// Opens nonce, ciphertext and tag.
+/// Opens the nonce, ciphertext and tag in `rest`.
 fn open_with(key: &LessSafeKey, aad: Vec<u8>, rest: &[u8]) -> Result<Secret<Vec<u8>>, OpenError> {
     let (nonce, text) = rest.split_at_checked(NONCE_LEN).ok_or(OpenError)?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| OpenError)?;

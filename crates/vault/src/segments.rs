@@ -1,12 +1,11 @@
-//! The content of an object or part, encrypted in segments, so that a range is read without the
+//! The content of an object or part, encrypted in segments, so that a range can be read without the
 //! rest.
 //!
-//! The rule: what comes out is what went in, at the place where it went in. Each segment of
-//! [`SEGMENT_BYTES`] carries a tag; its nonce is its index and whether it is the last (the STREAM
-//! construction of Hoang, Reyhanitabar, Rogaway and Vizár), so segments cannot be altered,
-//! reordered or left out, and the end cannot be moved. Nonces are counters: a content key encrypts
-//! one content, once, which is why a [`SegmentWriter`] takes it and there is no way to encrypt with
-//! it again.
+//! Invariant: decryption returns what was encrypted, at the same position. Each segment of
+//! [`SEGMENT_BYTES`] carries a tag. Its nonce encodes its index and whether it is the last (the
+//! STREAM construction of Hoang, Reyhanitabar, Rogaway and Vizár), so segments cannot be altered,
+//! reordered or removed, and the end cannot be moved. Nonces are counters, so a content key must
+//! encrypt one content only, once.
 
 use keywright_base::{Entropy, Secret};
 use ring::aead::{Aad, LessSafeKey, MAX_TAG_LEN, NONCE_LEN, Nonce};
@@ -17,10 +16,10 @@ use crate::{
     sealed::{OpenError, SealPurpose, SealedValue, aes},
 };
 
-/// Bytes of a segment's text.
+/// Plaintext bytes of a segment.
 pub const SEGMENT_BYTES: usize = 64 * 1024;
 const SEGMENT: u64 = SEGMENT_BYTES as u64;
-/// Bytes that each segment takes beside its text.
+/// Overhead of each segment, in bytes.
 pub const TAG_BYTES: usize = MAX_TAG_LEN;
 const STORED_BYTES: usize = SEGMENT_BYTES + TAG_BYTES;
 const STORED: u64 = STORED_BYTES as u64;
@@ -35,17 +34,17 @@ impl std::fmt::Debug for ContentKey {
 }
 
 impl ContentKey {
-    /// A new one.
+    /// Generates a content key.
     pub fn generate(entropy: &dyn Entropy) -> Self {
         let mut bytes = vec![0; KEY_BYTES];
         entropy.fill(&mut bytes);
         Self(Secret::new(bytes))
     }
 
-    /// Sealed for the object of this subject.
+    /// Seals the key for the object with this subject.
     ///
     /// # Errors
-    /// [`OpenError`] when the cipher fails.
+    /// [`OpenError`] if the cipher fails.
     pub fn seal(
         &self,
         vault: &DataVault,
@@ -55,7 +54,7 @@ impl ContentKey {
         vault.seal((SealPurpose::ObjectKey, subject), self.0.expose(), entropy)
     }
 
-    /// Begins to encrypt; only for a key that was just generated.
+    /// Starts encryption. Use it only on a key that was just generated.
     ///
     /// # Errors
     /// Never in practice.
@@ -69,10 +68,10 @@ impl ContentKey {
     }
 }
 
-/// Encrypts a content from its begin to its end.
+/// Encrypts a content from start to end.
 pub struct SegmentWriter {
     key: LessSafeKey,
-    /// Sealed segments, then the text of the one that is being filled.
+    /// Sealed segments, followed by the plaintext of the current segment.
     buffer: Vec<u8>,
     sealed: usize,
     index: u32,
@@ -85,7 +84,7 @@ impl std::fmt::Debug for SegmentWriter {
 }
 
 impl SegmentWriter {
-    /// Takes in more of the content.
+    /// Appends to the content.
     ///
     /// # Errors
     /// [`OpenError`] beyond 2^32 segments.
@@ -93,7 +92,7 @@ impl SegmentWriter {
         while !bytes.is_empty() {
             let filled = self.buffer.len() - self.sealed;
             if filled == SEGMENT_BYTES {
-                // More follows, so it is not the last.
+                // More data follows, so this is not the last segment.
                 self.seal(false)?;
                 continue;
             }
@@ -105,7 +104,7 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// The segments that are ready to be stored; they are handed out once.
+    /// Removes and returns the segments that are ready to be stored.
     pub fn ready(
         &mut self,
         store: impl FnOnce(&[u8]) -> std::io::Result<()>,
@@ -116,7 +115,7 @@ impl SegmentWriter {
         stored
     }
 
-    /// The last segments to be stored.
+    /// Returns the last segments to be stored.
     ///
     /// # Errors
     /// [`OpenError`] beyond 2^32 segments.
@@ -149,7 +148,7 @@ fn nonce(index: u32, last: bool) -> Nonce {
     Nonce::assume_unique_for_key(bytes)
 }
 
-/// Decrypts any segments of a content.
+/// Decrypts any range of segments of a content.
 pub struct SegmentReader {
     key: LessSafeKey,
     size: u64,
@@ -161,22 +160,22 @@ impl std::fmt::Debug for SegmentReader {
     }
 }
 
-/// Whole segments as they lie in storage.
+/// A run of whole segments in storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredSpan {
-    /// Where they begin in storage.
+    /// Offset in storage.
     pub at: u64,
-    /// How many bytes they are.
+    /// Length in storage, in bytes.
     pub bytes: usize,
-    /// Where their text begins in the content.
+    /// Offset of the plaintext in the content.
     pub text_at: u64,
 }
 
 impl SegmentReader {
-    /// For a content of `size` bytes with the key that was sealed for this subject.
+    /// Opens a content of `size` bytes with the key that was sealed for this subject.
     ///
     /// # Errors
-    /// [`OpenError`] when the key does not open.
+    /// [`OpenError`] if the key cannot be opened.
     pub fn open(
         vault: &DataVault,
         subject: &str,
@@ -194,12 +193,12 @@ impl SegmentReader {
         self.size.saturating_sub(1) / SEGMENT
     }
 
-    /// How many bytes the whole content takes in storage; another length is damage.
+    /// The size of the whole content in storage. Any other size means damage.
     pub const fn stored_size(&self) -> u64 {
         self.size + (self.last() + 1) * TAG_BYTES as u64
     }
 
-    /// The segments that hold the content from `at` on, at most `segments` of them and none beyond
+    /// The segments that hold the content from `at` on: at most `segments` of them, and none past
     /// `end`.
     pub fn span(&self, at: u64, end: u64, segments: u32) -> StoredSpan {
         let first = at / SEGMENT;
@@ -213,10 +212,10 @@ impl SegmentReader {
         }
     }
 
-    /// Decrypts the stored bytes of a span in place and leaves their text in them.
+    /// Decrypts the stored bytes of a span in place and leaves the plaintext.
     ///
     /// # Errors
-    /// [`OpenError`] when anything about them was changed.
+    /// [`OpenError`] if they were altered.
     pub fn decrypt(&self, span: StoredSpan, stored: &mut Vec<u8>) -> Result<(), OpenError> {
         if stored.len() != span.bytes {
             return Err(OpenError);
@@ -225,7 +224,7 @@ impl SegmentReader {
         let (mut from, mut text) = (0, 0);
         while from < span.bytes {
             let end = (from + STORED_BYTES).min(span.bytes);
-            // The text is moved down over the tags of the segments before.
+            // Moves the plaintext down over the tags of earlier segments.
             let within = stored.get_mut(text..end).ok_or(OpenError)?;
             let number = u32::try_from(index).map_err(|_| OpenError)?;
             let nonce = nonce(number, index == self.last());

@@ -1,4 +1,4 @@
-//! The ring of keys, and values that earlier versions sealed.
+//! The key ring, and values sealed by earlier versions.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -7,7 +7,7 @@ use keywright_base::{Entropy, Secret};
 use super::DataVault;
 use crate::{KeyId, MasterKey, SealPurpose, SealedValue};
 
-/// Bytes that differ from call to call.
+/// Returns different bytes on every call.
 #[derive(Default)]
 struct Counting(AtomicU8);
 
@@ -72,8 +72,8 @@ fn no_two_values_are_sealed_alike() {
     assert_ne!(a.as_bytes()[5..], b.as_bytes()[5..]);
 }
 
-/// Written by another implementation (Python's `cryptography`) after the layout of format 1, as
-/// installations of before this crate have it in `keywright.db` and `rotations.db`.
+/// Written by another implementation (Python's `cryptography`) in format 1, as found in
+/// `keywright.db` and `rotations.db` of installations older than this crate.
 #[test]
 fn values_of_earlier_versions_open() {
     let from = |text: &str| SealedValue::from_bytes(&hex::decode(text).unwrap());
@@ -97,7 +97,7 @@ fn values_of_earlier_versions_open() {
     let opened = vault.open(place, rotation.as_bytes()).unwrap();
     assert!(opened.expose().starts_with(b"{\"new\":"));
 
-    // What is sealed from now on is of the new format, by the same key.
+    // Re-sealing uses the new format and the same key.
     let resealed = vault.reseal(PLACE, &key, &entropy()).unwrap();
     assert_eq!((key.as_bytes()[0], resealed.as_bytes()[0]), (1, 2));
     assert_eq!(resealed.key_number(), Some(1));

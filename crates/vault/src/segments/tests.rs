@@ -1,4 +1,4 @@
-//! Contents in segments: every range, and every kind of damage.
+//! Content in segments: every range, and every kind of damage.
 
 use keywright_base::{Entropy, Secret};
 
@@ -20,7 +20,7 @@ fn text(size: usize) -> Vec<u8> {
     (0..size).map(|n| (n * 31 % 251) as u8).collect()
 }
 
-/// What is stored of a content, and its reader.
+/// The stored form of a content, and its reader.
 fn stored(size: usize, step: usize) -> (Vec<u8>, SegmentReader) {
     let master = MasterKey::new(Secret::new(vec![1; 32])).unwrap();
     let (vault, _) = DataVault::create(&master, &Nines).unwrap();
@@ -117,11 +117,11 @@ fn damage_is_found_wherever_it_is() {
         file[at] ^= 1;
         assert!(read(&file, &reader, all).is_none(), "byte {at}");
     }
-    // Two segments in the other order.
+    // Two segments swapped.
     let step = SEG + 16;
     let swapped = [&file[step..2 * step], &file[..step], &file[2 * step..]].concat();
     assert!(read(&swapped, &reader, all).is_none());
-    // Cut at a segment, and a size that says so; or longer than it was.
+    // Truncated at a segment boundary with a matching size, or extended.
     for other in [SEG, 2 * SEG, size - 1, size + 1, 3 * SEG + 1] {
         let (_, reader) = (
             0,
@@ -135,7 +135,7 @@ fn damage_is_found_wherever_it_is() {
         file.resize(all.bytes, 0);
         assert!(read(&file, &reader, all).is_none(), "{other}");
     }
-    // A segment of one content in another.
+    // A segment moved from one content into another.
     let (other, _) = stored(SEG, SEG);
     let mixed = [&other[..step], &file[step..]].concat();
     assert!(read(&mixed, &reader, all).is_none());
