@@ -4,24 +4,25 @@ use std::fmt;
 
 use crate::AccountId;
 
-/// A concrete ARN (no wildcards are interpreted here; patterns belong to the `policy` crate).
+/// A concrete ARN. Wildcards are not interpreted here; ARN patterns belong to the `policy` crate.
 ///
-/// The text is kept whole; accessors slice it at the five colons found when it was parsed.
+/// Stores the whole text and the positions of its first five colons, by which the accessors slice
+/// it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Arn {
     text: Box<str>,
 }
 
-/// Why a text is not an ARN.
+/// The text is not an ARN.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not an ARN: six segments separated by colons are expected, the first of them 'arn'")]
 pub struct ArnError;
 
 impl Arn {
-    /// Parses an ARN: the prefix `arn`, a partition, a service and a resource that are not empty.
+    /// Parses an ARN: the prefix `arn`, and a non-empty partition, service and resource.
     ///
     /// # Errors
-    /// [`ArnError`] for anything else.
+    /// [`ArnError`] for any other text.
     pub fn parse(text: &str) -> Result<Self, ArnError> {
         let mut segments = text.splitn(6, ':');
         let fixed = [segments.next(), segments.next(), segments.next()];
@@ -35,21 +36,21 @@ impl Arn {
         Ok(Self { text: text.into() })
     }
 
-    /// An IAM ARN of an account: `arn:aws:iam::ACCOUNT:RESOURCE`.
+    /// An IAM ARN in an account: `arn:aws:iam::ACCOUNT:RESOURCE`.
     pub fn iam(account: AccountId, resource: &str) -> Self {
         Self {
             text: format!("arn:aws:iam::{account}:{resource}").into(),
         }
     }
 
-    /// An IAM ARN of an entity: kind `user`, path `/team/` and name `bob` give `user/team/bob`.
+    /// The ARN of an IAM entity: kind `user`, path `/team/` and name `bob` give `user/team/bob`.
     pub fn iam_entity(account: AccountId, kind: &str, path: &str, name: &str) -> Self {
         Self {
             text: format!("arn:aws:iam::{account}:{kind}{path}{name}").into(),
         }
     }
 
-    /// An STS ARN of an account: `arn:aws:sts::ACCOUNT:RESOURCE`.
+    /// An STS ARN in an account: `arn:aws:sts::ACCOUNT:RESOURCE`.
     pub fn sts(account: AccountId, resource: &str) -> Self {
         Self {
             text: format!("arn:aws:sts::{account}:{resource}").into(),
@@ -85,7 +86,7 @@ impl Arn {
         self.segment(2)
     }
 
-    /// The region, often empty.
+    /// The region; often empty.
     pub fn region(&self) -> &str {
         self.segment(3)
     }

@@ -1,8 +1,8 @@
-//! The source of randomness as a seam: the rim brings the operating system's, tests bring a seed.
+//! The source of randomness: the operating system's in production, a seeded one in tests.
 
 /// A source of random bytes.
 ///
-/// Implementations must be suitable for key material unless they are for tests or the simulator.
+/// Outside tests and the simulator, implementations must be suitable for generating keys.
 pub trait Entropy: Send + Sync {
     /// Fills `buffer` with random bytes.
     fn fill(&self, buffer: &mut [u8]);

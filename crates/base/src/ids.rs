@@ -1,15 +1,14 @@
-//! Identifiers: account ids, access key ids and the unique ids of IAM entities.
+//! Identifiers: account IDs, access key IDs and the unique IDs of IAM entities.
 //!
-//! An id carries its account, as AWS's ids have done since 2019: after the four-letter prefix come
-//! base32 symbols whose first bit is 1, whose next 40 bits are the account, and whose rest is
-//! random. So a request finds its account without a search. Source: the layout is checked against
-//! the public pairs in the tests below.
+//! An ID contains its account, as AWS's IDs have done since 2019. The four-letter prefix is
+//! followed by base32 symbols: a 1 bit, 40 bits of account, and random bits. So the account of a
+//! request is known without a search. The tests below check the layout against published pairs.
 
 use std::{fmt, str::FromStr};
 
 use crate::Entropy;
 
-/// A 12-digit AWS account id.
+/// A 12-digit AWS account ID.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(u64);
 
@@ -19,10 +18,10 @@ pub enum IdError {
     /// Not exactly twelve digits.
     #[error("an account id is 12 digits")]
     Account,
-    /// Not `AKIA` or `ASIA` and sixteen symbols of `A-Z2-7`.
+    /// Not `AKIA` or `ASIA` followed by sixteen symbols of `A-Z2-7`.
     #[error("an access key id is AKIA or ASIA and 16 characters of A-Z and 2-7")]
     AccessKey,
-    /// Not a four-letter prefix and seventeen symbols of `A-Z2-7`.
+    /// Not a four-letter prefix followed by seventeen symbols of `A-Z2-7`.
     #[error("a unique id is a known prefix and 17 characters of A-Z and 2-7")]
     Unique,
 }
@@ -31,11 +30,11 @@ const ACCOUNT_MAX: u64 = 999_999_999_999;
 const SYMBOLS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 impl AccountId {
-    /// One more than twelve digits can say, so that no account has it: records under it belong to
-    /// the installation itself. (000000000000 is the default account of other tools.)
+    /// One more than the highest account ID, so no account has it. Records under it belong to the
+    /// installation itself. (000000000000 is the default account of other tools.)
     pub const INSTALLATION: Self = Self(ACCOUNT_MAX + 1);
 
-    /// From a number.
+    /// Creates an account ID from a number.
     ///
     /// # Errors
     /// [`IdError::Account`] above 999999999999.
@@ -47,7 +46,7 @@ impl AccountId {
         }
     }
 
-    /// A random account id that has no leading zero, so that no tool mistakes it for a short
+    /// A random account ID without a leading zero, so that no tool mistakes it for a shorter
     /// number.
     pub fn generate(entropy: &dyn Entropy) -> Self {
         let mut bytes = [0; 8];
@@ -55,7 +54,7 @@ impl AccountId {
         Self(100_000_000_000 + u64::from_be_bytes(bytes) % 900_000_000_000)
     }
 
-    /// As a number below 10^12.
+    /// The ID as a number below 10^12.
     pub const fn number(self) -> u64 {
         self.0
     }
@@ -84,17 +83,17 @@ impl fmt::Debug for AccountId {
     }
 }
 
-/// An access key id: `AKIA` (long-term) or `ASIA` (temporary) and sixteen base32 symbols.
+/// An access key ID: `AKIA` (long-term) or `ASIA` (temporary) and sixteen base32 symbols.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccessKeyId([u8; 20]);
 
 impl AccessKeyId {
-    /// A new long-term key id of `account`: 39 random bits beside the account's 40.
+    /// Generates a long-term key ID for `account`, with 39 random bits after the account's 40.
     pub fn generate(account: AccountId, entropy: &dyn Entropy) -> Self {
         Self(encode(*b"AKIA", account, 39, entropy))
     }
 
-    /// A new temporary key id of `account`.
+    /// Generates a temporary key ID for `account`.
     pub fn generate_temporary(account: AccountId, entropy: &dyn Entropy) -> Self {
         Self(encode(*b"ASIA", account, 39, entropy))
     }
@@ -104,12 +103,12 @@ impl AccessKeyId {
         str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// Whether this is a temporary (`ASIA`) id, valid only with its session token.
+    /// Whether the ID is temporary (`ASIA`) and so valid only with its session token.
     pub const fn is_temporary(&self) -> bool {
         self.0[1] == b'S'
     }
 
-    /// The account in the id; `None` for ids of the form used before 2019, which carry none.
+    /// The account in the ID; `None` for the format used before 2019, which contains none.
     pub fn account(&self) -> Option<AccountId> {
         decode_account(self.0.get(4..)?)
     }
@@ -141,7 +140,7 @@ impl fmt::Debug for AccessKeyId {
     }
 }
 
-/// What a [`UniqueId`] names; the prefix says so.
+/// The kind of entity that a [`UniqueId`] identifies, given by its prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdKind {
     /// `AIDA`
@@ -165,12 +164,12 @@ impl IdKind {
     }
 }
 
-/// The immutable id of an IAM entity: a prefix and seventeen base32 symbols; never reused.
+/// The immutable ID of an IAM entity: a prefix and seventeen base32 symbols. Never reused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UniqueId([u8; 21]);
 
 impl UniqueId {
-    /// A new id of `account`: 44 random bits beside the account's 40.
+    /// Generates an ID for `account`, with 44 random bits after the account's 40.
     pub fn generate(kind: IdKind, account: AccountId, entropy: &dyn Entropy) -> Self {
         Self(encode(kind.prefix(), account, 44, entropy))
     }
@@ -187,7 +186,7 @@ impl UniqueId {
             .find(|kind| self.0.starts_with(&kind.prefix()))
     }
 
-    /// The account in the id.
+    /// The account in the ID.
     pub fn account(&self) -> Option<AccountId> {
         decode_account(self.0.get(4..)?)
     }
@@ -219,7 +218,8 @@ impl fmt::Debug for UniqueId {
     }
 }
 
-/// `prefix`, then as many base32 symbols as fit in `N`, of: a 1 bit, the account, `random_bits`.
+/// Encodes `prefix`, then as many base32 symbols as fit in `N`: a 1 bit, the account,
+/// `random_bits`.
 fn encode<const N: usize>(
     prefix: [u8; 4],
     account: AccountId,
@@ -241,8 +241,8 @@ fn encode<const N: usize>(
     text
 }
 
-/// The value of a base32 symbol. Every request has ids to read, so it does not search
-/// [`SYMBOLS`].
+/// The value of a base32 symbol. Computed instead of searched in [`SYMBOLS`], because every request
+/// parses IDs.
 const fn digit(symbol: u8) -> Option<u8> {
     match symbol {
         b'A'..=b'Z' => Some(symbol - b'A'),
@@ -251,13 +251,13 @@ const fn digit(symbol: u8) -> Option<u8> {
     }
 }
 
-/// Reads the account from the symbols after the prefix, when their first bit is 1.
+/// Reads the account from the symbols after the prefix, if their first bit is 1.
 fn decode_account(symbols: &[u8]) -> Option<AccountId> {
     let mut value: u64 = 0;
     for symbol in symbols.iter().take(9) {
         value = value << 5 | u64::from(digit(*symbol)?);
     }
-    // Nine symbols are 45 bits: the flag, 40 bits of account, 4 of the random part.
+    // Nine symbols hold 45 bits: the flag, 40 bits of account, 4 random bits.
     if value >> 44 == 0 {
         return None;
     }
@@ -277,7 +277,7 @@ mod tests {
         }
     }
 
-    /// Public pairs of access key and account.
+    /// Published pairs of access key ID and account.
     #[test]
     fn accounts_inside_published_key_ids() {
         for (key, account) in [

@@ -1,8 +1,7 @@
-//! Words everyone uses: ARNs, identifiers, secrets, the clock and entropy seams, and every limit.
+//! Shared vocabulary: ARNs, identifiers, secrets, time, randomness, and every limit.
 //!
-//! Floor 0. It protects one rule: a fact about AWS's vocabulary is written once, here. It has no
-//! I/O, no clock and no randomness of its own; [`Clock`] and [`Entropy`] are seams that the rim
-//! fills.
+//! Floor 0. AWS's basic facts are defined here, once. The crate has no I/O, no clock and no
+//! randomness of its own: the caller supplies [`Clock`] and [`Entropy`].
 
 mod arn;
 mod entropy;

@@ -1,14 +1,14 @@
-//! Names that are unique without regard to case, as IAM's are, while their spelling is kept; and
-//! one that several crates must agree on.
+//! Names that are unique regardless of case, as IAM's are, while their spelling is kept; and a tag
+//! key that several crates share.
 
 use std::{fmt, sync::Arc};
 
 /// The key of the tag that marks a user whose access key is being rotated.
 pub const ROTATION_MARK: &str = "keywright:rotation";
 
-/// A name folded for comparison: ASCII lower case, which is all that IAM's name pattern
-/// (`[\w+=,.@-]`, ASCII) can vary in. The stored spelling lives with the entity, not here.
-/// Clones share the text: an account's indexes hold a name many times.
+/// A name folded to ASCII lower case for comparison. That suffices, because IAM's name pattern
+/// (`[\w+=,.@-]`) is ASCII. The original spelling is stored with the entity, not here. Clones share
+/// the text, because an account's indexes hold each name many times.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FoldedName(Arc<str>);
 

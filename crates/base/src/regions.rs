@@ -1,4 +1,4 @@
-//! The regions of the `aws` partition, by code and by the name that the console shows.
+//! The regions of the `aws` partition, with their codes and console names.
 
 /// A region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,12 +9,12 @@ pub struct Region {
     pub name: &'static str,
 }
 
-/// The region with this code, if there is one.
+/// The region with this code, if it exists.
 pub fn region(code: &str) -> Option<&'static Region> {
     REGIONS.iter().find(|region| region.code == code)
 }
 
-/// Every region of the partition, in the order in which the console lists them.
+/// Every region of the partition, in the console's order.
 pub const REGIONS: &[Region] = &[
     Region {
         code: "us-east-1",

@@ -1,4 +1,4 @@
-//! A secret has a type: it cannot be printed or serialised, is wiped when dropped, and compares in
+//! A type for secrets: it cannot be printed or serialized, is wiped on drop, and compares in
 //! constant time.
 
 use std::fmt;
@@ -6,10 +6,11 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-/// A value that must never reach a log, an error, argv or a wire by accident.
+/// A value that must never reach a log, an error message, an argument list or the network by
+/// accident.
 ///
-/// There is no `Display`, no `Serialize`; `Debug` prints `[redacted]`. The one way to the value is
-/// [`Secret::expose`], so that every use is found by searching for that word.
+/// There is no `Display` and no `Serialize`; `Debug` prints `[redacted]`. [`Secret::expose`] is the
+/// only access to the value, so every use can be found by searching for that name.
 #[derive(Clone)]
 pub struct Secret<T: Zeroize>(T);
 
@@ -19,7 +20,7 @@ impl<T: Zeroize> Secret<T> {
         Self(value)
     }
 
-    /// The value itself. Every call is a place to review.
+    /// The value itself. Review every call.
     pub const fn expose(&self) -> &T {
         &self.0
     }

@@ -1,7 +1,7 @@
-//! Points in time, as AWS writes them, and the clock as a seam.
+//! Timestamps in the formats that AWS uses, and the clock trait.
 //!
-//! A [`Timestamp`] is milliseconds since the Unix epoch. This file knows every textual form that
-//! IAM, STS and SigV4 use; it never asks what time it is.
+//! A [`Timestamp`] is milliseconds since the Unix epoch. This module handles every text format of
+//! IAM, STS and SigV4. It never reads the system clock.
 
 use std::fmt;
 
@@ -16,17 +16,17 @@ pub struct Timestamp(i64);
 #[error("not a timestamp of the expected form")]
 pub struct TimestampError;
 
-/// Where the present time comes from: the system at the rim, a script in tests.
+/// The source of the current time: the system clock in production, a manual clock in tests.
 pub trait Clock: Send + Sync {
-    /// The present time.
+    /// The current time.
     fn now(&self) -> Timestamp;
 }
 
-/// The last instant that has a four-digit year, in milliseconds: 9999-12-31T23:59:59.999Z.
+/// The last instant with a four-digit year, in milliseconds: 9999-12-31T23:59:59.999Z.
 const MILLIS_MAX: i64 = 253_402_300_799_999;
 
 impl Timestamp {
-    /// From milliseconds since the epoch, clamped to the years 1970 to 9999.
+    /// Creates a timestamp from milliseconds since the epoch, clamped to the years 1970 to 9999.
     pub const fn from_millis(millis: i64) -> Self {
         if millis < 0 {
             Self(0)
@@ -37,7 +37,7 @@ impl Timestamp {
         }
     }
 
-    /// From whole seconds since the epoch, clamped like [`Timestamp::from_millis`].
+    /// Creates a timestamp from seconds since the epoch, clamped like [`Timestamp::from_millis`].
     pub const fn from_secs(secs: i64) -> Self {
         Self::from_millis(secs.saturating_mul(1000))
     }
@@ -52,23 +52,23 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
-    /// The same instant without its fraction of a second; IAM stores and shows whole seconds.
+    /// The same instant without the fraction of a second; IAM stores and returns whole seconds.
     pub const fn truncate_to_secs(self) -> Self {
         Self(self.secs() * 1000)
     }
 
-    /// This instant moved by `secs` seconds (negative: earlier), clamped.
+    /// Adds `secs` seconds (negative: earlier), clamped.
     #[must_use]
     pub const fn plus_secs(self, secs: i64) -> Self {
         Self::from_millis(self.0.saturating_add(secs.saturating_mul(1000)))
     }
 
-    /// Seconds from `earlier` to this instant, rounded down; negative when `earlier` is later.
+    /// Seconds from `earlier` to this instant, rounded down; negative if `earlier` is later.
     pub const fn secs_since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0).div_euclid(1000)
     }
 
-    /// `2026-09-11T13:15:19Z`, the form of IAM and STS answers.
+    /// `2026-09-11T13:15:19Z`, the format of IAM and STS responses.
     pub fn iso8601(self) -> String {
         let t = self.civil();
         format!(
@@ -82,7 +82,7 @@ impl Timestamp {
         )
     }
 
-    /// `20260911T131519Z`, the ISO 8601 basic form of `X-Amz-Date`.
+    /// `20260911T131519Z`, the ISO 8601 basic format of `X-Amz-Date`.
     pub fn amz_date(self) -> String {
         let t = self.civil();
         format!(
@@ -102,7 +102,7 @@ impl Timestamp {
         format!("{:04}{:02}{:02}", t.year(), u8::from(t.month()), t.day())
     }
 
-    /// `Tue, 24 Nov 2026 10:39:17 GMT`, the form of HTTP headers.
+    /// `Tue, 24 Nov 2026 10:39:17 GMT`, the format of HTTP headers.
     pub fn http_date(self) -> String {
         let t = self.civil();
         format!(
@@ -120,7 +120,7 @@ impl Timestamp {
     /// Parses `20260911T131519Z`.
     ///
     /// # Errors
-    /// [`TimestampError`] for anything else.
+    /// [`TimestampError`] for any other text.
     pub fn parse_amz_date(text: &str) -> Result<Self, TimestampError> {
         let form = format_description!("[year][month][day]T[hour][minute][second]Z");
         let civil = PrimitiveDateTime::parse(text, form).map_err(|_| TimestampError)?;
@@ -130,7 +130,7 @@ impl Timestamp {
     /// Parses RFC 3339 / ISO 8601 extended: `2026-09-11T13:15:19Z`, fractions and offsets allowed.
     ///
     /// # Errors
-    /// [`TimestampError`] for anything else, and for years outside 1970 to 9999.
+    /// [`TimestampError`] for any other text, and for years outside 1970 to 9999.
     pub fn parse_iso8601(text: &str) -> Result<Self, TimestampError> {
         let form = &::time::format_description::well_known::Rfc3339;
         let civil = OffsetDateTime::parse(text, form).map_err(|_| TimestampError)?;
@@ -140,7 +140,7 @@ impl Timestamp {
     /// Parses the date of an HTTP header: `Tue, 24 Nov 2026 10:39:17 GMT`.
     ///
     /// # Errors
-    /// [`TimestampError`] for anything else; the two obsolete forms are not read.
+    /// [`TimestampError`] for any other text; the two obsolete formats are not supported.
     pub fn parse_http_date(text: &str) -> Result<Self, TimestampError> {
         let form = format_description!(
             "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
