@@ -1,4 +1,4 @@
-//! Whole answers: success and error envelopes, and how documents travel inside them.
+//! Complete responses: success and error envelopes, and the encoding of documents in them.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -7,16 +7,16 @@ use crate::{
     xml::{Encode, Xml},
 };
 
-/// Whose fault an error is.
+/// Who caused an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The client's: 4xx.
+    /// The client: 4xx.
     Sender,
-    /// The server's: 5xx.
+    /// The server: 5xx.
     Receiver,
 }
 
-/// The body of a success. Operations without output have no `Result` element.
+/// The body of a success response. Operations without output have no `Result` element.
 pub fn answer<O: Encode>(operation: &Operation, output: &O, request_id: &str) -> String {
     let mut xml = Xml::default();
     let (name, namespace) = (operation.name, operation.service.namespace());
@@ -41,7 +41,7 @@ pub fn answer<O: Encode>(operation: &Operation, output: &O, request_id: &str) ->
     xml.finish()
 }
 
-/// The body of an error. A few errors of AWS have no message.
+/// The body of an error response. A few of AWS's errors have no message.
 pub fn error_answer(
     service: Service,
     kind: ErrorKind,
@@ -78,7 +78,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// A policy document as answers carry it: RFC 3986 percent-encoded, a space as `%20`.
+/// Encodes a policy document for a response: RFC 3986 percent-encoding, a space as `%20`.
 pub fn percent_encode_document(document: &str) -> String {
     utf8_percent_encode(document, UNRESERVED).to_string()
 }

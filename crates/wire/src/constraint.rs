@@ -1,7 +1,7 @@
-//! The models' constraints as tables, and AWS's words for what violates them.
+//! The models' constraints as tables, and AWS's texts for violations.
 //!
-//! All violations of a request are collected. IAM does not echo values, but for those of a
-//! simulation's exclusions; STS does.
+//! All violations of a request are collected. STS echoes the offending values. IAM does not, except
+//! in a simulation's exclusions.
 
 use crate::{
     form::{FormScope, MalformedForm},
@@ -24,7 +24,7 @@ pub(crate) struct Member {
     shape: &'static Shape,
 }
 
-/// What a value must be.
+/// The constraint on a value.
 #[derive(Debug)]
 pub(crate) enum Shape {
     /// A string.
@@ -100,7 +100,7 @@ pub(crate) const fn map(max: Option<i64>, key: &'static Shape, value: &'static S
 }
 
 impl Constraints {
-    /// AWS's text for all violations, if there are any.
+    /// AWS's text for all violations, if any.
     pub(crate) fn violations(
         &self,
         scope: &FormScope<'_>,
@@ -127,13 +127,13 @@ impl Constraints {
     }
 }
 
-/// Violations that one answer names.
+/// Maximum number of violations in one response.
 const VIOLATIONS_MAX: usize = 100;
 
 struct FoundViolations {
     service: Service,
     texts: Vec<String>,
-    /// The first path that is none. AWS looks at paths after everything else.
+    /// The first invalid path. AWS checks paths after everything else.
     bad_path: Option<String>,
 }
 
@@ -308,7 +308,7 @@ fn all_constraints(shape: &Shape) -> Vec<String> {
     all
 }
 
-/// The values in the model's order; AWS's own changes from text to text.
+/// Lists the values in the model's order; AWS's own order varies from text to text.
 fn enumeration(values: &[&str]) -> String {
     format!(
         "Member must satisfy enum value set: [{}]",
@@ -328,7 +328,7 @@ fn bounds(number: i64, what: &str, min: Option<i64>, max: Option<i64>) -> Option
     }
 }
 
-/// `UserName` is `userName` in AWS's texts.
+/// AWS's texts call `UserName` `userName`.
 fn lower_first(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().map_or_else(String::new, |first| {

@@ -1,12 +1,12 @@
-//! The body of an awsQuery request: `application/x-www-form-urlencoded` parameters, sorted once,
-//! read through [`Scope`]s.
+//! The body of an awsQuery request: `application/x-www-form-urlencoded` parameters, sorted once and
+//! read through [`FormScope`]s.
 //!
-//! Nothing here recurses on the input, and looking a name up is a binary search.
+//! Nothing here recurses on the input, and name lookup is a binary search.
 
 use keywright_base::limits;
 use percent_encoding::percent_decode;
 
-/// A request that cannot be read: `MalformedInput`.
+/// A malformed request: `MalformedInput`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct MalformedForm(pub(crate) String);
@@ -24,7 +24,7 @@ pub struct Form {
 }
 
 impl std::fmt::Debug for Form {
-    /// Names only: values may be secrets.
+    /// Prints names only, because values may be secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list()
             .entries(self.parameters.iter().map(|(name, _)| name))
@@ -32,14 +32,14 @@ impl std::fmt::Debug for Form {
     }
 }
 
-/// How far apart two indexes of a list may be; the first is 1.
+/// The maximum gap between two indexes of a list; the first index is 1.
 const INDEX_JUMP: u32 = 10;
 
 impl Form {
-    /// Parses a body whose length is already limited.
+    /// Parses a body whose length has already been limited.
     ///
     /// # Errors
-    /// [`Malformed`] for text that is not UTF-8, a repeated parameter, or too many of them.
+    /// [`MalformedForm`] for text that is not UTF-8, a repeated parameter, or too many parameters.
     pub fn parse(body: &[u8]) -> Result<Self, MalformedForm> {
         let mut parameters = Vec::new();
         for pair in body
@@ -73,7 +73,7 @@ impl Form {
         }
     }
 
-    /// The bytes of all names and values.
+    /// The total size of all names and values, in bytes.
     pub fn bytes(&self) -> usize {
         let parameters = self.parameters.iter();
         parameters
@@ -91,7 +91,7 @@ impl Form {
         self.value("Version")
     }
 
-    /// All parameters, as a scope.
+    /// The scope of all parameters.
     pub(crate) fn scope(&self) -> FormScope<'_> {
         FormScope {
             form: self,
@@ -107,7 +107,7 @@ impl Form {
         self.parameters.get(at).map(|(_, value)| value.as_str())
     }
 
-    /// The parameters whose names begin with `prefix`.
+    /// The parameters whose names start with `prefix`.
     fn under(&self, prefix: &str) -> &[(String, String)] {
         let from = self
             .parameters
@@ -123,8 +123,8 @@ fn decode(text: &[u8]) -> Result<String, MalformedForm> {
     if !text.iter().any(|byte| matches!(byte, b'+' | b'%')) {
         return String::from_utf8(text.to_vec()).map_err(bad);
     }
-    // The library leaves what is no escape as it stands; a signature over such a body proves
-    // nothing about what was meant.
+    // The library keeps invalid escapes as they are. A signature over such a body does not prove
+    // what was meant.
     let mut escapes = text.split(|byte| *byte == b'%').skip(1);
     let whole = |after: &[u8]| matches!(after, [a, b, ..] if hex(*a) && hex(*b));
     if !escapes.all(whole) {
@@ -142,7 +142,7 @@ const fn hex(byte: u8) -> bool {
     byte.is_ascii_hexdigit()
 }
 
-/// One place in the form: a member, `Tags.member.1`, ….
+/// A position in the form: a member, `Tags.member.1`, ….
 #[derive(Debug, Clone)]
 pub struct FormScope<'a> {
     form: &'a Form,
@@ -150,17 +150,17 @@ pub struct FormScope<'a> {
 }
 
 impl<'a> FormScope<'a> {
-    /// The scalar at this very place.
+    /// The scalar at exactly this position.
     pub(crate) fn scalar(&self) -> Option<&'a str> {
         self.form.value(&self.prefix)
     }
 
-    /// Whether anything is given at this place or below it.
+    /// Whether there is a value at or below this position.
     pub(crate) fn is_given(&self) -> bool {
         self.scalar().is_some() || !self.form.under(&format!("{}.", self.prefix)).is_empty()
     }
 
-    /// The place of a member.
+    /// The scope of a member.
     pub(crate) fn member(&self, name: &str) -> Self {
         let prefix = match self.prefix.as_str() {
             "" => name.to_owned(),
@@ -172,7 +172,7 @@ impl<'a> FormScope<'a> {
         }
     }
 
-    /// The places of a list's elements, in order of their indexes.
+    /// The scopes of a list's elements, ordered by index.
     pub(crate) fn elements(&self, wrapper: &str) -> Result<Vec<Self>, MalformedForm> {
         if self.scalar().is_some_and(|text| !text.is_empty()) {
             let place = &self.prefix;

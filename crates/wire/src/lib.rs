@@ -1,8 +1,9 @@
 //! awsQuery and XML for IAM and STS: shapes generated from the operation models, two hand-written
-//! codecs (the request decoder, the answer writer) and the error envelope; and S3's routes.
+//! codecs (the request decoder and the response writer) and the error envelope. Also the routes of
+//! S3.
 //!
-//! Floor 1. It protects the wire format: what AWS's clients match on is written once, here or in
-//! `generated/`. It is pure; it does not decide anything and keeps nothing.
+//! Floor 1. Invariant: everything that AWS's clients match on is written once, here or in
+//! `generated/`. The crate is pure: it makes no decisions and keeps no state.
 
 mod answer;
 mod constraint;
@@ -28,7 +29,7 @@ pub use read::{Decode, DecodeFault};
 pub use route::{Level, Route};
 pub use xml::{Encode, Xml};
 
-/// What generated files use.
+/// Imports for the generated files.
 mod prelude {
     pub(crate) use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What the models say of an operation, beside its shapes.
+//! The models' facts about operations, apart from their shapes.
 
 use crate::{generated, read::Decode, xml::Encode};
 
@@ -23,7 +23,7 @@ impl Service {
         }
     }
 
-    /// The XML namespace of answers.
+    /// The XML namespace of responses.
     pub const fn namespace(self) -> &'static str {
         match self {
             Self::Iam => "https://iam.amazonaws.com/doc/2010-05-08/",
@@ -32,7 +32,7 @@ impl Service {
         }
     }
 
-    /// The one API version.
+    /// The only API version.
     pub const fn version(self) -> &'static str {
         match self {
             Self::Iam => "2010-05-08",
@@ -59,45 +59,45 @@ pub struct ErrorShape {
     pub status: u16,
 }
 
-/// How an operation is paginated; names of members.
+/// How an operation is paginated. All fields are member names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pagination {
     /// The marker in the request.
     pub input_token: &'static str,
     /// The page size in the request.
     pub limit_key: &'static str,
-    /// Whether there is more, in the answer.
+    /// The flag in the response that more results follow.
     pub more_results: &'static str,
-    /// The marker in the answer.
+    /// The marker in the response.
     pub output_token: &'static str,
-    /// The lists in the answer.
+    /// The lists in the response.
     pub result_keys: &'static [&'static str],
 }
 
 /// An operation of a model.
 #[derive(Debug)]
 pub struct Operation {
-    /// Its service.
+    /// The operation's service.
     pub service: Service,
-    /// Its name, for example `CreateUser`.
+    /// The operation's name, for example `CreateUser`.
     pub name: &'static str,
-    /// Its action in policies, for example `iam:CreateUser`.
+    /// The action in policies, for example `iam:CreateUser`.
     pub policy_action: &'static str,
-    /// Whether the answer has a `Result` element.
+    /// Whether the response has a `Result` element.
     pub has_output: bool,
-    /// Whether it is called without a signature.
+    /// Whether the operation is called without a signature.
     pub unsigned: bool,
-    /// The errors it declares.
+    /// The errors that the operation declares.
     pub errors: &'static [ErrorShape],
-    /// How it is paginated.
+    /// How the operation is paginated.
     pub paginated: Option<Pagination>,
 }
 
-/// Ties an operation to its shapes.
+/// Associates an operation with its shapes.
 pub trait OperationShape {
     /// The input.
     type Input: Decode;
-    /// The output; empty where the model has none.
+    /// The output; empty if the model has none.
     type Output: Encode;
     /// The operation.
     const OPERATION: &'static Operation;

@@ -1,13 +1,13 @@
-//! The models' regular expressions, matched without a regex engine.
+//! Matches the models' regular expressions without a regex engine.
 //!
-//! They are few: most are one class of characters, repeated. A test demands that every pattern of
-//! the generated tables is known here; one that is not would match nothing.
+//! There are only a few; most repeat a single character class. A test checks that this module knows
+//! every pattern of the generated tables, because an unknown pattern would match nothing.
 
 use crate::generated::letters::LETTERS;
 
-/// Whether the whole of `text` matches one of the models' patterns.
+/// Whether one of the models' patterns matches all of `text`.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
-    // Recorded: AWS refuses such a key, though its pattern lets it through.
+    // Recorded: AWS rejects such a key, although its pattern allows it.
     if pattern == TAG_KEY && text.trim().is_empty() {
         return false;
     }
@@ -22,12 +22,11 @@ const TAG_KEY: &str = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+";
 const PATH: &str = r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)";
 const POLICY_PATH: &str = r"((/[A-Za-z0-9\.,\+@=_-]+)*)/";
 
-/// Whether a pattern is the one of an entity's path, for which AWS has words of its own.
+/// Whether a pattern is that of an entity's path, for which AWS has its own text.
 pub(crate) fn is_path(pattern: &str) -> bool {
     pattern == PATH || pattern == POLICY_PATH
 }
 
-/// Whether a pattern is known.
 #[cfg(test)]
 pub(crate) fn is_known(pattern: &str) -> bool {
     class(pattern).is_some() || shaped(pattern).is_some()
@@ -99,7 +98,8 @@ fn graphic_or_delete(c: char) -> bool {
     matches!(c, '\u{21}'..='\u{7f}')
 }
 
-/// Unicode's letters, separators (white space that is no control) and numbers, and `_.:/=+-@`.
+/// Unicode letters, separators (white space that is not a control character), numbers, and
+/// `_.:/=+-@`.
 fn tag(c: char) -> bool {
     word(c)
         || ".:/=+-@ ".contains(c)

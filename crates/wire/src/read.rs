@@ -1,7 +1,7 @@
-//! From a form to a typed input: read, then hold to the model's constraints.
+//! Decodes a form into a typed input, then checks it against the model's constraints.
 //!
-//! A missing required member is read as its empty value and then reported by the constraints, so
-//! that one answer names every violation, as AWS's does.
+//! A missing required member is read as an empty value, which the constraints then report. So one
+//! response names every violation, as AWS's does.
 
 use std::collections::BTreeMap;
 
@@ -12,21 +12,21 @@ use crate::{
     form::{Form, FormScope, MalformedForm},
 };
 
-/// Why a form is not an input.
+/// Why a form cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DecodeFault {
     /// `MalformedInput`.
     Malformed(MalformedForm),
-    /// `ValidationError`, with its whole text.
+    /// `ValidationError`, with its complete text.
     Validation(String),
 }
 
 /// An input that can be read from a form.
 pub trait Decode: Read + Sized {
-    /// The model's constraints on it.
+    /// The model's constraints on the input.
     const CONSTRAINTS: &'static Constraints;
 
-    /// Reads and validates.
+    /// Reads and validates the input.
     ///
     /// # Errors
     /// [`DecodeFault`].
@@ -40,22 +40,23 @@ pub trait Decode: Read + Sized {
     }
 }
 
-/// A value that can be read from a place in a form.
+/// A value that can be read from a position in a form.
 pub trait Read: Sized {
-    /// Reads it.
+    /// Reads the value.
     ///
     /// # Errors
-    /// [`Malformed`] for a scalar or an index that is not one.
+    /// [`MalformedForm`] for an invalid scalar or list index.
     fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm>;
 }
 
 impl FormScope<'_> {
-    /// A member that must be there; its empty value stands in until the constraints report it.
+    /// Reads a required member. If it is missing, its empty value stands in until the constraints
+    /// report it.
     pub(crate) fn required<T: Read>(&self, name: &str) -> Result<T, MalformedForm> {
         T::read(self.member(name))
     }
 
-    /// A member that may be absent.
+    /// Reads an optional member.
     pub(crate) fn optional<T: Read>(&self, name: &str) -> Result<Option<T>, MalformedForm> {
         let member = self.member(name);
         if member.is_given() {

@@ -1,42 +1,42 @@
-//! S3's routes: which operation of S3's model a request is, and what that operation may be told.
+//! S3's routes: which operation of S3's model a request calls, and which parameters it accepts.
 //!
-//! The rule: a request is the most specific operation that it has everything for, so that one with
-//! a sub-resource is never taken for the plain operation. It does not know what the server serves.
+//! Invariant: a request is routed to the most specific operation whose requirements it meets, so a
+//! request with a sub-resource never matches the plain operation. Which operations the server
+//! implements is not known here.
 
-/// What a request's path names.
+/// What a request's path refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// Nothing: the whole account.
+    /// The account.
     Service,
     /// A bucket.
     Bucket,
-    /// A key of a bucket.
+    /// An object in a bucket.
     Object,
 }
 
 /// An operation of S3's model.
 #[derive(Debug)]
 pub struct Route {
-    /// Its name.
+    /// The operation's name.
     pub operation: &'static str,
-    /// Its HTTP method.
+    /// The HTTP method.
     pub method: &'static str,
-    /// What its path names.
+    /// What the path refers to.
     pub level: Level,
-    /// The query parameters without which it is another operation, some with the value they have.
+    /// The query parameters that the operation requires, some with a fixed value.
     pub required: &'static [(&'static str, Option<&'static str>)],
     /// Other query parameters.
     pub optional: &'static [&'static str],
-    /// Its headers that begin with `x-amz-`; one that ends in a hyphen stands for all that begin
-    /// so.
+    /// The operation's headers that start with `x-amz-`. A name that ends in a hyphen is a prefix.
     pub headers: &'static [&'static str],
 }
 
-/// The header that makes a copy of an upload.
+/// The header that turns an upload into a copy.
 const COPY_SOURCE: &str = "x-amz-copy-source";
 
 impl Route {
-    /// The operation of a request; `query` is decoded, `has` tells whether there is a header.
+    /// Routes a request. `query` is decoded; `has` returns whether a header is present.
     pub fn of(
         (method, level): (&str, Level),
         query: &[(String, String)],
@@ -47,19 +47,19 @@ impl Route {
             let place = route.method == method && route.level == level;
             place && (copies || !route.copies()) && route.has_all(query)
         });
-        // Of two that are as specific, the first: whichever it is, it does not know what makes the
-        // request the other one.
+        // If two are equally specific, take the first. Either one does not know what makes the
+        // request the other.
         candidates
             .rev()
             .max_by_key(|route| route.required.len() + usize::from(route.copies()))
     }
 
-    /// Whether it has this query parameter.
+    /// Whether the operation accepts this query parameter.
     pub fn has_parameter(&self, name: &str) -> bool {
         self.required.iter().any(|(known, _)| *known == name) || self.optional.contains(&name)
     }
 
-    /// Whether it has this header.
+    /// Whether the operation accepts this header.
     pub fn has_header(&self, name: &str) -> bool {
         let is = |known: &str| match known.ends_with('-') {
             true => name.len() > known.len() && name.starts_with(known),
@@ -84,7 +84,7 @@ impl Route {
 mod tests {
     use super::{Level, Route};
 
-    /// The operation of a line `METHOD level query…`; `copy` among the query is the header.
+    /// The operation for a line `METHOD level query…`; `copy` in the query stands for the header.
     fn of(line: &str) -> Option<&'static str> {
         let mut words = line.split(' ');
         let method = words.next()?;

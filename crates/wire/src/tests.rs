@@ -1,4 +1,4 @@
-//! Golden answers, AWS's validation texts, and what malformed forms get.
+//! Golden tests: responses, AWS's validation texts, and the errors for malformed forms.
 
 mod recorded;
 

@@ -1,13 +1,13 @@
-//! The answer writer: a small escaping XML writer for the shapes of the models.
+//! The response writer: a small escaping XML writer for the models' shapes.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use keywright_base::{Secret, Timestamp};
 
-/// Bytes that an answer gets before it grows; most are smaller.
+/// Initial capacity of a response, in bytes; most are smaller.
 const CAPACITY: usize = 1024;
 
-/// XML that is being written.
+/// An XML document being written.
 pub struct Xml {
     text: String,
 }
@@ -31,7 +31,7 @@ impl Xml {
         self.text.push_str(text);
     }
 
-    /// An element with text.
+    /// Writes an element that contains text.
     pub(crate) fn element(&mut self, name: &str, text: &str) {
         self.open(name);
         self.escape(text);
@@ -54,9 +54,9 @@ impl Xml {
         self.text
     }
 
-    /// Escapes markup; what XML 1.0 cannot carry at all becomes U+FFFD.
+    /// Escapes markup. Characters that XML 1.0 cannot represent become U+FFFD.
     fn escape(&mut self, text: &str) {
-        // Almost every text is plain ASCII and goes out as it is.
+        // Almost every text is plain ASCII and is copied unchanged.
         let plain = |byte: u8| (b' '..0x7f).contains(&byte) && !b"&<>\"".contains(&byte);
         if text.bytes().all(plain) {
             self.text.push_str(text);
@@ -77,7 +77,7 @@ impl Xml {
     }
 }
 
-/// A structure: its members, without an element around them.
+/// A structure. Its members are written without an enclosing element.
 pub trait Encode {
     /// Writes the members.
     fn encode(&self, xml: &mut Xml);
@@ -87,9 +87,9 @@ impl Encode for () {
     fn encode(&self, _: &mut Xml) {}
 }
 
-/// A value as an element of a name; an absent one writes nothing.
+/// A value that is written as a named element; an absent value writes nothing.
 pub(crate) trait Write {
-    /// Writes it.
+    /// Writes the element.
     fn write(&self, xml: &mut Xml, name: &str);
 }
 
@@ -157,7 +157,7 @@ impl<T: Write> Write for Option<T> {
     }
 }
 
-/// An element of a list; bytes are not.
+/// A list element. Bytes do not implement it.
 pub(crate) trait ListElement: Write {}
 
 impl<T: Encode> ListElement for T {}

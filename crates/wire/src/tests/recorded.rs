@@ -1,4 +1,4 @@
-//! Texts as they were recorded from AWS, and what is no form.
+//! Texts recorded from AWS, and malformed forms.
 
 use super::{decode, violation};
 use crate::{DecodeFault, Form, iam, sts};
@@ -13,7 +13,7 @@ fn credential(id: &str, status: &str) -> String {
     ))
 }
 
-/// Recorded from AWS in 2026 with the values, in an order that changes from text to text. A
+/// Recorded from AWS in 2026 with the values, in an order that varies from text to text. A
 /// recording of 2025 had none.
 #[test]
 fn sets() {
@@ -72,7 +72,7 @@ fn single_violations() {
     }
 }
 
-/// Recorded from AWS: paths have words of their own, after everything else.
+/// Recorded from AWS: paths have their own text, after everything else.
 #[test]
 fn paths() {
     let words = "is invalid. It must begin and end with / and contain only alphanumeric \
