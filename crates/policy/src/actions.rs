@@ -1,30 +1,30 @@
-//! What there is to be allowed: the actions of IAM, STS and S3 with their access levels, resource
-//! types, condition keys and dependent actions; and those of Keywright's own service with the
-//! actions that each of them implies.
+//! The action table: the actions of IAM, STS and S3 with their access levels, resource types,
+//! condition keys and dependent actions, and Keywright's own actions with the actions that each one
+//! implies.
 //!
-//! It protects one rule: these facts are written once, in `data/actions.txt`, which also says where
-//! they come from, and `data/extension.txt`. Evaluation does not use them: a policy may name
-//! actions that do not exist yet.
+//! These facts are written once, in `data/extension.txt` and in `data/actions.txt`, which also
+//! names their sources. Evaluation does not use them, because a policy may name actions that do not
+//! exist yet.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-/// What an action does to a resource, as the Service Authorization Reference groups actions.
+/// The access level of an action, as in the Service Authorization Reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AccessLevel {
-    /// Names things.
+    /// Lists resources.
     List,
-    /// Reads their contents.
+    /// Reads the contents of resources.
     Read,
     /// Changes tags only.
     Tagging,
-    /// Changes things.
+    /// Changes resources.
     Write,
-    /// Changes who may do what.
+    /// Changes permissions.
     Permissions,
 }
 
 impl AccessLevel {
-    /// AWS's word.
+    /// AWS's name for the level.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::List => "List",
@@ -43,28 +43,28 @@ pub struct ServiceAction {
     pub service: &'static str,
     /// The name, for example `CreateUser`.
     pub name: &'static str,
-    /// What it does.
+    /// The access level.
     pub level: AccessLevel,
-    /// What it is done on. None: it is asked on `*`.
+    /// The resource types that it acts on. If empty, it is authorized on `*`.
     pub resources: Vec<ResourceUse>,
-    /// The service's and the tag keys that its requests may have, as published.
+    /// The published keys of its requests: the service's keys and tag keys.
     pub condition_keys: Vec<&'static str>,
-    /// Actions that its request may need besides, for example to pass a role or to set tags.
+    /// Other actions that its requests may need, for example to pass a role or to set tags.
     pub dependent: Vec<&'static str>,
-    /// Of an action of Keywright's own service: what it has the rotation service do, or look up, on
-    /// behalf of the caller, who must be allowed all of it on the same resources.
+    /// For Keywright's own actions: what the rotation service does or looks up on behalf of the
+    /// caller. The caller must be allowed all of it on the same resources.
     pub does: Vec<&'static str>,
-    /// Of an action of Keywright's own service: what it tells the caller, who must be allowed to
-    /// call these on the same resources.
+    /// For Keywright's own actions: the actions whose results it reveals. The caller must be
+    /// allowed to call them on the same resources.
     pub reveals: Vec<&'static str>,
 }
 
 /// A resource type of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResourceUse {
-    /// A name among the service's [`ResourceType`]s.
+    /// The name of one of the service's [`ResourceType`]s.
     pub name: &'static str,
-    /// Whether every request has it.
+    /// Whether every request must name one.
     pub required: bool,
 }
 
@@ -73,11 +73,11 @@ pub struct ResourceUse {
 pub struct ResourceType {
     /// The service prefix.
     pub service: &'static str,
-    /// Its name, for example `instance-profile`.
+    /// The name, for example `instance-profile`.
     pub name: &'static str,
-    /// Its ARN, with `${Partition}`, `${Account}` and so on in it.
+    /// The ARN, with placeholders such as `${Partition}` and `${Account}`.
     pub arn: &'static str,
-    /// The keys that follow from the resource.
+    /// The condition keys that the resource determines.
     pub condition_keys: Vec<&'static str>,
 }
 
@@ -86,16 +86,16 @@ pub struct ResourceType {
 pub struct ConditionKey {
     /// The service prefix.
     pub service: &'static str,
-    /// Its name, for example `iam:PassedToService`.
+    /// The name, for example `iam:PassedToService`.
     pub name: &'static str,
-    /// Its type as published, for example `String` or `ArrayOfString`.
+    /// The published type, for example `String` or `ArrayOfString`.
     pub kind: &'static str,
 }
 
-/// All that is known of the services.
+/// The actions, resource types and condition keys of the known services.
 #[derive(Debug, Default)]
 pub struct ActionCatalogue {
-    /// By whole name in lower case.
+    /// Keyed by full name in lower case.
     actions: BTreeMap<String, ServiceAction>,
     types: Vec<ResourceType>,
     keys: Vec<ConditionKey>,
@@ -111,7 +111,7 @@ static CATALOGUE: LazyLock<ActionCatalogue> = LazyLock::new(|| {
 });
 
 impl ActionCatalogue {
-    /// The catalogue in the crate, read at the first use.
+    /// The built-in catalogue, parsed on first use.
     pub fn built_in() -> &'static Self {
         &CATALOGUE
     }
@@ -121,24 +121,24 @@ impl ActionCatalogue {
         self.actions.values()
     }
 
-    /// An action by whole name in any case, for example `iam:CreateUser`.
+    /// Looks up an action by its full name in any case, for example `iam:CreateUser`.
     pub fn action(&self, name: &str) -> Option<&ServiceAction> {
         self.actions.get(&name.to_ascii_lowercase())
     }
 
-    /// The actions of a service in any case, each with its name in lower case.
+    /// The actions of a service (in any case), each with its name in lower case.
     pub(crate) fn of_service(&self, service: &str) -> impl Iterator<Item = (&str, &ServiceAction)> {
         let prefix = format!("{}:", service.to_ascii_lowercase());
         let from = self.actions.range(prefix.clone()..);
         from.map_while(move |(name, action)| Some((name.strip_prefix(&*prefix)?, action)))
     }
 
-    /// Whether the actions of a service, in any case, are known.
+    /// Whether the actions of a service (in any case) are known.
     pub fn knows(&self, service: &str) -> bool {
         self.of_service(service).next().is_some()
     }
 
-    /// The name of a service's action that is few edits away from a name.
+    /// The service's action whose name is closest to `name`, if only a few edits away.
     pub fn nearest(&self, service: &str, name: &str) -> Option<&'static str> {
         let known = self.of_service(service).map(|(_, action)| action.name);
         nearest(known, name, EDITS)
@@ -149,13 +149,12 @@ impl ActionCatalogue {
         &self.types
     }
 
-    /// Every condition key of the services themselves and those that their requests may have.
+    /// The condition keys of the services themselves and of their requests.
     pub fn condition_keys(&self) -> &[ConditionKey] {
         &self.keys
     }
 
-    /// Takes in a line; comments, and what is none of the kinds that say something of an action,
-    /// are passed over.
+    /// Parses one line. Comments and unknown kinds of lines are skipped.
     pub(crate) fn read(&mut self, line: &'static str) {
         let mut parts = line.split(" | ");
         let mut head = parts.next().unwrap_or_default().split(' ');
@@ -208,13 +207,13 @@ impl ActionCatalogue {
 }
 
 impl ServiceAction {
-    /// The actions that a caller must be allowed as well, always: see [`Action::does`] and
-    /// [`Action::reveals`].
+    /// The actions that the caller must always be allowed as well: see [`ServiceAction::does`] and
+    /// [`ServiceAction::reveals`].
     pub fn implied(&self) -> impl Iterator<Item = &'static str> {
         self.does.iter().chain(&self.reveals).copied()
     }
 
-    /// Whether it is done on resources of a type.
+    /// Whether the action acts on a resource type.
     pub fn is_on(&self, resource_type: &str) -> bool {
         self.resources.iter().any(|used| used.name == resource_type)
     }
@@ -245,13 +244,13 @@ fn level(word: &str) -> AccessLevel {
     }
 }
 
-/// Bytes of a name that is worth comparing; the longest action of AWS has 73.
+/// Maximum length of a name that is compared, in bytes. AWS's longest action has 73.
 const NAME_BYTES: usize = 80;
 
-/// Edits up to which one name may have been meant for another.
+/// Maximum number of edits between a name and its suggestion.
 pub(crate) const EDITS: usize = 3;
 
-/// The name that is the fewest edits away, if it is at most so many.
+/// The closest name, if it is within the maximum number of edits.
 pub(crate) fn nearest(
     names: impl Iterator<Item = &'static str>,
     wanted: &str,
@@ -266,7 +265,7 @@ pub(crate) fn nearest(
     (edits <= edits_max).then_some(name)
 }
 
-/// The edits between two names, without regard to case: a row of the table at a time.
+/// The edit distance of two names, ignoring case, computed one row of the table at a time.
 fn distance(one: &str, other: &str) -> usize {
     let mut room = [0; NAME_BYTES + 1];
     let Some(row) = room.get_mut(..=other.len()) else {

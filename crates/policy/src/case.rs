@@ -1,14 +1,14 @@
-//! Comparing texts whose case does not matter. It protects one rule: they are compared in lower
-//! case as AWS makes it, which is neither ASCII's nor Unicode's folding.
+//! Case-insensitive comparison of texts. Invariant: both sides are folded the way AWS folds them,
+//! which is neither ASCII folding nor Unicode's.
 //!
-//! A sigma at the end of a word becomes `ς`, so `ΟΣ` is `ος` and not `οσ`; characters outside the
-//! basic plane stay as they are.
+//! A sigma at the end of a word becomes `ς`, so `ΟΣ` is `ος` and not `οσ`. Characters outside the
+//! basic plane are unchanged.
 
-/// Steps for each byte of a text that is put into lower case.
+/// Steps per byte of a text that is folded to lower case.
 pub(crate) const FOLD_STEPS: usize = 16;
 
-/// Whether the fragments of a text, put together, are the other text in lower case. It allocates if
-/// either has a capital sigma, whose lower case depends on its neighbours.
+/// Whether the joined fragments of a text equal the other text in lower case. Allocates if either
+/// has a capital sigma, whose lower case depends on its neighbors.
 pub(crate) fn same<'a>(fragments: impl Iterator<Item = &'a str> + Clone, text: &str) -> bool {
     if text.is_ascii() && fragments.clone().all(str::is_ascii) {
         return same_ascii(fragments, text.as_bytes());
@@ -23,7 +23,7 @@ pub(crate) fn same<'a>(fragments: impl Iterator<Item = &'a str> + Clone, text: &
         .eq(text.chars().flat_map(of_character))
 }
 
-/// The same for what nearly every text is.
+/// Fast path for ASCII, which nearly every text is.
 fn same_ascii<'a>(mut fragments: impl Iterator<Item = &'a str>, mut text: &[u8]) -> bool {
     let all = fragments.all(|fragment| {
         let Some((head, rest)) = text.split_at_checked(fragment.len()) else {
@@ -35,7 +35,6 @@ fn same_ascii<'a>(mut fragments: impl Iterator<Item = &'a str>, mut text: &[u8])
     all && text.is_empty()
 }
 
-/// A text in lower case.
 fn lower(text: &str) -> String {
     let whole = text.to_lowercase();
     let mut lowered = whole.chars();
@@ -53,7 +52,7 @@ fn lower(text: &str) -> String {
     out
 }
 
-/// A character that is no capital sigma in lower case.
+/// The lower case of a character other than capital sigma.
 fn of_character(character: char) -> impl Iterator<Item = char> {
     let lowered = is_basic(character).then(|| character.to_lowercase());
     let retained = lowered.is_none().then_some(character);

@@ -1,7 +1,7 @@
-//! Condition operators. It protects one rule: every combination of operator, set prefix, `IfExists`
-//! and absent, single or listed value has one meaning, written here once.
+//! Condition operators. Invariant: every combination of operator, set prefix, `IfExists`, and an
+//! absent, single or listed value has one meaning, defined here.
 //!
-//! Literals are parsed when a policy is compiled; a literal that cannot be read matches nothing.
+//! Literals are parsed when a policy is compiled. A literal that cannot be parsed matches nothing.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
@@ -14,7 +14,7 @@ use crate::{
     resource::{ArnPattern, RequestResource},
 };
 
-/// How a list of values is tested.
+/// The set prefix of an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SetPrefix {
     /// No prefix: the key has one value.
@@ -40,7 +40,7 @@ pub(crate) enum OperatorTest {
     Null,
 }
 
-/// How two ordered values must stand to each other.
+/// How the request's value must compare with the literal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ValueOrder {
     Equal,
@@ -71,7 +71,7 @@ pub(crate) struct ConditionOperator {
     pub(crate) if_exists: bool,
 }
 
-/// Every operator in lower case, what it tests, and whether it is negated.
+/// Every operator in lower case, what it compares, and whether it is negated.
 const OPERATORS: [(&str, OperatorTest, bool); 27] = [
     ("stringequals", OperatorTest::Equals, false),
     ("stringnotequals", OperatorTest::Equals, true),
@@ -147,7 +147,7 @@ const OPERATORS: [(&str, OperatorTest, bool); 27] = [
 ];
 
 impl ConditionOperator {
-    /// Reads an operator's name, whatever its case.
+    /// Parses an operator's name in any case.
     pub(crate) fn parse(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase();
         let prefixes = [
@@ -176,26 +176,26 @@ impl ConditionOperator {
 }
 
 impl ConditionOperator {
-    /// Whether it is `Null`.
+    /// Whether the operator is `Null`.
     pub(crate) fn is_null(self) -> bool {
         self.test == OperatorTest::Null
     }
 }
 
-/// One operator on one key, ready to be tested.
+/// One operator on one key, compiled.
 #[derive(Debug, Clone)]
 pub(crate) struct Condition {
     operator: ConditionOperator,
-    /// Its statement's: what cannot be compared holds for a Deny only.
+    /// The statement's effect: a condition that cannot be compared holds only in a Deny.
     effect: Effect,
     /// Lower case.
     key: Box<str>,
     literals: ParsedLiterals,
-    /// Of comparing a value with all literals.
+    /// The cost of comparing a value with all literals.
     cost: MatchCost,
 }
 
-/// The values of a policy, parsed for their operator.
+/// A policy's values, parsed for their operator.
 #[derive(Debug, Clone)]
 enum ParsedLiterals {
     Equals(Box<[PatternTemplate]>),
@@ -203,11 +203,11 @@ enum ParsedLiterals {
     Numeric(ValueOrder, Box<[Decimal]>),
     Date(ValueOrder, Box<[i64]>),
     Bool(Box<[PatternTemplate]>),
-    /// Base64 of the one form that the decoder takes, so that equal bytes are equal texts.
+    /// Base64 in the one form that the decoder accepts, so that equal bytes have equal texts.
     Binary(Box<[Box<str>]>),
     Ip(Box<[IpNetwork]>),
     Arn(Box<[ArnPattern]>),
-    /// For each value, whether it asks for absence.
+    /// For each value, whether it requires the key to be absent.
     Null(Box<[bool]>),
 }
 
@@ -216,11 +216,11 @@ enum ParsedLiterals {
 enum LiteralComparison {
     /// A literal matches.
     Same,
-    /// None does.
+    /// No literal matches.
     Different,
     /// The value is not of the operator's type.
     Foreign,
-    /// A literal that comes before any that matches cannot be compared.
+    /// A literal before the first match cannot be compared.
     Unreadable,
 }
 
@@ -255,7 +255,7 @@ impl ParsedLiterals {
         }
     }
 
-    /// What comparing a value with all of them costs at most.
+    /// The maximum cost of comparing a value with all literals.
     fn cost(&self) -> MatchCost {
         let each = |count| MatchCost {
             each: count,
@@ -267,7 +267,7 @@ impl ParsedLiterals {
                 MatchCost::sum(all.iter().map(PatternTemplate::spelling_cost))
             }
             Self::Arn(all) => MatchCost::sum(all.iter().map(ArnPattern::cost)),
-            // Their digits are scaled to each other.
+            // The numbers' digits are scaled to each other.
             Self::Numeric(_, all) => each(all.len().saturating_mul(LOOKUP_STEPS)),
             Self::Date(_, all) => each(all.len()),
             Self::Binary(all) => each(all.iter().map(|literal| 1 + literal.len()).sum()),
@@ -324,14 +324,13 @@ fn readable<T>(values: &[String], parse: impl Fn(&str) -> Option<T>) -> Box<[T]>
     values.iter().filter_map(|text| parse(text)).collect()
 }
 
-/// `true` in any case is true, everything else is false.
+/// `true` in any case is true; everything else is false.
 pub(crate) fn is_true(text: &str) -> bool {
     text.eq_ignore_ascii_case("true")
 }
 
 impl Condition {
-    /// Compiles a clause of a statement with this effect; `None` for an operator that does not
-    /// exist.
+    /// Compiles a condition of a statement with this effect; `None` for an unknown operator.
     pub(crate) fn new(clause: &ConditionClause, effect: Effect, variables: bool) -> Option<Self> {
         let operator = ConditionOperator::parse(&clause.operator)?;
         let literals = ParsedLiterals::new(operator.test, &clause.values, variables);
@@ -366,14 +365,14 @@ impl Condition {
             (ContextValues::Absent, SetPrefix::All) => true,
             (ContextValues::Absent, SetPrefix::Any) => if_exists,
             (ContextValues::One(value), SetPrefix::Scalar) => self.accepts(value, env),
-            // A list never satisfies an operator for one value.
+            // An operator without a set prefix never matches a list.
             (ContextValues::Many(_) | ContextValues::Slice(_), SetPrefix::Scalar) => false,
             (_, SetPrefix::All) => values.all(|value| self.accepts(value, env)),
             (_, SetPrefix::Any) => values.any(|value| self.accepts(value, env)),
         }
     }
 
-    /// A positive operator wants some literal to match, a negated one wants none.
+    /// A positive operator requires some literal to match; a negated one requires none to match.
     fn accepts(&self, value: &str, env: &EvaluationEnv<'_>) -> bool {
         if !env.steps.take(self.value_steps(value)) {
             return self.effect == Effect::Deny;
@@ -386,8 +385,8 @@ impl Condition {
         }
     }
 
-    /// Steps of comparing a value with all literals at most. A text in lower case may have to be
-    /// made of it for each.
+    /// The maximum steps of comparing a value with all literals. Each comparison may have to fold
+    /// the value to lower case.
     fn value_steps(&self, value: &str) -> u64 {
         let folded =
             matches!(self.literals, ParsedLiterals::EqualsIgnoreCase(_)) && !value.is_ascii();
@@ -395,7 +394,7 @@ impl Condition {
         self.cost.of(value.len().saturating_mul(each))
     }
 
-    /// Steps of testing it at most, with the values that the request has.
+    /// The maximum steps of testing the condition against this request's values.
     pub(crate) fn steps(&self, env: &EvaluationEnv<'_>) -> u64 {
         let found = env.get(&self.key);
         let values = found.as_slice().iter();
@@ -403,12 +402,12 @@ impl Condition {
         steps.fold(LOOKUP_STEPS as u64, u64::saturating_add)
     }
 
-    /// The key that is tested, in lower case.
+    /// The tested key, in lower case.
     pub(crate) const fn key(&self) -> &str {
         &self.key
     }
 
-    /// Whether it asks for one of these keys, itself or in a variable.
+    /// Whether the condition depends on one of these keys, directly or through a variable.
     pub(crate) fn turns_on(&self, open: &dyn Fn(&str) -> bool) -> bool {
         open(&self.key) || self.variables().iter().any(|variable| open(&variable.key))
     }

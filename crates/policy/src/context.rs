@@ -1,7 +1,7 @@
-//! What a request says about itself: condition keys and their values.
+//! The request context: condition keys and their values.
 //!
-//! It protects one rule: an absent key, a single value and a list are three different things.
-//! Values are looked up when a policy asks for them; nothing is gathered in advance.
+//! Invariant: an absent key, a single value and a list are three different things. Values are
+//! looked up when a policy asks for them; nothing is collected in advance.
 
 use std::{borrow::Cow, cell::Cell, collections::BTreeMap};
 
@@ -16,10 +16,10 @@ pub enum ContextValues<'a> {
     Absent,
     /// A single-valued key.
     One(Cow<'a, str>),
-    /// A multivalued key such as `aws:TagKeys`, even if it has one value. A list without values
+    /// A multivalued key such as `aws:TagKeys`, even with a single value. A list without values
     /// counts as an absent key.
     Many(Vec<Cow<'a, str>>),
-    /// The same, lent by who holds the list.
+    /// Like `Many`, but borrowed from the owner of the list.
     Slice(&'a [Cow<'a, str>]),
 }
 
@@ -34,12 +34,12 @@ impl<'a> ContextValues<'a> {
         Self::Many(values.into_iter().map(Into::into).collect())
     }
 
-    /// A single value, or absence.
+    /// A single value, or an absent key.
     pub fn optional(value: Option<impl Into<Cow<'a, str>>>) -> Self {
         value.map_or(Self::Absent, Self::one)
     }
 
-    /// A list without values is an absent key.
+    /// Turns a list without values into an absent key.
     fn normal(self) -> Self {
         match self {
             Self::Many(values) if values.is_empty() => Self::Absent,
@@ -48,7 +48,7 @@ impl<'a> ContextValues<'a> {
         }
     }
 
-    /// The values, however many they are.
+    /// All values.
     pub fn as_slice(&self) -> &[Cow<'a, str>] {
         match self {
             Self::Absent => &[],
@@ -59,10 +59,10 @@ impl<'a> ContextValues<'a> {
     }
 }
 
-/// Where condition keys are looked up.
+/// Looks up condition keys.
 pub trait ContextLookup {
-    /// The value of `key`, which arrives in lower case (`aws:requesttag/team`). A tag key after the
-    /// `/` is lower case too: compare it so.
+    /// The value of `key`, which is in lower case (`aws:requesttag/team`). A tag key after the `/`
+    /// is in lower case too, so compare it ignoring case.
     fn get(&self, key: &str) -> ContextValues<'_>;
 }
 
@@ -79,31 +79,31 @@ impl ContextLookup for () {
     }
 }
 
-/// Condition keys held in a map, for contexts that are small or that come from outside.
+/// Condition keys in a map, for contexts that are small or come from outside.
 #[derive(Debug, Clone, Default)]
 pub struct ContextMap {
     keys: BTreeMap<String, ContextValues<'static>>,
 }
 
 impl ContextMap {
-    /// Sets a key, whatever its case; a later value replaces an earlier one.
+    /// Sets a key, in any case; replaces an earlier value.
     pub fn set(&mut self, key: &str, values: ContextValues<'static>) {
         self.keys.insert(key.to_lowercase(), values);
     }
 
-    /// The keys in lower case with their values, sorted.
+    /// The keys in lower case and their values, sorted.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &ContextValues<'static>)> {
         self.keys.iter().map(|(key, values)| (&**key, values))
     }
 
-    /// The map with one more single-valued key.
+    /// Adds a single-valued key.
     #[must_use]
     pub fn with(mut self, key: &str, value: &str) -> Self {
         self.set(key, ContextValues::one(value.to_owned()));
         self
     }
 
-    /// The map with one more multivalued key.
+    /// Adds a multivalued key.
     #[must_use]
     pub fn with_list(mut self, key: &str, values: &[&str]) -> Self {
         self.set(
@@ -125,8 +125,8 @@ impl ContextLookup for ContextMap {
     }
 }
 
-/// What a decision may still cost. Where it is used up nothing more is compared, and the answer is
-/// no.
+/// The remaining steps of a decision. Once they are used up, nothing more is compared and the
+/// decision is a denial.
 pub(crate) struct StepCounter(Cell<u64>);
 
 impl StepCounter {
@@ -138,37 +138,37 @@ impl StepCounter {
         Self(Cell::new(steps))
     }
 
-    /// Takes steps before they are taken; `false` when there are not so many left.
+    /// Takes steps before the work is done; `false` if too few are left.
     pub(crate) fn take(&self, steps: u64) -> bool {
         let left = self.0.get().saturating_sub(steps);
         self.0.set(left);
         left > 0
     }
 
-    /// How many are left.
+    /// The steps that are left.
     pub(crate) const fn left(&self) -> u64 {
         self.0.get()
     }
 
-    /// Whether something was not compared.
+    /// Whether something was not compared for lack of steps.
     pub(crate) const fn are_used_up(&self) -> bool {
         self.0.get() == 0
     }
 }
 
 /// The keys of one evaluation: those that follow from the caller, then the request's own. A context
-/// can therefore never claim to be somebody else.
+/// can therefore never impersonate another caller.
 #[derive(Clone, Copy)]
 pub(crate) struct EvaluationEnv<'a> {
     pub(crate) principal: &'a PrincipalRef<'a>,
-    /// `aws:userid`, put together once.
+    /// `aws:userid`, built once.
     pub(crate) user_id: &'a str,
     pub(crate) context: &'a dyn ContextLookup,
     pub(crate) steps: &'a StepCounter,
 }
 
 impl<'a> EvaluationEnv<'a> {
-    /// The values of a key given in lower case.
+    /// The values of a key, which must be in lower case.
     pub(crate) fn get(&self, key: &str) -> ContextValues<'a> {
         let own = self.principal.key(key, self.user_id);
         own.unwrap_or_else(|| self.context.get(key)).normal()

@@ -1,15 +1,15 @@
-//! The parse tree of a policy. It protects one rule: what a later floor sees has passed the
-//! grammar, so that no floor asks again whether an element has the right type.
+//! The parse tree of a policy. Invariant: a parsed document conforms to the grammar, so no later
+//! code checks again whether an element has the right type.
 //!
-//! The tree keeps what was written (order, spelling, spans). It deliberately does not judge ARNs,
-//! actions or literals; that is [`crate::validate`]'s work.
+//! The tree preserves order, spelling and spans. It deliberately does not validate ARNs, actions or
+//! literals; [`crate::validate`] does.
 
 use crate::{
     condition::ConditionOperator,
     json::{self, PolicyNode, PolicyValue},
 };
 
-/// A range of bytes of the policy's text.
+/// A byte range in the policy's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TextSpan {
     /// The first byte.
@@ -18,13 +18,13 @@ pub struct TextSpan {
     pub end: usize,
 }
 
-/// Why a text is not a policy.
+/// A text is not a policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} (at byte {at})")]
 pub struct SyntaxError {
     /// Byte offset into the text.
     pub at: usize,
-    /// What is wrong, in our words; AWS says only "Syntax errors in policy."
+    /// What is wrong, in our words. AWS says only "Syntax errors in policy."
     pub what: String,
 }
 
@@ -35,21 +35,21 @@ impl SyntaxError {
     }
 }
 
-/// The version of the policy language. Variables exist from 2012-10-17 on.
+/// The version of the policy language. Variables require 2012-10-17.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LanguageVersion {
-    /// `2008-10-17`, also the meaning of an absent version.
+    /// `2008-10-17`, also the default.
     V2008,
     /// `2012-10-17`.
     V2012,
 }
 
-/// What a statement does when it applies.
+/// The effect of a statement that applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// Grants, unless something denies.
+    /// Allows, unless another statement denies.
     Allow,
-    /// Refuses, whatever else is granted.
+    /// Denies, whatever else is allowed.
     Deny,
 }
 
@@ -77,9 +77,9 @@ pub struct Statement {
     pub action: Option<ElementClause>,
     /// `Resource` or `NotResource`.
     pub resource: Option<ElementClause>,
-    /// `Condition`: every operator with every key it tests.
+    /// `Condition`: one entry per operator and key.
     pub conditions: Vec<ConditionClause>,
-    /// Where the statement's object stands in the text.
+    /// The span of the statement's object in the text.
     pub span: TextSpan,
 }
 
@@ -88,7 +88,7 @@ pub struct Statement {
 pub struct ElementClause {
     /// Whether the name starts with `Not`.
     pub negated: bool,
-    /// The elements as written. `None` is a JSON null, which AWS stores in a list of resources and
+    /// The elements as written. `None` is a JSON null, which AWS accepts in a list of resources and
     /// which matches nothing.
     pub elements: Vec<Option<String>>,
 }
@@ -96,20 +96,20 @@ pub struct ElementClause {
 /// `Principal` or `NotPrincipal`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PrincipalClause {
-    /// Whether it is `NotPrincipal`.
+    /// Whether this is `NotPrincipal`.
     pub negated: bool,
     /// The principals; the bare `"*"` is `(Everyone, "*")`.
     pub elements: Vec<(PrincipalType, String)>,
 }
 
 impl PrincipalClause {
-    /// Whether everyone is named.
+    /// Whether the clause names everyone.
     pub(crate) fn names_everyone(&self) -> bool {
         !self.negated && self.elements.iter().any(|(_, text)| text == "*")
     }
 }
 
-/// The key under which a principal is written.
+/// The key under which a principal is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PrincipalType {
     /// The bare string `"*"`.
@@ -148,18 +148,18 @@ impl PrincipalType {
     }
 }
 
-/// One key that one operator of a `Condition` tests.
+/// One key under one operator of a `Condition`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConditionClause {
     /// The operator as written, for example `ForAnyValue:StringLike`.
     pub operator: String,
     /// The key as written.
     pub key: String,
-    /// The values; numbers and booleans in the spelling of the text.
+    /// The values; numbers and booleans are spelled as in the text.
     pub values: Vec<String>,
 }
 
-/// A document and what the grammar lets pass but IAM's older parser does not.
+/// A document, and the fault that the grammar accepts but IAM's older parser does not.
 pub(crate) struct ParsedDocument {
     pub(crate) document: PolicyDocument,
     /// An `Effect` in the wrong case.
@@ -170,8 +170,8 @@ pub(crate) struct ParsedDocument {
 ///
 /// # Errors
 /// [`SyntaxError`] for text that is not JSON, repeats a key, nests deeper than
-/// [`POLICY_DEPTH`](keywright_base::limits::POLICY_DEPTH), or leaves the grammar. A document that
-/// parses may still be refused by [`crate::validate`].
+/// [`POLICY_DEPTH`](keywright_base::limits::POLICY_DEPTH), or does not conform to the grammar.
+/// [`crate::validate`] may still reject a document that parses.
 pub fn parse(text: &str) -> Result<PolicyDocument, SyntaxError> {
     let parsed = document(json::read(text)?)?;
     match parsed.misspelt_effect {
@@ -180,7 +180,7 @@ pub fn parse(text: &str) -> Result<PolicyDocument, SyntaxError> {
     }
 }
 
-/// Gives a JSON value the form of a policy.
+/// Converts a JSON value into a policy document.
 pub(crate) fn document(node: PolicyNode) -> Result<ParsedDocument, SyntaxError> {
     let at = node.span.start;
     let mut out = ParsedDocument {

@@ -1,8 +1,8 @@
-//! The decision. It protects two rules: an explicit deny anywhere wins, and without a reason to
-//! allow the answer is no.
+//! The decision. Invariants: an explicit deny anywhere wins, and without a reason to allow the
+//! request is denied.
 //!
-//! It knows the order of AWS's layers and nothing else: which policies belong to a request, the
-//! caller knows (no service control policies for a management account, for example).
+//! This module knows the order of AWS's layers and nothing else. The caller knows which policies
+//! apply to a request (no service control policies for a management account, for example).
 
 mod every;
 mod weigh;
@@ -23,31 +23,31 @@ use crate::{
     resource::RequestResource,
 };
 
-/// The policies of one level of an organization, with where each comes from.
+/// The policies of one level of an organization, each with its source.
 pub type PolicyLevel = Vec<(PolicySource, Arc<Policy>)>;
 
-/// The policies that follow the principal.
+/// The policies that apply to a principal.
 #[derive(Debug, Clone, Default)]
 pub struct PolicySet {
-    /// The principal's own policies, inline and attached, and those of its groups. For a session of
-    /// a federated user, those of the IAM user who made it.
+    /// The principal's own policies, inline and attached, and those of its groups. For a federated
+    /// user's session, those of the IAM user who created it.
     identity: Vec<(PolicySource, Arc<Policy>)>,
-    /// What those are about.
+    /// The services that they are about.
     reach: ServiceReach,
     /// The permissions boundary.
     pub boundary: Option<Arc<Policy>>,
-    /// The policies passed when the session was made, whose union limits it. `None`: none were
+    /// The policies passed when the session was created; their union limits it. `None`: none were
     /// passed. An empty list grants nothing.
     pub session: Option<Vec<Arc<Policy>>>,
     /// The service control policies of the principal's account, level by level from the
-    /// organization's root to the account. Every level must allow. They bind the root user and
-    /// spare service-linked roles; give none for a management account.
+    /// organization's root to the account. Every level must allow. They apply to the root user but
+    /// not to service-linked roles. Pass none for a management account.
     pub service_control: Vec<PolicyLevel>,
     unreadable: bool,
 }
 
 impl PolicySet {
-    /// Identity policies without boundary and session policies.
+    /// A set of identity policies, without a boundary or session policies.
     pub fn new(identity: Vec<(PolicySource, Arc<Policy>)>) -> Self {
         Self {
             reach: ServiceReach::of(identity.iter().map(|(_, policy)| policy.index())),
@@ -59,7 +59,7 @@ impl PolicySet {
         }
     }
 
-    /// The set that stands for policies that could not be read: it denies everything.
+    /// A set that represents policies that could not be read. It denies everything.
     pub fn unreadable() -> Self {
         Self {
             unreadable: true,
@@ -67,7 +67,7 @@ impl PolicySet {
         }
     }
 
-    /// The set under a permissions boundary.
+    /// Adds a permissions boundary.
     #[must_use]
     pub fn with_boundary(self, boundary: Arc<Policy>) -> Self {
         Self {
@@ -76,7 +76,7 @@ impl PolicySet {
         }
     }
 
-    /// The set limited by the policies of a session.
+    /// Adds session policies.
     #[must_use]
     pub fn with_session(self, policies: Vec<Arc<Policy>>) -> Self {
         Self {
@@ -85,7 +85,7 @@ impl PolicySet {
         }
     }
 
-    /// The set under the service control policies of an organization.
+    /// Adds an organization's service control policies.
     #[must_use]
     pub fn with_service_control(self, levels: Vec<PolicyLevel>) -> Self {
         Self {
@@ -99,29 +99,29 @@ impl PolicySet {
         &self.identity
     }
 
-    /// Whether the set stands for policies that could not be read.
+    /// Whether the set represents policies that could not be read.
     pub const fn is_unreadable(&self) -> bool {
         self.unreadable
     }
 }
 
-/// What is asked.
+/// The request to decide.
 #[derive(Clone, Copy)]
 pub struct AccessRequest<'a> {
-    /// Who asks.
+    /// The principal that makes the request.
     pub principal: PrincipalRef<'a>,
-    /// For example `s3:PutObject`, in any case.
+    /// The action in any case, for example `s3:PutObject`.
     pub action: &'a str,
-    /// An ARN, or `*` for actions that know no resources.
+    /// An ARN, or `*` for actions without resources.
     pub resource: &'a str,
-    /// The account that owns the resource; `None`: the principal's own.
+    /// The account that owns the resource; `None`: the principal's own account.
     pub owner: Option<AccountId>,
     /// The condition keys, except those that follow from the principal.
     pub context: &'a dyn ContextLookup,
 }
 
 impl<'a> AccessRequest<'a> {
-    /// A request on a resource of the principal's own account.
+    /// A request on a resource in the principal's own account.
     pub const fn new(
         principal: PrincipalRef<'a>,
         action: &'a str,
@@ -154,50 +154,50 @@ impl std::fmt::Debug for AccessRequest<'_> {
     }
 }
 
-/// The answer.
+/// The outcome of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Decision {
-    /// Go ahead.
+    /// The request is allowed.
     Allow,
-    /// Refused.
+    /// The request is denied.
     Deny(DenialReason),
 }
 
 impl Decision {
-    /// Whether the request may go ahead.
+    /// Whether the request is allowed.
     pub const fn is_allowed(&self) -> bool {
         matches!(self, Self::Allow)
     }
 }
 
-/// A decision, and what it took.
+/// A decision and its cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct MeasuredDecision {
-    /// The answer.
+    /// The decision.
     pub decision: Decision,
-    /// Steps of matching.
+    /// The matching steps taken.
     pub steps: u64,
-    /// Whether it is a denial because there were not enough steps.
+    /// Whether the request was denied for lack of steps.
     pub cut_short: bool,
 }
 
-/// Every policy that has a say in a request.
+/// Every policy that applies to a request.
 #[derive(Debug, Clone, Copy)]
 pub struct PoliciesInForce<'a> {
-    /// Those that follow the principal.
+    /// The principal's policies.
     pub principal: &'a PolicySet,
-    /// The resource's own: [`Layer::Resource`], or [`Layer::Trust`] for a role that is assumed,
-    /// which must allow even in the same account.
+    /// The resource's own policy: [`PolicyLayer::Resource`], or [`PolicyLayer::Trust`] for the role
+    /// being assumed, which must allow even within the same account.
     pub resource: Option<(PolicyLayer, &'a Policy)>,
-    /// The resource control policies of the account that owns the resource, level by level. They
-    /// count only for services that know them, and not for service-linked roles.
+    /// The resource control policies of the resource owner's account, level by level. They apply
+    /// only to services that support them, and not to service-linked roles.
     pub resource_control: &'a [PolicyLevel],
 }
 
 impl<'a> PoliciesInForce<'a> {
-    /// The principal's policies alone.
+    /// The principal's policies only.
     pub const fn new(principal: &'a PolicySet) -> Self {
         Self {
             principal,
@@ -206,7 +206,7 @@ impl<'a> PoliciesInForce<'a> {
         }
     }
 
-    /// With a resource's policy.
+    /// Adds a resource's policy.
     #[must_use]
     pub const fn with_resource(self, policy: &'a Policy) -> Self {
         Self {
@@ -215,7 +215,7 @@ impl<'a> PoliciesInForce<'a> {
         }
     }
 
-    /// With a role's trust policy.
+    /// Adds a role's trust policy.
     #[must_use]
     pub const fn with_trust(self, policy: &'a Policy) -> Self {
         Self {
@@ -229,7 +229,7 @@ impl<'a> PoliciesInForce<'a> {
         self.decide_within(request, limits::DECISION_STEPS).decision
     }
 
-    /// Decides a request in so many steps at most; what needs more is denied.
+    /// Decides a request within `steps_max` steps; denies it if it needs more.
     pub fn decide_within(&self, request: &AccessRequest<'_>, steps_max: u64) -> MeasuredDecision {
         if self.concerns_nobody(request) {
             let reason = DenialReason {
@@ -272,8 +272,8 @@ impl<'a> PoliciesInForce<'a> {
 }
 
 impl PoliciesInForce<'_> {
-    /// Whether there are identity policies only and none of them speaks of the action's service:
-    /// then nothing need be asked. What could not be read is left to the long way.
+    /// Whether there are only identity policies and none of them is about the action's service, so
+    /// that evaluation can be skipped. Unreadable policies take the normal path.
     fn concerns_nobody(&self, request: &AccessRequest<'_>) -> bool {
         let set = self.principal;
         let others = self.resource.is_some()
@@ -290,7 +290,7 @@ impl PoliciesInForce<'_> {
     }
 }
 
-/// Decides a request, given the policies of the principal and of the resource.
+/// Decides a request by the principal's and the resource's policies.
 pub fn evaluate(
     set: &PolicySet,
     resource_policy: Option<&Policy>,
@@ -303,18 +303,18 @@ pub fn evaluate(
     policies.decide(request)
 }
 
-/// Decides whether a role may be assumed (or its sessions tagged): the trust policy must allow, and
-/// where it names only the account or comes from another one, the principal's policies must too.
+/// Decides whether a role may be assumed (or its sessions tagged). The trust policy must allow it.
+/// If it only names the account, or is in a different account, the principal's policies must allow
+/// it too.
 pub fn evaluate_trust(set: &PolicySet, trust: &Policy, request: &AccessRequest<'_>) -> Decision {
     PoliciesInForce::new(set).with_trust(trust).decide(request)
 }
 
-/// What a request is taken apart into: memory of the caller's stack, so that deciding allocates
-/// nothing.
+/// Memory for the parsed request, on the caller's stack, so that a decision does not allocate.
 pub(crate) struct EvaluationBuffers {
     action: [u8; ACTION_BYTES],
     user_id: UserId,
-    /// Stays empty but for the few actions whose resource is implied.
+    /// Empty except for the few actions with an implied resource.
     resource: String,
     steps: StepCounter,
 }
@@ -324,7 +324,7 @@ impl EvaluationBuffers {
         Self::with(StepCounter::new())
     }
 
-    /// For another purpose than a decision.
+    /// Buffers for purposes other than a decision.
     pub(crate) const fn with(steps: StepCounter) -> Self {
         Self {
             action: [0; ACTION_BYTES],
@@ -335,10 +335,10 @@ impl EvaluationBuffers {
     }
 }
 
-/// Bytes of the longest action that can be asked for. AWS's longest has 73.
+/// Maximum length of an action in a request, in bytes. AWS's longest has 73.
 const ACTION_BYTES: usize = 128;
 
-/// Takes a request apart; `None` when its action or resource has no known form.
+/// Parses a request; `None` if its action or resource is malformed.
 pub(crate) fn query<'a>(
     set: &PolicySet,
     request: &'a AccessRequest<'_>,
@@ -365,7 +365,7 @@ pub(crate) fn query<'a>(
     })
 }
 
-/// Asks every policy; the first explicit deny ends it.
+/// Evaluates every policy and stops at the first explicit deny.
 fn gather(
     policies: &PoliciesInForce<'_>,
     query: &PolicyQuery<'_>,

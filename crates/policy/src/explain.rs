@@ -1,8 +1,7 @@
-//! Why a request was decided as it was, as data. It protects one rule: an explanation is made by
-//! asking the same compiled statements the same questions as the decision, so that it cannot tell
-//! another story.
+//! Why a request was decided as it was, as data. Invariant: an explanation runs the same compiled
+//! statements as the decision, so the two cannot disagree.
 //!
-//! It is for people and may take its time: every statement of every policy is looked at.
+//! Explanations are for people and may be slow: they examine every statement of every policy.
 
 mod text;
 
@@ -26,80 +25,79 @@ use crate::{
 /// A decision and everything that led to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
-    /// The action that was asked about.
+    /// The action of the request.
     pub action: String,
-    /// The resource that was asked about.
+    /// The resource of the request.
     pub resource: String,
-    /// What [`Policies::decide`] says.
+    /// The result of [`PoliciesInForce::decide`].
     pub decision: Decision,
-    /// The statements that decided: every Deny that applies when the denial is explicit; every
-    /// Allow that applies when allowed. Empty when nothing matched, and for a root user whom no
-    /// policy has to allow.
+    /// The statements that decided: every matching Deny for an explicit denial, every matching
+    /// Allow if allowed. Empty if nothing matched, and for a root user that needs no Allow.
     pub decided_by: Vec<StatementRef>,
-    /// Every statement of every policy that had a say, in the order in which they were asked.
+    /// Every statement of every policy that applies, in order of evaluation.
     pub statements: Vec<StatementTrace>,
-    /// What would have allowed a denied request, all of it together. Empty when allowed, and when
-    /// the request or a policy could not be read.
+    /// Everything that would be needed, together, to allow a denied request. Empty if the request
+    /// is allowed, and if the request or a policy could not be read.
     pub needs: Vec<MissingAllow>,
 }
 
 /// A statement of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatementRef {
-    /// Where its policy stands.
+    /// The layer of its policy.
     pub layer: PolicyLayer,
-    /// The organization's level, from the root; 0 outside organization policies.
+    /// The organization's level, from the root; 0 for other policies.
     pub level: usize,
-    /// The policy's place in its layer or level.
+    /// The policy's index in its layer or level.
     pub policy: usize,
-    /// The policy's name: what [`Policy::with_id`](crate::Policy::with_id) gave it, else the ARN of
-    /// a managed policy.
+    /// The policy's name: the one set by [`Policy::with_id`](crate::Policy::with_id), or else the
+    /// ARN of a managed policy.
     pub id: Option<String>,
-    /// The statement's place in the policy.
+    /// The statement's index in the policy.
     pub index: usize,
-    /// Its `Sid`, unless empty.
+    /// The `Sid`, unless empty.
     pub sid: Option<String>,
-    /// Where it stands in the policy's text.
+    /// The statement's span in the policy's text.
     pub span: TextSpan,
 }
 
-/// A statement and why it does not apply.
+/// A statement, and why it does not apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatementTrace {
     /// The statement.
     pub statement: StatementRef,
-    /// Its effect.
+    /// The statement's effect.
     pub effect: Effect,
-    /// What it lacked. Empty: it applies.
+    /// Why the statement does not apply; empty if it applies.
     pub mismatches: Vec<StatementMismatch>,
 }
 
-/// What kept a statement from applying.
+/// Why a statement does not apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StatementMismatch {
-    /// It is about other actions.
+    /// It covers other actions.
     Action,
-    /// It is about other principals.
+    /// It names other principals.
     Principal(ElementValues),
-    /// It is about other resources.
+    /// It covers other resources.
     Resource {
-        /// Which, as written.
+        /// The resources as written.
         about: ElementValues,
         /// The values of the variables in them.
         variables: Vec<VariableTrace>,
     },
     /// A condition does not hold.
     Condition(ConditionTrace),
-    /// An operator does not exist, so the statement grants nothing.
+    /// A condition operator does not exist, so the statement grants nothing.
     Unreadable,
 }
 
-/// What an element of a statement lists.
+/// The values listed in an element of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ElementValues {
-    /// Whether it means all but those (`NotResource`, `NotPrincipal`).
+    /// Whether the element is negated (`NotResource`, `NotPrincipal`).
     pub negated: bool,
-    /// The texts as written.
+    /// The values as written.
     pub listed: Vec<String>,
 }
 
@@ -108,11 +106,11 @@ pub struct ElementValues {
 pub struct VariableTrace {
     /// The condition key, in lower case.
     pub key: String,
-    /// Its value or default; `None`: there is none.
+    /// The value or default; `None` if there is neither.
     pub value: Option<String>,
 }
 
-/// One key of a condition: what is asked of it, and what the request says.
+/// One key of a condition: the values it requires, and the value in the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConditionTrace {
     /// The operator as written.
@@ -123,7 +121,7 @@ pub struct ConditionTrace {
     pub wanted: Vec<String>,
     /// The values of the variables in them.
     pub variables: Vec<VariableTrace>,
-    /// What the request says.
+    /// The value in the request.
     pub found: FoundValue,
 }
 
@@ -138,29 +136,29 @@ pub enum FoundValue {
     Many(Vec<String>),
 }
 
-/// One of the things that would have allowed a request.
+/// One of the changes that are needed to allow a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MissingAllow {
-    /// The Deny would have to go, or not apply.
+    /// The Deny must be removed, or must not apply.
     WithoutDeny {
         /// The statement.
         statement: StatementRef,
-        /// Its conditions, all of which hold. One that does not would be enough.
+        /// Its conditions, all of which hold. If one did not, the Deny would not apply.
         conditions: Vec<ConditionTrace>,
-        /// The only principals that it spares, if it denies all but some.
+        /// The principals that it exempts, if it denies all but some.
         spares: Vec<String>,
     },
-    /// The layer would have to allow.
+    /// The layer must allow the request.
     Allow {
         /// The layer.
         layer: PolicyLayer,
-        /// Its Allow statements that come nearest: those with the fewest lacks.
+        /// Its Allow statements that are closest to matching: those with the fewest mismatches.
         nearest: Vec<StatementTrace>,
     },
 }
 
-/// Steps that [`explain`] and [`simulate`](crate::simulate) take at most for a request, counted
-/// without taking them; what they can be held to before they begin.
+/// The maximum steps that [`explain`] and [`simulate`](crate::simulate) take for a request.
+/// Computed without taking them, so that a limit can be enforced in advance.
 pub fn explanation_steps(policies: &PoliciesInForce<'_>, request: &AccessRequest<'_>) -> u64 {
     let mut room = EvaluationBuffers::new();
     let Some(query) = query(policies.principal, request, &mut room) else {
@@ -169,19 +167,19 @@ pub fn explanation_steps(policies: &PoliciesInForce<'_>, request: &AccessRequest
     let each = all(policies).map(|policy| {
         let statements = policy.statements();
         let statements = statements.map(|(written, compiled)| {
-            // What is shown of it is copied.
+            // The text that is shown gets copied.
             let display = written.span.end.saturating_sub(written.span.start) as u64;
             compiled.steps(&query).saturating_add(display)
         });
         let index = policy.index().steps(&query.action);
         statements.fold(index, u64::saturating_add)
     });
-    // Once to decide, once for what each statement lacks.
+    // One pass to decide, one to find each statement's mismatches.
     each.fold(0, u64::saturating_add).saturating_mul(2)
 }
 
-/// Decides a request and says why: nothing but the decision where that takes more steps than
-/// [`PAGE_STEPS`](limits::PAGE_STEPS).
+/// Decides a request and explains the decision. Returns only the decision if the explanation would
+/// take more than [`PAGE_STEPS`](limits::PAGE_STEPS) steps.
 pub fn explain(policies: &PoliciesInForce<'_>, request: &AccessRequest<'_>) -> Explanation {
     let decision = policies.decide(request);
     let affordable = explanation_steps(policies, request) <= limits::PAGE_STEPS;
@@ -231,7 +229,7 @@ pub fn explain(policies: &PoliciesInForce<'_>, request: &AccessRequest<'_>) -> E
     });
     debug_assert!(walked.is_ok(), "the closure never ends the walk");
     if query.env.steps.are_used_up() {
-        // What was not compared explains nothing.
+        // Statements that were not compared explain nothing.
         explanation.statements.clear();
         return explanation;
     }
@@ -255,7 +253,7 @@ pub fn explain(policies: &PoliciesInForce<'_>, request: &AccessRequest<'_>) -> E
 }
 
 impl Explanation {
-    /// Calls policies by the names that `name` gives them, by layer and place.
+    /// Sets the names of policies to those that `name` returns for a layer and index.
     pub fn name_policies(&mut self, name: impl Fn(PolicyLayer, usize) -> Option<String>) {
         let rename = |statement: &mut StatementRef| {
             if let Some(name) = name(statement.layer, statement.policy) {
@@ -299,7 +297,7 @@ impl StatementRef {
     }
 }
 
-/// The layers that would have to allow in addition, once nothing denies.
+/// The layers that must additionally allow the request, if nothing denies it.
 fn silent<'a>(
     policies: &'a PoliciesInForce<'_>,
     mut grants: LayerGrants,
@@ -315,7 +313,7 @@ fn silent<'a>(
     })
 }
 
-/// The Allow statements of a layer that lack least.
+/// The Allow statements of a layer with the fewest mismatches.
 fn nearest(statements: &[StatementTrace], layer: PolicyLayer) -> Vec<StatementTrace> {
     let allows = statements
         .iter()
@@ -328,7 +326,7 @@ fn nearest(statements: &[StatementTrace], layer: PolicyLayer) -> Vec<StatementTr
         .collect()
 }
 
-/// What keeps a statement from applying, beside its actions.
+/// The mismatches of a statement, other than its actions.
 fn mismatches_of(
     written: &Statement,
     compiled: &CompiledStatement,
@@ -375,7 +373,7 @@ fn principals(written: &Statement) -> Vec<String> {
     principals.map(|(_, text)| text.clone()).collect()
 }
 
-/// Whom a statement about all but some leaves out.
+/// The principals that a `NotPrincipal` statement exempts.
 fn spared(written: &Statement) -> Vec<String> {
     match &written.principal {
         Some(principal) if principal.negated => principals(written),
@@ -383,7 +381,7 @@ fn spared(written: &Statement) -> Vec<String> {
     }
 }
 
-/// The conditions of a statement that are `wanted`.
+/// The conditions of a statement that satisfy `wanted`.
 fn tested(
     written: &Statement,
     compiled: &CompiledStatement,
@@ -398,7 +396,7 @@ fn tested(
 }
 
 impl VariableTrace {
-    /// Each of the variables once.
+    /// The variables, each once.
     fn all<'a>(
         used: impl IntoIterator<Item = &'a pattern::PatternVariable>,
         env: &EvaluationEnv<'_>,

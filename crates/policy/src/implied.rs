@@ -1,15 +1,15 @@
-//! Actions without resource types that are matched against an ARN all the same.
+//! Actions without resource types that are nevertheless matched against an ARN.
 //!
-//! A request for one of them is asked on `*`; AWS compares the statements with an ARN that the
+//! A request for one of them is made on `*`; AWS compares the statements with an ARN that the
 //! service implies. Sources: the S3 user guide and 19 AWS managed policies for
-//! `s3:ListAllMyBuckets`; the texts of IAM's denials for its lists. Doing this where a request is
-//! taken apart lets decisions, explanations and simulations agree by construction.
+//! `s3:ListAllMyBuckets`; the texts of IAM's denials for its lists. Because this happens where a
+//! request is parsed, decisions, explanations and simulations agree by construction.
 
 use keywright_base::AccountId;
 
 use crate::pattern::PatternOutline;
 
-/// Each action in lower case with the ARN that stands for everything it lists.
+/// Each action in lower case, with the ARN for everything that it lists.
 const IMPLIED: [(&str, &str); 7] = [
     ("s3:listallmybuckets", "arn:aws:s3:::*"),
     ("iam:listgroups", "arn:aws:iam::${Account}:group/"),
@@ -26,7 +26,8 @@ const IMPLIED: [(&str, &str); 7] = [
     ("iam:listvirtualmfadevices", "arn:aws:iam::${Account}:mfa/"),
 ];
 
-/// The ARN of a request on `*`, into `room`; `None`: it is `*`. The action is in lower case.
+/// The implied ARN of a request on `*`, written into `room`; `None` if the resource stays `*`. The
+/// action is in lower case.
 pub(crate) fn implied_arn<'a>(
     action: &str,
     account: Option<AccountId>,
@@ -40,7 +41,7 @@ pub(crate) fn implied_arn<'a>(
     Some(room)
 }
 
-/// What requests of an action in lower case may be matched against. A path that limits a list is
+/// What requests for an action (in lower case) may be matched against. A path that limits a list is
 /// part of its ARN.
 pub(crate) fn implied_outline(action: &str) -> Option<PatternOutline> {
     let (_, arn) = IMPLIED.iter().find(|(listed, _)| *listed == action)?;

@@ -1,8 +1,8 @@
-//! Finds the statements that a request's action selects. It protects one rule: the time of a search
-//! does not grow with the statements that the action does not select.
+//! Finds the statements that match a request's action. Invariant: the cost of a lookup does not
+//! grow with the number of statements that do not match.
 //!
-//! Whole names are found by hash, names with one asterisk at the end by their longest stored
-//! prefix, other patterns by a text that they contain; only `NotAction` is tried one by one.
+//! Full names are found by hash, names with one trailing asterisk by their longest stored prefix,
+//! and other patterns by a text that they contain. Only `NotAction` is tried one by one.
 
 mod inner;
 
@@ -19,10 +19,10 @@ use crate::{
     resource::cut,
 };
 
-/// The number of a statement in its policy.
+/// The index of a statement in its policy.
 type StatementNumber = u32;
 
-/// A request's action in lower case, with its halves.
+/// A request's action in lower case, with its two parts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestAction<'a> {
     whole: &'a str,
@@ -31,7 +31,7 @@ pub(crate) struct RequestAction<'a> {
 }
 
 impl<'a> RequestAction<'a> {
-    /// Takes `service:name` apart; `None` when a half is missing.
+    /// Splits `service:name`; `None` if a part is missing.
     pub(crate) fn new(whole: &'a str) -> Option<Self> {
         let (service, name) = cut(whole)?;
         if service.is_empty() || name.is_empty() {
@@ -44,13 +44,13 @@ impl<'a> RequestAction<'a> {
         })
     }
 
-    /// The service's prefix.
+    /// The service prefix.
     pub(crate) const fn service(&self) -> &'a str {
         self.service.text
     }
 }
 
-/// A text with its hash, which is compared first: most comparisons then touch no text.
+/// A text with its hash. The hash is compared first, so most comparisons never look at the text.
 #[derive(Debug, Clone, Copy)]
 struct HashedText<'a> {
     hash: u64,
@@ -58,14 +58,14 @@ struct HashedText<'a> {
 }
 
 impl<'a> HashedText<'a> {
-    /// Of a text in lower case.
+    /// Hashes a text in lower case.
     fn new(text: &'a str) -> Self {
         let hash = hash(text);
         Self { hash, text }
     }
 }
 
-/// FNV-1a of the text in lower case. Nothing depends on its quality but speed.
+/// FNV-1a of the text in lower case. Only speed depends on its quality.
 fn hash(text: &str) -> u64 {
     let step = |hash: u64, byte: u8| {
         (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)
@@ -73,12 +73,12 @@ fn hash(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, step)
 }
 
-/// The bit of a hash, from its highest bits, which the last byte has stirred too.
+/// A bit chosen by the hash's highest bits, which the last byte has affected too.
 const fn bit(hash: u64) -> u64 {
     1 << (hash >> 58)
 }
 
-/// An owned [`Hashed`], ordered by hash and then by text.
+/// An owned [`HashedText`], ordered by hash and then by text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct HashedWord {
     hash: u64,
@@ -98,10 +98,11 @@ impl HashedWord {
     }
 }
 
-/// The statements of a policy by their actions.
+/// A policy's statements, indexed by action.
 #[derive(Debug, Clone)]
 pub(crate) struct ActionIndex {
-    /// A bit for each service's hash: most policies are not about the service, and say so here.
+    /// One bit per service hash. Most policies are not about the requested service, and this bit
+    /// mask shows it quickly.
     mask: u64,
     /// Ascending.
     services: Box<[(HashedWord, ServiceSlot)]>,
@@ -109,11 +110,11 @@ pub(crate) struct ActionIndex {
     always: Box<[StatementNumber]>,
     /// Statements that are tried one by one.
     others: Box<[UnindexedStatement]>,
-    /// Of trying one by one all patterns that are neither names nor prefixes.
+    /// The cost of trying all patterns that are neither names nor prefixes.
     cost: MatchCost,
 }
 
-/// The statements with actions of one service.
+/// The statements about actions of one service.
 #[derive(Debug, Clone)]
 struct ServiceSlot {
     /// `service:*`
@@ -128,23 +129,23 @@ struct ServiceSlot {
 #[derive(Debug, Clone)]
 struct IndexedPrefix {
     text: Box<str>,
-    /// The longest other prefix that this one starts with, by place.
+    /// The index of the longest other prefix that this one starts with.
     shorter: Option<usize>,
     statements: Box<[StatementNumber]>,
 }
 
-/// A `NotAction`, or a Deny whose actions have no service that could be looked up.
+/// A `NotAction`, or a Deny whose actions name no service that could be looked up.
 #[derive(Debug, Clone)]
 struct UnindexedStatement {
     statement: StatementNumber,
     negated: bool,
-    /// Of whole actions.
+    /// Patterns for full action names.
     patterns: Box<[Glob]>,
 }
 
 impl ActionIndex {
-    /// Calls `visit` with every statement that the action selects, some perhaps twice, until it
-    /// returns `false`.
+    /// Calls `visit` with every statement that matches the action, possibly more than once, until
+    /// it returns `false`.
     pub(crate) fn each(&self, action: &RequestAction<'_>, mut visit: impl FnMut(usize) -> bool) {
         let mut all = |numbers: &[StatementNumber]| numbers.iter().all(|n| visit(*n as usize));
         if !all(&self.always) {
@@ -164,7 +165,8 @@ impl ActionIndex {
         }
     }
 
-    /// Steps of finding what an action selects, at most, beside looking up names and prefixes.
+    /// The maximum steps of finding the statements that match an action, not counting lookups of
+    /// names and prefixes.
     pub(crate) const fn steps(&self, action: &RequestAction<'_>) -> u64 {
         self.cost.of(action.whole.len())
     }
@@ -175,7 +177,7 @@ impl ActionIndex {
         self.services.get(at).map(|(_, slot)| slot)
     }
 
-    /// Whether the action selects any statement.
+    /// Whether any statement matches the action.
     pub(crate) fn selects(&self, action: &RequestAction<'_>) -> bool {
         let mut found = false;
         self.each(action, |_| {
@@ -185,7 +187,7 @@ impl ActionIndex {
         found
     }
 
-    /// The statements that the action selects.
+    /// The statements that match the action.
     pub(crate) fn selected(&self, action: &RequestAction<'_>) -> BTreeSet<usize> {
         let mut selected = BTreeSet::new();
         self.each(action, |statement| {
@@ -196,13 +198,13 @@ impl ActionIndex {
     }
 }
 
-/// Which services several policies are about at all, so that a request of another one can be
-/// answered without asking them.
+/// The services that several policies are about, so that requests for other services need no
+/// evaluation.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ServiceReach {
-    /// Whether some statement could be about any service.
+    /// Whether some statement could match any service.
     open: bool,
-    /// Hashes of the services' prefixes, ascending.
+    /// Hashes of the service prefixes, ascending.
     services: Arc<[u64]>,
 }
 
@@ -217,8 +219,7 @@ impl ServiceReach {
         }
     }
 
-    /// Whether the action, in any case, is one that no policy can select. An action that has no
-    /// known form is not said to be.
+    /// Whether no policy can match the action (in any case). `false` for a malformed action.
     pub(crate) fn excludes(&self, action: &str) -> bool {
         let Some((service, name)) = cut(action) else {
             return false;
@@ -231,7 +232,7 @@ impl ServiceReach {
 }
 
 impl ServiceSlot {
-    /// Visits the statements of a name; `false` when the visitor has had enough.
+    /// Visits the statements for a name; `false` if the visitor stopped.
     fn each(&self, name: HashedText<'_>, all: &mut impl FnMut(&[StatementNumber]) -> bool) -> bool {
         if !all(&self.always) {
             return false;
@@ -245,7 +246,8 @@ impl ServiceSlot {
         {
             return false;
         }
-        // Every prefix of the name that sorts before the last candidate is a prefix of it.
+        // Every prefix of the name that sorts before the last candidate is a prefix of that
+        // candidate.
         let after = self.prefixes.partition_point(|p| *p.text <= *name.text);
         let mut at = after.checked_sub(1);
         while let Some(prefix) = at.and_then(|at| self.prefixes.get(at)) {
@@ -258,7 +260,7 @@ impl ServiceSlot {
     }
 }
 
-/// An index while it is built.
+/// An index under construction.
 #[derive(Default)]
 pub(crate) struct IndexBuilder {
     services: BTreeMap<HashedWord, SlotDraft>,
@@ -275,9 +277,9 @@ struct SlotDraft {
 }
 
 impl IndexBuilder {
-    /// Adds a statement. Without actions it grants nothing; a Deny may have meant any action.
+    /// Adds a statement. Without actions an Allow grants nothing; a Deny may have meant any action.
     pub(crate) fn add(&mut self, statement: usize, clause: Option<&ElementClause>, effect: Effect) {
-        // More statements than a u32 counts do not fit into memory.
+        // More statements than fit in a u32 do not fit in memory.
         let statement = u32::try_from(statement).unwrap_or(u32::MAX);
         let Some(clause) = clause else {
             if effect == Effect::Deny {
@@ -296,7 +298,7 @@ impl IndexBuilder {
                     let draft = self.services.entry(HashedWord::new(service)).or_default();
                     draft.add(name, statement);
                 }
-                // No action has this form, but a Deny must not be lost for it.
+                // No action has this form, but the Deny must not be lost.
                 _ if effect == Effect::Deny => patterns.push(Glob::new(&text)),
                 _ => {}
             }
@@ -310,7 +312,6 @@ impl IndexBuilder {
         }
     }
 
-    /// The index.
     pub(crate) fn build(mut self) -> ActionIndex {
         self.always.dedup();
         let inner = self.services.values().flat_map(|draft| &draft.globs);

@@ -1,8 +1,8 @@
-//! A small JSON reader that keeps byte spans. It protects two rules: a key may appear only once in
-//! an object, and nesting is bounded before the stack is.
+//! A small JSON parser that preserves byte spans. Invariants: object keys are unique, and nesting
+//! is limited so that the stack cannot overflow.
 //!
-//! It reads RFC 8259 exactly (no comments, no trailing commas, no control characters in strings)
-//! and deliberately does not interpret numbers: they stay as written.
+//! It accepts exactly RFC 8259 (no comments, no trailing commas, no control characters in strings).
+//! It deliberately does not interpret numbers: they stay as written.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use keywright_base::limits::POLICY_DEPTH;
 
 use crate::{SyntaxError, TextSpan};
 
-/// One JSON value and where it stands.
+/// A JSON value and its span.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct PolicyNode {
     pub(crate) span: TextSpan,
@@ -26,7 +26,7 @@ pub(crate) enum PolicyValue {
     Number(String),
     Text(String),
     List(Vec<PolicyNode>),
-    /// Members in order, their names distinct.
+    /// Members in order, with unique names.
     Map(Vec<(String, PolicyNode)>),
 }
 
@@ -37,7 +37,7 @@ impl PolicyNode {
         members.find(|(own, _)| own == name).map(|(_, node)| node)
     }
 
-    /// The members of an object; of anything else none.
+    /// The members of an object; empty for other values.
     pub(crate) fn members(&self) -> &[(String, Self)] {
         match &self.value {
             PolicyValue::Map(members) => members,
@@ -45,7 +45,7 @@ impl PolicyNode {
         }
     }
 
-    /// The items of a list, or what stands alone.
+    /// The items of a list, or a single value as a list of one.
     pub(crate) fn items(&self) -> &[Self] {
         match &self.value {
             PolicyValue::List(items) => items,
@@ -54,7 +54,7 @@ impl PolicyNode {
     }
 }
 
-/// Reads one JSON value and nothing after it but white space.
+/// Parses one JSON value, followed only by white space.
 pub(crate) fn read(text: &str) -> Result<PolicyNode, SyntaxError> {
     let mut reader = JsonReader { text, at: 0 };
     let node = reader.value(0)?;
@@ -93,7 +93,7 @@ impl JsonReader<'_> {
         Ok(())
     }
 
-    /// The recursion is bounded by `POLICY_DEPTH`.
+    /// `POLICY_DEPTH` bounds the recursion.
     fn value(&mut self, depth: usize) -> Result<PolicyNode, SyntaxError> {
         self.skip_space();
         let start = self.at;
@@ -201,7 +201,7 @@ impl JsonReader<'_> {
         Ok(PolicyValue::Number(text.to_owned()))
     }
 
-    /// One digit or more.
+    /// Parses one or more digits.
     fn digits(&mut self) -> Result<String, SyntaxError> {
         let start = self.at;
         while let Some(b'0'..=b'9') = self.peek() {
@@ -257,7 +257,7 @@ impl JsonReader<'_> {
         })
     }
 
-    /// Four hexadecimal digits, or a surrogate pair of them.
+    /// Parses four hexadecimal digits, or a surrogate pair of them.
     fn unicode(&mut self) -> Result<char, SyntaxError> {
         let first = self.hex4()?;
         let mut units = vec![first];
@@ -282,8 +282,8 @@ impl JsonReader<'_> {
     }
 }
 
-/// The characters of a policy as AWS counts them against its quotas: white space between tokens is
-/// free, white space inside strings is not.
+/// The size of a policy in characters, as AWS counts it against its quotas: white space between
+/// tokens is not counted, white space inside strings is.
 pub fn size_without_whitespace(text: &str) -> usize {
     let mut quoted = false;
     let mut escaped = false;

@@ -1,5 +1,5 @@
-//! The condition keys that policies speak of. It protects one rule: what a policy can ask of a
-//! request is known before the request comes, variables included.
+//! The condition keys that policies refer to, including those in variables. So what a policy can
+//! ask of a request is known before the request arrives.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::{
     principal,
 };
 
-/// Keys that are lists, even of one value: only set operators match them.
+/// Multivalued keys, which only set operators match, even with a single value.
 const LISTS: &[&str] = &[
     "aws:calledvia",
     "aws:principalorgpaths",
@@ -23,7 +23,7 @@ const LISTS: &[&str] = &[
     "sts:transitivetagkeys",
 ];
 
-/// Keys that follow from who calls, whatever a context says.
+/// Keys that the caller's identity determines, regardless of the context.
 const OF_PRINCIPAL: [&str; 5] = [
     "aws:principalaccount",
     "aws:principalarn",
@@ -32,18 +32,18 @@ const OF_PRINCIPAL: [&str; 5] = [
     "aws:username",
 ];
 
-/// Whether a key, in any case, follows from who calls: a context cannot tell it.
+/// Whether the caller's identity determines a key (in any case), so that a context cannot set it.
 pub fn is_of_principal(key: &str) -> bool {
     OF_PRINCIPAL.iter().any(|own| own.eq_ignore_ascii_case(key))
 }
 
-/// Whether a key, in any case, is a list whatever it holds.
+/// Whether a key (in any case) is multivalued.
 pub fn is_list_key(key: &str) -> bool {
     LISTS.iter().any(|list| list.eq_ignore_ascii_case(key))
 }
 
-/// The condition keys that documents refer to, in conditions and in variables: sorted without
-/// regard to case, each once, in the first spelling. Keys in variables are in lower case.
+/// The condition keys in the conditions and variables of documents, sorted ignoring case, without
+/// duplicates, in their first spelling. Keys in variables are in lower case.
 pub fn context_keys<'a>(documents: impl IntoIterator<Item = &'a PolicyDocument>) -> Vec<String> {
     let mut keys = BTreeMap::new();
     for document in documents {
@@ -54,7 +54,7 @@ pub fn context_keys<'a>(documents: impl IntoIterator<Item = &'a PolicyDocument>)
     keys.into_values().collect()
 }
 
-/// The condition keys that the policies refer to and the request does not have, in every spelling.
+/// The condition keys that the policies refer to and the request lacks, in every spelling.
 pub fn missing_context_keys(
     policies: &PoliciesInForce<'_>,
     request: &AccessRequest<'_>,
@@ -88,7 +88,7 @@ pub fn mentioned_keys(policies: &PoliciesInForce<'_>) -> Vec<String> {
     keys.into_iter().collect()
 }
 
-/// Tells a policy's keys, in lower case and as spelt.
+/// Passes a policy's keys to `tell`, in lower case and as written.
 fn collect(policy: &Policy, mut tell: impl FnMut(String, String)) {
     let variables = policy.document().version == Some(LanguageVersion::V2012);
     for (written, compiled) in policy.statements() {

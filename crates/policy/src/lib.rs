@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 //!
-//! Floor 1. It protects one rule: a decision is a pure function of policies and a request, and
-//! whatever cannot be evaluated is not allowed. It has no I/O, no clock and no async, and it
-//! deliberately knows no service: the caller says which action is performed on which resource.
+//! Floor 1. Invariant: a decision is a pure function of policies and a request, and whatever cannot
+//! be evaluated is denied. The crate has no I/O, no clock and no async. It deliberately knows no
+//! service: the caller says which action is performed on which resource.
 
 mod actions;
 mod case;

@@ -248,7 +248,7 @@ impl PatternVariable {
     }
 }
 
-/// A text with wildcards and variables, as far as its [`Syntax`] allows them.
+/// A text with wildcards and variables, as far as its [`PatternSyntax`] allows them.
 #[derive(Debug, Clone)]
 pub(crate) struct PatternTemplate {
     glob: Glob,
@@ -295,7 +295,7 @@ impl PatternTemplate {
         }
     }
 
-    /// What [`Template::spells`] costs at most, without the values of variables: all of the
+    /// What [`PatternTemplate::spells`] costs at most, without the values of variables: all of the
     /// template is looked at, and a text in lower case may have to be made of it.
     pub(crate) fn spelling_cost(&self) -> MatchCost {
         let texts = || self.glob.texts();

@@ -36,7 +36,7 @@ pub(crate) struct PolicyQuery<'a> {
 pub(crate) enum PolicyVerdict {
     /// An explicit deny.
     Deny,
-    /// How far it grants; identity policies grant [`Grant::Direct`] or not at all.
+    /// How far it grants; identity policies grant [`GrantStrength::Direct`] or not at all.
     Grant(GrantStrength),
 }
 

@@ -34,7 +34,7 @@ pub(crate) enum RequestResource<'a> {
 }
 
 impl<'a> RequestResource<'a> {
-    /// Whether [`Target::parse`] reads it.
+    /// Whether [`RequestResource::parse`] reads it.
     pub(crate) fn is_readable(text: &str) -> bool {
         // Without a check of overflow the compiler looks at many bytes at once.
         let colon = |count: u32, byte| count.wrapping_add(u32::from(byte == b':'));

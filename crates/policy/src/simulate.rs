@@ -175,7 +175,7 @@ pub fn statement_positions(policy: &Policy, text: &str) -> Vec<(TextPosition, Te
     each.collect()
 }
 
-/// Counts lines and columns on the way through a text, as [`Position::of`] does from its beginning.
+/// Counts lines and columns on the way through a text, as [`TextPosition::of`] does from its beginning.
 struct PositionCounter<'a> {
     rest: CharIndices<'a>,
     at: TextPosition,

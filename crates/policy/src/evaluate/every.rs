@@ -1,6 +1,8 @@
-//! Whether a request is allowed on every resource below a prefix, those included that do not exist
-//! yet. It protects one rule: what is not certain for all of them is denied. An Allow counts only
-//! where it covers them all by itself, whatever their tags; a Deny counts where it could meet one.
+//! Decides whether a request is allowed on every resource under a prefix, including resources that
+//! do not exist yet.
+//!
+//! Invariant: what is not certain for all of them is denied. An Allow counts only if it covers them
+//! all by itself, regardless of their tags. A Deny counts if it could match any of them.
 
 use keywright_base::limits;
 
@@ -19,13 +21,13 @@ use crate::{
     resource::{ArnPattern, RequestResource},
 };
 
-/// A character that stands in no pattern, so that only a wildcard matches it.
+/// A character that occurs in no pattern, so that only a wildcard matches it.
 const UNWRITTEN: &str = "\u{1}";
-/// More question marks than any policy has room for.
+/// More question marks than fit into any policy.
 const LONG: usize = 16 * 1024;
 
-/// Decides a request on everything that begins with its resource, by the policies of the principal.
-/// `open` says of which condition keys, in lower case, nothing is known: those that follow from the
+/// Decides a request on everything that starts with its resource, by the principal's policies.
+/// `open` tells which condition keys (in lower case) are unknown because they follow from the
 /// resource.
 pub fn evaluate_every(
     set: &PolicySet,
@@ -35,7 +37,7 @@ pub fn evaluate_every(
     evaluate_every_within(set, request, open, limits::DECISION_STEPS).decision
 }
 
-/// The same in so many steps at most; what needs more is denied.
+/// Like [`evaluate_every`], within a maximum number of steps; denies if it needs more.
 pub fn evaluate_every_within(
     set: &PolicySet,
     request: &AccessRequest<'_>,
@@ -118,17 +120,17 @@ fn decide(
     conclude(&policies, &grants, &query, request)
 }
 
-/// Everything below a prefix.
+/// All resources under a prefix.
 struct PrefixQuestion<'a> {
     prefix: &'a str,
-    /// The shortest resource and one that is longer than any pattern's question marks. A pattern
-    /// that matches both has an asterisk behind its last letter, and so matches all.
+    /// The shortest resource, and one longer than any pattern's question marks. A pattern that
+    /// matches both has an asterisk after its last letter, and so matches all.
     ends: [PolicyQuery<'a>; 2],
     open: &'a dyn Fn(&str) -> bool,
 }
 
 impl PrefixQuestion<'_> {
-    /// Whether an Allow is about all of them, and its conditions hold for all.
+    /// Whether an Allow covers all of them and its conditions hold for all.
     fn is_covered(
         &self,
         (written, compiled): (&Statement, &CompiledStatement),
@@ -156,7 +158,7 @@ impl PrefixQuestion<'_> {
             && conditions.all(|it| !it.turns_on(self.open) && self.holds(it))
     }
 
-    /// Whether a Deny could be about one of them.
+    /// Whether a Deny could match one of them.
     fn may_be_met(&self, written: &Statement, compiled: &CompiledStatement) -> bool {
         let patterns = compiled.patterns();
         let about = match &written.resource {
@@ -187,7 +189,7 @@ impl PrefixQuestion<'_> {
         })
     }
 
-    /// Whether an element as written could match one of them: by what stands before its first
+    /// Whether an element as written could match one of them, judged by the text before its first
     /// wildcard or variable. IAM reads any first segment as `arn`.
     fn may_match(&self, text: &str) -> bool {
         let fixed = text.find(['*', '?', '$']).unwrap_or(text.len());

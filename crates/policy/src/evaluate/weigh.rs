@@ -1,5 +1,5 @@
-//! Which policies have a say, in which order, and what their grants come to. It protects one rule:
-//! a decision and its explanation ask the same policies and weigh them in the same way.
+//! Which policies apply, in which order, and how their grants combine. Invariant: a decision and
+//! its explanation evaluate the same policies and combine them in the same way.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use crate::{
     reason::{DenialCause, PolicyLayer, PolicySource},
 };
 
-/// What each layer grants, once nothing denies.
+/// What each layer grants, if nothing denies.
 pub(crate) struct LayerGrants {
-    /// How many levels grant, and the last of them.
+    /// The number of levels that grant, and the last of them.
     resource_control: (usize, Option<usize>),
     service_control: (usize, Option<usize>),
     identity: bool,
@@ -22,7 +22,7 @@ pub(crate) struct LayerGrants {
 }
 
 impl LayerGrants {
-    /// Before any policy was asked. A root user needs none.
+    /// The state before any policy is evaluated. A root user needs no grant.
     pub(crate) const fn new(query: &PolicyQuery<'_>) -> Self {
         let root = matches!(query.env.principal, PrincipalRef::Root { .. });
         Self {
@@ -35,7 +35,7 @@ impl LayerGrants {
         }
     }
 
-    /// Takes in what one policy grants.
+    /// Adds the grant of one policy.
     pub(crate) fn add(&mut self, requested: &ConsultedPolicy<'_>, grant: GrantStrength) {
         if grant == GrantStrength::None {
             return;
@@ -50,7 +50,7 @@ impl LayerGrants {
         }
     }
 
-    /// Takes a layer that stayed silent for one that grants as little as it could.
+    /// Treats a silent layer as one with the weakest grant.
     pub(crate) fn raise(&mut self, layer: PolicyLayer) {
         match layer {
             PolicyLayer::ResourceControl => self.resource_control.0 = usize::MAX,
@@ -63,7 +63,7 @@ impl LayerGrants {
     }
 }
 
-/// Counts a level that grants; levels are asked one after the other.
+/// Counts a level that grants. Levels are evaluated in order.
 fn reach((count, last): &mut (usize, Option<usize>), level: usize) {
     if *last != Some(level) {
         *count += 1;
@@ -71,19 +71,19 @@ fn reach((count, last): &mut (usize, Option<usize>), level: usize) {
     }
 }
 
-/// A policy that is asked, and where it stands.
+/// A policy to evaluate, and its position.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConsultedPolicy<'a> {
     pub(crate) layer: PolicyLayer,
     /// The organization's level.
     pub(crate) level: usize,
-    /// Its place in the layer or level.
+    /// The index in the layer or level.
     pub(crate) position: usize,
     pub(crate) source: Option<&'a PolicySource>,
     pub(crate) policy: &'a Policy,
 }
 
-/// Shows every policy that has a say in a request to `ask`, in AWS's order.
+/// Passes every policy that applies to a request to `ask`, in AWS's order.
 pub(crate) fn walk<'a>(
     policies: &PoliciesInForce<'a>,
     query: &PolicyQuery<'_>,
@@ -156,7 +156,7 @@ fn for_level<'a>(
     })
 }
 
-/// Every policy, whether or not it has a say.
+/// Every policy, whether or not it applies.
 pub(crate) fn all<'a>(policies: &PoliciesInForce<'a>) -> impl Iterator<Item = &'a Policy> {
     let set = policies.principal;
     let levels = policies.resource_control.iter().chain(&set.service_control);
@@ -166,18 +166,18 @@ pub(crate) fn all<'a>(policies: &PoliciesInForce<'a>) -> impl Iterator<Item = &'
     sourced.chain(limits).map(|p| &**p).chain(attached)
 }
 
-/// Whether resource control policies have a say.
+/// Whether resource control policies apply.
 fn binds_resource_control(query: &PolicyQuery<'_>) -> bool {
     RESOURCE_CONTROLLED.contains(&query.action.service())
         && !query.env.principal.is_service_linked()
 }
 
-/// Whether service control policies have a say.
+/// Whether service control policies apply.
 fn binds_service_control(caller: &PrincipalRef<'_>) -> bool {
     caller.account().is_some() && !caller.is_service_linked()
 }
 
-/// Weighs the grants against each other.
+/// Combines the grants into a decision.
 pub(crate) fn conclude(
     policies: &PoliciesInForce<'_>,
     grants: &LayerGrants,
@@ -201,7 +201,7 @@ pub(crate) fn conclude(
         ));
     }
     let vouched = match request.principal {
-        // They have no policies of their own.
+        // These callers have no policies of their own.
         PrincipalRef::Anonymous | PrincipalRef::Service(_) | PrincipalRef::Federated(_) => {
             return Ok(());
         }
@@ -211,7 +211,7 @@ pub(crate) fn conclude(
     if vouched == GrantStrength::Direct {
         return Ok(());
     }
-    // A federated session made without policies has no permissions from its user.
+    // A federated user's session created without policies gets no permissions from its user.
     let federated = matches!(request.principal, PrincipalRef::FederatedUser { .. });
     let session = match &set.session {
         Some(_) => grants.session,
@@ -229,7 +229,7 @@ pub(crate) fn conclude(
     Ok(())
 }
 
-/// The services whose requests resource control policies bind (Service Authorization Reference).
+/// The services that support resource control policies (Service Authorization Reference).
 const RESOURCE_CONTROLLED: &[&str] = &[
     "aoss",
     "appconfig",

@@ -1,5 +1,5 @@
-//! Explanations in words, one line each, for a terminal or a log. It protects one rule: the words
-//! say no more than the data; who wants JSON takes the fields.
+//! Explanations as text, one line each, for a terminal or a log. The text says no more than the
+//! data; for JSON, use the fields.
 
 use std::fmt::{Display, Formatter, Result};
 
@@ -53,7 +53,7 @@ impl Explanation {
             }
             MissingAllow::Allow { layer, nearest } => {
                 write!(f, "an Allow in {layer}")?;
-                // There is one boundary; of the others any will do.
+                // There is only one boundary; for other layers, any policy will do.
                 let mut own = self.statements.iter().map(|examined| &examined.statement);
                 let boundary = own.find(|s| s.layer == *layer && *layer == PolicyLayer::Boundary);
                 if let Some(id) = boundary.and_then(|statement| statement.id.as_deref()) {
@@ -71,7 +71,7 @@ impl Explanation {
     }
 }
 
-/// Items that are shown; of long lists the beginning says enough.
+/// Maximum number of items shown from a list.
 const LISTED_MAX: usize = 4;
 
 fn list(items: &[String], word: &str) -> String {
@@ -102,7 +102,7 @@ impl Display for VariableTrace {
     }
 }
 
-/// What variables hold, each after a semicolon.
+/// The values of variables, each preceded by a semicolon.
 fn variables(all: &[VariableTrace]) -> String {
     all.iter().map(|variable| format!("; {variable}")).collect()
 }
@@ -143,7 +143,7 @@ impl Display for StatementMismatch {
 }
 
 impl ConditionTrace {
-    /// What is asked, without what was found.
+    /// The requirement, without the value found.
     pub fn tested(&self) -> String {
         let Self {
             operator,

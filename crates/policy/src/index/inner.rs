@@ -1,9 +1,8 @@
-//! Finds the patterns with a wildcard before their end that could match a name. It protects one
-//! rule: how many patterns a name is tried against does not grow with those that share no text
-//! with it.
+//! Finds the patterns with a wildcard before their end that could match a name. Invariant: the
+//! number of patterns tried does not grow with those that share no text with the name.
 //!
-//! Of each pattern one text must stand in whatever it matches; all those texts are searched for at
-//! once, in one pass over the name.
+//! Each pattern has a text that occurs in everything it matches. One pass over the name searches
+//! for all of these texts together.
 
 use std::collections::BTreeMap;
 
@@ -12,25 +11,25 @@ use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, automaton::
 use super::StatementNumber;
 use crate::pattern::Glob;
 
-/// Patterns with the statements that they stand in.
+/// Patterns, each with its statement.
 type IndexedPatterns = Box<[(Glob, StatementNumber)]>;
 
-/// Patterns, by texts that they contain.
+/// Patterns, indexed by texts that they contain.
 #[derive(Debug, Clone)]
 pub(super) struct TextIndex {
-    /// Without a text: always tried.
+    /// Patterns without a text; always tried.
     bare: IndexedPatterns,
     filed: Box<[FiledPatterns]>,
 }
 
-/// Some texts, and the patterns of each.
+/// A group of texts, and the patterns for each.
 #[derive(Debug, Clone)]
 struct FiledPatterns {
     texts: AhoCorasick,
     patterns: Box<[IndexedPatterns]>,
 }
 
-/// Texts that are searched for together. The library takes the square of their number to get ready.
+/// Number of texts per automaton. Building one takes time quadratic in this number.
 const TOGETHER: usize = 512;
 
 impl TextIndex {
@@ -53,7 +52,7 @@ impl TextIndex {
                     texts,
                     patterns: patterns.into_iter().map(Into::into).collect(),
                 }),
-                // For more texts than memory holds: then every pattern is tried.
+                // If there are more texts than memory holds, every pattern is tried.
                 Err(_) => bare.extend(patterns.into_iter().flatten()),
             }
         }
@@ -63,7 +62,7 @@ impl TextIndex {
         }
     }
 
-    /// Visits the statements whose pattern matches a name; `false` when the visitor has had enough.
+    /// Visits the statements whose pattern matches a name; `false` if the visitor stopped.
     pub(super) fn each(
         &self,
         name: &str,
@@ -78,7 +77,7 @@ impl TextIndex {
         }
         for FiledPatterns { texts, patterns } in &self.filed {
             let mut state = OverlappingState::start();
-            // A text may stand at many places of a name; its patterns are tried once.
+            // A text may occur several times in a name; its patterns are tried once.
             let mut tried = [0_u64; TOGETHER.div_ceil(64)];
             while let Some(found) = next(texts, name, &mut state) {
                 if let Some(word) = tried.get_mut(found / 64) {
@@ -97,13 +96,13 @@ impl TextIndex {
     }
 }
 
-/// The number of the next text that stands in a name.
+/// The index of the next text that occurs in a name.
 fn next(texts: &AhoCorasick, name: &str, state: &mut OverlappingState) -> Option<usize> {
     texts.find_overlapping(name, state);
     Some(state.get_match()?.pattern().as_usize())
 }
 
-/// The form that takes little memory, as there are many policies.
+/// Uses the automaton with the least memory, because there are many policies.
 fn search() -> AhoCorasickBuilder {
     let mut builder = AhoCorasick::builder();
     builder.kind(Some(AhoCorasickKind::ContiguousNFA));
@@ -111,7 +110,7 @@ fn search() -> AhoCorasickBuilder {
     builder
 }
 
-/// How many patterns have each text.
+/// Counts the patterns that contain each text.
 fn shared(globs: &[(Glob, StatementNumber)]) -> BTreeMap<Box<str>, usize> {
     let mut shared = BTreeMap::new();
     for (glob, _) in globs {
@@ -122,7 +121,7 @@ fn shared(globs: &[(Glob, StatementNumber)]) -> BTreeMap<Box<str>, usize> {
     shared
 }
 
-/// The text of a pattern that the fewest others have, the longest of those.
+/// The text of a pattern that the fewest other patterns contain; the longest of those.
 fn telling(glob: &Glob, shared: &BTreeMap<Box<str>, usize>) -> Option<Box<str>> {
     let rarity = |text: &&str| {
         let others = shared.get(*text).copied().unwrap_or_default();

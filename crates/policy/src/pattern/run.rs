@@ -63,7 +63,7 @@ impl LiteralRun {
         }
     }
 
-    /// The run made ready for [`Run::find`].
+    /// The run made ready for [`LiteralRun::find`].
     pub(super) fn searchable(self) -> Self {
         let fixed = !self.atoms.iter().any(|a| matches!(a, RunAtom::Variable(_)));
         let search = (fixed && self.atoms.len() > 1).then(|| ShiftAnd::new(&self.atoms, &[]));
@@ -123,7 +123,7 @@ impl LiteralRun {
         ShiftAnd::new(&self.atoms, values).find(rest)
     }
 
-    /// [`Run::find`] for small runs in small texts, place by place.
+    /// [`LiteralRun::find`] for small runs in small texts, place by place.
     fn try_everywhere<'a>(
         &self,
         mut rest: RemainingText<'a>,

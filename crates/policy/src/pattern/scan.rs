@@ -1,5 +1,5 @@
 //! Reads the text of a pattern into pieces. It protects one rule: what is special is decided once,
-//! by the [`Syntax`]; `${*}`, `${?}` and `${$}` are the characters themselves.
+//! by the [`PatternSyntax`]; `${*}`, `${?}` and `${$}` are the characters themselves.
 
 /// A piece of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
