@@ -1,4 +1,4 @@
-//! Compresses the table of AWS's services for `published.rs`.
+//! Compresses the table of AWS services for `published.rs`.
 
 use std::{env, fs, io, path::PathBuf};
 

@@ -1,6 +1,6 @@
-//! How long decisions take: `cargo bench -p keywright-policy --bench decisions`. It protects the
-//! promises of the README: a microsecond, no growth with statements that an action does not
-//! select, and linear growth with the text whatever the pattern.
+//! Decision latency: `cargo bench -p keywright-policy --bench decisions`. Backs the claims of the
+//! README: a microsecond per decision, no growth with statements that the action does not match,
+//! and linear growth with the text whatever the pattern.
 
 mod fixture;
 
@@ -73,7 +73,7 @@ fn growth(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Patterns that nearly match everywhere, against texts of growing length.
+/// Patterns that nearly match everywhere, against texts of increasing length.
 fn patterns(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("patterns");
     for (name, pattern) in [

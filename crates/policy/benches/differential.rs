@@ -1,4 +1,4 @@
-//! Compares as many generated pairs of policies and request as one asks for with the reference:
+//! Compares any number of generated pairs of policies and request with the reference evaluator:
 //! `cargo bench -p keywright-policy --bench differential -- 1000000 [first seed]`.
 
 #[path = "../tests/compare/mod.rs"]

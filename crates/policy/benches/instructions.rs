@@ -1,7 +1,6 @@
-//! Decides one request many times: `instructions REQUEST TIMES`, for a tool that counts
-//! instructions (`cargo xtask instructions`); `instructions list` names the requests. It protects
-//! one rule: what is counted is the decision alone, over the same documents and requests as the
-//! other benches measure.
+//! Decides one request many times, for a tool that counts instructions (`cargo xtask
+//! instructions`): `instructions REQUEST TIMES`. `instructions list` names the requests. Only the
+//! decision is counted, on the same documents and requests as in the other benchmarks.
 
 mod fixture;
 
@@ -11,7 +10,7 @@ use keywright_policy::{
     AccessRequest, ContextMap, Policy, PolicySet, PolicySource, PrincipalRef, evaluate, parse,
 };
 
-/// One policy of so many statements, of which the request's action selects one.
+/// The number of statements in a policy; the request's action matches one of them.
 const STATEMENTS: [usize; 3] = [10, 100, 1000];
 const OF_MANY: &str = " statements";
 
@@ -29,7 +28,7 @@ fn main() {
         }
         return;
     }
-    // `cargo bench` calls every bench without a number.
+    // `cargo bench` runs every benchmark without a number.
     let times = words.next().and_then(|times| times.parse::<u32>().ok());
     let Some(times) = times else { return };
     let compile = |text: &String| Arc::new(Policy::compile(&parse(text).unwrap()));

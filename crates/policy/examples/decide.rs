@@ -1,4 +1,4 @@
-//! Decides requests by a policy, in a program of its own: no server, no I/O, no account.
+//! Decides requests by a policy in a standalone program: no server, no I/O, no account.
 //!
 //! `cargo run -p keywright-policy --example decide`
 
@@ -9,7 +9,7 @@ use keywright_policy::{
     PrincipalRef, evaluate, lint, validate,
 };
 
-/// Every user may read below a prefix of their own name, over TLS only.
+/// Every user may read under a prefix of their own name, over TLS only.
 const POLICY: &str = r#"{
     "Version": "2012-10-17",
     "Statement": {
@@ -23,13 +23,13 @@ const POLICY: &str = r#"{
 fn main() -> Result<(), Box<dyn Error>> {
     let mut out = std::io::stdout().lock();
 
-    // Once for each document. `validate` says what AWS says when it stores one; `lint` advises.
+    // Once per document. `validate` returns AWS's errors for storing it; `lint` gives advice.
     let document = validate(POLICY, DocumentKind::Inline)?;
     writeln!(out, "{} findings", lint(POLICY, DocumentKind::Inline).len())?;
     let policy = Arc::new(Policy::compile(&document));
     let policies = PolicySet::new(vec![(PolicySource::Inline, policy)]);
 
-    // For each request.
+    // Once per request.
     let bob = PrincipalRef::User {
         account: "123456789012".parse()?,
         arn: "arn:aws:iam::123456789012:user/bob",

@@ -1,8 +1,7 @@
-//! Advice on a policy before it is stored: what is wrong, what cannot work, what grants more than
-//! was meant. It protects one rule: advice never decides; a policy with findings evaluates as
-//! before.
+//! Lint: advice on a policy before it is stored. It finds errors, elements without effect, and
+//! grants that are wider than intended. Findings never affect a decision.
 //!
-//! It judges one document alone. What a principal can do in all, evaluation says.
+//! Lint judges a single document. For what a principal can do overall, use evaluation.
 
 mod conditions;
 pub(crate) mod escalation;
@@ -16,19 +15,19 @@ use crate::{DocumentKind, Effect, PolicyDocument, Statement, TextSpan, json, val
 
 use self::place::StatementPlaces;
 
-/// How bad a finding is, worst first.
+/// The severity of a finding, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// The policy would be refused.
+    /// The policy would be rejected.
     Error,
-    /// It grants more than is likely meant, or a way to take more.
+    /// It grants more than is likely meant, or opens a privilege-escalation path.
     Risk,
-    /// It does not do what it seems to say.
+    /// It does not do what it appears to say.
     Warning,
 }
 
 impl Severity {
-    /// In lower case.
+    /// The severity in lower case.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -38,24 +37,24 @@ impl Severity {
     }
 }
 
-/// One piece of advice.
+/// One finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LintFinding {
-    /// How bad it is.
+    /// How severe it is.
     pub severity: Severity,
     /// A stable name, for example `escalation`.
     pub code: &'static str,
-    /// What is the matter, without a full stop.
+    /// What is wrong, without a full stop.
     pub message: String,
-    /// What to do about it, without a full stop.
+    /// How to fix it, without a full stop.
     pub hint: String,
-    /// The statement's place, if it is about one.
+    /// The index of the statement, if it is about one.
     pub statement: Option<usize>,
-    /// The bytes of the text that it is about.
+    /// The range of the text that it is about.
     pub span: TextSpan,
 }
 
-/// Where a byte stands in a text, as a person counts.
+/// A position in a text, as people count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TextPosition {
     /// From 1.
@@ -65,13 +64,13 @@ pub struct TextPosition {
 }
 
 impl TextPosition {
-    /// The position of a byte of a text; past the end, that of the end.
+    /// The position of a byte in a text; past the end, the position of the end.
     pub fn of(text: &str, byte: usize) -> Self {
         let mut before = text;
         if let Some((start, _)) = text.char_indices().find(|(at, _)| *at >= byte) {
             before = text.get(..start).unwrap_or(text);
         }
-        // A line ends with LF, CR, or both.
+        // A line ends with LF, CR or CR LF.
         let pairs = before.matches("\r\n").count();
         let ends = before.matches(['\r', '\n']).count();
         let last = before.rsplit(['\r', '\n']).next().unwrap_or_default();
@@ -82,7 +81,7 @@ impl TextPosition {
     }
 }
 
-/// Checks a policy's text. Findings come in the order of the text; an error comes alone.
+/// Checks a policy's text. Findings are in the order of the text; an error is reported alone.
 pub fn lint(text: &str, kind: DocumentKind<'_>) -> Vec<LintFinding> {
     let document = match validate(text, kind) {
         Ok(document) => document,
@@ -110,7 +109,7 @@ pub fn lint(text: &str, kind: DocumentKind<'_>) -> Vec<LintFinding> {
     findings
 }
 
-/// A statement with its surroundings.
+/// A statement in its context.
 struct LintSubject<'a> {
     document: &'a PolicyDocument,
     statement: &'a Statement,
@@ -124,7 +123,7 @@ impl LintSubject<'_> {
         self.statement.effect == Effect::Allow
     }
 
-    /// A finding about an element of the statement, or about its place in a list.
+    /// A finding about an element of the statement, or about one item of it.
     fn finding(&self, about: (Severity, &'static str), at: (&str, Option<usize>)) -> LintFinding {
         let (severity, code) = about;
         let (element, item) = at;

@@ -1,5 +1,5 @@
-//! The literals of conditions: decimal numbers, dates, networks. It protects one rule: two values
-//! are compared exactly (no floating point), and what cannot be read equals nothing.
+//! The literals of conditions: decimal numbers, dates and networks. Invariant: values are compared
+//! exactly, without floating point, and a literal that cannot be parsed equals nothing.
 
 use std::{
     cmp::Ordering,
@@ -8,21 +8,21 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-/// A kind of literal that a request's value can be held to.
+/// The type of a literal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LiteralKind {
     /// A decimal number.
     Number,
-    /// A date, or seconds since 1970.
+    /// A date, or seconds since the epoch.
     Date,
-    /// An IP address, of either version.
+    /// An IPv4 or IPv6 address or network.
     Address,
-    /// Base64 with its padding.
+    /// Base64 with padding.
     Base64,
 }
 
 impl LiteralKind {
-    /// Whether a text reads as this kind.
+    /// Whether a text parses as this type.
     pub fn reads(self, text: &str) -> bool {
         match self {
             Self::Number => Decimal::parse(text).is_some(),
@@ -33,20 +33,20 @@ impl LiteralKind {
     }
 }
 
-/// A decimal number of at most 38 significant digits: `0.digits × 10^point`, with its sign.
+/// A signed decimal number of at most 38 significant digits: `0.digits × 10^point`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Decimal {
     negative: bool,
-    /// Without trailing zeros; 0 is zero.
+    /// The digits without trailing zeros; 0 is zero.
     digits: u128,
-    /// How many digits.
+    /// The number of digits.
     length: u32,
-    /// Where the decimal point stands, counted from before the first digit.
+    /// The position of the decimal point, counted from before the first digit.
     point: i64,
 }
 
 impl Decimal {
-    /// Reads an optional sign, digits with an optional fraction, an optional exponent.
+    /// Parses an optional sign, digits with an optional fraction, and an optional exponent.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (negative, text) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -84,11 +84,11 @@ impl Decimal {
         })
     }
 
-    /// The order of the digits, the sign left aside.
+    /// Compares the absolute values.
     fn magnitude(&self, other: &Self) -> Ordering {
         let zero = (other.digits == 0).cmp(&(self.digits == 0));
         let widest = self.length.max(other.length);
-        // At most 38 digits after scaling, which a u128 holds.
+        // At most 38 digits after scaling, which fit in a u128.
         let scaled = |n: &Self| {
             n.digits
                 .saturating_mul(10_u128.saturating_pow(widest - n.length))
@@ -115,8 +115,9 @@ impl PartialOrd for Decimal {
     }
 }
 
-/// Reads a date as milliseconds since 1970: whole seconds since 1970 (negative ones too), or ISO
-/// 8601 from a year and a `T` down to fractions of a second, a zone optional (UTC).
+/// Parses a date into milliseconds since the epoch. Accepts whole seconds since the epoch (also
+/// negative), and ISO 8601 from a year and a `T` down to fractions of a second, with an optional
+/// zone (default UTC).
 pub(crate) fn date(text: &str) -> Option<i64> {
     if let Ok(seconds) = text.parse::<i64>() {
         return Some(seconds.saturating_mul(1000));
@@ -134,7 +135,7 @@ pub(crate) fn date(text: &str) -> Option<i64> {
     days.checked_mul(86_400_000)?.checked_add(millis)
 }
 
-/// `YYYY`, `YYYY-MM` or `YYYY-MM-DD` as days since 1970-01-01.
+/// Parses `YYYY`, `YYYY-MM` or `YYYY-MM-DD` into days since 1970-01-01.
 fn days(text: &str) -> Option<i64> {
     let (sign, text) = match text.strip_prefix('-') {
         Some(rest) => (-1, rest),
@@ -147,7 +148,7 @@ fn days(text: &str) -> Option<i64> {
     if parts.next().is_some() || year < -292_275_054 {
         return None;
     }
-    // Years that begin in March put the leap day last.
+    // A year that starts in March has its leap day last.
     let year = if month < 3 { year - 1 } else { year };
     let month = (month + 9) % 12;
     let era = year.div_euclid(400);
@@ -157,7 +158,7 @@ fn days(text: &str) -> Option<i64> {
     Some(era * 146_097 + in_era - 719_468)
 }
 
-/// `hh[:mm[:ss[.fraction]]]` and a zone (`Z`, `+hh`, `+hh:mm`, `-hh:mm`) as milliseconds.
+/// Parses `hh[:mm[:ss[.fraction]]]` and a zone (`Z`, `+hh`, `+hh:mm`, `-hh:mm`) into milliseconds.
 fn time_of_day(text: &str) -> Option<i64> {
     let zone_at = text.find(['Z', 'z', '+', '-']).unwrap_or(text.len());
     let (clock, zone) = text.split_at_checked(zone_at)?;
@@ -215,8 +216,8 @@ pub(crate) enum IpNetwork {
 }
 
 impl IpNetwork {
-    /// Reads an address or CIDR. An IPv4 address may have host bits, which are masked; with host
-    /// bits an IPv6 network keeps them, and then contains nothing.
+    /// Parses an address or CIDR. Host bits of an IPv4 network are masked. An IPv6 network keeps
+    /// its host bits, and then contains nothing.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (address, bits) = match text.split_once('/') {
             Some((address, bits)) => (address, Some(prefix_length(bits)?)),
@@ -239,7 +240,7 @@ impl IpNetwork {
         })
     }
 
-    /// Whether its base has no bits of a host: otherwise it contains nothing.
+    /// Whether its base address has no host bits. Otherwise it contains nothing.
     pub(crate) const fn is_aligned(&self) -> bool {
         match *self {
             Self::V4 { base, mask } => base & !mask == 0,
@@ -256,13 +257,13 @@ impl IpNetwork {
     }
 }
 
-/// The length of a network's prefix: decimal digits, a plus before them or not.
+/// Parses a prefix length: decimal digits with an optional plus sign.
 fn prefix_length(text: &str) -> Option<u32> {
     let digits = text.strip_prefix('+').unwrap_or(text);
     u32::try_from(number(digits, 0, 128)?).ok()
 }
 
-/// Reads the address of a request; IPv4 inside IPv6 (`::ffff:192.0.2.1`) is IPv4.
+/// Parses the address of a request; IPv4-mapped IPv6 (`::ffff:192.0.2.1`) becomes IPv4.
 pub(crate) fn address(text: &str) -> Option<IpAddr> {
     if let Some(v4) = v4(text) {
         return Some(v4.into());
@@ -274,7 +275,7 @@ pub(crate) fn address(text: &str) -> Option<IpAddr> {
     v6(text).map(|v6| IpAddr::from(v6).to_canonical())
 }
 
-/// Four decimal numbers; leading zeros are only zeros.
+/// Parses four decimal numbers. Leading zeros have no meaning.
 fn v4(text: &str) -> Option<Ipv4Addr> {
     let mut parts = text.split('.').map(|part| number(part, 0, 255));
     let mut next = || u8::try_from(parts.next()??).ok();
@@ -282,8 +283,8 @@ fn v4(text: &str) -> Option<Ipv4Addr> {
     parts.next().is_none().then_some(address)
 }
 
-/// Groups in hexadecimal digits, never with an IPv4 address at the end. Beside the usual spellings
-/// AWS reads `1::2:` and `1:::2` as `1::2`, and `:1::2` as `0:1::2`.
+/// Parses groups of hexadecimal digits, without an IPv4 address at the end. Beyond the usual
+/// spellings, AWS reads `1::2:` and `1:::2` as `1::2`, and `:1::2` as `0:1::2`.
 fn v6(text: &str) -> Option<Ipv6Addr> {
     let text = match text.strip_suffix(':') {
         Some(rest) if !rest.ends_with(':') || rest.ends_with("::") => rest,
@@ -302,7 +303,7 @@ fn v6(text: &str) -> Option<Ipv6Addr> {
         None | Some("") => (0, 0),
         Some(tail) => groups(tail)?,
     };
-    // Without `::` nothing is left out, with it at least one group is.
+    // Without `::` there must be eight groups; with it, at least one is omitted.
     let whole = match tail {
         None => count == 8,
         Some(_) => count + more < 8,
@@ -313,7 +314,7 @@ fn v6(text: &str) -> Option<Ipv6Addr> {
     whole.then(|| Ipv6Addr::from_bits(bits))
 }
 
-/// Groups between colons: their bits, and how many they are.
+/// Parses groups separated by colons: their bits and their number.
 fn groups(text: &str) -> Option<(u128, u32)> {
     text.split(':').try_fold((0, 0), |(bits, count), group| {
         let digits = (1..=4).contains(&group.len()) && !group.starts_with('+');

@@ -1,9 +1,9 @@
-//! Wildcards and policy variables. It protects two rules: matching takes time proportional to the
-//! text, whatever the pattern, and the value of a variable is text, never a wildcard.
+//! Wildcards and policy variables. Invariants: matching takes time linear in the text, whatever the
+//! pattern, and the value of a variable is literal text, never a wildcard.
 //!
-//! `*` stands for any text, `?` for one UTF-16 code unit (so a character outside the basic plane
-//! needs two). A pattern is split at its asterisks once, when it is compiled; matching allocates
-//! nothing unless a run with variables stands between two asterisks and is long, as is the text.
+//! `*` matches any text, `?` one UTF-16 code unit (so a character outside the basic plane needs
+//! two). A pattern is split at its asterisks once, when it is compiled. Matching does not allocate,
+//! except for a long run with variables between two asterisks that is matched against a long text.
 
 mod overlap;
 mod run;
@@ -20,17 +20,17 @@ use crate::{
     context::{ContextValues, EvaluationEnv},
 };
 
-/// A pattern, ready to match. The values of its variables, if it has any, are given to each match.
+/// A compiled pattern. Each match supplies the values of its variables, if any.
 #[derive(Debug, Clone)]
 pub(crate) enum Glob {
     /// `*`
     Any,
     Exact(Box<str>),
-    /// Text and one asterisk at its end.
+    /// Text followed by one asterisk.
     Prefix(Box<str>),
     /// No asterisk, but question marks or variables.
     Whole(LiteralRun),
-    /// What stands before, between and after the asterisks.
+    /// The parts before, between and after the asterisks.
     Split {
         first: LiteralRun,
         middle: Box<[LiteralRun]>,
@@ -39,7 +39,7 @@ pub(crate) enum Glob {
 }
 
 impl Glob {
-    /// A pattern in which only `*` and `?` are special.
+    /// Compiles a pattern in which only `*` and `?` are special.
     pub(crate) fn new(text: &str) -> Self {
         let syntax = PatternSyntax {
             wildcards: true,
@@ -48,7 +48,7 @@ impl Glob {
         Self::of(&scan(text, syntax), &mut Vec::new())
     }
 
-    /// From pieces; the variables are appended to `variables` and referred to by number.
+    /// Compiles pieces. Variables are appended to `variables` and referred to by index.
     fn of(pieces: &[PatternPiece], variables: &mut Vec<PatternVariable>) -> Self {
         match pieces {
             [] => return Self::Exact("".into()),
@@ -76,12 +76,12 @@ impl Glob {
         }
     }
 
-    /// Whether the whole text matches a pattern without variables.
+    /// Whether a pattern without variables matches the whole text.
     pub(crate) fn matches(&self, text: &str) -> bool {
         self.matches_with(text, &[])
     }
 
-    /// Whether the whole text matches, variables having these values.
+    /// Whether the pattern matches the whole text with these values for its variables.
     fn matches_with(&self, text: &str, values: &[Cow<'_, str>]) -> bool {
         match self {
             Self::Any => true,
@@ -103,15 +103,15 @@ impl Glob {
         }
     }
 
-    /// What matching a text costs at most: by the pattern's own length where that bounds it, by
-    /// the text's where the pattern has asterisks.
+    /// The maximum cost of matching a text. It depends on the pattern's length where that bounds
+    /// it, and on the text's if the pattern has asterisks.
     pub(crate) fn cost(&self) -> MatchCost {
         let (each, per_byte) = match self {
             Self::Any => (1, 0),
             // The processor compares many bytes at once.
             Self::Exact(text) | Self::Prefix(text) => (1 + text.len() / BYTES_AT_ONCE, 0),
             Self::Whole(run) => (1 + run.len(), 0),
-            // Each of the runs is looked for after the one before it.
+            // Each run is searched for after the previous one.
             Self::Split { middle, .. } => (
                 1,
                 2 + middle.iter().map(LiteralRun::words).max().unwrap_or(0),
@@ -120,7 +120,7 @@ impl Glob {
         MatchCost { each, per_byte }
     }
 
-    /// The runs between asterisks that are put together for each request.
+    /// The runs between asterisks that are built for each request.
     fn open_runs(&self) -> OpenRuns {
         let middle = match self {
             Self::Split { middle, .. } => &**middle,
@@ -133,7 +133,7 @@ impl Glob {
         }
     }
 
-    /// The texts that stand between wildcards and variables, some perhaps twice.
+    /// The texts between wildcards and variables, possibly with duplicates.
     pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
         let (whole, runs): (Option<&str>, [&[LiteralRun]; 3]) = match self {
             Self::Any => (None, [&[]; 3]),
@@ -152,7 +152,7 @@ impl Glob {
         whole.into_iter().chain(atoms.filter_map(RunAtom::literal))
     }
 
-    /// The texts between the wildcards of a pattern that has no asterisk.
+    /// The texts between the wildcards of a pattern without asterisks.
     fn fragments<'a>(
         &'a self,
         values: &'a [Cow<'a, str>],
@@ -170,12 +170,13 @@ impl Glob {
 
 /// Bytes of two texts that are compared in one step.
 const BYTES_AT_ONCE: usize = 32;
-/// Steps of looking up a variable or a condition key.
+/// Steps to look up a variable or a condition key.
 pub(crate) const LOOKUP_STEPS: usize = 16;
-/// Steps for each byte of a pattern that is put together for a request.
+/// Steps per byte of a pattern that is built for a request.
 const REBUILD_STEPS: usize = 32;
 
-/// How many runs of a pattern depend on variables, and the most atoms of one.
+/// The number of runs in a pattern that depend on variables, and the maximum number of atoms in
+/// one.
 #[derive(Debug, Clone, Copy)]
 struct OpenRuns {
     count: usize,
@@ -183,8 +184,8 @@ struct OpenRuns {
 }
 
 impl OpenRuns {
-    /// What it costs to look for them in a text: they are put together, as long as they fit into
-    /// it, and tried at each place.
+    /// The steps to search for them in a text. Each is built, up to the text's length, and tried at
+    /// every position.
     fn steps(self, text: &str, values: &[Cow<'_, str>]) -> u64 {
         let bytes: usize = values.iter().map(|value| value.len()).sum();
         let each = self.count.saturating_mul(REBUILD_STEPS);
@@ -197,17 +198,17 @@ impl OpenRuns {
     }
 }
 
-/// What it costs to match a text with a pattern, or with several.
+/// The cost of matching a text against one or more patterns.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct MatchCost {
     /// Steps for any text.
     pub(crate) each: usize,
-    /// Steps for each byte of the text.
+    /// Steps per byte of the text.
     pub(crate) per_byte: usize,
 }
 
 impl MatchCost {
-    /// Of all of them.
+    /// The sum of several costs.
     pub(crate) fn sum(costs: impl IntoIterator<Item = Self>) -> Self {
         costs.into_iter().fold(Self::default(), |sum, cost| Self {
             each: sum.each.saturating_add(cost.each),
@@ -215,8 +216,8 @@ impl MatchCost {
         })
     }
 
-    /// For a text of so many bytes, which are looked at once in any case; an automaton is made
-    /// ready for an empty one too.
+    /// The steps for a text of `bytes` bytes. Any text is scanned once, and an automaton is
+    /// prepared even for an empty one.
     pub(crate) const fn of(self, bytes: usize) -> u64 {
         let per_byte = self.per_byte.saturating_add(1) as u64;
         let bytes = (bytes as u64).saturating_add(1);
@@ -233,12 +234,12 @@ pub(crate) struct PatternVariable {
 }
 
 impl PatternVariable {
-    /// Whether it has no value in this request.
+    /// Whether the variable has no value in this request.
     pub(crate) fn is_unresolved(&self, env: &EvaluationEnv<'_>) -> bool {
         self.value(env).is_none()
     }
 
-    /// The value for this request: a multivalued key has none, not even its default.
+    /// The value in this request. A multivalued key has none; not even its default applies.
     fn value<'a>(&'a self, env: &EvaluationEnv<'a>) -> Option<Cow<'a, str>> {
         match env.get(&self.key) {
             ContextValues::One(value) => Some(value),
@@ -248,7 +249,7 @@ impl PatternVariable {
     }
 }
 
-/// A text with wildcards and variables, as far as its [`PatternSyntax`] allows them.
+/// A text with the wildcards and variables that its [`PatternSyntax`] allows.
 #[derive(Debug, Clone)]
 pub(crate) struct PatternTemplate {
     glob: Glob,
@@ -257,7 +258,7 @@ pub(crate) struct PatternTemplate {
 }
 
 impl PatternTemplate {
-    /// Reads a text.
+    /// Parses a text.
     pub(crate) fn new(text: &str, syntax: PatternSyntax) -> Self {
         Self::of(&scan(text, syntax))
     }
@@ -272,7 +273,7 @@ impl PatternTemplate {
         }
     }
 
-    /// Whether a text matches; a variable without value matches nothing.
+    /// Whether the template matches a text. A variable without a value matches nothing.
     pub(crate) fn matches(&self, text: &str, env: &EvaluationEnv<'_>) -> bool {
         if self.variables.is_empty() {
             return self.glob.matches(text);
@@ -285,7 +286,7 @@ impl PatternTemplate {
         })
     }
 
-    /// What matching a text costs at most, without what depends on the values of variables.
+    /// The maximum cost of matching a text, excluding what depends on the values of variables.
     pub(crate) fn cost(&self) -> MatchCost {
         let cost = self.glob.cost();
         let lookups = self.variables.len().saturating_mul(LOOKUP_STEPS);
@@ -295,8 +296,8 @@ impl PatternTemplate {
         }
     }
 
-    /// What [`PatternTemplate::spells`] costs at most, without the values of variables: all of the
-    /// template is looked at, and a text in lower case may have to be made of it.
+    /// The maximum cost of [`PatternTemplate::spells`], excluding the values of variables. The
+    /// whole template is examined, and the text may have to be folded to lower case.
     pub(crate) fn spelling_cost(&self) -> MatchCost {
         let texts = || self.glob.texts();
         let each = if texts().all(str::is_ascii) {
@@ -312,7 +313,7 @@ impl PatternTemplate {
         }
     }
 
-    /// Whether a template without wildcards is the text, whatever the case; `None` when a variable
+    /// Whether a template without wildcards equals the text, ignoring case; `None` if a variable
     /// has no value.
     pub(crate) fn spells(&self, text: &str, env: &EvaluationEnv<'_>) -> Option<bool> {
         let bound = self.bind(env)?;
@@ -330,7 +331,6 @@ impl PatternTemplate {
         }
     }
 
-    /// The variables.
     pub(crate) const fn variables(&self) -> &[PatternVariable] {
         &self.variables
     }
@@ -340,7 +340,7 @@ impl PatternTemplate {
         self.variables.iter().any(|v| v.is_unresolved(env))
     }
 
-    /// The variables' values; `None` when one has none.
+    /// The values of the variables; `None` if one has no value.
     fn bind<'a>(&'a self, env: &EvaluationEnv<'a>) -> Option<BoundVariables<'a>> {
         let mut bound = BoundVariables::default();
         for (at, variable) in self.variables.iter().enumerate() {
@@ -354,11 +354,11 @@ impl PatternTemplate {
     }
 }
 
-/// The values of a template's variables, by number. Four need no allocation.
+/// The values of a template's variables, by index. Up to four need no allocation.
 #[derive(Debug, Default)]
 struct BoundVariables<'a> {
     few: [Cow<'a, str>; 4],
-    /// All of them, when they are more than four.
+    /// All values, if there are more than four.
     all: Vec<Cow<'a, str>>,
 }
 
@@ -370,7 +370,7 @@ impl<'a> BoundVariables<'a> {
         self.all.push(value);
     }
 
-    /// Bytes of all values.
+    /// The total length of all values, in bytes.
     fn bytes(&self) -> u64 {
         let values = self.values().iter().map(|value| value.len() as u64);
         values.sum()
@@ -385,13 +385,13 @@ impl<'a> BoundVariables<'a> {
     }
 }
 
-/// A pattern whose structure depends on its variables' values, because they decide where the
-/// segments of an ARN end. It is put together for each request.
+/// A pattern that is built for each request, because the values of its variables decide where the
+/// segments of an ARN end.
 #[derive(Debug, Clone)]
 pub(crate) struct LateBoundPattern {
     pieces: Box<[PatternPiece]>,
     template: PatternTemplate,
-    /// Bytes as written.
+    /// The length as written, in bytes.
     length: usize,
     /// Whether it has no wildcards.
     plain: bool,
@@ -409,18 +409,18 @@ impl LateBoundPattern {
         }
     }
 
-    /// The whole, as if it had one part.
+    /// The whole pattern, as a single part.
     pub(crate) const fn template(&self) -> &PatternTemplate {
         &self.template
     }
 
-    /// Whether it has no wildcards: then it need not be put together.
+    /// Whether it has no wildcards, and so need not be built.
     pub(crate) const fn is_plain(&self) -> bool {
         self.plain
     }
 
-    /// What comparing a text costs at most, without the values of variables: all of the pattern is
-    /// looked at, or put together again.
+    /// The maximum cost of comparing a text, excluding the values of variables. The whole pattern
+    /// is examined, or built again.
     pub(crate) fn cost(&self) -> MatchCost {
         let each = if self.plain { 2 } else { REBUILD_STEPS };
         let cost = self.template.cost();
@@ -430,8 +430,9 @@ impl LateBoundPattern {
         }
     }
 
-    /// Whether a pattern without wildcards is a text; `None` when it has not the form of an ARN, or
-    /// that is not looked at for lack of steps. A variable without value makes it none.
+    /// Whether a pattern without wildcards equals a text. `None` if the pattern does not have the
+    /// form of an ARN, or if too few steps are left to check. A variable without a value makes it
+    /// not an ARN.
     pub(crate) fn compare(&self, text: &str, env: &EvaluationEnv<'_>) -> Option<bool> {
         let Some(bound) = self.template.bind(env) else {
             return Some(false);
@@ -446,8 +447,8 @@ impl LateBoundPattern {
         is_arn.then(|| glob.matches_with(text, bound.values()))
     }
 
-    /// The first `count` parts between colons, the last of which keeps its colons; `None` when a
-    /// variable has no value or there are fewer parts.
+    /// The first `count` parts between colons; the last one keeps its colons. `None` if a variable
+    /// has no value or there are fewer parts.
     pub(crate) fn parts(&self, count: usize, env: &EvaluationEnv<'_>) -> Option<Vec<Glob>> {
         let bound = self.template.bind(env)?;
         if !env.steps.take(bound.bytes() * REBUILD_STEPS as u64) {

@@ -1,5 +1,6 @@
-//! A compiled policy. It protects one rule: everything that does not depend on the request is done
-//! once, here, and an unreadable statement grants nothing and denies all it might have denied.
+//! A compiled policy: everything that does not depend on the request is done once, here. Invariant:
+//! a statement that cannot be evaluated grants nothing if it is an Allow, and denies everything it
+//! might have denied if it is a Deny.
 
 use crate::{
     condition::Condition,
@@ -12,17 +13,17 @@ use crate::{
     resource::{ArnPattern, RequestResource},
 };
 
-/// A policy, ready to be evaluated any number of times from any thread.
+/// A compiled policy, which can be evaluated any number of times from any thread.
 #[derive(Debug, Clone)]
 pub struct Policy {
     index: ActionIndex,
     statements: Box<[CompiledStatement]>,
-    /// As written, for explanations.
+    /// The document as written, for explanations.
     document: Box<PolicyDocument>,
     id: Option<Box<str>>,
 }
 
-/// One request, taken apart for matching.
+/// One request, parsed for matching.
 pub(crate) struct PolicyQuery<'a> {
     pub(crate) action: RequestAction<'a>,
     pub(crate) target: RequestResource<'a>,
@@ -31,18 +32,18 @@ pub(crate) struct PolicyQuery<'a> {
     pub(crate) env: EvaluationEnv<'a>,
 }
 
-/// What a policy says about a request.
+/// The result of a policy for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PolicyVerdict {
     /// An explicit deny.
     Deny,
-    /// How far it grants; identity policies grant [`GrantStrength::Direct`] or not at all.
+    /// How strongly it grants. Identity policies grant [`GrantStrength::Direct`] or not at all.
     Grant(GrantStrength),
 }
 
 impl Policy {
-    /// Compiles a document. It need not have passed validation: what cannot be evaluated in an
-    /// Allow grants nothing, what cannot be evaluated in a Deny denies.
+    /// Compiles a document, which need not have been validated. What cannot be evaluated grants
+    /// nothing in an Allow, and denies in a Deny.
     pub fn compile(document: &PolicyDocument) -> Self {
         let variables = document.version == Some(LanguageVersion::V2012);
         let statements = document.statements.iter();
@@ -61,24 +62,24 @@ impl Policy {
         }
     }
 
-    /// The policy under the name that explanations give it, for example `user_bob_inline1`.
+    /// Sets the name that explanations use, for example `user_bob_inline1`.
     #[must_use]
     pub fn with_id(self, id: &str) -> Self {
         let id = Some(id.into());
         Self { id, ..self }
     }
 
-    /// The name that explanations give it.
+    /// The name that explanations use.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
-    /// The document it was compiled from.
+    /// The document that the policy was compiled from.
     pub const fn document(&self) -> &PolicyDocument {
         &self.document
     }
 
-    /// Whether some Allow could be for a request without credentials.
+    /// Whether some Allow could match a request without credentials.
     pub fn may_allow_anonymous(&self) -> bool {
         self.statements.iter().any(|statement| {
             let named = statement.principals.as_ref();
@@ -89,15 +90,15 @@ impl Policy {
         })
     }
 
-    /// Its statements by their actions.
+    /// The statements, indexed by action.
     pub(crate) const fn index(&self) -> &ActionIndex {
         &self.index
     }
 
-    /// What the policy says, when it stands in `layer`.
+    /// Evaluates the policy as part of `layer`.
     pub(crate) fn verdict(&self, query: &PolicyQuery<'_>, layer: PolicyLayer) -> PolicyVerdict {
         let mut verdict = PolicyVerdict::Grant(GrantStrength::None);
-        // Where they are used up the decision is no, whatever this says.
+        // If the steps are used up, the request is denied whatever this returns.
         if !query.env.steps.take(self.index.steps(&query.action)) {
             return verdict;
         }
@@ -120,8 +121,8 @@ impl Policy {
         verdict
     }
 
-    /// Calls `visit` with the statements that the action selects, as written and as compiled, some
-    /// perhaps twice, until it returns `false`.
+    /// Calls `visit` with the statements that match the action, as written and as compiled,
+    /// possibly more than once, until it returns `false`.
     pub(crate) fn each(
         &self,
         query: &PolicyQuery<'_>,
@@ -146,7 +147,7 @@ pub(crate) struct CompiledStatement {
     effect: Effect,
     principals: Option<CompiledPrincipals>,
     resources: StatementResources,
-    /// Of comparing a target with all patterns of `resources`.
+    /// The cost of comparing a resource with all patterns of `resources`.
     resources_cost: MatchCost,
     /// `None`: an operator could not be compiled.
     conditions: Option<Box<[Condition]>>,
@@ -154,7 +155,7 @@ pub(crate) struct CompiledStatement {
 
 #[derive(Debug, Clone)]
 enum StatementResources {
-    /// No such element.
+    /// The element is missing.
     Absent,
     /// `*`
     Any,
@@ -178,7 +179,7 @@ impl CompiledStatement {
         }
     }
 
-    /// How far an Allow whose actions match grants.
+    /// How strongly an Allow with matching actions grants.
     fn grants(&self, query: &PolicyQuery<'_>, layer: PolicyLayer) -> GrantStrength {
         let grant = self.granted_to(query, layer);
         if grant == GrantStrength::None
@@ -190,12 +191,13 @@ impl CompiledStatement {
         grant
     }
 
-    /// Whether a Deny whose actions match applies.
+    /// Whether a Deny with matching actions applies.
     fn denies(&self, query: &PolicyQuery<'_>, layer: PolicyLayer) -> bool {
         self.aimed_at(query, layer) && self.covers(query, layer) && self.conditions_hold(query)
     }
 
-    /// How an Allow names the caller. Everyone but some is nobody: no store takes such an Allow.
+    /// How an Allow names the caller. Everyone except some is no one: no store accepts such an
+    /// Allow.
     pub(crate) fn granted_to(&self, query: &PolicyQuery<'_>, layer: PolicyLayer) -> GrantStrength {
         match (&self.principals, layer.names_principals()) {
             (Some(principals), true) if !principals.negated() => {
@@ -209,8 +211,8 @@ impl CompiledStatement {
         }
     }
 
-    /// Whether a Deny is about the caller. One without principals is about everyone, and one about
-    /// all but some spares nobody who has a permissions boundary.
+    /// Whether a Deny names the caller. Without principals it applies to everyone. With
+    /// `NotPrincipal` it exempts no one who has a permissions boundary.
     pub(crate) fn aimed_at(&self, query: &PolicyQuery<'_>, layer: PolicyLayer) -> bool {
         match &self.principals {
             Some(principals) if layer.names_principals() => {
@@ -228,7 +230,7 @@ impl CompiledStatement {
         }
     }
 
-    /// Whether the statement is about the resource.
+    /// Whether the statement covers the resource.
     pub(crate) fn covers(&self, query: &PolicyQuery<'_>, layer: PolicyLayer) -> bool {
         match (&self.resources, self.effect) {
             (StatementResources::Absent, Effect::Allow) => layer == PolicyLayer::Trust,
@@ -243,7 +245,7 @@ impl CompiledStatement {
         }
     }
 
-    /// Whether every condition holds. An operator that does not exist holds for a Deny only.
+    /// Whether every condition holds. An unknown operator holds only in a Deny.
     fn conditions_hold(&self, query: &PolicyQuery<'_>) -> bool {
         match &self.conditions {
             Some(conditions) => conditions.iter().all(|c| c.holds(&query.env)),
@@ -251,12 +253,12 @@ impl CompiledStatement {
         }
     }
 
-    /// The conditions, in the order of the statement; empty when an operator does not exist.
+    /// The conditions in the order of the statement; empty if an operator is unknown.
     pub(crate) fn conditions(&self) -> &[Condition] {
         self.conditions.as_deref().unwrap_or_default()
     }
 
-    /// Whether it is about all resources: `*`, or no such element.
+    /// Whether it covers all resources: `*`, or no such element.
     pub(crate) const fn is_about_all(&self) -> bool {
         matches!(
             self.resources,
@@ -264,7 +266,7 @@ impl CompiledStatement {
         )
     }
 
-    /// Whether an operator does not exist.
+    /// Whether an operator is unknown.
     pub(crate) const fn is_unreadable(&self) -> bool {
         self.conditions.is_none()
     }
@@ -274,7 +276,7 @@ impl CompiledStatement {
         self.resources.patterns()
     }
 
-    /// Steps of testing the statement at most, whatever it lacks.
+    /// The maximum steps of testing the statement.
     pub(crate) fn steps(&self, query: &PolicyQuery<'_>) -> u64 {
         let conditions = self.conditions().iter();
         let steps = conditions.map(|condition| condition.steps(&query.env));
@@ -313,8 +315,8 @@ impl StatementResources {
         match self {
             Self::Absent | Self::Any => true,
             Self::Only(patterns) => patterns.iter().any(|p| p.matches(target, env)),
-            // A variable without value makes the whole statement not apply. Whoever wrote what is
-            // no ARN meant to leave something out, and we cannot know what.
+            // If a variable has no value, the whole statement does not apply. A pattern that is not
+            // an ARN was meant to exclude something, and we cannot know what.
             Self::AllBut(patterns) => !patterns.iter().any(|p| match p.compare(target, env) {
                 Some(listed) => listed || p.unresolved(env),
                 None => effect == Effect::Allow,

@@ -1,5 +1,5 @@
-//! Who calls, and whether a policy's `Principal` names them. It protects one rule: how a caller is
-//! named decides how far the grant reaches; naming the account only delegates.
+//! Callers, and whether a policy's `Principal` names them. Invariant: how a caller is named decides
+//! how strongly the policy grants; naming only the account delegates to its identity policies.
 
 use keywright_base::AccountId;
 
@@ -11,7 +11,7 @@ use crate::{
 /// The caller of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PrincipalRef<'a> {
-    /// Nobody: an unsigned request.
+    /// Anonymous: an unsigned request.
     Anonymous,
     /// The root user of an account.
     Root {
@@ -31,7 +31,7 @@ pub enum PrincipalRef<'a> {
         /// The user's name, without path.
         name: &'a str,
     },
-    /// A session of a role.
+    /// A role session.
     AssumedRole {
         /// The account.
         account: AccountId,
@@ -41,36 +41,36 @@ pub enum PrincipalRef<'a> {
         role_arn: &'a str,
         /// `AROA…`
         role_id: &'a str,
-        /// The session's name.
+        /// The session name.
         session: &'a str,
     },
-    /// A session made by GetFederationToken.
+    /// A session created by GetFederationToken.
     FederatedUser {
         /// The account.
         account: AccountId,
         /// `arn:aws:sts::ACCOUNT:federated-user/NAME`
         arn: &'a str,
-        /// The name given by the caller of GetFederationToken.
+        /// The name passed to GetFederationToken.
         name: &'a str,
-        /// The ARN of the IAM user who made the session.
+        /// The ARN of the IAM user who created the session.
         issuer_arn: &'a str,
     },
-    /// Somebody of whom only an account and a user's ARN are supposed, as in a simulation: the
-    /// context alone says `aws:username` and the like.
+    /// A hypothetical caller with only an account and a user ARN, as in a simulation. Keys such as
+    /// `aws:username` come from the context alone.
     Supposed {
         /// The account.
         account: AccountId,
-        /// The user's ARN; empty when no caller is supposed.
+        /// The user's ARN; empty if no caller is given.
         arn: &'a str,
     },
     /// An AWS service, for example `ec2.amazonaws.com`.
     Service(&'a str),
-    /// An identity provider that vouches for the caller: its ARN, or a host name.
+    /// A caller authenticated by an identity provider: the provider's ARN or host name.
     Federated(&'a str),
 }
 
 impl<'a> PrincipalRef<'a> {
-    /// The account that the caller belongs to.
+    /// The caller's account.
     pub const fn account(&self) -> Option<AccountId> {
         match self {
             Self::Root { account, .. }
@@ -82,7 +82,7 @@ impl<'a> PrincipalRef<'a> {
         }
     }
 
-    /// What a denial calls the caller: an ARN, a service or provider, or `anonymous`.
+    /// The caller's name in a denial: an ARN, a service or provider, or `anonymous`.
     pub const fn display(&self) -> &'a str {
         match self {
             Self::Root { arn, .. }
@@ -95,8 +95,8 @@ impl<'a> PrincipalRef<'a> {
         }
     }
 
-    /// The condition keys that follow from who calls; `None`: not such a key. The user id is
-    /// [`PrincipalRef::user_id`]'s.
+    /// A condition key that the caller determines; `None` for other keys. The user ID comes from
+    /// [`PrincipalRef::user_id`].
     pub(crate) fn key(&self, key: &str, user_id: &'a str) -> Option<ContextValues<'a>> {
         if matches!(self, Self::Supposed { .. }) {
             return None;
@@ -115,8 +115,7 @@ impl<'a> PrincipalRef<'a> {
         Some(ContextValues::optional(own))
     }
 
-    /// `aws:userid`, empty when there is none. It is written into `buffer` where it has to be put
-    /// together.
+    /// `aws:userid`; empty if there is none. Uses `buffer` if it must be joined.
     pub(crate) fn user_id(&self, buffer: &'a mut UserId) -> &'a str {
         match self {
             Self::Root { .. } => self.account_text().unwrap_or_default(),
@@ -132,7 +131,7 @@ impl<'a> PrincipalRef<'a> {
         }
     }
 
-    /// Whether it is a user, or a session of a user or role.
+    /// Whether the caller is a user, or a session of a user or role.
     pub(crate) const fn is_entity(&self) -> bool {
         matches!(
             self,
@@ -143,13 +142,13 @@ impl<'a> PrincipalRef<'a> {
         )
     }
 
-    /// The caller's account as its ARN spells it.
+    /// The account as written in the caller's ARN.
     fn account_text(&self) -> Option<&'a str> {
         self.account()?;
         self.display().split(':').nth(4)
     }
 
-    /// Whether the caller is a session of a role that AWS made for one of its services.
+    /// Whether the caller is a session of a service-linked role.
     pub(crate) fn is_service_linked(&self) -> bool {
         match self {
             Self::AssumedRole { role_arn, .. } => {
@@ -182,11 +181,11 @@ impl<'a> PrincipalRef<'a> {
     }
 }
 
-/// Room for a user id.
+/// A buffer for a user ID.
 #[derive(Debug)]
 pub(crate) struct UserId {
     bytes: [u8; 128],
-    /// What does not fit.
+    /// Overflow for IDs that do not fit.
     long: String,
 }
 
@@ -198,7 +197,7 @@ impl UserId {
         }
     }
 
-    /// `first:second`
+    /// Joins `first:second`.
     fn join(&mut self, first: &str, second: &str) -> &str {
         let parts = [first.as_bytes(), b":", second.as_bytes()];
         let length = parts.iter().map(|part| part.len()).sum();
@@ -220,11 +219,12 @@ impl UserId {
 pub(crate) enum GrantStrength {
     /// Not at all.
     None,
-    /// To the caller's account, whose identity policies must grant too.
+    /// To the caller's account: the identity policies must also allow.
     Account,
-    /// To the role of a session, or to the user who made it: boundary and session policy limit.
+    /// To a session's role, or to the user who created it: boundary and session policies limit the
+    /// grant.
     Limited,
-    /// To this very caller or to everyone: nothing else must grant.
+    /// To this exact caller or to everyone: nothing else needs to allow.
     Direct,
 }
 
@@ -239,11 +239,11 @@ pub(crate) struct CompiledPrincipals {
 enum PrincipalName {
     Everyone,
     Account(AccountId),
-    /// An ARN, or the unique id that a stored ARN was pinned to.
+    /// An ARN, or the unique ID that a stored ARN was replaced with.
     Aws(Box<str>),
     Service(Box<str>),
     Federated(Box<str>),
-    /// A canonical user, whom only the caller of this crate could resolve.
+    /// A canonical user, which only this crate's caller could resolve.
     Unknown,
 }
 
@@ -262,14 +262,15 @@ impl CompiledPrincipals {
         }
     }
 
-    /// Whether somebody is named whom we cannot know; a Deny must then assume the caller.
+    /// Whether it names a principal that cannot be resolved; a Deny must then assume that it is the
+    /// caller.
     pub(crate) fn names_unknown(&self) -> bool {
         self.names
             .iter()
             .any(|name| matches!(name, PrincipalName::Unknown))
     }
 
-    /// Steps of comparing the caller with all names at most.
+    /// The maximum steps of comparing the caller with all names.
     pub(crate) const fn steps(&self) -> u64 {
         1 + self.names.len() as u64
     }
@@ -278,13 +279,13 @@ impl CompiledPrincipals {
         self.negated
     }
 
-    /// The strongest way in which the caller is named.
+    /// The strongest match of the caller.
     pub(crate) fn grant(&self, caller: &PrincipalRef<'_>) -> GrantStrength {
         let grants = self.names.iter().map(|name| name.grant(caller));
         grants.max().unwrap_or(GrantStrength::None)
     }
 
-    /// Whether a `NotPrincipal` of a Deny leaves the caller out: the caller, and for a session its
+    /// Whether a `NotPrincipal` of a Deny exempts the caller. The caller, for a session also its
     /// role, and the account must all be listed.
     pub(crate) fn spares(&self, caller: &PrincipalRef<'_>) -> bool {
         let listed = |grant| self.names.iter().any(|n| n.grant(caller) == grant);
@@ -368,7 +369,7 @@ fn aws_grant(text: &str, caller: &PrincipalRef<'_>) -> GrantStrength {
     }
 }
 
-/// `*`, an account id, `arn:PARTITION:iam::ACCOUNT:root`, or anything else as it stands.
+/// Parses `*`, an account ID, `arn:PARTITION:iam::ACCOUNT:root`, or any other text as it is.
 fn aws(text: &str) -> PrincipalName {
     if text == "*" {
         return PrincipalName::Everyone;

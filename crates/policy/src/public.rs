@@ -1,6 +1,6 @@
-//! Whether a bucket's policy is public, as S3's Block Public Access has it. It protects one rule: a
-//! policy is public unless every Allow is seen to be limited to fixed values of who asks or from
-//! where, by itself or by a Deny; what cannot be seen to limit does not.
+//! Whether a bucket policy is public in the sense of S3's Block Public Access. Invariant: a policy
+//! is public unless every Allow is visibly limited, by itself or by a Deny, to fixed values of the
+//! caller or the origin. A limit that cannot be recognized does not count.
 
 use crate::{
     condition::{ConditionOperator, OperatorTest, SetPrefix},
@@ -11,35 +11,35 @@ use crate::{
     literal::IpNetwork,
 };
 
-/// Whether a bucket policy grants something to the public. Source: "The meaning of public" in S3's
-/// user guide, and what S3 was recorded to call public.
+/// Whether a bucket policy grants public access. Sources: "The meaning of public" in S3's user
+/// guide, and recordings of S3.
 pub fn is_public(document: &PolicyDocument) -> bool {
     let mut statements = document.statements.iter();
     statements.any(|statement| is_open(statement, document))
 }
 
-/// Whether a statement of a bucket policy is what makes it public.
+/// Whether a statement makes its bucket policy public.
 pub(crate) fn is_open(allow: &Statement, document: &PolicyDocument) -> bool {
     let variables = document.version == Some(LanguageVersion::V2012);
     let mut others = document.statements.iter();
     opens(allow, variables) && !others.any(|deny| closes(deny, allow, variables))
 }
 
-/// Whether a statement allows everyone, and no condition limits that.
+/// Whether a statement allows everyone, without a limiting condition.
 fn opens(statement: &Statement, variables: bool) -> bool {
     let all = &statement.conditions;
     let limited = all.iter().any(|one| limits(one, all, variables));
     statement.effect == Effect::Allow && !names_principal(statement) && !limited
 }
 
-/// Whether only certain principals are meant.
+/// Whether only specific principals are named.
 fn names_principal(statement: &Statement) -> bool {
     let principal = statement.principal.as_ref();
     principal.is_some_and(|principal| !principal.negated && !principal.names_everyone())
 }
 
-/// Whether a statement denies everyone what another allows, or everyone but who has some fixed
-/// values.
+/// Whether a statement denies everyone what another one allows, or everyone except callers with
+/// some fixed values.
 fn closes(deny: &Statement, allow: &Statement, variables: bool) -> bool {
     let principal = deny.principal.as_ref();
     let everyone = principal.is_some_and(PrincipalClause::names_everyone);
@@ -59,7 +59,7 @@ fn closes(deny: &Statement, allow: &Statement, variables: bool) -> bool {
         && covers(deny.resource.as_ref(), allow.resource.as_ref())
 }
 
-/// Whether what one clause selects is seen to be among what another does.
+/// Whether the values of one element visibly include those of another.
 fn covers(outer: Option<&ElementClause>, inner: Option<&ElementClause>) -> bool {
     let (Some(outer), Some(inner)) = (outer, inner) else {
         return false;
@@ -72,7 +72,7 @@ fn covers(outer: Option<&ElementClause>, inner: Option<&ElementClause>) -> bool 
         || !outer.negated && !inner.negated && inner.elements.iter().flatten().all(covered)
 }
 
-/// Whether a pattern is the start of a text and an asterisk.
+/// Whether a pattern is a prefix of the text followed by an asterisk.
 fn is_start(pattern: &str, text: &str) -> bool {
     let start = pattern.strip_suffix('*');
     start.is_some_and(|start| is_plain(start) && !start.contains("${") && text.starts_with(start))
@@ -94,20 +94,20 @@ const LIMITING: [&str; 12] = [
     "s3:dataaccesspointarn",
 ];
 
-/// Whether a condition, beside the others of its statement, lets pass only what has one of some
-/// fixed values.
+/// Whether a condition, together with the other conditions of its statement, accepts only fixed
+/// values of a key.
 fn limits(condition: &ConditionClause, all: &[ConditionClause], variables: bool) -> bool {
     let Some(operator) = ConditionOperator::parse(&condition.operator) else {
         return false;
     };
-    // Each of these lets pass who lacks the key, unless the key must be there.
+    // These operators accept a request without the key, unless another condition requires it.
     let lax = operator.if_exists || operator.set == SetPrefix::All;
     !operator.negated
         && is_fixed(condition, operator, variables)
         && (!lax || all.iter().any(|other| is_presence(other, &condition.key)))
 }
 
-/// Whether a condition is that the request has a key.
+/// Whether a condition requires the request to have a key.
 fn is_presence(condition: &ConditionClause, key: &str) -> bool {
     let is_null =
         ConditionOperator::parse(&condition.operator).is_some_and(ConditionOperator::is_null);
@@ -118,7 +118,7 @@ fn is_presence(condition: &ConditionClause, key: &str) -> bool {
         && values.all(|value| value.eq_ignore_ascii_case("false"))
 }
 
-/// Whether a condition compares a limiting key with fixed values only.
+/// Whether a condition compares a limiting key only with fixed values.
 fn is_fixed(condition: &ConditionClause, operator: ConditionOperator, variables: bool) -> bool {
     let key = condition.key.to_lowercase();
     let fixed: fn(&str) -> bool = match (operator.test, &*key) {
@@ -144,14 +144,14 @@ fn is_plain(text: &str) -> bool {
     !text.contains(['*', '?'])
 }
 
-/// A user id whose part before the session's name is fixed.
+/// Whether the part of a user ID before the session name is fixed.
 fn has_fixed_id(text: &str) -> bool {
     let id = text.split_once(':').map_or(text, |(id, _)| id);
     !id.is_empty() && is_plain(id)
 }
 
-/// An ARN whose account is fixed; its last part may have wildcards, and its region, where a
-/// wildcard stays within its part.
+/// Whether an ARN's account is fixed. Its last part may have wildcards, and so may its region,
+/// where a wildcard stays within the segment.
 fn is_of_account(arn: &str, any_region: bool) -> bool {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     match parts.as_slice() {
@@ -165,7 +165,7 @@ fn is_of_account(arn: &str, any_region: bool) -> bool {
     }
 }
 
-/// A network that is no broader than /8 (IPv4) or /32 (IPv6).
+/// Whether a network is no broader than /8 (IPv4) or /32 (IPv6).
 fn is_narrow(text: &str) -> bool {
     match IpNetwork::parse(text) {
         Some(IpNetwork::V4 { mask, .. }) => mask.count_ones() >= 8,

@@ -1,8 +1,9 @@
-//! What AWS publishes of all its services: the table that `policy lint` checks policies against.
+//! The published actions, resources and keys of all AWS services, against which `policy lint`
+//! checks policies.
 //!
-//! The data is `data/services.txt`, compressed by the build script, and `data/actions.txt` and
-//! `data/extension.txt` for the services that Keywright serves. It is read at the first use, which
-//! takes some 40 ms; evaluation never needs it.
+//! The data is `data/services.txt`, compressed by the build script, plus `data/actions.txt` and
+//! `data/extension.txt` for the services that Keywright serves. It is parsed on first use, which
+//! takes about 40 ms. Evaluation never needs it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +21,7 @@ use crate::{
 static COMPRESSED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/services.gz"));
 static TEXT: LazyLock<String> = LazyLock::new(|| {
     let mut text = String::new();
-    // The bytes are the build script's own; were they unreadable, lint would know fewer services
+    // The bytes come from the build script. If they were unreadable, lint would know fewer services
     // and a test would fail.
     if GzDecoder::new(COMPRESSED)
         .read_to_string(&mut text)
@@ -32,20 +33,20 @@ static TEXT: LazyLock<String> = LazyLock::new(|| {
 });
 static PUBLISHED: LazyLock<PublishedTable> = LazyLock::new(PublishedTable::read);
 
-/// The table with what lint asks of it.
+/// The table, with indexes for lint.
 #[derive(Debug)]
 pub(crate) struct PublishedTable {
     catalogue: ActionCatalogue,
     services: BTreeSet<&'static str>,
-    /// By service and name of the type.
+    /// By service and type name.
     types: BTreeMap<(&'static str, &'static str), Vec<PublishedType>>,
-    /// Whole keys in lower case.
+    /// Full keys in lower case.
     keys: BTreeMap<String, &'static str>,
-    /// Keys with a placeholder, as `aws:ResourceTag/${TagKey}`.
+    /// Keys with a placeholder, such as `aws:ResourceTag/${TagKey}`.
     key_patterns: Vec<Glob>,
 }
 
-/// A resource type, ready to be compared with what a policy names.
+/// A resource type, prepared for comparison with a policy's resources.
 #[derive(Debug)]
 pub(crate) struct PublishedType {
     pub(crate) arn: &'static str,
@@ -54,7 +55,7 @@ pub(crate) struct PublishedType {
 }
 
 impl PublishedTable {
-    /// The table in the binary.
+    /// The built-in table.
     pub(crate) fn built_in() -> &'static Self {
         &PUBLISHED
     }
@@ -100,18 +101,18 @@ impl PublishedTable {
         }
     }
 
-    /// Whether a service, in any case, is published.
+    /// Whether a service (in any case) is published.
     pub(crate) fn has_service(&self, service: &str) -> bool {
         let service = service.to_ascii_lowercase();
         self.services.contains(service.as_str())
     }
 
-    /// The service that is written nearly so.
+    /// The service with the most similar name.
     pub(crate) fn nearest_service(&self, service: &str) -> Option<&'static str> {
         nearest(self.services.iter().copied(), service, edits_max(service))
     }
 
-    /// The actions of a service that a name, perhaps with wildcards, stands for.
+    /// The actions of a service that match a name, which may have wildcards.
     pub(crate) fn actions_of(&self, service: &str, name: &str) -> Vec<&ServiceAction> {
         let glob = Glob::new(&name.to_ascii_lowercase());
         let of_service = self.catalogue.of_service(service);
@@ -119,12 +120,12 @@ impl PublishedTable {
         matching.map(|(_, action)| action).collect()
     }
 
-    /// The action of a service that is written nearly so.
+    /// The action of a service with the most similar name.
     pub(crate) fn nearest_action(&self, service: &str, name: &str) -> Option<&'static str> {
         self.catalogue.nearest(service, name)
     }
 
-    /// The types of resources that an action is done on.
+    /// The resource types that an action acts on.
     pub(crate) fn types_of<'a>(
         &'a self,
         action: &'a ServiceAction,
@@ -139,7 +140,7 @@ impl PublishedTable {
         self.keys.contains_key(key) || self.key_patterns.iter().any(|glob| glob.matches(key))
     }
 
-    /// The condition key that is written nearly so.
+    /// The condition key with the most similar name.
     pub(crate) fn nearest_key(&self, key: &str) -> Option<&'static str> {
         let prefix = key.split_once(':').map_or("", |(prefix, _)| prefix);
         let alike = self.keys.range(prefix.to_owned()..);
@@ -147,8 +148,8 @@ impl PublishedTable {
         nearest(alike.map(|(_, name)| *name), key, edits_max(key))
     }
 
-    /// Whether requests of an action can have a key, in lower case, by themselves or by their
-    /// resources.
+    /// Whether requests for an action can have a key (in lower case), by themselves or through
+    /// their resources.
     pub(crate) fn action_has_key(&self, action: &ServiceAction, key: &str) -> bool {
         let of_types = self.types_of(action).flat_map(|kind| &kind.condition_keys);
         let mut all = action.condition_keys.iter().chain(of_types);
@@ -156,14 +157,14 @@ impl PublishedTable {
     }
 }
 
-/// What stands before a key's placeholder, and after it: `${TagKey}`, or `<key>` in S3's.
+/// The text before and after a key's placeholder, which is `${TagKey}` or, in S3's keys, `<key>`.
 fn placeholder(name: &str) -> Option<(&str, &str)> {
     let (fixed, rest) = name.split_once("${").or_else(|| name.split_once('<'))?;
     let (_, rest) = rest.split_once(['}', '>'])?;
     Some((fixed, rest))
 }
 
-/// Whether a published key, perhaps with a placeholder, is this key in lower case.
+/// Whether a published key, which may have a placeholder, matches this key in lower case.
 fn is_key(published: &str, key: &str) -> bool {
     let Some((fixed, _)) = placeholder(published) else {
         return published.eq_ignore_ascii_case(key);
@@ -172,7 +173,7 @@ fn is_key(published: &str, key: &str) -> bool {
     head.is_some_and(|head| head.eq_ignore_ascii_case(fixed)) && key_pattern(published).matches(key)
 }
 
-/// A key whose placeholders stand for anything.
+/// A pattern for a key, with wildcards for its placeholders.
 fn key_pattern(name: &str) -> Glob {
     let mut pattern = String::new();
     let mut rest = name;
@@ -185,8 +186,8 @@ fn key_pattern(name: &str) -> Glob {
     Glob::new(&pattern.to_ascii_lowercase())
 }
 
-/// Edits that may be between a service or key and the one that was meant. Short names are all
-/// alike: `s3` is two edits from `sts`.
+/// Maximum edits between a service or key and a suggestion. Short names are too similar: `s3` is
+/// two edits from `sts`.
 fn edits_max(name: &str) -> usize {
     EDITS.min(name.len() / 3)
 }

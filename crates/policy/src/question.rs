@@ -1,7 +1,7 @@
-//! What can be asked at all: actions that exist, on resources that they are done on.
+//! Checks whether a question is valid: the action exists and can act on the resource.
 //!
-//! It protects one rule: a question that no request could raise is told from one that policies
-//! answer. Of services that the catalogue does not know nothing is said.
+//! A question that no request could raise is distinguished from one that policies answer. For
+//! services that are not in the catalogue, no check is made.
 
 use keywright_base::Arn;
 
@@ -10,30 +10,30 @@ use crate::{AccessLevel, ActionCatalogue, ResourceType, ServiceAction, Simulatio
 /// Why no request could ask this.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidQuestion {
-    /// A pattern, or no action at all.
+    /// A pattern, or not an action.
     #[error(
         "{0} is not an action: write service:Action, for example s3:GetObject, without wildcards"
     )]
     NotAnAction(String),
-    /// An action that its service does not have.
+    /// The service has no such action.
     #[error("no action is called {action}{}", meant(nearest.as_deref()))]
     NoSuchAction {
         /// The action.
         action: String,
-        /// One that is written nearly so.
+        /// An action with a similar name.
         nearest: Option<String>,
     },
     /// A resource that is neither an ARN nor `*`.
     #[error("{0} is not an ARN: write for example arn:aws:s3:::bucket/key, or *")]
     NotAnArn(String),
-    /// A resource of another type than the action's.
+    /// The resource's type does not fit the action.
     #[error("{action} is not done on {resource}, but on: {kinds}")]
     Misfit {
         /// The action.
         action: String,
         /// The resource.
         resource: String,
-        /// The types that it is done on.
+        /// The resource types that the action acts on.
         kinds: String,
     },
 }
@@ -42,10 +42,10 @@ fn meant(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |nearest| format!("; did you mean {nearest}?"))
 }
 
-/// Whether a request could ask for an action on a resource.
+/// Checks whether a request could ask for an action on a resource.
 ///
 /// # Errors
-/// Why not.
+/// Why it could not.
 pub fn check_question(action: &str, resource: &str) -> Result<(), InvalidQuestion> {
     let letters = |text: &str, more: &[char]| {
         let fits = |c: char| c.is_ascii_alphanumeric() || more.contains(&c);
@@ -85,24 +85,24 @@ pub fn check_question(action: &str, resource: &str) -> Result<(), InvalidQuestio
     })
 }
 
-/// Actions that every proven caller may carry out, even against an explicit deny.
+/// Actions that every authenticated caller may call, even against an explicit deny.
 const FREE: [&str; 3] = [
     "sts:GetAccessKeyInfo",
     "sts:GetCallerIdentity",
     "sts:GetSessionToken",
 ];
 
-/// The answer that every request gets, whatever policies say.
+/// An answer that is the same for every request, whatever policies say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettledAnswer {
-    /// Every proven caller may; unsigned requests are not meant.
+    /// Every authenticated caller is allowed; unsigned requests are not.
     Allowed,
-    /// Nobody may change a managed policy of AWS. It is read and attached by everyone who may.
+    /// No one may change an AWS managed policy. Reading and attaching it is subject to policies.
     AwsPolicy,
 }
 
 impl SettledAnswer {
-    /// Why, for people.
+    /// The reason, for people.
     pub const fn why(self) -> &'static str {
         match self {
             Self::Allowed => "every caller may, whatever policies say",
@@ -111,7 +111,7 @@ impl SettledAnswer {
     }
 }
 
-/// A settled denial is an implicit one: there is no statement that denies.
+/// A settled denial is an implicit one, because no statement denies.
 impl From<SettledAnswer> for SimulationOutcome {
     fn from(settled: SettledAnswer) -> Self {
         match settled {
@@ -121,7 +121,7 @@ impl From<SettledAnswer> for SimulationOutcome {
     }
 }
 
-/// What is settled about an action, in any case, on a resource; `None`: policies decide.
+/// The settled answer for an action (in any case) on a resource; `None` if policies decide.
 pub fn settled(action: &str, resource: &str) -> Option<SettledAnswer> {
     if FREE.iter().any(|free| free.eq_ignore_ascii_case(action)) {
         return Some(SettledAnswer::Allowed);
@@ -140,9 +140,9 @@ fn is_policy_of_aws(resource: &str) -> bool {
 }
 
 impl ActionCatalogue {
-    /// Whether an action can be done on a resource, as AWS's simulator sees it: what is known to
-    /// act on certain resource types is not done on something else, but buckets and objects are
-    /// one, whatever partition and region are named.
+    /// Whether an action can act on a resource, as AWS's simulator sees it. An action with known
+    /// resource types cannot act on other types, except that buckets and objects count as one.
+    /// Partition and region do not matter.
     pub fn fits(&self, action: &str, resource: &str) -> bool {
         let Some(known) = self.action(action) else {
             return true;
@@ -161,13 +161,13 @@ impl ActionCatalogue {
 }
 
 impl ServiceAction {
-    /// The requests that one for this action implies, as far as its resource says what they are on:
-    /// on the same resource, or on `*` if they know none.
+    /// The requests that a request for this action implies, as far as its resource determines
+    /// theirs: on the same resource, or on `*` for actions without resources.
     pub fn implied_on<'a>(&self, resource: &'a str) -> Vec<(&'static str, &'a str)> {
         let catalogue = ActionCatalogue::built_in();
         let implied = self.implied().filter_map(|name| {
             let known = catalogue.action(name)?;
-            // The keys of the root user are IAM's, though none of its types.
+            // The root user's keys belong to IAM, although none of its types covers them.
             let root = known.is_on("user") && resource.ends_with(":root");
             match known.resources.as_slice() {
                 [] => Some((name, "*")),
@@ -179,7 +179,7 @@ impl ServiceAction {
     }
 }
 
-/// Whether an ARN is one of a type: part by part, where a placeholder stands for anything.
+/// Whether an ARN is of a type. Compared segment by segment; a placeholder matches anything.
 fn is_of(kind: &ResourceType, resource: &str) -> bool {
     let mut wanted = kind.arn.splitn(6, ':');
     let mut found = resource.splitn(6, ':');
@@ -189,7 +189,8 @@ fn is_of(kind: &ResourceType, resource: &str) -> bool {
     })
 }
 
-/// Whether a text is `fixed${Placeholder}fixed…`: fixed parts as they stand, in their order.
+/// Whether a text matches `fixed${Placeholder}fixed…`: the fixed parts occur literally and in
+/// order.
 fn matches(template: &str, text: &str) -> bool {
     let Some((fixed, rest)) = template.split_once("${") else {
         return template == text;

@@ -1,9 +1,8 @@
-//! Why a request was denied, in AWS's words. It protects one rule: the text is wire format, written
-//! here once.
+//! Why a request was denied, in AWS's words. The text is wire format and is written only here.
 
 use std::sync::Arc;
 
-/// Where a policy stands in the evaluation.
+/// The policy type, as a layer of the evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PolicyLayer {
     /// Identity-based policies: the principal's own and its groups'.
@@ -12,7 +11,7 @@ pub enum PolicyLayer {
     Resource,
     /// The principal's permissions boundary.
     Boundary,
-    /// Policies passed when a session was made.
+    /// Policies passed when a session was created.
     Session,
     /// A role's trust policy.
     Trust,
@@ -28,7 +27,7 @@ impl PolicyLayer {
         matches!(self, Self::Resource | Self::Trust | Self::ResourceControl)
     }
 
-    /// The layer after "because no".
+    /// The layer's name after "because no".
     pub(crate) const fn noun(self) -> &'static str {
         match self {
             Self::Identity => "identity-based policy",
@@ -41,7 +40,7 @@ impl PolicyLayer {
         }
     }
 
-    /// The layer after "with an explicit deny in".
+    /// The layer's name after "with an explicit deny in".
     const fn denying(self) -> &'static str {
         match self {
             Self::Identity => "an identity-based policy",
@@ -55,41 +54,40 @@ impl PolicyLayer {
     }
 }
 
-/// Where a policy of the principal or of its organization comes from.
+/// The source of a policy of the principal or its organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PolicySource {
-    /// A managed policy, by its ARN.
+    /// A managed policy, identified by its ARN.
     Managed(Arc<str>),
     /// An inline policy, which AWS does not name.
     Inline,
 }
 
-/// What denied.
+/// The cause of a denial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DenialCause {
-    /// A statement says Deny. The source is known for identity-based and organization policies.
+    /// A statement denies. The source is known for identity-based and organization policies.
     Explicit(PolicyLayer, Option<PolicySource>),
-    /// Nothing in this layer says Allow.
+    /// Nothing in this layer allows.
     Silent(PolicyLayer),
-    /// The request itself could not be understood: its action or resource has no known form.
+    /// The request is malformed: its action or resource has no known form.
     Unintelligible,
-    /// A policy that should have been evaluated could not be read, or not within the steps that
-    /// one decision may take.
+    /// A policy could not be read, or not evaluated within the step limit of a decision.
     Unreadable,
 }
 
 /// Why a request was denied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DenialReason {
-    /// What denied.
+    /// The cause.
     pub cause: DenialCause,
-    /// Whether caller and resource are in different accounts; AWS then gives no reason.
+    /// Whether caller and resource are in different accounts, in which case AWS gives no reason.
     pub cross_account: bool,
 }
 
 impl DenialReason {
-    /// What AWS appends to "User: … is not authorized to perform: … on resource: …": without a
-    /// leading space, and empty when AWS gives no reason.
+    /// The sentence that AWS appends to "User: … is not authorized to perform: … on resource: …".
+    /// Has no leading space; empty if AWS gives no reason.
     pub fn sentence(&self, action: &str) -> String {
         if self.cross_account {
             return String::new();
@@ -108,7 +106,7 @@ impl DenialReason {
         }
     }
 
-    /// Whether a statement said Deny, rather than none Allow.
+    /// Whether a statement denied, as opposed to none allowing.
     pub const fn is_explicit(&self) -> bool {
         matches!(self.cause, DenialCause::Explicit(..))
     }

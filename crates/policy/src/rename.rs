@@ -1,18 +1,19 @@
-//! Other names for the principals of a policy's text. It protects one rule: nothing else of the
-//! text changes, not even its white space.
+//! Replaces the principals in a policy's text. Invariant: nothing else in the text changes, not
+//! even white space.
 //!
-//! A store keeps a user by its unique id and shows it by its ARN, so that a grant follows a user
-//! who is renamed and ends with one who is deleted.
+//! A store keeps a user by its unique ID and shows the ARN, so that a grant follows a renamed user
+//! and ends when the user is deleted.
 
 use crate::{
     SyntaxError,
     json::{self, PolicyNode, PolicyValue},
 };
 
-/// The text with the principals under `AWS` called as `name` says; `None` leaves one as it is.
+/// Replaces the principals under `AWS` with the results of `name`; `None` leaves a principal
+/// unchanged.
 ///
 /// # Errors
-/// [`SyntaxError`] when the text is no JSON.
+/// [`SyntaxError`] if the text is not JSON.
 pub fn rename_principals(
     text: &str,
     name: impl Fn(&str) -> Option<String>,
@@ -47,7 +48,7 @@ fn principals(root: &PolicyNode) -> impl Iterator<Item = &PolicyNode> {
         .flat_map(PolicyNode::items)
 }
 
-/// Appends a text as a JSON string. Names of principals have no control characters.
+/// Appends a text as a JSON string. Principals contain no control characters.
 fn quote(text: &str, out: &mut String) {
     out.push('"');
     for character in text.chars() {

@@ -1,5 +1,5 @@
-//! ARNs as patterns and as requested resources. It protects one rule: the segments of an ARN are
-//! compared one by one, so that a wildcard in one never reaches into the next.
+//! ARN patterns and requested resources. Invariant: the segments of an ARN are compared one by one,
+//! so that a wildcard in one never extends into the next.
 
 use crate::{
     context::EvaluationEnv,
@@ -14,34 +14,34 @@ use crate::{
 pub(crate) enum ArnPattern {
     /// `*`
     Any,
-    /// The first five segments literally, with their colons; then a pattern.
+    /// The first five segments literally, including their colons, followed by a pattern.
     Head(Box<str>, PatternTemplate),
-    /// A pattern for each of partition, service, region, account and resource.
+    /// A pattern each for partition, service, region, account and resource.
     Segments(Box<[PatternTemplate; 5]>),
-    /// Fewer than six segments until the variables have their values.
+    /// Fewer than six segments before the variables have their values.
     Late(Box<LateBoundPattern>),
-    /// Not the form of an ARN.
+    /// Not in the form of an ARN.
     Never,
 }
 
 /// The resource of a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum RequestResource<'a> {
-    /// `*`: the action knows no resources.
+    /// `*`: the action has no resources.
     Everything,
     /// An ARN and its segments after `arn`.
     Arn(&'a str, [&'a str; 5]),
 }
 
 impl<'a> RequestResource<'a> {
-    /// Whether [`RequestResource::parse`] reads it.
+    /// Whether [`RequestResource::parse`] accepts it.
     pub(crate) fn is_readable(text: &str) -> bool {
-        // Without a check of overflow the compiler looks at many bytes at once.
+        // Without overflow checks, the compiler can vectorize this.
         let colon = |count: u32, byte| count.wrapping_add(u32::from(byte == b':'));
         text == "*" || text.starts_with("arn:") && text.bytes().fold(0, colon) >= 5
     }
 
-    /// As it was asked for.
+    /// The resource as requested.
     pub(crate) const fn text(&self) -> &'a str {
         match self {
             Self::Everything => "*",
@@ -49,7 +49,7 @@ impl<'a> RequestResource<'a> {
         }
     }
 
-    /// Reads `*` or an ARN.
+    /// Parses `*` or an ARN.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         if text == "*" {
             return Some(Self::Everything);
@@ -65,20 +65,20 @@ impl<'a> RequestResource<'a> {
     }
 }
 
-/// A text before and after its first colon. The pieces of actions and ARNs are so short that the
-/// library's search for a character costs more than it saves.
+/// Splits a text at its first colon. The parts of actions and ARNs are so short that the standard
+/// library's character search costs more than it saves.
 pub(crate) fn cut(text: &str) -> Option<(&str, &str)> {
     let at = text.bytes().position(|byte| byte == b':')?;
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 impl ArnPattern {
-    /// An element of `Resource`: short patterns without variables are filled up with `*`.
+    /// Compiles an element of `Resource`. Short patterns without variables are filled up with `*`.
     pub(crate) fn resource(text: &str, variables: bool) -> Self {
         Self::new(text, variables, true)
     }
 
-    /// A value of an ARN condition.
+    /// Compiles a value of an ARN condition.
     pub(crate) fn condition(text: &str, variables: bool) -> Self {
         Self::new(text, variables, false)
     }
@@ -113,7 +113,7 @@ impl ArnPattern {
         Self::shortened([next(), next(), next(), next(), next()])
     }
 
-    /// Joins the first segments when they are literal.
+    /// Joins the first segments if they are literal.
     fn shortened(templates: [PatternTemplate; 5]) -> Self {
         let [head @ .., _] = &templates;
         let literals: Option<Vec<&str>> = head.iter().map(PatternTemplate::literal).collect();
@@ -127,13 +127,13 @@ impl ArnPattern {
         }
     }
 
-    /// Whether the target matches; a variable without value matches nothing.
+    /// Whether the resource matches. A variable without a value matches nothing.
     pub(crate) fn matches(&self, target: &RequestResource<'_>, env: &EvaluationEnv<'_>) -> bool {
         self.compare(target, env) == Some(true)
     }
 
-    /// The same; `None` when the pattern has not the form of an ARN, with the values of its
-    /// variables in it.
+    /// Like `matches`, but `None` if the pattern, with the values of its variables, does not have
+    /// the form of an ARN.
     pub(crate) fn compare(
         &self,
         target: &RequestResource<'_>,
@@ -182,7 +182,7 @@ impl ArnPattern {
         }
     }
 
-    /// What matching a target costs at most.
+    /// The maximum cost of matching a resource.
     pub(crate) fn cost(&self) -> MatchCost {
         match self {
             Self::Any | Self::Never => MatchCost {
@@ -206,7 +206,7 @@ impl ArnPattern {
     }
 }
 
-/// Splits at the first five colons that are not inside a variable.
+/// Splits at the first five colons outside variables.
 pub(crate) fn segments(text: &str, variables: bool) -> Vec<&str> {
     let mut out = Vec::with_capacity(6);
     let mut start = 0;

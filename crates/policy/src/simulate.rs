@@ -1,10 +1,10 @@
-//! What AWS's policy simulator answers for one action on one resource, as data. It protects one
-//! rule: a simulation is the real decision with its explanation, never a second evaluator.
+//! The answer of AWS's policy simulator for one action on one resource, as data. Invariant: a
+//! simulation is the real decision with its explanation, never a second evaluator.
 //!
-//! AWS's simulator differs from its own authorization in three points that are deliberately not
-//! copied: there an unreadable number makes `NumericNotEquals` false, a network that cannot be
-//! read ends the comparison and makes `NotIpAddress` false as well, and a resource's policy that
-//! names an account grants to its users by itself.
+//! AWS's simulator differs from its own authorization in three points, which are deliberately not
+//! copied: an unreadable number makes `NumericNotEquals` false; an unreadable network ends the
+//! comparison and also makes `NotIpAddress` false; and a resource policy that names an account
+//! grants to its users by itself.
 
 use std::str::CharIndices;
 
@@ -13,7 +13,7 @@ use crate::{
     PolicyLayer, StatementRef, TextPosition, explain, missing_context_keys,
 };
 
-/// The three outcomes, as the API names them.
+/// The three outcomes, named as in the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SimulationOutcome {
     /// `allowed`
@@ -25,7 +25,7 @@ pub enum SimulationOutcome {
 }
 
 impl SimulationOutcome {
-    /// The API's word.
+    /// The outcome's name in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Allowed => "allowed",
@@ -50,28 +50,28 @@ impl From<&Decision> for SimulationOutcome {
 pub struct Simulation {
     /// `EvalDecision`.
     pub outcome: SimulationOutcome,
-    /// `MatchedStatements`: those that decided, but for those of an organization; and the Allows of
-    /// a boundary are no matches.
+    /// `MatchedStatements`: the statements that decided, except those of an organization and the
+    /// Allows of a boundary.
     pub matched: Vec<StatementRef>,
-    /// `MissingContextValues`: the keys that a policy refers to and the request does not have.
-    /// Nothing is missing from a decision that is made.
+    /// `MissingContextValues`: the keys that a policy refers to and the request lacks. Empty unless
+    /// the outcome is an implicit deny.
     pub missing: Vec<String>,
     /// `AllowedByPermissionsBoundary`; `None` without a boundary.
     pub allowed_by_boundary: Option<bool>,
     /// `AllowedByOrganizations`; `None` without organization policies.
     pub allowed_by_organizations: Option<bool>,
-    /// `EvalDecisionDetails`: what each kind of policy says by itself. Only when caller and
-    /// resource are of different accounts.
+    /// `EvalDecisionDetails`: the outcome of each policy type by itself. Only if caller and
+    /// resource are in different accounts.
     pub details: Vec<(PolicyLayer, SimulationOutcome)>,
 }
 
-/// Decides a request as the simulator reports it.
+/// Decides a request and reports the decision as the simulator does.
 pub fn simulate(policies: &PoliciesInForce<'_>, request: &AccessRequest<'_>) -> Simulation {
     let explanation = explain(policies, request);
     let set = policies.principal;
     let boundary = set.boundary.is_some();
     let organized = !set.service_control.is_empty() || !policies.resource_control.is_empty();
-    // Whatever an organization keeps from being allowed is among the needs.
+    // Anything that an organization does not allow is among the needs.
     let of_organization = |need: &MissingAllow| {
         let layer = match need {
             MissingAllow::WithoutDeny { statement, .. } => statement.layer,
@@ -102,8 +102,8 @@ pub fn simulate(policies: &PoliciesInForce<'_>, request: &AccessRequest<'_>) -> 
     }
 }
 
-/// The statements that AWS shows, by layer. Beside a resource's policy that denies, the Allows of
-/// the other side are shown as well.
+/// The statements that AWS shows, by layer. If a resource policy denies, the Allows of the other
+/// side are shown as well.
 fn matched(explanation: &Explanation, outcome: SimulationOutcome) -> Vec<StatementRef> {
     if outcome == SimulationOutcome::ImplicitDeny {
         return Vec::new();
@@ -142,7 +142,7 @@ fn details(explanation: &Explanation, boundary: bool) -> Vec<(PolicyLayer, Simul
         .collect()
 }
 
-/// What a layer says by itself.
+/// The outcome of a layer by itself.
 fn layer_outcome(explanation: &Explanation, layer: PolicyLayer) -> SimulationOutcome {
     let own = explanation.statements.iter();
     let mut own = own.filter(|e| e.statement.layer == layer && e.applies());
@@ -156,9 +156,9 @@ fn layer_outcome(explanation: &Explanation, layer: PolicyLayer) -> SimulationOut
     }
 }
 
-/// Where AWS's parser stands when it begins and when it has ended each statement: just after the
-/// bracket or the statement before it (after its own brace, if it stands alone), and just after its
-/// closing brace. The text is passed over once, however many statements it has.
+/// The positions of AWS's parser before and after each statement: just after the bracket or the
+/// previous statement (after its own brace, if it stands alone), and just after its closing brace.
+/// Scans the text once, however many statements it has.
 pub fn statement_positions(policy: &Policy, text: &str) -> Vec<(TextPosition, TextPosition)> {
     let mut reader = PositionCounter::new(text);
     let statements = policy.document().statements.iter();
@@ -175,7 +175,8 @@ pub fn statement_positions(policy: &Policy, text: &str) -> Vec<(TextPosition, Te
     each.collect()
 }
 
-/// Counts lines and columns on the way through a text, as [`TextPosition::of`] does from its beginning.
+/// Counts lines and columns while scanning a text. Agrees with [`TextPosition::of`], which counts
+/// from the beginning.
 struct PositionCounter<'a> {
     rest: CharIndices<'a>,
     at: TextPosition,
@@ -191,13 +192,13 @@ impl<'a> PositionCounter<'a> {
         }
     }
 
-    /// The position of a byte that is not before the last one.
+    /// The position of a byte, which must not be before the previous one.
     fn position(&mut self, byte: usize) -> TextPosition {
         while self.rest.offset() < byte
             && let Some((_, character)) = self.rest.next()
         {
             match character {
-                // The second half of one end.
+                // The second half of a CR LF.
                 '\n' if self.after_return => {}
                 '\r' | '\n' => self.at.line += 1,
                 _ => self.at.column += 1,

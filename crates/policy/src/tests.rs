@@ -1,4 +1,4 @@
-//! The crate's tests, through its public functions only: cases as data, and properties.
+//! The crate's tests: data-driven cases and properties, through public functions only.
 
 mod actions;
 mod corpus;

@@ -1,8 +1,8 @@
-//! What AWS checks when a policy is stored. It protects one rule: a document gets AWS's own
+//! The checks that AWS makes when a policy is stored. Invariant: an invalid document gets AWS's own
 //! message, and the first of them in AWS's order.
 //!
-//! It judges the text alone: whether principals exist, and how large a policy may be, the caller
-//! knows.
+//! Only the text is checked. Whether principals exist, and how large a policy may be, is up to the
+//! caller.
 
 mod bucket;
 mod resource;
@@ -18,15 +18,15 @@ use crate::{
     resource::RequestResource,
 };
 
-/// What a policy is stored as.
+/// The kind of policy that a document is stored as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DocumentKind<'a> {
-    /// A managed policy: must be of version 2012-10-17.
+    /// A managed policy; its version must be 2012-10-17.
     Managed,
     /// An inline policy of a user, group or role.
     Inline,
-    /// A policy passed when a session is made. Of its literals STS reads base64 only: another that
-    /// is not of its operator's type is taken and then matches nothing.
+    /// A policy passed when a session is created. STS checks only Base64 literals; it accepts any
+    /// other literal of the wrong type, which then matches nothing.
     Session,
     /// A role's trust policy.
     Trust,
@@ -37,10 +37,10 @@ pub enum DocumentKind<'a> {
     },
 }
 
-/// Why a policy may not be stored. The text is AWS's message.
+/// Why a policy is rejected. The text is AWS's message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
-    /// Not the grammar; the cause says where.
+    /// The document does not conform to the grammar; the cause says where.
     #[error("Syntax errors in policy.")]
     Syntax(#[source] SyntaxError),
     /// A trust policy that is not JSON.
@@ -49,20 +49,20 @@ pub enum Violation {
     /// A bucket policy that is not JSON.
     #[error("Policies must be valid JSON and the first byte must be '{{'")]
     BucketJson(#[source] SyntaxError),
-    /// A bucket policy that leaves the grammar.
+    /// A bucket policy that does not conform to the grammar.
     #[error("Invalid policy syntax.")]
     BucketSyntax(#[source] SyntaxError),
-    /// A managed policy of another version.
+    /// A managed policy with a different version.
     #[error("Policy document must be version 2012-10-17 or greater.")]
     OldVersion,
-    /// An `Effect` in the wrong case, a literal that is none of its type, an ARN with `::` and too
-    /// few segments.
+    /// An `Effect` in the wrong case, a literal of the wrong type, or an ARN with `::` and too few
+    /// segments.
     #[error("The policy failed legacy parsing")]
     Legacy,
-    /// A `Sid` that is used twice.
+    /// A duplicate `Sid`.
     #[error("Statement IDs (SID) in a single policy must be unique.")]
     RepeatedSid,
-    /// A `Sid` with other characters than letters and digits.
+    /// A `Sid` with characters other than letters and digits.
     #[error(
         "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular \
          expression [0-9A-Za-z]*"
@@ -82,10 +82,10 @@ pub enum Violation {
     Partition {
         /// The partition.
         partition: String,
-        /// The resource, filled up to six segments.
+        /// The resource, extended to six segments.
         arn: String,
     },
-    /// A resource's service that is missing or has wildcards.
+    /// A resource whose service is missing or has wildcards.
     #[error("Resource vendor must be fully qualified and cannot contain regexes.")]
     ResourceVendor,
     /// An IAM resource with a region.
@@ -94,7 +94,7 @@ pub enum Violation {
     /// An S3 resource with a region.
     #[error("Resource {0} can not contain region information.")]
     Region(String),
-    /// An IAM resource of no known type.
+    /// An IAM resource of an unknown type.
     #[error(
         "IAM resource path must either be \"*\", root, or start with user/, federated-user/, \
          role/, group/, instance-profile/, mfa/, server-certificate/, policy/, sms-mfa/, saml-provider/, \
@@ -104,10 +104,10 @@ pub enum Violation {
     /// An action without a service.
     #[error("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.")]
     ActionVendor,
-    /// An action with two colons or more.
+    /// An action with more than one colon.
     #[error("Actions/Condition can contain only one colon.")]
     ActionColons,
-    /// An action's service with other characters than letters, digits, hyphens and points.
+    /// An action whose service has characters other than letters, digits, hyphens and periods.
     #[error("Vendor {0} is not valid")]
     Vendor(String),
     /// A principal in an identity-based policy.
@@ -119,7 +119,7 @@ pub enum Violation {
     /// An element that this kind of policy must have.
     #[error("Missing required field {0}")]
     Missing(&'static str),
-    /// A trust policy about other actions than those of STS.
+    /// A trust policy with actions other than those of STS.
     #[error("AssumeRole policy may only specify STS AssumeRole actions.")]
     TrustAction,
     /// A principal that cannot exist.
@@ -130,43 +130,43 @@ pub enum Violation {
         /// The principal as written.
         value: String,
     },
-    /// A bucket policy of no version that there is.
+    /// A bucket policy with an unknown version.
     #[error("The policy must contain a valid version string")]
     BucketVersion,
     /// A bucket policy without statements.
     #[error("Could not parse the policy: Statement is empty!")]
     BucketEmpty,
-    /// A member that a bucket policy does not have.
+    /// A bucket policy with an unknown member.
     #[error("Unknown field {0}")]
     BucketField(String),
-    /// A bucket policy's effect that is none.
+    /// A bucket policy with an invalid effect.
     #[error("Invalid effect: {0}")]
     BucketEffect(String),
-    /// A bucket policy's condition operator that does not exist.
+    /// A bucket policy with an unknown condition operator.
     #[error("Invalid Condition type : {0}")]
     BucketOperator(String),
-    /// A bucket policy's condition key that S3 does not know.
+    /// A bucket policy with a condition key that S3 does not know.
     #[error("Policy has an invalid condition key")]
     BucketConditionKey,
-    /// A bucket policy's condition key that an action of the statement never has.
+    /// A bucket policy with a condition key that an action of the statement never has.
     #[error("Conditions do not apply to combination of actions and resources in statement")]
     BucketConditions,
-    /// A bucket policy's address that is none.
+    /// A bucket policy with an invalid address.
     #[error("Invalid IP address in Conditions")]
     BucketAddress,
-    /// A bucket policy's principal that cannot exist.
+    /// A bucket policy with a principal that cannot exist.
     #[error("Invalid principal in policy")]
     BucketPrincipal,
-    /// A bucket policy with an Allow for everyone but some.
+    /// A bucket policy with an Allow for everyone except some.
     #[error("Allow with NotPrincipal is not allowed.")]
     AllowNotPrincipal,
-    /// A bucket policy about something that S3 does not do.
+    /// A bucket policy with an action that S3 does not have.
     #[error("Policy has invalid action")]
     BucketAction,
-    /// A bucket policy about something else than the bucket.
+    /// A bucket policy with a resource outside the bucket.
     #[error("Policy has invalid resource")]
     BucketResource,
-    /// An object action on a bucket, or the other way round.
+    /// An object action on a bucket, or a bucket action on an object.
     #[error("Action does not apply to any resource(s) in statement")]
     ActionResource,
 }
@@ -174,8 +174,8 @@ pub enum Violation {
 /// Checks a policy before it is stored.
 ///
 /// # Errors
-/// The first [`Violation`] in AWS's order. The caller picks the code: `MalformedPolicyDocument` for
-/// IAM and STS, `MalformedPolicy` for S3.
+/// The first [`Violation`] in AWS's order. The caller chooses the error code:
+/// `MalformedPolicyDocument` for IAM and STS, `MalformedPolicy` for S3.
 pub fn validate(text: &str, kind: DocumentKind<'_>) -> Result<PolicyDocument, Violation> {
     match kind {
         DocumentKind::Bucket { bucket } => return bucket::validate(text, bucket),
@@ -228,8 +228,8 @@ fn has_no_resources(statement: &Statement) -> bool {
         .is_none_or(|clause| clause.elements.is_empty())
 }
 
-/// Whether every literal is of its operator's type; a variable may stand in an ARN. Of a session's
-/// policy only base64 is read.
+/// Whether every literal is of its operator's type; an ARN may contain a variable. In a session
+/// policy only Base64 is checked.
 fn literals_are_readable(document: &PolicyDocument, kind: DocumentKind<'_>) -> bool {
     let clauses = document.statements.iter().flat_map(|s| &s.conditions);
     clauses.into_iter().all(|clause| {
@@ -239,7 +239,7 @@ fn literals_are_readable(document: &PolicyDocument, kind: DocumentKind<'_>) -> b
             _ if kind == DocumentKind::Session => true,
             Some(OperatorTest::Numeric(_)) => Decimal::parse(value).is_some(),
             Some(OperatorTest::Date(_)) => date(value).is_some(),
-            // A network of IPv6 with bits of a host holds nothing.
+            // An IPv6 network with host bits contains nothing.
             Some(OperatorTest::Ip) => {
                 IpNetwork::parse(value).is_some_and(|network| network.is_aligned())
             }
@@ -251,7 +251,7 @@ fn literals_are_readable(document: &PolicyDocument, kind: DocumentKind<'_>) -> b
     })
 }
 
-/// Sids are unique, the empty one aside, and alphanumeric.
+/// Checks that Sids are alphanumeric and, except for empty ones, unique.
 fn sids(document: &PolicyDocument) -> Result<(), Violation> {
     let sids = document.statements.iter().filter_map(|s| s.sid.as_deref());
     let mut seen = std::collections::HashSet::new();
@@ -269,7 +269,7 @@ fn sids(document: &PolicyDocument) -> Result<(), Violation> {
     Ok(())
 }
 
-/// `*`, or a service and a name with one colon between them.
+/// Checks that actions are `*`, or a service and a name separated by one colon.
 fn actions(document: &PolicyDocument) -> Result<(), Violation> {
     let clauses = document.statements.iter().filter_map(|s| s.action.as_ref());
     for action in clauses.flat_map(|clause| clause.elements.iter().flatten()) {

@@ -1,5 +1,5 @@
-//! Counts allocations. It protects one rule: a decision allocates nothing, whatever kind of
-//! statement it meets, allowed or denied.
+//! Counts allocations: a decision allocates nothing, whatever kind of statement it meets, allowed
+//! or denied.
 #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
 #[path = "../benches/fixture/mod.rs"]
@@ -43,7 +43,7 @@ fn callers() -> [PrincipalRef<'static>; 4] {
     ]
 }
 
-/// The allocations of one decision.
+/// The number of allocations in one decision.
 fn count(policies: &PoliciesInForce<'_>, request: &AccessRequest<'_>) -> u64 {
     let mut decision = None;
     let info = allocation_counter::measure(|| decision = Some(policies.decide(request)));
@@ -127,7 +127,7 @@ fn every_operator_and_caller() {
     }
 }
 
-/// The counter counts: otherwise the tests above would prove nothing.
+/// The counter works; otherwise the tests above would prove nothing.
 #[test]
 fn allocations_are_counted() {
     let info = allocation_counter::measure(|| drop(std::hint::black_box(vec![1_u8; 100])));

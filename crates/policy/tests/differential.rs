@@ -1,8 +1,8 @@
-//! The crate against the reference evaluator, and the algebra of policies. It protects one rule: a
-//! decision is what AWS documents, whatever the crate does to be fast.
+//! Compares the crate with the reference evaluator, and checks the algebra of policies. Decisions
+//! must be what AWS documents, whatever the crate does to be fast.
 //!
-//! `cargo bench -p keywright-policy --bench differential -- 1000000` compares as many pairs as one
-//! likes; here are as many as a test may take time for.
+//! `cargo bench -p keywright-policy --bench differential -- 1000000` compares any number of pairs;
+//! these tests compare as many as their time allows.
 
 mod compare;
 mod reference;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use reference::Seen;
 
-/// Seeds of cases that once came out differently.
+/// Seeds of cases that once differed.
 const REGRESSIONS: &[u64] = &[189_220];
 
 const CASES: u64 = 20_000;
@@ -34,8 +34,9 @@ fn the_algebra_of_policies() {
     }
 }
 
-/// A generator whose cases never meet would prove nothing: every outcome comes often, and every
-/// operator with every prefix and suffix holds and does not on every form of a value.
+/// The generator must reach everything, or the comparison proves nothing: every outcome is
+/// frequent, and every operator with every prefix and suffix both holds and fails on every form of
+/// a value.
 #[test]
 fn the_generator_reaches_everything() {
     let mut outcomes = BTreeMap::<String, usize>::new();
@@ -78,7 +79,7 @@ fn check_outcomes(outcomes: &BTreeMap<String, usize>) {
     assert!(allowed >= 4_000, "allowed: {allowed} of {outcomes:?}");
 }
 
-/// Every way in which a condition can come out.
+/// Every possible outcome of a condition.
 fn ways() -> Vec<Seen> {
     let mut ways = Vec::new();
     for (name, _) in reference::generate::OPERATORS {
@@ -94,7 +95,7 @@ fn ways() -> Vec<Seen> {
                     ("absent", false, null || !passes),
                     ("one", true, true),
                     ("one", false, true),
-                    // A list never satisfies an operator for one value.
+                    // An operator without a set prefix never matches a list.
                     ("list", true, null || !prefix.is_empty()),
                     ("list", false, true),
                 ];

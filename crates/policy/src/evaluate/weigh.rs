@@ -50,7 +50,7 @@ impl LayerGrants {
         }
     }
 
-    /// Treats a silent layer as one with the weakest grant.
+    /// Treats a silent layer as granting, in the weakest possible way.
     pub(crate) fn raise(&mut self, layer: PolicyLayer) {
         match layer {
             PolicyLayer::ResourceControl => self.resource_control.0 = usize::MAX,

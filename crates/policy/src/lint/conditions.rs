@@ -1,7 +1,6 @@
-//! Conditions that cannot hold, or that hold where they were not meant to.
+//! Conditions that cannot hold, or that hold where they are not meant to.
 //!
-//! It protects one rule: only what follows from the operators alone is pointed out, whatever the
-//! values of a request are.
+//! Only what follows from the operators alone is reported, regardless of the values in a request.
 
 use std::{cmp::Ordering, collections::BTreeMap};
 
@@ -19,11 +18,11 @@ const MFA_AGE: &str = "aws:multifactorauthage";
 struct KeyTest<'a> {
     clause: &'a ConditionClause,
     operator: ConditionOperator,
-    /// In lower case.
+    /// Lower case.
     key: String,
 }
 
-/// Every condition of a statement that does not do what it seems to.
+/// Finds every condition of a statement that does not do what it appears to.
 pub(super) fn check(subject: &LintSubject<'_>) -> Vec<LintFinding> {
     let clauses = subject.statement.conditions.iter();
     let tests: Vec<KeyTest<'_>> = clauses
@@ -62,13 +61,13 @@ fn finding(
     subject.finding(about, (&at, None))
 }
 
-/// An asterisk that is compared as a character.
+/// An asterisk that is compared literally.
 fn literal_wildcard(subject: &LintSubject<'_>, test: &KeyTest<'_>) -> Option<LintFinding> {
     let takes_none = matches!(
         test.operator.test,
         OperatorTest::Equals | OperatorTest::EqualsIgnoreCase
     );
-    // `${*}` is how a policy writes an asterisk that is meant as one.
+    // `${*}` is how a policy writes a literal asterisk.
     let mut values = test.clause.values.iter();
     let value = values.find(|value| value.replace("${*}", "").contains('*'))?;
     takes_none.then(|| {
@@ -96,8 +95,8 @@ fn any_if_exists(subject: &LintSubject<'_>, test: &KeyTest<'_>) -> Option<LintFi
     })
 }
 
-/// Conditions on MFA that let in, or spare, requests signed with a long-term access key, which do
-/// not have the keys at all.
+/// MFA conditions that allow, or exempt from a Deny, requests signed with a long-term access key.
+/// Such requests lack the keys entirely.
 fn mfa(subject: &LintSubject<'_>, test: &KeyTest<'_>, all: &[KeyTest<'_>]) -> Option<LintFinding> {
     let requires_mfa = match (test.key.as_str(), test.operator.test) {
         (MFA_PRESENT, OperatorTest::Bool) => test
@@ -142,7 +141,7 @@ fn mfa(subject: &LintSubject<'_>, test: &KeyTest<'_>, all: &[KeyTest<'_>]) -> Op
     }
 }
 
-/// Whether another statement denies the same to requests without MFA, as S3's guide writes it.
+/// Whether another statement denies the same to requests without MFA, as S3's guide recommends.
 fn denied_without_mfa(subject: &LintSubject<'_>) -> bool {
     let this = subject.statement;
     let mut others = subject.document.statements.iter();
@@ -172,9 +171,9 @@ fn holds_without_mfa(clause: &ConditionClause) -> bool {
     }
 }
 
-/// Tests of one key that no value passes together.
+/// Tests of one key that no value can pass together.
 fn impossible(subject: &LintSubject<'_>, tests: &[&KeyTest<'_>]) -> Option<LintFinding> {
-    // Set operators look at one value after another, and each may pass another test.
+    // Set operators look at each value in turn, so different values may pass different tests.
     let tests: Vec<&KeyTest<'_>> = tests
         .iter()
         .copied()
@@ -198,10 +197,11 @@ fn impossible(subject: &LintSubject<'_>, tests: &[&KeyTest<'_>]) -> Option<LintF
     )
 }
 
-/// Pairs of tests of one key that are compared: enough for every operator that there is.
+/// Maximum number of pairs of tests of one key that are compared; enough for every existing
+/// operator.
 const PAIRS_MAX: usize = 2_000;
 
-/// Whether one test rules out the other.
+/// Whether one test excludes the other.
 fn excludes(one: &KeyTest<'_>, other: &KeyTest<'_>) -> bool {
     let needs_value = |test: &KeyTest<'_>| {
         !test.operator.negated && !test.operator.if_exists && !test.operator.is_null()
@@ -237,7 +237,7 @@ fn excludes(one: &KeyTest<'_>, other: &KeyTest<'_>) -> bool {
     }
 }
 
-/// Whether none of the values that one test wants passes the other.
+/// Whether none of the values that one test requires passes the other.
 fn no_text_left(one: &KeyTest<'_>, other: &KeyTest<'_>, same: impl Fn(&str, &str) -> bool) -> bool {
     let (wanted, others) = (&one.clause.values, &other.clause.values);
     let has_variable = wanted
@@ -255,10 +255,10 @@ fn no_text_left(one: &KeyTest<'_>, other: &KeyTest<'_>, same: impl Fn(&str, &str
     }
 }
 
-/// Comparisons of values that two tests are worth.
+/// Maximum number of value comparisons per pair of tests.
 const COMPARISONS_MAX: usize = 10_000;
 
-/// Whether no number is on the wanted side of some literal of both tests.
+/// Whether no number can satisfy a literal of each test.
 fn apart<T: Ord>(
     one: &KeyTest<'_>,
     other: &KeyTest<'_>,
@@ -279,8 +279,8 @@ fn apart<T: Ord>(
     !ours.iter().any(|a| theirs.iter().any(|b| meets(a, b)))
 }
 
-/// Whether some value stands as wanted to both limits. Between two limits that differ there is
-/// always a decimal, and for dates a second is close enough to say so.
+/// Whether some value can satisfy both limits. Between two different limits there is always a
+/// decimal; for dates, a resolution of one second is close enough.
 fn meet<T: Ord>((first, a): (ValueOrder, &T), (second, b): (ValueOrder, &T)) -> bool {
     let holds = |order: ValueOrder, value: &T, limit: &T| match value.cmp(limit) {
         Ordering::Less => matches!(order, ValueOrder::Less | ValueOrder::LessOrEqual),

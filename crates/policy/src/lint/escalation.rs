@@ -1,6 +1,6 @@
-//! Ways to more rights. It protects one rule: every way by which a principal could give itself more
-//! than the policy says is named, with the action that opens it, and only where the resources let
-//! it be taken.
+//! Privilege-escalation paths: actions by which a principal can obtain more permissions than the
+//! policy says. Each path is reported with the action that opens it, and only if the statement's
+//! resources make it usable.
 
 use super::{LintFinding, LintSubject, Severity, risk::limits_reach};
 use crate::{
@@ -10,12 +10,12 @@ use crate::{
     pattern::Glob,
 };
 
-/// A way to more rights.
+/// A privilege-escalation path.
 pub(crate) struct EscalationPath {
     pub(crate) action: &'static str,
-    /// Whether it is harmless on one's own user.
+    /// Whether it is harmless when limited to one's own user.
     own_is_fine: bool,
-    /// What it gives.
+    /// What it gains.
     gain: &'static str,
 }
 
@@ -34,7 +34,7 @@ const fn to_others(action: &'static str, gain: &'static str) -> EscalationPath {
     }
 }
 
-/// Ways to more rights: through IAM, and through what runs under a role already.
+/// Privilege-escalation paths through IAM, and through workloads that already run under a role.
 #[rustfmt::skip]
 pub(crate) const ESCALATIONS: &[EscalationPath] = &[
     way("iam:AddClientIDToOpenIDConnectProvider", "lets another application's tokens assume roles"),
@@ -116,15 +116,15 @@ pub(crate) const ESCALATIONS: &[EscalationPath] = &[
     way("ssm:StartSession", "enters an instance and has its role"),
 ];
 
-/// Whether an action is harmful only on many resources: naming the role, or what runs under one, is
-/// the remedy.
+/// Whether an action is harmful only on many resources. The remedy is then to name the role, or the
+/// workload that runs under one.
 fn named_is_fine(action: &str) -> bool {
     let on_users = ["iam:", "keywright:"].iter().any(|s| action.starts_with(s));
     !on_users || action == "iam:PassRole"
 }
 
-/// Actions by which the caller can get more rights: one finding for each element of `Action`, one
-/// for a `NotAction`.
+/// Actions by which the caller can obtain more permissions: one finding per element of `Action`,
+/// and one per `NotAction`.
 pub(super) fn escalations(subject: &LintSubject<'_>) -> Vec<LintFinding> {
     let statement = subject.statement;
     let Some(clause) = statement.action.as_ref() else {
@@ -134,7 +134,7 @@ pub(super) fn escalations(subject: &LintSubject<'_>) -> Vec<LintFinding> {
         return Vec::new();
     }
     if clause.negated {
-        // That it opens every other service is a finding of its own.
+        // Access to every other service is a finding of its own.
         let ours = |way: &&EscalationPath| {
             ["iam:", "keywright:", "sts:"]
                 .iter()
@@ -155,7 +155,7 @@ pub(super) fn escalations(subject: &LintSubject<'_>) -> Vec<LintFinding> {
     each.collect()
 }
 
-/// What actions open, as a finding about their place.
+/// Reports the paths that actions open, at the element that names them.
 fn finding(
     subject: &LintSubject<'_>,
     actions: &ElementClause,
@@ -189,10 +189,10 @@ fn finding(
     })
 }
 
-/// Ways that a finding names; `iam:*` has many more.
+/// Maximum number of paths that a finding names; `iam:*` has many more.
 const LISTED_MAX: usize = 6;
 
-/// What to do about ways.
+/// How to close the paths.
 fn remedy(ways: &[&EscalationPath]) -> &'static str {
     let all_of = |service: &str| ways.iter().all(|way| way.action.starts_with(service));
     if all_of("sts:") {
@@ -205,10 +205,10 @@ fn remedy(ways: &[&EscalationPath]) -> &'static str {
     }
 }
 
-/// Whether the statement's resources make a way passable.
+/// Whether the statement's resources make a path usable.
 fn reaches(subject: &LintSubject<'_>, way: &EscalationPath) -> bool {
     let Some(resources) = &subject.statement.resource else {
-        // A trust policy: whom it lets in, its principal says.
+        // In a trust policy, the principal decides who is let in.
         return false;
     };
     if resources.negated {
@@ -224,8 +224,8 @@ fn reaches(subject: &LintSubject<'_>, way: &EscalationPath) -> bool {
     })
 }
 
-/// Whether a resource can be of a type that an action is done on. What other services than ours act
-/// on may be anything.
+/// Whether a resource can be of a type that an action acts on. For services that Keywright does not
+/// serve, it can always be.
 fn may_be_of(action: &str, resource: &str) -> bool {
     let mut parts = resource.splitn(6, ':').skip(2);
     let (Some(service), path) = (parts.next(), parts.nth(2)) else {
@@ -250,8 +250,9 @@ fn may_be_of(action: &str, resource: &str) -> bool {
     prefixes.any(|prefix| head.starts_with(prefix) || open && prefix.starts_with(head))
 }
 
-/// The service and the beginnings of what an action of ours is done on: roles and users are IAM's,
-/// also for STS and the extension. What knows no resources is asked on `*`.
+/// The service and the resource prefixes of an action of a service that Keywright serves. Roles and
+/// users belong to IAM, also for STS and the extension. An action without resources is authorized
+/// on `*`.
 fn acted_on(action: &str) -> Option<(&'static str, Vec<&'static str>)> {
     let catalogue = ActionCatalogue::built_in();
     let known = catalogue.action(action)?;

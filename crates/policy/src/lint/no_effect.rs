@@ -1,8 +1,8 @@
-//! Statements that certainly have no effect: actions and keys that do not exist, and actions,
-//! resources and keys that no request can have together.
+//! Statements that certainly have no effect: unknown actions and keys, and combinations of actions,
+//! resources and keys that no request can have.
 //!
-//! It protects one rule: what is not known for certain is left alone. A service that AWS does not
-//! publish, a wildcard that might match or a variable that might fit is never pointed out.
+//! Only certain cases are reported. A service that AWS does not publish, a wildcard that might
+//! match and a variable that might fit are never reported.
 
 use super::{LintFinding, LintSubject, Severity};
 use crate::{
@@ -10,10 +10,10 @@ use crate::{
     pattern::PatternOutline, published::PublishedTable,
 };
 
-/// The extension's own actions are checked where they are declared.
+/// The extension, whose actions are checked where they are declared.
 const UNPUBLISHED: &str = "keywright";
 
-/// Everything in a statement that nothing can match.
+/// Finds everything in a statement that cannot match.
 pub(super) fn check(subject: &LintSubject<'_>) -> Vec<LintFinding> {
     let Some(clause) = &subject.statement.action else {
         return Vec::new();
@@ -28,7 +28,7 @@ pub(super) fn check(subject: &LintSubject<'_>) -> Vec<LintFinding> {
         findings.extend(unknown(subject, published, &element));
         named.push(element);
     }
-    // All that is not listed is more than anyone can check.
+    // What a negated list covers is too much to check.
     if !clause.negated {
         findings.extend(resources(subject, published, &named));
         findings.extend(keys(subject, published, &named));
@@ -43,13 +43,13 @@ struct ActionElement<'a> {
     text: &'a str,
     service: &'a str,
     name: &'a str,
-    /// Whether its service is published, so that `actions` is all that it can mean.
+    /// Whether its service is published, so that `actions` is complete.
     is_known: bool,
     actions: Vec<&'static ServiceAction>,
 }
 
 impl<'a> ActionElement<'a> {
-    /// `None` where it names actions of any service.
+    /// `None` if the element names actions of any service.
     fn new(published: &'static PublishedTable, item: usize, text: Option<&'a str>) -> Option<Self> {
         let (service, name) = text?.split_once(':')?;
         if service.contains(['*', '?']) {
@@ -66,7 +66,7 @@ impl<'a> ActionElement<'a> {
     }
 }
 
-/// A service or an action that does not exist.
+/// An unknown service or action.
 fn unknown(
     subject: &LintSubject<'_>,
     published: &PublishedTable,
@@ -102,8 +102,7 @@ fn unknown(
     Some(finding.with_message(format!("no action is called {}", element.text), hint))
 }
 
-/// Actions that are done on none of the resources, and resources that none of the actions is done
-/// on.
+/// Actions that act on none of the resources, and resources that none of the actions acts on.
 fn resources(
     subject: &LintSubject<'_>,
     published: &PublishedTable,
@@ -183,7 +182,7 @@ fn idle_action(
         .with_message(message, hint)
 }
 
-/// ARNs that a hint names.
+/// Maximum number of ARNs that a hint names.
 const ARNS_LISTED: usize = 3;
 
 fn idle_resources(
@@ -219,7 +218,7 @@ struct ListedResources<'a> {
 struct ListedResource<'a> {
     item: usize,
     text: &'a str,
-    /// The part of the ARN that names the service, if it names one.
+    /// The ARN's service segment, if it names a service.
     service: Option<&'a str>,
     outline: PatternOutline,
 }
@@ -253,7 +252,7 @@ impl<'a> ListedResources<'a> {
 }
 
 impl ListedResource<'_> {
-    /// Whether an action can be on this resource.
+    /// Whether an action can act on this resource.
     fn fits(&self, published: &PublishedTable, action: &ServiceAction) -> bool {
         if action.resources.is_empty() {
             return self.fits_without_type(action);
@@ -274,8 +273,8 @@ impl ListedResource<'_> {
 }
 
 impl ListedResource<'_> {
-    /// Whether an action without resource types can be on this resource. Of the services that are
-    /// served here it is known; others often take ARNs that AWS does not publish, as
+    /// Whether an action without resource types can act on this resource. This is known only for
+    /// the services served here; others often accept ARNs that AWS does not publish, as
     /// `logs:DescribeLogGroups` does.
     fn fits_without_type(&self, action: &ServiceAction) -> bool {
         let name = format!("{}:{}", action.service, action.name).to_ascii_lowercase();
@@ -287,7 +286,7 @@ impl ListedResource<'_> {
     }
 }
 
-/// Keys of a service that requests of none of the statement's actions have.
+/// A service's keys that requests for none of the statement's actions have.
 fn keys(
     subject: &LintSubject<'_>,
     published: &PublishedTable,
@@ -326,7 +325,7 @@ fn keys(
     findings
 }
 
-/// Keys that a known service does not have.
+/// Unknown keys of a known service.
 fn unknown_keys(subject: &LintSubject<'_>, published: &PublishedTable) -> Vec<LintFinding> {
     let mut findings = Vec::new();
     for clause in &subject.statement.conditions {

@@ -1,5 +1,5 @@
-//! Finds the place of an element in a policy's text. It protects one rule: a finding points at what
-//! it is about, as narrowly as the text allows.
+//! Finds the position of an element in a policy's text, so that a finding points at its subject as
+//! narrowly as possible.
 
 use crate::{
     TextSpan,
@@ -18,17 +18,17 @@ impl<'a> StatementPlaces<'a> {
         Self { statements }
     }
 
-    /// How many statements there are.
     pub(super) const fn len(&self) -> usize {
         self.statements.len()
     }
 
-    /// The place of a statement.
+    /// The span of a statement.
     pub(super) fn statement(&self, statement: usize) -> Option<TextSpan> {
         self.statements.get(statement).map(|node| node.span)
     }
 
-    /// The value of an element (`Condition/StringEquals` goes deeper), or of one of its items.
+    /// The span of an element's value (`Condition/StringEquals` goes deeper), or of one of its
+    /// items.
     pub(super) fn of(
         &self,
         statement: usize,

@@ -1,5 +1,6 @@
-//! A policy that would not be stored: where the fault stands, and what to do about it. It protects
-//! one rule: the message is AWS's, as storing it would give it; only place and hint are ours.
+//! Findings for a policy that would be rejected: the position of the fault and how to fix it. The
+//! message is AWS's, exactly as storing the policy would return it; only position and hint are
+//! ours.
 
 use super::{LintFinding, Severity, place::StatementPlaces};
 use crate::{DocumentKind, TextSpan, Violation, json, validate};
@@ -29,7 +30,8 @@ pub(super) fn refused(text: &str, violation: &Violation, kind: DocumentKind<'_>)
     finding(statement, span, hint(violation))
 }
 
-/// The first statement that gets the same refusal by itself, and what of it is meant.
+/// The first statement that causes the same violation by itself, and the part of it that is at
+/// fault.
 fn culprit(text: &str, violation: &Violation, kind: DocumentKind<'_>) -> Option<(usize, TextSpan)> {
     let root = json::read(text).ok()?;
     let place = StatementPlaces::new(&root);
@@ -69,7 +71,7 @@ fn named(violation: &Violation) -> Option<&str> {
     }
 }
 
-/// The elements that a violation is about.
+/// The elements that a violation can be about.
 const fn elements(violation: &Violation) -> &'static [&'static str] {
     match violation {
         Violation::SidCharacters => &["Sid"],
@@ -99,7 +101,7 @@ const fn elements(violation: &Violation) -> &'static [&'static str] {
     }
 }
 
-/// What to do about it.
+/// How to fix it.
 const fn hint(violation: &Violation) -> &'static str {
     match violation {
         Violation::BucketVersion => "write \"Version\": \"2012-10-17\"",

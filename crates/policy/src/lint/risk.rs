@@ -1,10 +1,10 @@
-//! Grants that are wider than they look. It protects one rule: a condition counts as a limit only
-//! if it limits who may, or what; not if it is about the circumstances of a call.
+//! Grants that are wider than they look. Invariant: a condition counts as a limit only if it limits
+//! the principals or the resources, not if it is about the circumstances of a call.
 
 use super::{LintFinding, LintSubject, Severity, escalation::escalations};
 use crate::{DocumentKind, PrincipalType, Statement, document::ElementClause, public::is_open};
 
-/// Every risk of a statement.
+/// Finds every risk of a statement.
 pub(super) fn check(subject: &LintSubject<'_>) -> Vec<LintFinding> {
     if !subject.allows() {
         return Vec::new();
@@ -37,7 +37,7 @@ fn everything(subject: &LintSubject<'_>) -> Option<LintFinding> {
     })
 }
 
-/// An Allow of all but some.
+/// An Allow of everything except some values.
 fn negations(subject: &LintSubject<'_>) -> Vec<LintFinding> {
     let statement = subject.statement;
     let negated = |clause: &Option<ElementClause>| clause.as_ref().is_some_and(|c| c.negated);
@@ -71,7 +71,7 @@ fn negations(subject: &LintSubject<'_>) -> Vec<LintFinding> {
     found.map(finding).collect()
 }
 
-/// Keys about how and when a request is made, which anybody can satisfy.
+/// Keys about how and when a request is made, which anyone can satisfy.
 const CIRCUMSTANCES: [&str; 10] = [
     "aws:currenttime",
     "aws:epochtime",
@@ -85,7 +85,7 @@ const CIRCUMSTANCES: [&str; 10] = [
     "s3:tlsversion",
 ];
 
-/// Keys about where a request comes from and how its caller has signed in.
+/// Keys about where a request comes from and how its caller signed in.
 const ORIGINS: [&str; 7] = [
     "aws:multifactorauthage",
     "aws:multifactorauthpresent",
@@ -96,20 +96,20 @@ const ORIGINS: [&str; 7] = [
     "aws:vpcsourceip",
 ];
 
-/// Whether a condition is about something else than these keys.
+/// Whether a condition tests any other key.
 fn asks_beyond(statement: &Statement, keys: &[&[&str]]) -> bool {
     let known = |key: &str| keys.iter().any(|keys| keys.contains(&key));
     let mut clauses = statement.conditions.iter();
     clauses.any(|clause| !known(&clause.key.to_ascii_lowercase()))
 }
 
-/// Whether a condition limits what whoever has the statement can do with it.
+/// Whether a condition limits what a holder of the permission can do with it.
 pub(super) fn limits_reach(statement: &Statement) -> bool {
     asks_beyond(statement, &[&CIRCUMSTANCES, &ORIGINS])
 }
 
-/// Everyone, without a condition that tells some from others; of buckets, what Block Public Access
-/// refuses.
+/// Access for everyone, without a condition that distinguishes callers; for buckets, what Block
+/// Public Access rejects.
 fn public(subject: &LintSubject<'_>) -> Option<LintFinding> {
     let statement = subject.statement;
     let everyone = statement.principal.as_ref()?.names_everyone();
@@ -126,7 +126,7 @@ fn public(subject: &LintSubject<'_>) -> Option<LintFinding> {
     })
 }
 
-/// A trust in an identity provider that asks nothing of the token.
+/// Trust in an identity provider without any condition on the token.
 fn federated(subject: &LintSubject<'_>) -> Option<LintFinding> {
     let principal = subject.statement.principal.as_ref()?;
     let trusts = subject.kind == DocumentKind::Trust

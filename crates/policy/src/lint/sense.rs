@@ -1,5 +1,5 @@
-//! Statements that do not do what they seem to say. It protects one rule: what is certainly without
-//! effect is pointed out; what only looks odd is left alone.
+//! Statements that do not do what they appear to say. Only what is certainly without effect is
+//! reported, not what merely looks odd.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::{
     pattern::variable,
 };
 
-/// Variables in a policy of the version that has none.
+/// Variables in a policy of the version without variables.
 pub(super) fn version(text: &str, document: &PolicyDocument) -> Option<LintFinding> {
     if document.version == Some(LanguageVersion::V2012) {
         return None;
@@ -39,7 +39,7 @@ pub(super) fn version(text: &str, document: &PolicyDocument) -> Option<LintFindi
     ))
 }
 
-/// Lists under operators for one value, and lists that may be empty.
+/// Lists under single-value operators, and lists that may be empty.
 pub(super) fn lists(subject: &LintSubject<'_>) -> Vec<LintFinding> {
     let conditions = &subject.statement.conditions;
     let tests = conditions.iter().filter_map(|clause| {

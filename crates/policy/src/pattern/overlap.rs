@@ -1,9 +1,10 @@
-//! Whether two patterns have a text in common. It errs on one side only: patterns that might share
-//! a text are said to overlap, so that no advice rests on a guess.
+//! Whether two patterns have a text in common. Errs on one side only: patterns that might share a
+//! text are reported as overlapping, so that no finding rests on a guess.
 
 use super::scan::variable;
 
-/// Symbols of a pattern that is compared; longer ones are said to overlap.
+/// Maximum length of a pattern that is compared, in symbols. Longer ones are reported as
+/// overlapping.
 const SYMBOLS_MAX: usize = 2048;
 
 /// A piece of a pattern.
@@ -14,8 +15,8 @@ enum PatternSymbol {
     One,
     /// `*`, a variable, or a placeholder.
     Many,
-    /// Part of an ARN that cannot have this character: a bucket's name has no slash, an account no
-    /// colon.
+    /// Part of an ARN that cannot contain this character: no slash in a bucket name, no colon in an
+    /// account.
     ManyWithout(char),
 }
 
@@ -24,7 +25,7 @@ impl PatternSymbol {
         matches!(self, Self::Many | Self::ManyWithout(_))
     }
 
-    /// Whether a repeating symbol can produce what another one does.
+    /// Whether a repeating symbol can produce what another symbol produces.
     fn takes(self, other: Self) -> bool {
         match self {
             Self::ManyWithout(character) => other != Self::Exactly(character),
@@ -43,7 +44,7 @@ impl PatternSymbol {
 pub(crate) struct PatternOutline(Vec<PatternSymbol>);
 
 impl PatternOutline {
-    /// What a policy writes as a resource; the value of a variable may be anything.
+    /// A resource as written in a policy. The value of a variable may be anything.
     pub(crate) fn of_resource(text: &str) -> Self {
         let mut symbols = Vec::new();
         let mut rest = text;
@@ -60,12 +61,12 @@ impl PatternOutline {
         Self(symbols)
     }
 
-    /// One text.
+    /// A literal text.
     pub(crate) fn of_text(text: &str) -> Self {
         Self(text.chars().map(PatternSymbol::Exactly).collect())
     }
 
-    /// A published ARN, as `arn:${Partition}:s3:::${BucketName}/${KeyName}`.
+    /// A published ARN such as `arn:${Partition}:s3:::${BucketName}/${KeyName}`.
     pub(crate) fn of_template(template: &str) -> Self {
         let mut symbols = Vec::new();
         let mut rest = template;
@@ -79,7 +80,7 @@ impl PatternOutline {
             });
             rest = after;
         }
-        // Some published ARNs have an asterisk where a part may be anything.
+        // Some published ARNs use an asterisk for a part that may be anything.
         symbols.extend(rest.chars().map(|c| match c {
             '*' => PatternSymbol::Many,
             other => PatternSymbol::Exactly(other),
@@ -93,8 +94,8 @@ impl PatternOutline {
         if ours.len() > SYMBOLS_MAX || theirs.len() > SYMBOLS_MAX {
             return true;
         }
-        // `reached` holds, for one position in ours, the positions in theirs that some text leads
-        // to; a row is all that the next one needs.
+        // For one position in our pattern, `reached` holds the positions in the other pattern that
+        // some text leads to. Each row depends only on the previous one.
         let mut reached = vec![false; theirs.len() + 1];
         if let Some(start) = reached.first_mut() {
             *start = true;
@@ -109,7 +110,8 @@ impl PatternOutline {
     }
 }
 
-/// Moves within theirs: past what may be empty, and past what a repeating symbol of ours takes.
+/// Advances within the other pattern: past symbols that may be empty, and past what a repeating
+/// symbol of ours consumes.
 fn settle(reached: &mut [bool], ours: Option<PatternSymbol>, theirs: &[PatternSymbol]) {
     let mut before = false;
     let symbols = [None].into_iter().chain(theirs.iter().map(Some));
@@ -122,7 +124,7 @@ fn settle(reached: &mut [bool], ours: Option<PatternSymbol>, theirs: &[PatternSy
     }
 }
 
-/// Moves past one symbol of ours.
+/// Advances past one symbol of ours.
 fn step(reached: &[bool], ours: PatternSymbol, theirs: &[PatternSymbol]) -> Vec<bool> {
     let mut next = vec![false; reached.len()];
     for (at, _) in reached.iter().enumerate().filter(|(_, reached)| **reached) {

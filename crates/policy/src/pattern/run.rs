@@ -1,15 +1,15 @@
-//! What stands between two asterisks of a pattern. It protects one rule: a run is found in time
-//! proportional to the text, also with question marks in it and also when it nearly matches at
-//! every place.
+//! The part of a pattern between two asterisks. Invariant: finding a run takes time linear in the
+//! text, even if the run has question marks and even if it nearly matches everywhere.
 //!
-//! A run of one text is found by the standard library's search, which is linear. A run with
-//! question marks is found by shift-and: one bit for each unit of the run, all advanced at once.
+//! A run of plain text is found by the standard library's search, which is linear. A run with
+//! question marks is found by the shift-and algorithm: one bit per unit of the run, all advanced
+//! together.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{PatternVariable, scan::PatternPiece};
 
-/// A stretch of a pattern without asterisks.
+/// A part of a pattern without asterisks.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LiteralRun {
     atoms: Box<[RunAtom]>,
@@ -21,12 +21,12 @@ pub(super) enum RunAtom {
     Text(Box<str>),
     /// `?`
     One,
-    /// A variable, by number.
+    /// A variable, by index.
     Variable(usize),
 }
 
 impl RunAtom {
-    /// The text that must stand there; `None` for any unit.
+    /// The text that must occur here; `None` for any unit.
     pub(super) fn text<'a>(&'a self, values: &'a [Cow<'_, str>]) -> Option<&'a str> {
         match self {
             Self::Text(text) => Some(text),
@@ -35,7 +35,7 @@ impl RunAtom {
         }
     }
 
-    /// The text, if it is the policy's own.
+    /// The text, if it comes from the policy itself.
     pub(super) fn literal(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -63,7 +63,7 @@ impl LiteralRun {
         }
     }
 
-    /// The run made ready for [`LiteralRun::find`].
+    /// Prepares the run for [`LiteralRun::find`].
     pub(super) fn searchable(self) -> Self {
         let fixed = !self.atoms.iter().any(|a| matches!(a, RunAtom::Variable(_)));
         let search = (fixed && self.atoms.len() > 1).then(|| ShiftAnd::new(&self.atoms, &[]));
@@ -74,7 +74,7 @@ impl LiteralRun {
         self.atoms.is_empty()
     }
 
-    /// Bytes of its texts, and one for each other atom.
+    /// The length of its texts in bytes, plus one for each other atom.
     pub(super) fn len(&self) -> usize {
         let atoms = self.atoms.iter();
         atoms.map(|atom| atom.literal().map_or(1, str::len)).sum()
@@ -84,7 +84,7 @@ impl LiteralRun {
         &self.atoms
     }
 
-    /// What follows when the run stands at the start.
+    /// The rest of the text, if the run matches at its start.
     pub(super) fn strip<'a>(
         &self,
         rest: RemainingText<'a>,
@@ -97,7 +97,7 @@ impl LiteralRun {
         self.atoms.iter().try_fold(rest, each)
     }
 
-    /// What follows the first place where the run stands.
+    /// The rest of the text after the first match of the run.
     pub(super) fn find<'a>(
         &self,
         rest: RemainingText<'a>,
@@ -123,7 +123,7 @@ impl LiteralRun {
         ShiftAnd::new(&self.atoms, values).find(rest)
     }
 
-    /// [`LiteralRun::find`] for small runs in small texts, place by place.
+    /// [`LiteralRun::find`] for small runs in small texts: tries every position.
     fn try_everywhere<'a>(
         &self,
         mut rest: RemainingText<'a>,
@@ -137,8 +137,7 @@ impl LiteralRun {
         }
     }
 
-    /// How many units the run has; `None` for more than there is room for. Values are counted no
-    /// farther.
+    /// The number of units in the run; `None` if it exceeds `room`, where counting stops.
     fn units(&self, values: &[Cow<'_, str>], room: usize) -> Option<usize> {
         self.atoms.iter().try_fold(0_usize, |sum, atom| {
             let units = match atom.text(values) {
@@ -151,17 +150,18 @@ impl LiteralRun {
         })
     }
 
-    /// Words of the automaton that finds the run, as far as it is known before a request.
+    /// The size in words of the automaton that finds the run, as far as it is known before a
+    /// request.
     pub(super) fn words(&self) -> usize {
         self.search.as_ref().map_or(1, |search| search.any.len())
     }
 
-    /// Whether an automaton may have to be put together for a request.
+    /// Whether an automaton may have to be built for a request.
     pub(super) const fn is_open(&self) -> bool {
         self.search.is_none() && self.atoms.len() > 1
     }
 
-    /// Whether the run stands at the end.
+    /// Whether the run matches at the end.
     pub(super) fn ends(&self, mut rest: RemainingText<'_>, values: &[Cow<'_, str>]) -> bool {
         let room = rest.units();
         let Some(units) = self.units(values, room) else {
@@ -178,11 +178,11 @@ impl LiteralRun {
     }
 }
 
-/// Units of a run with variables, times units of the text, up to which an automaton, which has to
-/// be put together for the request, does not pay.
+/// Units of a run with variables, times units of the text, up to which building an automaton for
+/// the request does not pay off.
 pub(super) const TRIED_UNITS: usize = 16 * 1024;
 
-/// Texts put together on the stack.
+/// Joins texts on the stack.
 struct JoinedText {
     bytes: [u8; 512],
     length: usize,
@@ -198,7 +198,7 @@ impl Default for JoinedText {
 }
 
 impl JoinedText {
-    /// Appends a text; `false` for a wildcard, or when there is no room.
+    /// Appends a text; `false` for a wildcard, or if there is no room.
     fn add(&mut self, text: Option<&str>) -> bool {
         let Some(text) = text else { return false };
         let end = self.length + text.len();
@@ -215,11 +215,11 @@ impl JoinedText {
     }
 }
 
-/// What is left of a text, counted in UTF-16 code units.
+/// The rest of a text, counted in UTF-16 code units.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RemainingText<'a> {
     text: &'a str,
-    /// Whether the first unit of the first character is already taken.
+    /// Whether the first unit of the first character is already consumed.
     half: bool,
 }
 
@@ -236,7 +236,7 @@ impl<'a> RemainingText<'a> {
         self.text.encode_utf16().count() - usize::from(self.half)
     }
 
-    /// Without its first unit.
+    /// The text without its first unit.
     fn skip(self) -> Option<Self> {
         let mut chars = self.text.chars();
         let first = chars.next()?;
@@ -262,7 +262,7 @@ impl<'a> RemainingText<'a> {
         }
         let rest = if self.half { self.skip()? } else { self };
         if text.len() > rest.text.len() {
-            // The search would look at all of what it searches for first.
+            // The search would first preprocess the whole text it searches for.
             return None;
         }
         rest.text
@@ -274,25 +274,25 @@ impl<'a> RemainingText<'a> {
 /// A shift-and automaton over UTF-16 code units. Its size is proportional to the run's.
 #[derive(Debug, Clone)]
 struct ShiftAnd {
-    /// For each unit of the run that is not `?`, ascending: where it stands.
+    /// The positions of each unit other than `?`, sorted by unit.
     masks: Box<[(u16, UnitMask)]>,
-    /// Where `?` stands.
+    /// The positions of `?`.
     any: Box<[u64]>,
-    /// Units of the run.
+    /// The number of units in the run.
     length: usize,
 }
 
-/// Where a unit stands in a run.
+/// The positions of a unit in a run.
 #[derive(Debug, Clone)]
 enum UnitMask {
-    /// As bits, with those of `?`.
+    /// A bit mask, which includes the positions of `?`.
     Bits(Box<[u64]>),
-    /// Where a long run has it at few places: these, ascending. With bits for each of many units
-    /// the memory would grow with the square of the run.
+    /// A sorted list, for a unit with few positions in a long run. With a bit mask for each of many
+    /// units, memory would grow with the square of the run's length.
     Places(Box<[u32]>),
 }
 
-/// Words of a run up to which bits are small whatever its units are.
+/// Length of a run in words up to which bit masks are small, whatever its units are.
 const FEW_WORDS: usize = 4;
 
 impl UnitMask {
@@ -371,7 +371,7 @@ impl ShiftAnd {
         }
     }
 
-    /// Reads one unit; whether the run now ends here.
+    /// Consumes one unit; returns whether the run ends here.
     fn advance(&self, state: &mut [u64], unit: u16) -> bool {
         let found = self.masks.binary_search_by_key(&unit, |(unit, _)| *unit);
         let mask = found.ok().and_then(|at| self.masks.get(at));
@@ -407,7 +407,7 @@ fn set(bits: &mut [u64], at: usize) {
 mod tests {
     use super::{RemainingText, RunAtom, ShiftAnd, UnitMask};
 
-    /// A long run of many units once took memory by the square of its length.
+    /// Regression: a long run of many units took memory quadratic in its length.
     #[test]
     fn an_automaton_is_as_large_as_its_run() {
         let text: String = ('\u{4e00}'..'\u{9e00}').collect();
@@ -420,7 +420,7 @@ mod tests {
         assert!(words.sum::<usize>() <= 2 * search.length);
     }
 
-    /// Both forms of a mask say the same.
+    /// Both representations of a mask behave the same.
     #[test]
     fn long_runs_are_found_where_short_ones_are() {
         let rare: String = ('a'..='z').cycle().take(400).collect();

@@ -1,5 +1,5 @@
-//! Reads the text of a pattern into pieces. It protects one rule: what is special is decided once,
-//! by the [`PatternSyntax`]; `${*}`, `${?}` and `${$}` are the characters themselves.
+//! Parses the text of a pattern into pieces. The [`PatternSyntax`] alone decides which characters
+//! are special; `${*}`, `${?}` and `${$}` stand for the characters themselves.
 
 /// A piece of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(super) fn scan(mut text: &str, syntax: PatternSyntax) -> Vec<PatternPiece> {
     pieces
 }
 
-/// Adds text, to the last piece if that is text.
+/// Appends text, merging it with the last piece if that is text.
 pub(super) fn append(pieces: &mut Vec<PatternPiece>, text: &str) {
     match pieces.last_mut() {
         Some(PatternPiece::Text(last)) => last.push_str(text),
@@ -56,18 +56,18 @@ pub(super) fn append(pieces: &mut Vec<PatternPiece>, text: &str) {
     }
 }
 
-/// Splits `${body}after`; a text without the closing brace is no variable. It looks no farther than
-/// a key can be long, so that many opening braces cost no more than few.
+/// Splits `${body}after`; without a closing brace it is not a variable. Searches no farther than
+/// the maximum length of a key, so that many opening braces cost no more than a few.
 pub(crate) fn variable(text: &str) -> Option<(&str, &str)> {
     let rest = text.strip_prefix("${")?;
     let end = rest.bytes().take(VARIABLE_BYTES).position(|b| b == b'}')?;
     Some((rest.get(..end)?, rest.get(end + 1..)?))
 }
 
-/// Bytes of the longest variable with its default.
+/// Maximum length of a variable with its default, in bytes.
 const VARIABLE_BYTES: usize = 1024;
 
-/// `key` or `key, 'default'`.
+/// Parses `key` or `key, 'default'`.
 fn reference(body: &str) -> PatternPiece {
     let quoted = body.split_once(',').and_then(|(key, rest)| {
         let default = rest.trim_start().strip_prefix('\'')?.strip_suffix('\'')?;

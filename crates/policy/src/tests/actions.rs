@@ -1,5 +1,5 @@
-//! The catalogue of actions. It protects one rule: every line of the data is read, and the facts
-//! refer to each other.
+//! The action catalogue: every line of the data is parsed, and all references between the facts
+//! resolve.
 
 use crate::{AccessLevel, ActionCatalogue, ServiceAction};
 
@@ -34,7 +34,7 @@ fn every_line_is_read() {
     assert_eq!(other.count(), read.iter().sum::<usize>() + nothing);
 }
 
-/// Whoever adds an action of ours says what a caller could do, or learn, of IAM by it.
+/// Every Keywright action must state what its caller could do, or learn, in IAM through it.
 #[test]
 fn every_action_of_ours_implies_others_or_says_why_not() {
     let catalogue = ActionCatalogue::built_in();
@@ -42,7 +42,7 @@ fn every_action_of_ours_implies_others_or_says_why_not() {
         let name = format!("keywright:{}", action.name);
         let nothing = DATA.contains(&format!("nothing {name} | "));
         assert_ne!(action.implied().next().is_some(), nothing, "{name}");
-        // Nothing is left to be followed further.
+        // Implied actions imply nothing further.
         for inner in action.implied() {
             let further = catalogue.action(inner).unwrap().implied();
             for further in further {

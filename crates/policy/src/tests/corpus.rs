@@ -1,5 +1,5 @@
-//! Runs every case of `corpus/policy`. It protects one rule: what the language means is written as
-//! data, a file a case, and not in the tests' code.
+//! Runs every case of `corpus/policy`. The meaning of the policy language is written as data, one
+//! case per file, not as test code.
 
 use std::{
     collections::BTreeSet,
@@ -39,8 +39,8 @@ fn read(file: &Path) -> Value {
     value
 }
 
-/// The cases of a folder, rule by rule: where each stands, and the case. All cases of a rule's
-/// folder state the same rule.
+/// The cases of a folder, by rule: the location of each, and the case. All cases in a rule's folder
+/// state the same rule.
 fn cases(folder: &str) -> Vec<(String, Value)> {
     let root = corpus().join(folder);
     let mut cases = Vec::new();
@@ -60,7 +60,7 @@ fn cases(folder: &str) -> Vec<(String, Value)> {
     cases
 }
 
-/// Every case of a folder must give the result that its field `expected` states.
+/// Checks that every case of a folder gives the result in its field `expected`.
 fn all(folder: &str, expected: &str, actual: impl Fn(&Value) -> Value) {
     let wrong = cases(folder).into_iter().filter_map(|(place, case)| {
         let actual = actual(&case);
@@ -129,7 +129,7 @@ fn caller(name: &str) -> PrincipalRef<'static> {
     }
 }
 
-/// A policy of one statement or two; members that are null are left out.
+/// A policy of one or two statements; members that are null are omitted.
 fn policy(version: &Value, statement: Value) -> Arc<Policy> {
     let mut document = json!({"Version": version, "Statement": statement});
     for level in ["/Statement", "/Statement/0", "/Statement/1", ""] {
@@ -161,8 +161,9 @@ fn identity(policy: Arc<Policy>) -> PolicySet {
     PolicySet::new(vec![(PolicySource::Inline, policy)])
 }
 
-/// `condition` in a statement that allows everything, or denies it, if `effect` says so; `context`
-/// is what the request says; `version` is the policy's. `holds`: whether bob is allowed, or denied.
+/// `condition` is in a statement that allows everything, or denies it if `effect` says so;
+/// `context` is the request's; `version` is the policy's. `holds`: whether bob is allowed, or
+/// denied.
 fn holds(case: &Value) -> Value {
     let denies = case["effect"] == "Deny";
     let effect = if denies { "Deny" } else { "Allow" };
@@ -190,8 +191,8 @@ fn conditions() {
     all("conditions", "holds", holds);
 }
 
-/// The `condition` of a bucket policy's Deny beside an Allow of everything, for a `caller`. `holds`:
-/// whether the caller is denied.
+/// `condition` is in a bucket policy's Deny next to an Allow of everything, for a `caller`.
+/// `holds`: whether the caller is denied.
 #[test]
 fn callers() {
     all("callers", "holds", |case| {
@@ -217,8 +218,8 @@ fn of_operators(file: &str) -> Vec<Value> {
 }
 
 /// `operators.json`: an `operator`, a value of the `policy`, a request's value that is `in` it and
-/// one that is `out`. `forms.json`: `prefix`, `suffix`, what of the two is `given` (null: nothing),
-/// and whether the condition holds under a `positive` and under a `negated` operator.
+/// one that is `out`. `forms.json`: `prefix`, `suffix`, which of the two values are `given` (null:
+/// none), and whether the condition holds under a `positive` and under a `negated` operator.
 #[test]
 fn operators() {
     let operators = of_operators("operators.json");
@@ -248,8 +249,8 @@ fn operators() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Nobody takes a row out unseen: every operator, every prefix with every suffix, and of each the
-/// absent key, one value and several.
+/// No row can be removed unnoticed: the tables cover every operator, and every prefix with every
+/// suffix, each with an absent key, one value and several values.
 #[test]
 fn operators_are_complete() {
     let distinct = |rows: Vec<Value>, columns: &[&str]| {
@@ -265,8 +266,9 @@ fn operators_are_complete() {
     assert_eq!((distinct(forms.clone(), &columns), forms.len()), (42, 42));
 }
 
-/// The `principal` and `condition` of a bucket policy's statement with `effect` (Allow), and what a
-/// `deny` of the same has otherwise. `public`: whether Block Public Access would refuse the policy.
+/// The `principal` and `condition` of a bucket policy's statement with `effect` (default Allow),
+/// and how a `deny` of the same differs. `public`: whether Block Public Access would reject the
+/// policy.
 #[test]
 fn public() {
     all("public", "public", |case| {
@@ -288,7 +290,7 @@ fn public() {
     });
 }
 
-/// `pattern` under StringLike against `text`. `matches`: whether it holds.
+/// `pattern` under StringLike against `text`. `matches`: whether the condition holds.
 #[test]
 fn wildcards() {
     all("wildcards", "matches", |case| {
@@ -297,7 +299,8 @@ fn wildcards() {
     });
 }
 
-/// `resource` or `not_resource` of an Allow, asked `on` an ARN. `matches`: whether bob is allowed.
+/// `resource` or `not_resource` of an Allow, for a request `on` an ARN. `matches`: whether bob is
+/// allowed.
 #[test]
 fn resources() {
     all("resources", "matches", |case| {
@@ -311,7 +314,7 @@ fn resources() {
     });
 }
 
-/// `action` or `not_action` of an Allow when `asked`. `matches`: whether bob is allowed.
+/// `action` or `not_action` of an Allow, for the action `asked`. `matches`: whether bob is allowed.
 #[test]
 fn actions() {
     all("actions", "matches", |case| {
@@ -331,8 +334,8 @@ fn actions() {
     });
 }
 
-/// `principal` or `not_principal` of a resource policy's statement with `effect` (Allow).
-/// `identity`: the caller has an identity policy that allows everything, and with `boundary` a
+/// `principal` or `not_principal` of a resource policy's statement with `effect` (default Allow).
+/// `identity`: the caller has an identity policy that allows everything, and with `boundary` also a
 /// permissions boundary that does. `allows`: whether the caller is allowed.
 #[test]
 fn principals() {
@@ -356,7 +359,7 @@ fn principals() {
     });
 }
 
-/// A policy that allows, denies, or speaks of something else.
+/// A policy that allows, denies, or is about something else.
 fn stance(word: &str) -> Arc<Policy> {
     let (effect, action) = match word {
         "silent" => ("Allow", "ec2:*"),
@@ -376,7 +379,7 @@ fn stances(words: &Value) -> Vec<Arc<Policy>> {
         .collect()
 }
 
-/// The stances, each as a managed policy.
+/// The given policies, each as a managed policy.
 fn sources(words: &Value) -> Vec<(PolicySource, Arc<Policy>)> {
     let named = stances(words).into_iter().enumerate().map(|(n, policy)| {
         let arn = format!("arn:aws:iam::123456789012:policy/p{n}");
@@ -385,7 +388,7 @@ fn sources(words: &Value) -> Vec<(PolicySource, Arc<Policy>)> {
     named.collect()
 }
 
-/// The stances, under a principal as resource control policies need it.
+/// The given policies, with a principal as resource control policies require.
 fn control(words: &Value) -> Vec<(PolicySource, Arc<Policy>)> {
     let with_principal = |(source, word): ((PolicySource, Arc<Policy>), &Value)| {
         let silent = word == "silent";
@@ -409,10 +412,10 @@ fn levels(case: &Value, level: fn(&Value) -> PolicyLevel) -> Vec<PolicyLevel> {
     case.as_array().into_iter().flatten().map(level).collect()
 }
 
-/// The stances of each layer (`Allow`, `Deny`, `silent`, `Everything`): `identity` are inline,
-/// `managed` are attached; `resource` or `trust` is a statement about the action;
-/// `service_control` and `resource_control` are lists of levels. `owner`: the resource's account.
-/// `denied`: what AWS appends to the denial, null when allowed.
+/// The policies of each layer (`Allow`, `Deny`, `silent`, `Everything`): `identity` are inline,
+/// `managed` are attached; `resource` or `trust` is a statement about the action; `service_control`
+/// and `resource_control` are lists of levels. `owner`: the resource's account. `denied`: what AWS
+/// appends to the denial; null if allowed.
 #[test]
 fn evaluation() {
     all("evaluation", "denied", |case| {
@@ -464,8 +467,8 @@ fn evaluation() {
     });
 }
 
-/// `document` (a text, or JSON) stored as `kind`; the bucket is `b`. `message`: AWS's, null
-/// when stored.
+/// `document` (a text, or JSON) stored as `kind`; the bucket is `b`. `message`: AWS's message; null
+/// if stored.
 #[test]
 fn validation() {
     all("validation", "message", |case| {

@@ -1,4 +1,4 @@
-//! Decisions about everything below a prefix: a row is a policy and what it comes to.
+//! Decisions about everything under a prefix: each row is a policy and its outcome.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Explanations and context keys. It protects one rule: whoever is denied learns which statement
-//! did it, what the others lacked, and what would have helped.
+//! Explanations and context keys. A denied request must show which statement denied it, why the
+//! others did not apply, and what would have allowed it.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -99,7 +99,7 @@ fn a_silence_says_what_was_lacking() {
         }],
     };
     assert_eq!(reads.mismatches, [resource, address]);
-    // The key is absent, so the guard of MFA denies as well.
+    // The key is absent, so the MFA guard denies as well.
     assert_eq!(
         explanation.decided_by[0].id.as_deref(),
         Some("arn:aws:iam::123456789012:policy/guard")
@@ -243,7 +243,7 @@ fn values_of_variables_and_names_of_policies_are_reported() {
     );
 }
 
-/// Words for each layer: what its only statement does to `s3:GetObject`.
+/// One word per layer: what its only statement does to `s3:GetObject`.
 fn stance(word: &str) -> Arc<Policy> {
     let (effect, action) = match word {
         "silent" => ("Allow", "ec2:*"),
@@ -256,7 +256,8 @@ fn stance(word: &str) -> Arc<Policy> {
 #[test]
 fn simulations_say_what_the_api_says() {
     use SimulationOutcome::{Allowed, ExplicitDeny, ImplicitDeny};
-    // Identity, boundary, organization; outcome, who matched, boundary allows, organization allows.
+    // Identity, boundary, organization; outcome, matching layers, boundary allows, organization
+    // allows.
     let rows = [
         ("Allow", None, None, Allowed, 1, None, None),
         ("silent", None, None, ImplicitDeny, 0, None, None),

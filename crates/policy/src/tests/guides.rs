@@ -1,8 +1,8 @@
-//! Advice on the documents that AWS's guides give as examples.
+//! Lint findings on the example documents of AWS's guides.
 //!
-//! Whoever follows a guide must not be sent after a mistake that is none. `corpus/lint/guides.json`
-//! has what the guides show, in our own arrangement, with the findings that were looked at and are
-//! right: a risk that the guide takes, or a slip of its own. Anything else is a false alarm.
+//! Lint must not report false mistakes to readers who follow a guide. `corpus/lint/guides.json`
+//! holds the guides' examples, in our own arrangement, with the findings that were reviewed and are
+//! right: a risk that the guide takes, or an error of its own. Any other finding is a false alarm.
 
 use serde_json::Value;
 

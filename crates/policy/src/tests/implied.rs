@@ -1,5 +1,5 @@
 //! Actions without resource types that are matched against an ARN: decision, explanation and
-//! simulation agree, whichever way the question is put.
+//! simulation agree, however the request is put.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::{
     SimulationOutcome, explain, parse, simulate,
 };
 
-/// The decision on `*`, after comparing it with what everyone else says of the same question.
+/// The decision on `*`, after comparing it with the results of the other functions.
 fn decided(effects: &[(&str, &str)], action: &str) -> SimulationOutcome {
     let account: AccountId = "111122223333".parse().unwrap();
     let principal = PrincipalRef::User {

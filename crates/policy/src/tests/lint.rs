@@ -1,5 +1,5 @@
-//! Advice. It protects one rule: each finding has a case that shows it and one that does not, and
-//! points at the right place.
+//! Lint: each finding has a case that triggers it and one that does not, and points at the right
+//! position.
 
 use crate::{
     ActionCatalogue, DocumentKind, LintFinding, Severity, TextPosition, lint,
@@ -251,7 +251,7 @@ fn errors_come_alone_and_point_at_the_byte() {
     }
 }
 
-/// What is refused is shown where it stands, with what to do about it.
+/// A violation is reported at its position, with a hint.
 #[test]
 fn refusals_point_at_what_is_wrong() {
     let good = r#"{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}"#;
@@ -324,7 +324,7 @@ fn a_near_name_is_suggested() {
     assert_eq!(finding.hint, "did you mean iam:CreateAccessKey?");
 }
 
-/// The list of escalations names only actions that exist, each of which is found alone.
+/// The list of escalations names only existing actions, and each is found by itself.
 #[test]
 fn every_escalation_is_an_action() {
     for way in ESCALATIONS {
@@ -342,7 +342,7 @@ fn every_escalation_is_an_action() {
     }
 }
 
-/// Whatever of ours takes IAM's permissions is one of them.
+/// Every Keywright action that uses IAM permissions is an escalation.
 #[test]
 fn every_action_of_ours_that_implies_others_is_an_escalation() {
     for (_, action) in ActionCatalogue::built_in().of_service("keywright") {
@@ -352,7 +352,7 @@ fn every_action_of_ours_that_implies_others_is_an_escalation() {
     }
 }
 
-/// Many ways are counted, so that a finding stays readable.
+/// If there are many paths, only some are named, so that a finding stays readable.
 #[test]
 fn of_many_ways_some_are_named() {
     let all = statement(r#""Allow", "Action": "iam:*", "Resource": "*""#);
@@ -477,7 +477,7 @@ fn what_has_no_effect_is_pointed_out() {
                "Condition": {"ForAnyValue:StringEqualsIfExists": {"aws:TagKeys": "a"}}"#,
             &[r#"any-if-exists at "a""#],
         ),
-        // Conditions that exclude one another.
+        // Mutually exclusive conditions.
         (
             r#""Allow", "Action": "s3:ListBucket", "Resource": "*",
                "Condition": {"StringEquals": {"s3:prefix": "a"},

@@ -1,14 +1,14 @@
-//! Advice on AWS's own managed policies.
+//! Lint findings on AWS's own managed policies.
 //!
-//! What AWS wrote has an effect, so a finding of these kinds is a false alarm of the published
-//! table, unless it was looked at: `managed.txt` lists those that were. Most name services that AWS
+//! What AWS wrote has an effect, so a finding of these kinds is a false alarm caused by the
+//! published table, unless it was reviewed: `managed.txt` lists those. Most name services that AWS
 //! has closed, or actions that it has not published yet.
 
 use std::collections::BTreeSet;
 
 use crate::{DocumentKind, lint};
 
-/// Findings that say that something has no effect.
+/// The findings that report something without effect.
 const CODES: [&str; 9] = [
     "any-if-exists",
     "impossible-conditions",

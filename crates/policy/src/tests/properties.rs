@@ -1,5 +1,5 @@
-//! What must be true of every policy. It protects the rules that no table can list: a Deny never
-//! allows, an Allow never denies, order does not matter, no text makes the parser panic.
+//! Properties of every policy that no table can list: a Deny never allows, an Allow never denies,
+//! order does not matter, and no text makes the parser panic.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ const CONDITIONS: &[&str] = &[
     r#"{"ForAllValues:StringLike": {"aws:TagKeys": "x*"}}"#,
 ];
 
-/// Effect, statement as text.
+/// Builds a statement as text.
 fn statement(effect: &'static str) -> impl Strategy<Value = String> {
     let not = select(&["", "Not"][..]);
     (
@@ -174,7 +174,8 @@ proptest! {
         let theirs = serde_json::from_str::<Value>(&wrapped).is_ok();
         let stored = validate(&wrapped, DocumentKind::Bucket { bucket: "b" });
         let ours = !matches!(stored, Err(Violation::BucketJson(_)));
-        // They accept repeated keys, which we refuse; and refuse numbers that they cannot hold.
+        // They accept duplicate keys, which we reject, and reject numbers that they cannot
+        // represent.
         prop_assert!(ours == theirs || text.contains(['"', 'e', 'E']), "{}", wrapped);
     }
 }
@@ -189,7 +190,7 @@ fn an_empty_set_denies_and_an_unreadable_one_too() {
     assert_eq!(reason.cause, DenialCause::Unreadable);
 }
 
-/// Whether bob may get the object `key` under the pattern.
+/// Whether the pattern lets bob get the object `key`.
 fn matches(pattern: &str, key: &str) -> bool {
     let resource = Value::String(format!("arn:aws:s3:::{pattern}"));
     let statement = format!(r#"{{"Effect": "Allow", "Action": "*", "Resource": {resource}}}"#);
@@ -198,7 +199,7 @@ fn matches(pattern: &str, key: &str) -> bool {
     evaluate(&set(&[statement]), None, &request).is_allowed()
 }
 
-/// The textbook definition, one row of a table at a time.
+/// The textbook definition, one table row at a time.
 fn reference(pattern: &str, text: &str) -> bool {
     let text: Vec<u16> = text.encode_utf16().collect();
     let mut row = vec![false; text.len() + 1];
@@ -219,7 +220,7 @@ fn reference(pattern: &str, text: &str) -> bool {
     row[text.len()]
 }
 
-/// Patterns that make a backtracking matcher run for years.
+/// Patterns on which a backtracking matcher would run for years.
 #[test]
 fn wildcards_take_no_exponential_time() {
     let long = "a".repeat(20_000);

@@ -1,4 +1,5 @@
-//! A service that no policy names is answered without asking any: as if all had been asked.
+//! The shortcut for a service that no policy names gives the same answer as evaluating every
+//! policy.
 
 use std::sync::Arc;
 

@@ -1,5 +1,4 @@
-//! A decision's work is bounded, whatever policies and requests are: what would take more is
-//! denied.
+//! The work of a decision is bounded for all policies and requests; what would take more is denied.
 
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ use crate::{
     explain, explanation_steps, parse,
 };
 
-/// What comparing a value with the patterns of an `ArnLike` or of another operator charges.
+/// The steps charged for comparing values with the patterns of `ArnLike` or another operator.
 fn charged(operator: &str, patterns: &[&str], values: usize) -> u64 {
     let policy = set(&format!(
         r#"{{"Effect": "Allow", "Action": "*", "Resource": "*",
@@ -34,12 +33,12 @@ fn charged(operator: &str, patterns: &[&str], values: usize) -> u64 {
     u64::MAX - query.env.steps.left()
 }
 
-/// What looks at a whole pattern, or puts it together again, for each value costs by the product.
+/// If a whole pattern is examined or rebuilt for each value, the charge is the product of both.
 #[test]
 fn the_length_of_a_pattern_is_charged_for_each_value() {
     let (values, length) = (50, 3000);
     for (operator, pattern) in [
-        // Put together again.
+        // Rebuilt.
         (
             "ArnLike",
             format!("arn:aws:iam${{aws:UserAgent}}{}", "*?a".repeat(length / 3)),
@@ -66,7 +65,7 @@ fn the_length_of_a_pattern_is_charged_for_each_value() {
     assert!(steps >= (values * length) as u64, "variables {steps}");
 }
 
-/// Each run between asterisks that holds a variable is looked for by itself.
+/// Each run between asterisks that contains a variable is searched for separately.
 #[test]
 fn every_run_with_a_variable_is_charged() {
     let run = "*${aws:UserAgent}?";
@@ -76,7 +75,7 @@ fn every_run_with_a_variable_is_charged() {
     assert!(many - one >= 100 * text, "{one} {many}");
 }
 
-/// A statement is tried once for each of its actions that matches.
+/// A statement is tried once for each of its matching actions.
 #[test]
 fn lookups_and_principals_are_charged() {
     let steps = |count: usize| {
@@ -125,13 +124,13 @@ fn request<'a>(resource: &'a str, context: &'a ContextMap) -> AccessRequest<'a> 
     AccessRequest::new(principal, "s3:GetObject", resource, context)
 }
 
-/// A list of so many patterns, none of which matches anything that is asked.
+/// A list of `count` patterns that match none of the requests.
 fn patterns(count: usize, pattern: &str) -> String {
     let each = (0..count).map(|number| format!("\"{pattern}z{number}*\""));
     each.collect::<Vec<_>>().join(",")
 }
 
-/// Each would take time by the product of the policy's length and the request's.
+/// Each case would take time proportional to the product of the policy's and the request's length.
 #[test]
 fn what_takes_too_many_steps_is_denied() {
     let likes = patterns(3000, "*a?b*");
@@ -174,7 +173,7 @@ fn what_takes_too_many_steps_is_denied() {
             panic!("{name} was allowed");
         };
         assert_eq!(reason.cause, DenialCause::Unreadable, "{name}");
-        // The same policy decides what is shorter.
+        // The same policy decides a shorter request.
         let context = ContextMap::default().with("aws:UserAgent", "cli");
         let decided = PoliciesInForce::new(&set).decide(&request(KEY, &context));
         assert_ne!(decided, Decision::Deny(reason), "{name}");
@@ -223,13 +222,13 @@ fn an_explanation_is_counted_before_it_is_made() {
     };
     let (few, short) = (100, "a".repeat(1000));
     let base = steps(few, &short);
-    // By the product of both.
+    // Proportional to the product of both.
     let more = steps(4 * few, &"a".repeat(4000));
     assert!((12 * base..20 * base).contains(&more), "{base} {more}");
     assert!(steps(4000, &"a".repeat(40_000)) > limits::PAGE_STEPS);
 }
 
-/// What is decided among other requests ends soon, and says that it did not get to its end.
+/// A decision limited to few steps ends early and reports that it was cut short.
 #[test]
 fn a_decision_keeps_to_its_steps() {
     let names: Vec<_> = ('a'..='y')

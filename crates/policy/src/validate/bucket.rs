@@ -1,5 +1,5 @@
-//! The rules of S3 bucket policies. It protects one rule: every action of a statement can be done
-//! on some resource of the statement, and every resource is of the bucket.
+//! The rules for S3 bucket policies. Invariant: every action of a statement can act on some
+//! resource of the statement, and every resource belongs to the bucket.
 
 mod conditions;
 
@@ -12,7 +12,7 @@ use crate::{
     pattern::Glob,
 };
 
-/// Checks a policy of one bucket.
+/// Checks a policy for one bucket.
 pub(super) fn validate(text: &str, bucket: &str) -> Result<PolicyDocument, Violation> {
     let node = json::read(text).map_err(Violation::BucketJson)?;
     if !text.starts_with('{') {
@@ -42,7 +42,7 @@ pub(super) fn validate(text: &str, bucket: &str) -> Result<PolicyDocument, Viola
     Ok(parsed.document)
 }
 
-/// Checks the elements for which S3 has messages of its own.
+/// Checks the elements for which S3 has its own messages.
 fn elements(node: &PolicyNode) -> Result<(), Violation> {
     only(node, &["Version", "Id", "Statement"])?;
     let version = node.member("Version").map(|node| &node.value);
@@ -87,7 +87,7 @@ fn elements(node: &PolicyNode) -> Result<(), Violation> {
     Ok(())
 }
 
-/// What a statement may have.
+/// The members that a statement may have.
 const STATEMENT: [&str; 9] = [
     "Sid",
     "Effect",
@@ -100,7 +100,7 @@ const STATEMENT: [&str; 9] = [
     "Condition",
 ];
 
-/// Refuses other members than these.
+/// Rejects members other than these.
 fn only(node: &PolicyNode, names: &[&str]) -> Result<(), Violation> {
     let mut members = node.members().iter();
     match members.find(|(name, _)| !names.contains(&&**name)) {
@@ -150,7 +150,7 @@ fn check(statement: &Statement, bucket: &str) -> Result<(), Violation> {
     tests.try_for_each(|clause| conditions::check(clause, actions))
 }
 
-/// What actions or resources are about.
+/// What actions or resources cover: the bucket, its objects, or both.
 #[derive(Debug, Clone, Copy, Default)]
 struct ArnReach {
     bucket: bool,
@@ -158,7 +158,7 @@ struct ArnReach {
 }
 
 impl ArnReach {
-    /// Adds a resource; `None` if it can be neither the bucket nor an object of it.
+    /// Adds a resource; `None` if it can be neither the bucket nor an object in it.
     fn add(&mut self, resource: &str, bucket: &str) -> Option<()> {
         let segments: Vec<&str> = resource.splitn(6, ':').collect();
         let ["arn", _, "s3", "", "", path] = segments.as_slice() else {
@@ -176,7 +176,7 @@ impl ArnReach {
         Some(())
     }
 
-    /// What an action is done on; `None` if S3 does no such thing on buckets and objects.
+    /// What an action acts on; `None` if S3 has no such action on buckets or objects.
     fn of_action(action: &str) -> Option<Self> {
         if action == "*" {
             return Some(Self {

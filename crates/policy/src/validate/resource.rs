@@ -1,5 +1,5 @@
-//! The form of resources in policies that IAM stores. It protects one rule: a resource that could
-//! never match is refused with AWS's words, and only such a one.
+//! The format of resources in policies that IAM stores. Invariant: exactly the resources that could
+//! never match are rejected, with AWS's messages.
 
 use super::Violation;
 use crate::{
@@ -19,7 +19,7 @@ const PARTITIONS: [&str; 9] = [
     "aws-eusc",
 ];
 
-/// What may stand after the account of an IAM resource, apart from `*` and `root`.
+/// What may follow the account in an IAM resource, apart from `*` and `root`.
 const IAM_PATHS: [&str; 13] = [
     "user/",
     "federated-user/",
@@ -36,7 +36,7 @@ const IAM_PATHS: [&str; 13] = [
     "access-report/",
 ];
 
-/// The S3 resources that live in a region.
+/// The S3 resources that belong to a region.
 const S3_REGIONAL: [&str; 6] = [
     "accesspoint/",
     "access-grants/",
@@ -46,8 +46,8 @@ const S3_REGIONAL: [&str; 6] = [
     "storage-lens-group/",
 ];
 
-/// Checks every resource. The first complaint is returned as a value, because AWS reports it later;
-/// a resource that cannot be read at all is an error at once.
+/// Checks every resource. The first violation is returned as a value, because AWS reports it later.
+/// A resource that cannot be parsed at all is an immediate error.
 pub(super) fn check(document: &PolicyDocument) -> Result<Option<Violation>, Violation> {
     let clauses = document
         .statements
@@ -67,7 +67,7 @@ pub(super) fn check(document: &PolicyDocument) -> Result<Option<Violation>, Viol
     Ok(first)
 }
 
-/// A variable is part of the segment that it stands in, with its colon.
+/// A variable, including its colon, is part of the segment that contains it.
 fn form(resource: &str, variables: bool) -> Result<(), Violation> {
     let parts = segments(resource, variables);
     let [_, parts @ ..] = parts.as_slice() else {
@@ -105,7 +105,7 @@ fn is_iam_path(path: &str) -> bool {
     path == "*" || path == "root" || IAM_PATHS.iter().any(|prefix| path.starts_with(prefix))
 }
 
-/// `arn:` and the five segments after it, the missing ones filled with `*`.
+/// `arn:` and the five segments after it; missing ones are `*`.
 fn filled(parts: &[&str]) -> String {
     let missing = 5_usize.saturating_sub(parts.len());
     format!("arn:{}{}", parts.join(":"), ":*".repeat(missing))

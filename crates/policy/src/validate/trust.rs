@@ -1,10 +1,10 @@
-//! The rules of trust policies, and the forms that principals may have. It protects one rule: a
-//! principal is a whole identity, never a pattern.
+//! The rules for trust policies, and the valid forms of principals. Invariant: a principal is a
+//! complete identity, never a pattern.
 
 use super::Violation;
 use crate::document::{ElementClause, PolicyDocument, PrincipalType, Statement};
 
-/// Checks what only trust policies must obey.
+/// Makes the checks that only apply to trust policies.
 pub(super) fn check(document: &PolicyDocument) -> Result<(), Violation> {
     for statement in &document.statements {
         statement_is_of_trust(statement)?;
@@ -55,7 +55,7 @@ fn is_of_sts(action: &str) -> bool {
     })
 }
 
-/// Whether a principal has a form that can name someone.
+/// Whether a principal is in a valid form.
 pub(super) fn is_principal(kind: PrincipalType, value: &str) -> bool {
     let plain = !value.is_empty() && !value.contains(['*', '?', ' ']);
     match kind {
@@ -69,7 +69,7 @@ pub(super) fn is_principal(kind: PrincipalType, value: &str) -> bool {
     }
 }
 
-/// An account, a unique id, or the ARN of a root user, user, role or session.
+/// Whether a value is an account, a unique ID, or the ARN of a root user, user, role or session.
 fn is_aws(value: &str) -> bool {
     let is_account = |text: &str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
     let segments: Vec<&str> = value.splitn(6, ':').collect();

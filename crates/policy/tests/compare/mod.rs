@@ -1,5 +1,5 @@
-//! Runs a case of the reference through the crate. It protects one rule: both get the same policies
-//! as text and the same request, and only their outcomes are compared.
+//! Runs a case of the reference evaluator through the crate. Both get the same policies as text and
+//! the same request, and only their outcomes are compared.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may fail loudly")]
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::reference::{
     generate::{self, Draw, Kind},
 };
 
-/// What differs for a seed, in words.
+/// The difference for a seed, as text.
 pub(crate) fn difference(seed: u64) -> Option<String> {
     let case = generate::case(seed);
     let wanted = reference::decide(&case);
@@ -24,7 +24,7 @@ pub(crate) fn difference(seed: u64) -> Option<String> {
         .then(|| format!("seed {seed}: the reference says {wanted:?}, the crate {given:?}\n{case}"))
 }
 
-/// Which law a seed's case breaks, in words.
+/// The law that a seed's case breaks, as text.
 pub(crate) fn algebra(seed: u64) -> Option<String> {
     let case = generate::case(seed);
     let before = decide(&case).is_ok();
@@ -56,7 +56,7 @@ pub(crate) fn algebra(seed: u64) -> Option<String> {
     None
 }
 
-/// The crate's outcome, in the reference's words. Its explanation must agree.
+/// The crate's outcome in the reference's format. The explanation must agree.
 fn decide(case: &Case) -> Result<(), String> {
     let level = |level: &Vec<Json>| level.iter().map(sourced).collect();
     let mut set = PolicySet::new(level(&case.identity));

@@ -1,5 +1,5 @@
-//! Makes policies and requests from a seed. It protects one rule: a seed is a case, for ever; what
-//! is drawn comes from small tables, so that statements meet requests often and in odd ways.
+//! Generates policies and requests from a seed. Invariant: a seed yields the same case forever.
+//! Values are drawn from small tables, so that statements often match requests, in odd ways too.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Caller, Case, Given, sharpen::sharpen};
 
-/// A source of choices (xorshift*).
+/// A random source (xorshift*).
 pub(crate) struct Draw(u64);
 
 impl Draw {
@@ -29,7 +29,7 @@ impl Draw {
         usize::try_from(self.next()).unwrap() % bound
     }
 
-    /// One chance in `bound`.
+    /// True with a probability of one in `bound`.
     pub(crate) fn one_in(&mut self, bound: usize) -> bool {
         self.below(bound) == 0
     }
@@ -38,7 +38,7 @@ impl Draw {
         table[self.below(table.len())]
     }
 
-    /// One element, or a list of none to three.
+    /// One element, or a list of zero to three.
     fn some(&mut self, mut element: impl FnMut(&mut Self) -> Json) -> Json {
         match self.below(4) {
             0 => (0..self.below(4)).map(|_| element(self)).collect(),
@@ -47,7 +47,7 @@ impl Draw {
     }
 }
 
-/// The case of a seed; every other one is sharpened.
+/// The case for a seed; every other one is sharpened.
 pub(crate) fn case(seed: u64) -> Case {
     let mut case = drawn(&mut Draw::new(seed));
     if seed % 2 == 1 {
@@ -105,7 +105,7 @@ fn drawn(draw: &mut Draw) -> Case {
     }
 }
 
-/// Where a policy stands decides its form.
+/// The policy type, which decides the form of a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Identity,
@@ -131,7 +131,7 @@ pub(crate) fn policy(draw: &mut Draw, kind: Kind) -> Json {
     Json::Object(policy)
 }
 
-/// A statement, with a given effect or any.
+/// A statement, with the given effect or a random one.
 pub(crate) fn statement(draw: &mut Draw, kind: Kind, effect: Option<&str>) -> Json {
     let mut s = Map::new();
     let any = if draw.one_in(4) { "Deny" } else { "Allow" };
@@ -145,7 +145,7 @@ pub(crate) fn statement(draw: &mut Draw, kind: Kind, effect: Option<&str>) -> Js
         let value = draw.some(|draw| json!(draw.pick(ACTIONS)));
         s.insert(name, value);
     }
-    // A trust policy has no resources, and an identity policy no principals, but a few have.
+    // Trust policies have no resources and identity policies no principals, except for a few.
     let odd = draw.one_in(20);
     if (kind == Kind::Trust) == odd {
         let name = not(draw, "Resource");
@@ -153,7 +153,7 @@ pub(crate) fn statement(draw: &mut Draw, kind: Kind, effect: Option<&str>) -> Js
             0 => Json::Null,
             _ => json!(draw.pick(RESOURCES)),
         });
-        // A bare null is no resource.
+        // A bare null is not a resource.
         let value = if value.is_null() {
             json!([value])
         } else {
@@ -204,7 +204,7 @@ fn principal(draw: &mut Draw) -> Json {
     Json::Object(principal)
 }
 
-/// An operator in full, and the values that suit it (or not).
+/// A complete operator, and values that may suit it.
 fn operator(draw: &mut Draw) -> (String, &'static [&'static str]) {
     let (name, values) = OPERATORS[draw.below(OPERATORS.len())];
     let prefix = match draw.below(5) {
@@ -426,7 +426,7 @@ const ADDRESSES: &[&str] = &[
     "::ffff:a00:1",
     "2001:db8::10.0.0.1",
 ];
-/// What requests say when addresses are asked for.
+/// Values of requests for address operators.
 pub(crate) const ADDRESSES_FOUND: &[&str] = &[
     "10.0.0.1",
     "10.200.0.1",
@@ -464,7 +464,7 @@ const ARNS: &[&str] = &[
     "a*:aws:sns:*:*:x",
 ];
 const BINARY: &[&str] = &["QQ==", "Qg==", "QR==", "Q", "QUI=", ""];
-/// Every operator, and the values that suit it.
+/// Every operator, and values that suit it.
 pub(crate) const OPERATORS: &[(&str, &[&str])] = &[
     ("StringEquals", TEXTS),
     ("StringNotEquals", TEXTS),

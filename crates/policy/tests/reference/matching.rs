@@ -1,4 +1,4 @@
-//! Wildcards, variables, actions and resources, each in the textbook way.
+//! Wildcards, variables, actions and resources, implemented as in a textbook.
 
 use super::{Given, Keys};
 
@@ -10,7 +10,7 @@ pub(crate) enum Unit {
     Many,
 }
 
-/// A text as pattern units; `None` when a variable has no value. A value is literal text.
+/// A text as pattern units; `None` if a variable has no value. Values are literal text.
 pub(crate) fn pattern(
     text: &str,
     wildcards: bool,
@@ -56,7 +56,7 @@ fn variable(body: &str, keys: &Keys<'_>) -> Option<String> {
     }
 }
 
-/// Whether the pattern matches the whole text: the textbook's table.
+/// Whether the pattern matches the whole text, by the textbook's table.
 pub(crate) fn glob(pattern: &[Unit], text: &str) -> bool {
     let text: Vec<u16> = text.encode_utf16().collect();
     let mut table = vec![vec![false; text.len() + 1]; pattern.len() + 1];
@@ -73,8 +73,8 @@ pub(crate) fn glob(pattern: &[Unit], text: &str) -> bool {
     table[pattern.len()][text.len()]
 }
 
-/// Whether one of the patterns lists the action. A pattern whose service has wildcards (but for
-/// `*:*`) or is missing lists nothing in an Allow, and whatever it matches elsewhere.
+/// Whether one of the patterns lists the action. A pattern whose service has wildcards (except
+/// `*:*`) or is missing lists nothing in an Allow, and elsewhere whatever it matches.
 pub(crate) fn action_listed(patterns: &[String], action: &str, generous: bool) -> bool {
     let action = action.to_ascii_lowercase();
     patterns.iter().any(|pattern| {
@@ -124,12 +124,13 @@ pub(crate) fn segments(text: &str, variables: bool) -> Vec<String> {
     segments
 }
 
-/// Whether variables decide where the segments end.
+/// Whether variables decide where segments end.
 fn is_short(element: &str, variables: bool) -> bool {
     variables && element.contains("${") && segments(element, variables).len() < 6
 }
 
-/// `*`, or something with a colon; with short variables, what they make an ARN of.
+/// Whether it is `*` or contains a colon; with short variables, whether their values make it an
+/// ARN.
 pub(crate) fn is_arn_pattern(element: &str, variables: bool, keys: &Keys<'_>) -> bool {
     if is_short(element, variables) {
         let units = pattern(element, true, variables, keys);
@@ -146,7 +147,7 @@ fn parts(units: &[Unit]) -> Vec<&[Unit]> {
     units.splitn(6, |unit| *unit == colon).collect()
 }
 
-/// Whether an element of `Resource` lists the resource; `None` when a variable has no value.
+/// Whether an element of `Resource` lists the resource; `None` if a variable has no value.
 pub(crate) fn resource_listed(
     element: &str,
     resource: &str,
@@ -169,7 +170,7 @@ pub(crate) fn resource_listed(
     while parts.len() < 6 {
         parts.push("*".to_owned());
     }
-    // The first one is `arn`, however it is written.
+    // The first segment counts as `arn`, however it is written.
     let mut each = parts.iter().zip(&requested).skip(1);
     Some(each.all(|(part, requested)| {
         let part = pattern(part, true, variables, keys);

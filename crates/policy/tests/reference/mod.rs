@@ -1,9 +1,9 @@
-//! A slow, obvious evaluator of AWS policies. It protects one rule: it is written from what AWS
-//! documents and shares nothing with the crate, not even the parser, so that an error would have to
-//! be made twice to stay hidden.
+//! A slow, obvious evaluator of AWS policies. It is written from AWS's documentation and shares
+//! nothing with the crate, not even the parser, so an error would have to be made twice to stay
+//! hidden.
 //!
-//! It takes policies as JSON values and goes through everything, every time. It knows only forms
-//! of numbers, dates and addresses that the generator makes.
+//! It takes policies as JSON values and evaluates everything every time. It supports only those
+//! forms of numbers, dates and addresses that the generator produces.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -27,7 +27,7 @@ use self::matching::{action_listed, resource_listed};
 use self::principals::{How, Who};
 pub(crate) use self::principals::{arn, role_arn};
 
-/// What a request says under a key.
+/// The value of a key in a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Given {
     One(String),
@@ -43,18 +43,18 @@ pub(crate) struct Case {
     /// Level by level.
     pub(crate) service_control: Vec<Vec<Json>>,
     pub(crate) resource_control: Vec<Vec<Json>>,
-    /// A resource policy or, if `trust`, a trust policy.
+    /// A resource policy or, if `trust` is set, a trust policy.
     pub(crate) attached: Option<Json>,
     pub(crate) trust: bool,
     pub(crate) caller: Caller,
     pub(crate) action: String,
     pub(crate) resource: String,
     pub(crate) owner: Option<String>,
-    /// Keys in lower case.
+    /// Keys are in lower case.
     pub(crate) context: BTreeMap<String, Given>,
 }
 
-/// What one needs to see what happened, a policy a line.
+/// Prints the case for debugging, one policy per line.
 impl std::fmt::Display for Case {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut lines = |name: &str, policies: Vec<&Json>| {
@@ -88,7 +88,7 @@ impl std::fmt::Display for Case {
     }
 }
 
-/// Who calls.
+/// The caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Caller {
     Root,
@@ -101,7 +101,7 @@ pub(crate) enum Caller {
     Anonymous,
 }
 
-/// Allowed, or why not: `explicit LAYER` or `silent LAYER`.
+/// `Ok` if allowed, or else the reason: `explicit LAYER` or `silent LAYER`.
 pub(crate) fn decide(case: &Case) -> Result<(), String> {
     let who = Who::of(case.caller);
     let keys = Keys {
@@ -113,7 +113,7 @@ pub(crate) fn decide(case: &Case) -> Result<(), String> {
         who: &who,
         keys: &keys,
     };
-    // An explicit deny anywhere ends it.
+    // An explicit deny anywhere wins.
     for (name, policies) in ask.layers() {
         if policies.iter().any(|policy| ask.denies(policy, name)) {
             return Err(format!("explicit {name}"));
@@ -149,8 +149,8 @@ pub(crate) fn decide(case: &Case) -> Result<(), String> {
     }
 }
 
-/// One condition of a case as the reference sees it: the operator in lower case, how many values
-/// the request has, and whether it holds.
+/// A condition as the reference sees it: the operator in lower case, the form of the request's
+/// values, and whether the condition holds.
 pub(crate) type Seen = (String, &'static str, bool);
 
 /// Every condition of every policy of a case.
@@ -184,7 +184,7 @@ pub(crate) fn conditions(case: &Case) -> Vec<Seen> {
 }
 
 impl Ask<'_> {
-    /// The layers that have a say, with their policies.
+    /// The layers that apply, with their policies.
     fn layers(&self) -> Vec<(&'static str, Vec<&Json>)> {
         let case = self.case;
         let mut layers: Vec<(&str, Vec<&Json>)> = Vec::new();
@@ -209,13 +209,13 @@ impl Ask<'_> {
         if self.case.trust { "trust" } else { "resource" }
     }
 
-    /// Whether resource control policies have a say.
+    /// Whether resource control policies apply.
     fn controlled(&self) -> bool {
         let service = service(&self.case.action);
         !self.who.service_linked && RESOURCE_CONTROLLED.contains(&&*service)
     }
 
-    /// Whether service control policies have a say.
+    /// Whether service control policies apply.
     const fn organized(&self) -> bool {
         !self.who.service_linked && self.who.account.is_some()
     }
@@ -228,7 +228,7 @@ impl Ask<'_> {
         policies.iter().any(|p| self.allows(p, name).is_some())
     }
 
-    /// Boundary and session policies must allow where there are any.
+    /// Boundary and session policies must allow, if there are any.
     fn limits(&self) -> Result<(), String> {
         if let Some(boundary) = &self.case.boundary
             && self.allows(boundary, "boundary").is_none()
@@ -237,7 +237,7 @@ impl Ask<'_> {
         }
         let session = match &self.case.session {
             Some(policies) => self.any(policies, "session"),
-            // A federated user's session has nothing without policies of its own.
+            // A federated user's session without policies has no permissions.
             None => self.case.caller != Caller::Federated,
         };
         if session {
@@ -252,18 +252,18 @@ fn service(action: &str) -> String {
     action.split(':').next().unwrap().to_lowercase()
 }
 
-/// Those of the services that know resource control policies which the generator asks for.
+/// The services with resource control policies, among those that the generator uses.
 const RESOURCE_CONTROLLED: [&str; 2] = ["s3", "sts"];
 
-/// The keys of a request: those that follow from the caller first.
+/// The keys of a request. Those that follow from the caller take precedence.
 pub(crate) struct Keys<'a> {
-    /// `None`: the caller is known not to have it.
+    /// `None`: the caller is known to lack the key.
     own: BTreeMap<&'static str, Option<String>>,
     given: &'a BTreeMap<String, Given>,
 }
 
 impl Keys<'_> {
-    /// The value of a key in any case; an empty list is no value.
+    /// The value of a key in any case. An empty list counts as no value.
     pub(crate) fn get(&self, key: &str) -> Option<Given> {
         let key = key.to_lowercase();
         if let Some(own) = self.own.get(key.as_str()) {
@@ -311,7 +311,7 @@ impl Ask<'_> {
             let named = s.get("Principal").or(s.get("NotPrincipal")).is_some();
             return (!named).then_some(How::Directly);
         }
-        // An Allow with NotPrincipal grants nothing here: no store takes one.
+        // An Allow with NotPrincipal grants nothing here, because no store accepts one.
         self.who.how_named(s.get("Principal")?)
     }
 
@@ -321,13 +321,13 @@ impl Ask<'_> {
         }
         match (s.get("Principal"), s.get("NotPrincipal")) {
             (Some(principal), _) => {
-                // A canonical user cannot be resolved, and might be the caller.
+                // A canonical user cannot be resolved, so it might be the caller.
                 principal
                     .get("CanonicalUser")
                     .is_some_and(|u| !list(u).is_empty())
                     || self.who.how_named(principal).is_some()
             }
-            // Nobody with a permissions boundary is spared.
+            // Callers with a permissions boundary are never exempt.
             (None, Some(spared)) => {
                 let entity = !matches!(
                     self.case.caller,
@@ -361,10 +361,10 @@ impl Ask<'_> {
         match (s.get("Resource"), s.get("NotResource")) {
             (Some(resources), _) => listed(resources).contains(&Some(true)),
             (None, Some(others)) => {
-                // No ARN at all: what was meant is unknown, so an Allow does not apply.
+                // Not an ARN: its meaning is unknown, so an Allow does not apply.
                 let malformed = |e: &String| !matching::is_arn_pattern(e, variables, self.keys);
                 let unknown = list(others).iter().any(malformed) && s["Effect"] == "Allow";
-                // A variable without value: the statement does not apply.
+                // If a variable has no value, the statement does not apply.
                 let listed = listed(others);
                 !unknown && !listed.contains(&None) && !listed.contains(&Some(true))
             }
@@ -395,7 +395,7 @@ fn statements(policy: &Json) -> Vec<Json> {
     }
 }
 
-/// One text or a list of texts; numbers and booleans as they are written, nulls left out.
+/// One text or a list of texts. Numbers and booleans are kept as written, nulls are dropped.
 fn list(value: &Json) -> Vec<String> {
     let elements = match value {
         Json::Array(elements) => elements.clone(),

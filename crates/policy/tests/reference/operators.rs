@@ -1,4 +1,4 @@
-//! Condition operators: what AWS documents about each, one after the other.
+//! Condition operators, one by one as AWS documents them.
 
 use std::net::Ipv6Addr;
 
@@ -9,7 +9,7 @@ use super::{
     matching::{Unit, glob, pattern, segments},
 };
 
-/// Whether one key under one operator of a statement with this effect holds.
+/// Whether a condition on one key holds in a statement with this effect.
 pub(crate) fn holds(
     effect: &str,
     operator: &str,
@@ -44,7 +44,7 @@ pub(crate) fn holds(
             };
     };
     let given = match (&*prefix, given) {
-        // A list under an operator for one value never matches.
+        // An operator without a set prefix never matches a list.
         ("", Given::List(_)) => return false,
         (_, Given::One(value)) => vec![value],
         (_, Given::List(values)) => values,
@@ -59,7 +59,8 @@ pub(crate) fn holds(
             if !is_arn(value) {
                 return false;
             }
-            // What is no ARN in the policy ends the comparison: a Deny applies, an Allow does not.
+            // A policy value that is not an ARN ends the comparison: a Deny applies, an Allow does
+            // not.
             let each = values.iter().map(|v| arn_like(value, v, variables, keys));
             return match each.into_iter().find(|one| *one != Some(false)) {
                 Some(None) => effect == "Deny",
@@ -82,7 +83,7 @@ fn is_arn(text: &str) -> bool {
     text.starts_with("arn:") && text.matches(':').count() >= 5
 }
 
-/// Whether the request's value compares with one of the policy's.
+/// Compares the request's value with one of the policy's values.
 fn compare(name: &str, value: &str, wanted: &str, variables: bool, keys: &Keys<'_>) -> bool {
     let text = || {
         let units = pattern(wanted, false, variables, keys)?;
@@ -195,8 +196,8 @@ fn date(text: &str) -> Option<i128> {
     Some((minutes * 60 + seconds) * 1000 + millis)
 }
 
-/// Lower case, but for characters of two UTF-16 units. A sigma after a letter and before none ends
-/// a word; an apostrophe is neither (the generator has no other such sign).
+/// Lower case, except for characters of two UTF-16 units. A sigma after a letter and not before one
+/// ends a word. An apostrophe is not a letter (the generator has no other such character).
 fn lower(text: &str) -> String {
     let all: Vec<char> = text.chars().collect();
     let letter = |c: Option<&char>| c.is_some_and(|c| c.is_alphabetic());
@@ -213,7 +214,7 @@ fn lower(text: &str) -> String {
     all.iter().enumerate().map(one).collect()
 }
 
-/// An address of a policy as text of bits.
+/// A policy's address as a text of bits.
 fn bits(text: &str) -> Option<String> {
     if text.contains('.') {
         let number = |part: &str| {
@@ -224,7 +225,7 @@ fn bits(text: &str) -> Option<String> {
         let parts: [u8; 4] = parts?.try_into().ok()?;
         return Some(parts.map(|part| format!("{part:08b}")).concat());
     }
-    // A colon too many after a gap or at the end is left out, at the beginning there is a zero.
+    // A surplus colon after a gap or at the end is dropped; at the beginning it stands for a zero.
     let mut text = text.replacen(":::", "::", 1);
     if text.ends_with(':') && !text.ends_with("::") {
         text.pop();
@@ -236,7 +237,7 @@ fn bits(text: &str) -> Option<String> {
     Some(format!("{:0128b}", u128::from(address)))
 }
 
-/// An address of a request; IPv4 inside IPv6 is IPv4.
+/// A request's address; IPv4-mapped IPv6 is IPv4.
 fn requested(text: &str) -> Option<String> {
     let mapped = format!("{}{}", "0".repeat(80), "1".repeat(16));
     let lower = text.to_lowercase();
@@ -261,12 +262,12 @@ fn in_network(value: &str, network: &str) -> bool {
     if value.len() != base.len() || length > base.len() {
         return false;
     }
-    // Host bits: masked in IPv4, fatal in IPv6.
+    // Host bits are masked in IPv4; in IPv6 nothing matches.
     let host_bits = base[length..].contains('1');
     (base.len() == 32 || !host_bits) && value[..length] == base[..length]
 }
 
-/// Six segments, each a pattern; `None` when they are not six that begin with `arn`.
+/// Compares six segments, each a pattern; `None` if there are not six, the first being `arn`.
 fn arn_like(value: &str, wanted: &str, variables: bool, keys: &Keys<'_>) -> Option<bool> {
     if wanted == "*" {
         return Some(true);
@@ -275,7 +276,7 @@ fn arn_like(value: &str, wanted: &str, variables: bool, keys: &Keys<'_>) -> Opti
     let mut parts: Vec<Vec<Unit>> = Vec::new();
     let split = segments(wanted, variables);
     if split.len() < 6 && variables && wanted.contains("${") {
-        // Variables bring their own colons.
+        // The values of variables contain colons of their own.
         let Some(units) = &whole else {
             return Some(false);
         };

@@ -1,4 +1,4 @@
-//! The callers of the generator, what follows from who they are, and how policies name them.
+//! The generator's callers, the keys that follow from them, and how policies name them.
 
 use std::collections::BTreeMap;
 
@@ -16,19 +16,19 @@ pub(crate) enum How {
     Directly,
 }
 
-/// A caller, spelled out.
+/// A caller's details.
 #[derive(Debug, Default)]
 pub(crate) struct Who {
     pub(crate) account: Option<String>,
     pub(crate) service_linked: bool,
-    /// Texts under `AWS` that mean the caller.
+    /// Texts under `AWS` that name the caller itself.
     direct: Vec<&'static str>,
-    /// Texts under `AWS` that mean the role or the issuing user.
+    /// Texts under `AWS` that name the role or the issuing user.
     wider: Vec<&'static str>,
     service: Option<&'static str>,
     provider: Option<&'static str>,
     is_root: bool,
-    /// username, userid, PrincipalType, PrincipalArn.
+    /// `username`, `userid`, `PrincipalType`, `PrincipalArn`.
     table: [Option<&'static str>; 4],
 }
 
@@ -125,7 +125,7 @@ impl Who {
             } else if self.wider.contains(&text.as_str()) {
                 ways.push(How::ByRoleOrIssuer);
             } else if means_account {
-                // For the root user, the account is the user.
+                // For the root user, the account names the user itself.
                 ways.push(if self.is_root {
                     How::Directly
                 } else {
@@ -142,7 +142,7 @@ impl Who {
         ways.into_iter().max()
     }
 
-    /// Whether a `NotPrincipal` of a Deny leaves the caller out.
+    /// Whether a `NotPrincipal` of a Deny exempts the caller.
     pub(crate) fn spared(&self, listed: &Json) -> bool {
         let texts = named(listed, "AWS");
         if listed == "*" || texts.iter().any(|text| text == "*") {
@@ -155,7 +155,7 @@ impl Who {
             None => self.how_named(listed).is_some(),
             Some(_) if self.is_root => account,
             Some(_) if self.wider.is_empty() => lists(&self.direct) && account,
-            // A session needs its role, or the user who made it, as well.
+            // For a session, its role or the user who created it must be listed as well.
             Some(_) => lists(&self.direct) && lists(&self.wider) && account,
         }
     }

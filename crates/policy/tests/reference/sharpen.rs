@@ -1,6 +1,6 @@
-//! Sharpens a case: every layer but one allows everything, and what the request says comes from the
-//! tables of the operators that test it. It protects one rule: the decision hangs on the statements
-//! of one layer so often that an error in how they are read shows.
+//! Sharpens a case: every layer but one allows everything, and the request's values come from the
+//! tables of the operators that test them. So the decision depends on the statements of one layer
+//! often enough for a mistake in reading them to show.
 
 use serde_json::{Value as Json, json};
 
@@ -66,7 +66,7 @@ const fn kind(focus: usize, trust: bool) -> Kind {
     }
 }
 
-/// A policy whose statements often are about every action, resource and principal, so that their
+/// A policy whose statements often cover every action, resource and principal, so that their
 /// conditions decide.
 fn sharp(draw: &mut Draw, kind: Kind) -> Json {
     let mut policy = policy(draw, kind);
@@ -96,7 +96,7 @@ fn sharp(draw: &mut Draw, kind: Kind) -> Json {
     policy
 }
 
-/// A policy that one condition decides, any operator in any form as often as another.
+/// A policy decided by one condition; all operators and forms are equally likely.
 fn one_condition(draw: &mut Draw, kind: Kind) -> Json {
     let (name, table) = OPERATORS[draw.below(OPERATORS.len())];
     let prefix = ["", "ForAllValues:", "ForAnyValue:"][draw.below(3)];
@@ -130,7 +130,7 @@ fn everything(principal: Option<Json>) -> Json {
     json!({"Version": "2012-10-17", "Statement": statement(principal)})
 }
 
-/// Lets the request say what the policies ask about, and often what they ask for.
+/// Gives the request the keys that the policies test, often with matching values.
 fn answer(case: &mut Case, draw: &mut Draw, policies: &[Json]) {
     for statement in policies.iter().flat_map(statements) {
         for (operator, keys) in statement["Condition"].as_object().into_iter().flatten() {

@@ -1,5 +1,5 @@
-//! The conditions of S3 bucket policies. It protects one rule: a condition is about something that
-//! every action of its statement can have.
+//! The conditions of S3 bucket policies. Invariant: every action of a statement can have the
+//! statement's condition keys.
 
 use super::super::Violation;
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     pattern::Glob,
 };
 
-/// Checks one key of a condition beside the actions of its statement.
+/// Checks one condition key against the actions of its statement.
 pub(super) fn check(clause: &ConditionClause, actions: &ElementClause) -> Result<(), Violation> {
     let key = clause.key.to_ascii_lowercase();
     if !key.starts_with("aws:") {
@@ -35,7 +35,7 @@ pub(super) fn check(clause: &ConditionClause, actions: &ElementClause) -> Result
     }
 }
 
-/// Whether some action that a pattern names can have a key.
+/// Whether some action that a pattern matches can have a key.
 fn may_have(action: &str, key: &str) -> bool {
     let Some((_, name)) = action.split_once(':') else {
         return true;
@@ -46,7 +46,7 @@ fn may_have(action: &str, key: &str) -> bool {
     named.any(|(_, action)| has(action, key))
 }
 
-/// Whether requests of an action can have a key, by themselves or by their resources.
+/// Whether requests for an action can have a key, by themselves or through their resources.
 fn has(action: &ServiceAction, key: &str) -> bool {
     let types = ActionCatalogue::built_in().resource_types().iter();
     let types = types.filter(|kind| kind.service == "s3" && action.is_on(kind.name));
@@ -55,8 +55,8 @@ fn has(action: &ServiceAction, key: &str) -> bool {
     all.any(|known| is(known, key))
 }
 
-/// Whether a key, in lower case, is the published one; `s3:ExistingObjectTag/<key>` stands for the
-/// key of any tag.
+/// Whether a key (in lower case) is the published one. `s3:ExistingObjectTag/<key>` covers any tag
+/// key.
 fn is(published: &str, key: &str) -> bool {
     match (published.split_once('/'), key.split_once('/')) {
         (None, None) => published.eq_ignore_ascii_case(key),
