@@ -266,9 +266,10 @@ pub const S3_STORED_HEADER_BYTES: usize = 8 * 1024;
 /// Bytes that a quota counts for the row of an object, a part or an unfinished upload, in addition
 /// to what it stores.
 pub const S3_ROW_BYTES: u64 = 512;
-/// Bytes of responses that all clients together have not read yet.
+/// Bytes of response documents that all clients together have not read yet.
 pub const ANSWERS_BYTES: usize = 32 * 1024 * 1024;
-/// Bytes of responses that the clients of one principal have not read yet, if there are several.
+/// Bytes of response documents that the clients of one principal have not read yet. A single
+/// document may exceed it.
 pub const ANSWERS_BYTES_EACH: usize = 8 * 1024 * 1024;
 /// Size of the line before a chunk's data in an aws-chunked body, in bytes.
 pub const CHUNK_HEAD_BYTES: usize = 256;
