@@ -150,8 +150,8 @@ fn has_fixed_id(text: &str) -> bool {
     !id.is_empty() && is_plain(id)
 }
 
-/// Whether an ARN's account is fixed. Its last part may have wildcards, and so may its region,
-/// where a wildcard stays within the segment.
+/// Whether an ARN's account is fixed. Its last part may have wildcards. So may its region if
+/// `any_region` is set, which requires that a wildcard stays within its segment.
 fn is_of_account(arn: &str, any_region: bool) -> bool {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     match parts.as_slice() {

@@ -141,8 +141,8 @@ fn is_policy_of_aws(resource: &str) -> bool {
 
 impl ActionCatalogue {
     /// Whether an action can act on a resource, as AWS's simulator sees it. An action with known
-    /// resource types cannot act on other types, except that buckets and objects count as one.
-    /// Partition and region do not matter.
+    /// resource types cannot act on other types, except that buckets and objects count as one,
+    /// whatever their partition and region.
     pub fn fits(&self, action: &str, resource: &str) -> bool {
         let Some(known) = self.action(action) else {
             return true;

@@ -197,7 +197,7 @@ fn date(text: &str) -> Option<i128> {
 }
 
 /// Lower case, except for characters of two UTF-16 units. A sigma after a letter and not before one
-/// ends a word. An apostrophe is not a letter (the generator has no other such character).
+/// ends a word. Apostrophes are skipped (the generator has no other such character).
 fn lower(text: &str) -> String {
     let all: Vec<char> = text.chars().collect();
     let letter = |c: Option<&char>| c.is_some_and(|c| c.is_alphabetic());
