@@ -425,7 +425,7 @@ fn authorized_through(
             PolicyNeed::Allow { layer, .. } => {
                 let near = nearly(view, user?, (explanation, payload), *layer)?;
                 through.push(near.statement.to_string());
-                conditions.extend(tests(near).map(ConditionTrace::tested));
+                conditions.extend(tests(near).map(ConditionTrace::condition_text));
             }
         }
     }
@@ -494,7 +494,7 @@ fn tests(examined: &StatementTrace) -> impl Iterator<Item = &ConditionTrace> {
 
 /// How a request escapes a Deny.
 fn unless<'a>(deny: &StatementRef, tests: impl Iterator<Item = &'a ConditionTrace>) -> String {
-    let requested: Vec<String> = tests.map(ConditionTrace::tested).collect();
+    let requested: Vec<String> = tests.map(ConditionTrace::condition_text).collect();
     format!("not ({}), which {deny} denies", requested.join(" and "))
 }
 

@@ -144,7 +144,7 @@ impl Display for StatementMismatch {
 
 impl ConditionTrace {
     /// The requirement, without the value found.
-    pub fn tested(&self) -> String {
+    pub fn condition_text(&self) -> String {
         let Self {
             operator,
             key,
@@ -158,7 +158,7 @@ impl ConditionTrace {
 impl Display for ConditionTrace {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let used = variables(&self.variables);
-        write!(f, "{} (found: {}{used})", self.tested(), self.found)
+        write!(f, "{} (found: {}{used})", self.condition_text(), self.found)
     }
 }
 
