@@ -1,7 +1,7 @@
-//! When something may be done: windows of the week in a time zone, and freeze periods.
+//! Time windows of the week in a time zone, and freeze periods.
 //!
-//! A window is of local clock time. Where the clocks jump over its beginning or its end, the time
-//! after the jump counts, and where a time comes twice the first one does.
+//! A window uses local time. If daylight saving skips the time at which it begins or ends, the time
+//! after the skip counts. If a local time occurs twice, the first occurrence counts.
 
 use std::fmt;
 
@@ -14,8 +14,8 @@ use keywright_base::Timestamp;
 use keywright_rotation::model::Phase;
 use serde::{Deserialize, Serialize};
 
-/// Days that are searched for the next opening: a week for the window's days, and a second one for
-/// a window that the clocks jump over.
+/// Days to search for the next opening: a week for the window's days, and another week for a window
+/// that daylight saving skips entirely.
 const SEARCH_DAYS: u8 = 15;
 
 /// A time zone by its IANA name.
@@ -24,7 +24,7 @@ const SEARCH_DAYS: u8 = 15;
 pub struct TimeZoneName(TimeZone);
 
 impl TimeZoneName {
-    /// The usual one.
+    /// UTC, the default.
     pub const UTC: Self = Self(TimeZone::UTC);
 }
 
@@ -80,7 +80,7 @@ pub enum DayOfWeek {
 }
 
 impl DayOfWeek {
-    /// All of them with their names, from Monday.
+    /// All days with their names, Monday first.
     pub const ALL: [(&'static str, Self); 7] = [
         ("mon", Self::Mon),
         ("tue", Self::Tue),
@@ -109,17 +109,17 @@ impl DayOfWeek {
     }
 }
 
-/// Days of the week and a time of the day.
+/// A weekly time window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimeWindow {
-    /// The days on which it begins; none means every day.
+    /// The days on which it begins. Empty means every day.
     pub days: Vec<DayOfWeek>,
     /// When it begins, in minutes after midnight.
     pub from_minute: u16,
-    /// When it ends, in minutes after midnight, 1440 at most. What is not after the beginning is
-    /// of the next day.
+    /// When it ends, in minutes after midnight, at most 1440. An end that is not after the
+    /// beginning falls on the next day.
     pub to_minute: u16,
-    /// Where the clock stands.
+    /// The time zone of both times.
     pub zone: TimeZoneName,
 }
 
@@ -136,11 +136,11 @@ impl fmt::Display for TimeWindow {
 }
 
 impl TimeWindow {
-    /// The first time from `now` on at which it is open: `now` itself if it is.
+    /// The next time at which the window is open: `now` if it is open already.
     fn next_opening(&self, now: Timestamp) -> Option<Timestamp> {
         let moment = jiff::Timestamp::from_second(now.secs()).ok()?;
         let today = Zoned::new(moment, self.zone.0.clone()).date();
-        // One that began yesterday may still be open.
+        // A window that began yesterday may still be open.
         let mut date = today.yesterday().ok()?;
         for _ in 0..SEARCH_DAYS {
             let begins = self.days.is_empty() || self.days.contains(&DayOfWeek::of(date.weekday()));
@@ -155,7 +155,7 @@ impl TimeWindow {
         None
     }
 
-    /// From when to when it is open if it begins on this date.
+    /// The beginning and end of the window that begins on this date, if one does.
     fn of_date(&self, date: Date) -> Option<(Timestamp, Timestamp)> {
         let ends_on = if self.to_minute > self.from_minute {
             date
@@ -175,33 +175,32 @@ impl TimeWindow {
     }
 }
 
-/// A local time in a zone.
 fn instant(local: DateTime, zone: &TimeZoneName) -> Option<Timestamp> {
     let zoned = local.to_zoned(zone.0.clone()).ok()?;
     Some(Timestamp::from_secs(zoned.timestamp().as_second()))
 }
 
-/// A time in which nothing is changed.
+/// A period in which no rotation begins and no key is deactivated or deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FreezePeriod {
-    /// When it begins, in seconds.
+    /// When it begins, in seconds since the epoch.
     pub from_secs: i64,
-    /// When it is over, in seconds.
+    /// When it ends, in seconds since the epoch.
     pub to_secs: i64,
-    /// What for.
+    /// The reason, for reports.
     pub why: Option<String>,
 }
 
-/// Which end of a period a date is.
+/// Which end of a freeze period a date denotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PeriodEnd {
-    /// The day's first moment.
+    /// The first moment of the day.
     First,
-    /// The next day's first moment.
+    /// The first moment of the next day.
     Last,
 }
 
-/// Reads a date, a local time, or a time with its own offset.
+/// Parses a date, a local time, or a time with its own offset.
 pub(super) fn moment(text: &str, zone: &TimeZoneName, end: PeriodEnd) -> Option<Timestamp> {
     if let Ok(absolute) = text.parse::<jiff::Timestamp>() {
         return Some(Timestamp::from_secs(absolute.as_second()));
@@ -218,16 +217,16 @@ pub(super) fn moment(text: &str, zone: &TimeZoneName, end: PeriodEnd) -> Option<
     instant(local, zone)
 }
 
-/// Until when something may not be done, and why not.
+/// When a closed window or a freeze ends, and why it applies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClosedUntil {
-    /// When it may be done next.
+    /// When the action is allowed again.
     pub at: Timestamp,
-    /// For what it waits.
+    /// The reason for waiting.
     pub why: String,
 }
 
-/// Whether a window, or everything if there is none, is closed now.
+/// Whether the window, if there is one, or a freeze forbids the action now.
 pub(super) fn closed(
     window: Option<&TimeWindow>,
     freezes: &[FreezePeriod],
@@ -240,10 +239,10 @@ pub(super) fn closed(
     };
     let mut why = None;
     let mut at = now;
-    // Each turn but the last ends a freeze for good.
+    // Every iteration but the last leaves one freeze behind.
     for _ in 0..=freezes.len() {
         if let Some(window) = window {
-            // It opens within two weeks, or the search goes on from there.
+            // If the window does not open within two weeks, the search continues from there.
             let far = at.plus_secs(i64::from(SEARCH_DAYS) * 86_400);
             let opening = window.next_opening(at).unwrap_or(far);
             if opening > at {
@@ -261,39 +260,40 @@ pub(super) fn closed(
     why.map(|why| ClosedUntil { at, why })
 }
 
-/// When an open rotation may go on with what cannot be taken back at once, as the journal keeps it.
+/// When an open rotation may take the steps that cannot be undone immediately. Stored in the
+/// journal.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RotationCalendar {
-    /// When the old key may be deactivated; nothing means always.
+    /// When the old key may be deactivated. `None` means always.
     pub deactivation: Option<TimeWindow>,
-    /// When no old key is deactivated or deleted.
+    /// Periods in which no old key is deactivated or deleted.
     pub freezes: Vec<FreezePeriod>,
 }
 
 impl RotationCalendar {
-    /// Until when the next step in a phase has to wait, if that deactivates or deletes a key;
-    /// `dwelt` is when a dwell is over.
+    /// How long the next step must wait if it deactivates or deletes a key. `dwelt` is when the
+    /// dwell ends.
     pub fn closed(&self, phase: Phase, dwelt: Timestamp, now: Timestamp) -> Option<ClosedUntil> {
         match phase {
             Phase::Confirming | Phase::Deactivating => {
                 closed(self.deactivation.as_ref(), &self.freezes, now)
             }
-            // Not entered in a freeze: until it is there, everything can be put back.
+            // No dwell ends during a freeze: until the key is deleted, everything can be restored.
             Phase::Dwelling if now >= dwelt => closed(None, &self.freezes, now),
             Phase::Deleting => closed(None, &self.freezes, now),
             _ => None,
         }
     }
 
-    /// As text.
+    /// Serializes the calendar for the journal.
     pub fn to_text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// From [`RotationCalendar::to_text`].
+    /// Parses the output of [`RotationCalendar::to_text`].
     ///
     /// # Errors
-    /// A sentence.
+    /// A message.
     pub fn from_text(text: &str) -> Result<Self, String> {
         serde_json::from_str(text).map_err(|error| error.to_string())
     }

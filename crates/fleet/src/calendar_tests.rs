@@ -1,4 +1,4 @@
-//! Windows and freezes at the times that are easy to get wrong.
+//! Windows and freezes at times that are easy to get wrong.
 
 use keywright_base::Timestamp;
 use keywright_rotation::model::Phase;
@@ -10,7 +10,7 @@ fn at(text: &str) -> Timestamp {
     Timestamp::parse_iso8601(text).unwrap()
 }
 
-/// A window as a person writes it.
+/// A window in the syntax of the fleet file.
 fn window(text: &str) -> TimeWindow {
     let file = format!(
         "[[account]]\nname = 'a'\n[[account.rule]]\neveryone = true\nskip = true\nwindow = {text}"
@@ -19,7 +19,7 @@ fn window(text: &str) -> TimeWindow {
     config.accounts[0].rules[0].window.take().unwrap()
 }
 
-/// When it opens next; nothing if it is open.
+/// When the window opens next; empty if it is open.
 fn opens(window: &TimeWindow, now: &str) -> String {
     closed(Some(window), &[], at(now)).map_or("open".to_owned(), |closed| closed.at.iso8601())
 }
@@ -30,14 +30,14 @@ fn windows_of_a_zone() {
     let over_midnight = "{ days = ['fri'], from = '22:00', to = '04:00', zone = 'UTC' }";
     let to_midnight = "{ days = ['sun'], from = '22:00' }";
     for (text, now, expected) in [
-        // A Monday in winter, an hour from UTC, and one in summer, two hours from it.
+        // A Monday in winter (UTC+1) and one in summer (UTC+2).
         (berlin, "2026-11-30T07:29:59Z", "2026-11-30T07:30:00Z"),
         (berlin, "2026-11-30T07:30:00Z", "open"),
         (berlin, "2026-11-30T14:59:59Z", "open"),
         (berlin, "2026-11-30T15:00:00Z", "2026-12-04T07:30:00Z"),
         (berlin, "2026-06-29T06:30:00Z", "open"),
         (berlin, "2026-06-29T14:00:00Z", "2026-07-03T06:30:00Z"),
-        // It belongs to the day on which it begins.
+        // A window belongs to the day on which it begins.
         (
             over_midnight,
             "2026-12-04T21:00:00Z",
@@ -64,7 +64,7 @@ fn windows_of_a_zone() {
 
 #[test]
 fn windows_where_the_clocks_change() {
-    // In Berlin 2027-03-28 has no 02:00 to 03:00, and 2026-10-25 has it twice.
+    // In Berlin, 02:00 to 03:00 does not exist on 2027-03-28 and occurs twice on 2026-10-25.
     let gap = "{ from = '02:30', to = '05:00', zone = 'Europe/Berlin' }";
     let inside = "{ from = '02:15', to = '02:45', zone = 'Europe/Berlin' }";
     let only_inside = "{ days = ['sun'], from = '02:00', to = '03:00', zone = 'Europe/Berlin' }";
@@ -75,7 +75,7 @@ fn windows_where_the_clocks_change() {
         (inside, "2026-10-25T00:14:59Z", "2026-10-25T00:15:00Z"),
         (inside, "2026-10-25T00:44:59Z", "open"),
         (inside, "2026-10-25T01:20:00Z", "2026-10-26T01:15:00Z"),
-        // A whole window that the clocks jump over is that of the next week.
+        // A window that is skipped entirely opens the next week.
         (only_inside, "2027-03-28T00:59:00Z", "2027-04-04T00:00:00Z"),
     ] {
         assert_eq!(opens(&window(text), now), expected, "{text} at {now}");
@@ -140,8 +140,8 @@ fn dates_and_times_of_a_period() {
     }
 }
 
-/// What deactivates waits for the window and for freezes, what deletes for freezes, and nothing
-/// else waits: putting back least of all.
+/// Deactivation waits for the window and for freezes, deletion only for freezes. Nothing else
+/// waits, a rollback least of all.
 #[test]
 fn which_steps_of_a_rotation_wait() {
     let freeze = FreezePeriod {
@@ -153,7 +153,7 @@ fn which_steps_of_a_rotation_wait() {
         deactivation: Some(window("{ from = '22:00', to = '04:00' }")),
         freezes: vec![freeze],
     };
-    // As the journal keeps it.
+    // As stored in the journal.
     let calendar = RotationCalendar::from_text(&calendar.to_text()).unwrap();
     let (noon, night, frozen) = (
         "2026-12-01T12:00:00Z",

@@ -1,7 +1,6 @@
-//! What a fleet file must not say although each word of it is understood.
+//! Semantic checks of a fleet file that parsed without errors.
 //!
-//! It protects one rule: no two users ever have the same destination, since the second key would
-//! replace the first one there.
+//! Invariant: no two users share a destination. The second key would replace the first one there.
 
 use std::collections::HashMap;
 
@@ -14,10 +13,10 @@ use super::{
 };
 use keywright_sinks::SinkSpec;
 
-/// What is replaced in a destination.
+/// The placeholders that a destination may contain.
 const PLACEHOLDERS: [&str; 2] = ["user", "account"];
 
-/// Each destination of a rule must be one, and another one for each user.
+/// Checks that every destination of a rule is valid and differs for each user.
 pub(super) fn destinations(
     rule: &FleetRule,
     deliver: &[Located<String>],
@@ -36,7 +35,7 @@ pub(super) fn destinations(
         if !unknown.is_empty() {
             continue;
         }
-        // With some user's name: a destination that cannot be understood is found now.
+        // Fill in a sample user name, so that an invalid destination is found now.
         let filled = fill(&text.value, "someone", "123456789012");
         match filled.parse::<SinkSpec>() {
             Err(error) => {
@@ -61,7 +60,7 @@ pub(super) fn destinations(
     }
 }
 
-/// Whether more than one user may fit.
+/// Whether the rule can select more than one user.
 fn selects_many(rule: &FleetRule) -> bool {
     match rule.users.as_slice() {
         [] => rule.everyone || rule.path.is_some() || !rule.tags.is_empty(),
@@ -70,12 +69,13 @@ fn selects_many(rule: &FleetRule) -> bool {
     }
 }
 
-/// A destination of a user.
+/// Fills the placeholders of a destination for one user.
 pub(super) fn fill(text: &str, user: &str, account: &str) -> String {
     text.replace("{user}", user).replace("{account}", account)
 }
 
-/// Words in braces that nobody replaces. A shell's `${…}` is the program's own.
+/// Words in braces that are not placeholders. A shell's `${…}` belongs to the program and is
+/// ignored.
 fn unknown_placeholders(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut pieces = text.split('{');
@@ -99,7 +99,7 @@ fn unknown_placeholders(text: &str) -> Vec<String> {
     found
 }
 
-/// Rules that never apply, since an earlier one takes every user that they could select.
+/// Reports rules that never apply because an earlier rule selects all of their users.
 pub(super) fn shadowed(rules: &[FleetRule], problems: &ProblemList<'_>) {
     for (number, rule) in rules.iter().enumerate() {
         let mut earlier = rules.iter().take(number);
@@ -115,9 +115,10 @@ pub(super) fn shadowed(rules: &[FleetRule], problems: &ProblemList<'_>) {
     }
 }
 
-/// Whether every user that fits the one fits the other too, as far as their words tell.
+/// Whether every user that `narrow` selects is also selected by `wide`, judging by the patterns
+/// alone.
 fn covers(wide: &FleetRule, narrow: &FleetRule) -> bool {
-    // A star in the narrow pattern is matched by nothing but a star.
+    // Only a star matches a star in the narrow pattern.
     let within = |pattern: &String, wide: &String| {
         like(&wide.to_ascii_lowercase(), &pattern.to_ascii_lowercase())
     };
@@ -140,7 +141,7 @@ fn covers(wide: &FleetRule, narrow: &FleetRule) -> bool {
     users && path && tags
 }
 
-/// Accounts need names and numbers of their own: reports and metrics tell them apart by these.
+/// Checks that account names and numbers are unique: reports and metrics identify accounts by them.
 pub(super) fn names(accounts: &[PlacedAccount], problems: &ProblemList<'_>) {
     let mut names = HashMap::new();
     let mut ids = HashMap::new();
@@ -162,7 +163,7 @@ pub(super) fn names(accounts: &[PlacedAccount], problems: &ProblemList<'_>) {
     }
 }
 
-/// Destinations without a user's name that are in the file twice.
+/// Reports destinations without a user name that occur twice in the file.
 pub(super) fn fixed_destinations(accounts: &[PlacedAccount], problems: &ProblemList<'_>) {
     let mut first_at = HashMap::new();
     for placed in accounts {

@@ -1,8 +1,8 @@
-//! The credential report held against the controls of the CIS AWS Foundations benchmark that are
-//! about users' credentials.
+//! Checks the credential report against those controls of the CIS AWS Foundations Benchmark that
+//! are about user credentials.
 //!
-//! It protects one rule: every finding names the user, the credential and the date that it is
-//! about. It changes nothing and recommends nothing.
+//! Every finding names the user, the credential and the date. This module changes nothing and
+//! recommends nothing.
 
 use keywright_base::Timestamp;
 use serde::Serialize;
@@ -15,10 +15,10 @@ const UNUSED_DAYS: i64 = 45;
 const AGE_DAYS: i64 = 90;
 const DAY_SECS: i64 = 86_400;
 
-/// The benchmark, by its own name.
+/// The name of the benchmark.
 pub const BENCHMARK: &str = "CIS Amazon Web Services Foundations Benchmark";
 
-/// A control.
+/// A control of the benchmark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum CisControl {
     /// Credentials unused for 45 days or more are disabled.
@@ -33,10 +33,10 @@ pub enum CisControl {
 }
 
 impl CisControl {
-    /// All of them.
+    /// Every control.
     pub const ALL: [Self; 3] = [Self::Unused, Self::OneActiveKey, Self::Rotated];
 
-    /// What it asks for.
+    /// What the control requires.
     pub const fn text(self) -> &'static str {
         match self {
             Self::Unused => "credentials unused for 45 days or more are disabled",
@@ -45,8 +45,8 @@ impl CisControl {
         }
     }
 
-    /// Its number in versions of the benchmark that are in use, the newest first. Version 7.0.0
-    /// does not have the control of the one active key.
+    /// The control's number in each version of the benchmark still in use, newest first. Version
+    /// 7.0.0 has no control about the number of active keys.
     pub const fn numbers(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Unused => &[("7.0.0", "2.11"), ("5.0.0", "1.11"), ("3.0.0", "1.12")],
@@ -55,7 +55,7 @@ impl CisControl {
         }
     }
 
-    /// The same in words.
+    /// The numbers as text.
     pub fn numbers_text(self) -> String {
         let each = self.numbers().iter();
         let each: Vec<_> = each
@@ -65,7 +65,7 @@ impl CisControl {
     }
 }
 
-/// A user who does not meet a control.
+/// A user who fails a control.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct CisFinding {
@@ -79,7 +79,7 @@ pub struct CisFinding {
     pub detail: String,
 }
 
-/// Every finding, by control and in the report's order.
+/// Every finding, by control and then in the order of the report.
 pub fn findings(rows: &[CredentialRow], now: Timestamp) -> Vec<CisFinding> {
     let of = |control: CisControl| {
         rows.iter().flat_map(move |row| {
@@ -103,7 +103,7 @@ fn is_older(at: Timestamp, days: i64, now: Timestamp) -> bool {
     now.secs_since(at) >= days * DAY_SECS
 }
 
-/// What was not used since counts from when it was made.
+/// Credentials unused for too long. A credential that was never used counts from its creation.
 fn unused(row: &CredentialRow, now: Timestamp) -> Vec<String> {
     let mut found = Vec::new();
     let password = row.password_used.max(row.password_set).or(row.created);

@@ -1,7 +1,7 @@
-//! The fleet as a person declares it.
+//! The configuration of a fleet.
 //!
-//! It protects one rule: a selector without any word selects nobody by accident: it must say
-//! `everyone = true`. How a declaration is read and checked is next door, in `parse` and `check`.
+//! Invariant: a rule without any selector matches nobody. To select all users, it must say
+//! `everyone = true`. Reading and checking the file is in `parse` and `check`.
 
 use std::collections::BTreeMap;
 
@@ -16,61 +16,61 @@ use crate::notify::{DigestPeriod, Notifier};
 use keywright_aws::ClientSettings;
 use keywright_sinks::{SinkSpec, fits_in_place};
 
-/// The age at which a key is due when the rule does not say, in seconds: CIS's 90 days.
+/// The default maximum age of a key, in seconds: CIS's 90 days.
 pub(super) const MAX_AGE_SECS: i64 = 90 * 86_400;
 
-/// What a person declares.
+/// A parsed fleet file.
 #[derive(Debug, Clone)]
 pub struct FleetConfig {
-    /// Rotations that go on at the same time in one account.
+    /// Rotations that run concurrently in one account.
     pub at_once: usize,
-    /// Failures in a row after which an account is left alone until the next run.
+    /// Consecutive failures after which nothing more begins in an account until the next run.
     pub stop_after_failures: usize,
     /// The accounts.
     pub accounts: Vec<FleetAccount>,
     /// Whom to notify.
     pub notify: Vec<Notifier>,
-    /// How notices are put together [default: one message for each].
+    /// How notices are grouped [default: one message for each].
     pub digest: Option<DigestPeriod>,
-    /// The tag of a user that names its owner.
+    /// The tag that names a user's owner.
     pub owner_tag: Option<String>,
-    /// How long before a key is due a notice says so.
+    /// How long before a key is due a reminder is sent.
     pub remind: Vec<ConfigDuration>,
 }
 
 /// An account and the users in it.
 #[derive(Debug, Clone)]
 pub struct FleetAccount {
-    /// What it is called in reports.
+    /// The name used in reports.
     pub name: String,
-    /// Its number; credentials of another one are refused.
+    /// The account number. Credentials of another account are rejected.
     pub id: Option<String>,
-    /// How it is reached.
+    /// How to reach it.
     pub access: ClientSettings,
-    /// The rules; a user has the first that fits.
+    /// The rules. The first one that matches a user applies.
     pub rules: Vec<FleetRule>,
-    /// When nothing is begun, deactivated or deleted.
+    /// When nothing begins and no key is deactivated or deleted.
     pub freezes: Vec<FreezePeriod>,
 }
 
-/// Who is rotated, when, and where to.
+/// A rule: which users are rotated, when, and to which destinations.
 #[derive(Debug, Clone, Default)]
 pub struct FleetRule {
-    /// Where it begins in its file.
+    /// Where the rule begins in the file.
     pub position: FilePosition,
-    /// Every user.
+    /// Selects every user.
     pub everyone: bool,
-    /// Names, with `*` for anything.
+    /// User names; `*` matches anything.
     pub users: Vec<String>,
     /// A path and everything below it, for example `/service/`.
     pub path: Option<String>,
-    /// Tags with their values, all of them; `*` for any value.
+    /// Tags and their values, all of which must match. `*` matches any value.
     pub tags: BTreeMap<String, String>,
-    /// Only keys that were used within this time.
+    /// Select only keys that were used within this time.
     pub used_within: Option<ConfigDuration>,
     /// The age at which a key is due [default: 90d].
     pub max_age: Option<ConfigDuration>,
-    /// Spreads the users over this time before they are due, each by its own id.
+    /// Spreads due dates over this time, by a hash of each user's ARN.
     pub jitter: Option<ConfigDuration>,
     /// When rotations may begin [default: always].
     pub window: Option<TimeWindow>,
@@ -78,23 +78,23 @@ pub struct FleetRule {
     pub deactivation_window: Option<TimeWindow>,
     /// How long the old key must be unused before it is deactivated.
     pub observe: Option<ConfigDuration>,
-    /// How long it stays inactive before it is deleted.
+    /// How long the old key stays inactive before it is deleted.
     pub dwell: Option<ConfigDuration>,
-    /// Whether the two may be shorter than the time for which a use may not show.
+    /// Allows `observe` and `dwell` to be shorter than the delay with which last-used data appears.
     pub accept_blind_window: bool,
-    /// Why the old key may be deleted although no consumer has used the new one, if it may.
+    /// Why the old key may be deleted although no consumer has used the new one. `None` forbids it.
     pub override_unused: Option<String>,
-    /// The sinks; `{user}` and `{account}` are replaced.
+    /// The destinations. `{user}` and `{account}` are replaced.
     pub deliver: Vec<String>,
-    /// Whether what is not there yet, a file, a profile, a field, may be made.
+    /// Whether to create a file, profile or field that does not exist yet.
     pub create: bool,
-    /// Not rotated: neither by this rule nor by a later one.
+    /// Excludes the matching users: no later rule applies to them either.
     pub skip: bool,
-    /// What it is called, where rules have names: those of a server's own policies.
+    /// The rule's name. Only rules from a server's own policies have one.
     pub name: Option<String>,
 }
 
-/// Seconds, written as `90s`, `15m`, `24h` or `7d`.
+/// A duration in seconds, written as `90s`, `15m`, `24h` or `7d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConfigDuration(pub i64);
 
@@ -117,12 +117,12 @@ impl std::str::FromStr for ConfigDuration {
 }
 
 impl FleetAccount {
-    /// Whether a problem of the file is about one of its rules.
+    /// Whether the problem is in one of this account's rules.
     pub fn has_problem(&self, problem: &FileProblem) -> bool {
         self.rules.iter().any(|rule| rule.position == problem.at)
     }
 
-    /// What an open rotation by one of its rules waits for.
+    /// The calendar for a rotation under the given rule.
     pub fn calendar(&self, rule: &FleetRule) -> RotationCalendar {
         RotationCalendar {
             deactivation: rule.deactivation_window.clone(),
@@ -132,20 +132,20 @@ impl FleetAccount {
 }
 
 impl FleetRule {
-    /// The sinks for a user.
+    /// The destinations for one user.
     ///
     /// # Errors
-    /// A sentence.
+    /// A message.
     pub fn sinks(&self, user: &str, account: &str) -> Result<Vec<SinkSpec>, String> {
-        // A server's policy is filled with names that its callers choose; and a program would take
-        // a name that begins with a hyphen for an option, wherever it comes from.
+        // A server's policy is filled with names that its callers choose. And wherever the name
+        // comes from, a program would take one that begins with a hyphen for an option.
         let server = self.name.is_some();
         let filled = self.deliver.iter().map(|text| {
             let program = text.starts_with("command:") || text.contains("?after=");
             let strict = server || program || text.starts_with("ssh:");
             let fits = match strict {
                 true => fits_in_place(user),
-                // Nor does it lead to another folder.
+                // The name must not lead to another folder either.
                 false => user != "." && !user.contains(".."),
             };
             if text.contains("{user}") && !fits {
@@ -158,12 +158,11 @@ impl FleetRule {
         filled.collect()
     }
 
-    /// The age at which a key is due, in seconds.
     pub(super) fn max_age_secs(&self) -> i64 {
         self.max_age.map_or(MAX_AGE_SECS, |age| age.0)
     }
 
-    /// How careful its rotations are.
+    /// The rotation rules (windows, overrides) for the engine.
     pub fn rules(&self) -> RotationRules {
         let secs =
             |payload: Option<ConfigDuration>, usual| payload.map_or(usual, |duration| duration.0);

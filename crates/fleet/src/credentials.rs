@@ -1,50 +1,50 @@
 //! An account's credential report: every user and what is known of its keys, in two calls.
 //!
-//! It protects one rule: "no information" stays unknown. The report may be four hours old and names
-//! no key ids; whoever acts on it confirms by listing.
+//! Invariant: "no information" stays unknown and is never read as "not used". The report may be
+//! four hours old and contains no key IDs, so confirm by listing before acting on it.
 
 use keywright_base::Timestamp;
 use serde::Deserialize;
 
 use keywright_aws::{AccountClient, CallError, QueryService};
 
-/// How often the report is asked for until it is there.
+/// How often to poll for the report.
 const POLLS: u32 = 60;
-/// Seconds between two of them.
+/// Seconds between two polls.
 const POLL_SECS: u64 = 2;
 
-/// One user, or the root user.
+/// One row: a user, or the root user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialRow {
-    /// The name; `<root_account>` for root.
+    /// The user name; `<root_account>` for the root user.
     pub user: String,
-    /// The ARN, which has the path.
+    /// The ARN, including the path.
     pub arn: String,
-    /// Since when there is such a user.
+    /// When the user was created.
     pub created: Option<Timestamp>,
-    /// Whether there is a console password.
+    /// Whether the user has a console password.
     pub password: bool,
-    /// When it was used last.
+    /// When the password was last used.
     pub password_used: Option<Timestamp>,
-    /// When it was set last.
+    /// When the password was last set.
     pub password_set: Option<Timestamp>,
-    /// The two keys.
+    /// The two access key slots.
     pub keys: [KeyRow; 2],
 }
 
-/// A key, or the place for one.
+/// An access key slot, possibly empty.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeyRow {
     /// Whether it is active.
     pub active: bool,
-    /// When it was created; nothing where there is no key.
+    /// When it was created. `None` for an empty slot.
     pub created: Option<Timestamp>,
-    /// When it was used last; nothing for never.
+    /// When it was last used. `None` if never.
     pub used: Option<Timestamp>,
 }
 
 impl CredentialRow {
-    /// The path, from `/` to `/`; `/` for root.
+    /// The path, with leading and trailing slash; `/` for the root user.
     pub fn path(&self) -> &str {
         let resource = self.arn.splitn(6, ':').nth(5).unwrap_or_default();
         let path = resource.strip_prefix("user").unwrap_or("/");
@@ -55,13 +55,13 @@ impl CredentialRow {
         }
     }
 
-    /// Whether it is the root user.
+    /// Whether this is the root user.
     pub fn is_root(&self) -> bool {
         self.user == "<root_account>"
     }
 }
 
-/// The columns that are read, by AWS's names.
+/// The columns we read, by AWS's names.
 #[derive(Deserialize)]
 struct ReportColumns {
     user: String,
@@ -78,7 +78,7 @@ struct ReportColumns {
     access_key_2_last_used_date: String,
 }
 
-/// A time; nothing for AWS's words for none.
+/// Parses a time. AWS's placeholders for "none" give `None`.
 fn time(text: &str) -> Option<Timestamp> {
     Timestamp::parse_iso8601(text).ok()
 }
@@ -113,10 +113,10 @@ impl From<ReportColumns> for CredentialRow {
     }
 }
 
-/// The report, made anew if there is none, and the time it was made at.
+/// Fetches the report and the time it was generated, generating one if there is none.
 ///
 /// # Errors
-/// [`CallError`]; also when it is not there in time, or cannot be read.
+/// [`CallError`]; also if the report is not ready in time or cannot be parsed.
 pub async fn credentials(
     access: &AccountClient,
 ) -> Result<(Vec<CredentialRow>, Timestamp), CallError> {
@@ -147,7 +147,7 @@ pub async fn credentials(
     Err(unreadable("it is not made in time".to_owned()))
 }
 
-/// Rows of a report as it comes: CSV in Base64.
+/// Parses the report's content: CSV in Base64.
 fn parse(content: &str) -> Result<Vec<CredentialRow>, String> {
     use base64::{Engine, prelude::BASE64_STANDARD};
     let content: String = content.split_whitespace().collect();

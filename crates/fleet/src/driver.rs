@@ -1,8 +1,8 @@
-//! Drives rotations: opens what each needs by what its journal says, and ticks it until there is
-//! nothing to do for a while.
+//! Drives rotations: opens the issuer and destinations that a rotation's journal entry names, and
+//! ticks it until there is nothing to do for a while.
 //!
-//! It protects one rule: whoever goes on with a rotation, a command, an agent or a server, goes on
-//! in the same way. It decides nothing; planner and executor do.
+//! Commands, agents and the server all continue a rotation through this driver, so they all behave
+//! the same. It decides nothing itself; the planner and the executor do.
 
 use std::{
     collections::HashMap,
@@ -28,12 +28,12 @@ use keywright_aws::{
 };
 use keywright_sinks::{SinkSpec, SpecError};
 
-/// How often in a row a passing failure is tried again before the drive ends.
+/// Consecutive transient failures after which the drive ends.
 const FAILURES: u32 = 5;
-/// The first pause after a failure, in milliseconds; it doubles.
+/// The first pause after a failure, in milliseconds. It doubles each time.
 const PAUSE_MILLIS: u64 = 500;
 
-/// Why a drive ended without an answer. The rotation is where the journal says.
+/// Why a drive failed. The rotation stays in the phase that the journal records.
 #[derive(Debug, thiserror::Error)]
 pub enum DriveError {
     /// The issuer cannot be opened.
@@ -45,21 +45,22 @@ pub enum DriveError {
     /// A tick failed.
     #[error(transparent)]
     Stopped(#[from] TickError),
-    /// The journal says something that nobody wrote.
+    /// The journal's settings for reaching the service are invalid.
     #[error("the journal's words on how to reach the service cannot be read: {0}")]
     Settings(String),
-    /// A rule's destination is none for this user.
+    /// A rule's destination is invalid for this user.
     #[error("{0}")]
     Destination(String),
-    /// The journal's calendar of a rotation cannot be read, so nobody knows when it may go on.
+    /// The rotation's calendar in the journal is unreadable, so we cannot tell when it may
+    /// continue.
     #[error("the journal's calendar of the rotation cannot be read: {0}")]
     Calendar(String),
-    /// The credentials are of another account than the rotation.
+    /// The credentials belong to another account than the rotation.
     #[error("these credentials are of account {here}, the rotation is of account {there}")]
     Account {
-        /// The credentials' account.
+        /// The account of the credentials.
         here: String,
-        /// The rotation's.
+        /// The account of the rotation.
         there: String,
     },
 }
@@ -70,46 +71,46 @@ impl From<JournalError> for DriveError {
     }
 }
 
-/// Where a rotation rests.
+/// The state in which a drive left a rotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DriveOutcome {
-    /// It is over: done, or put back.
+    /// It ended: done, or rolled back.
     Over(Phase),
-    /// A person must decide.
+    /// It is held until a person decides.
     Held(HoldReason),
-    /// Nothing to do before this time of the issuer.
+    /// Nothing to do before this time.
     Wait {
-        /// The issuer's time.
+        /// By the issuer's clock.
         until: Timestamp,
-        /// For what.
+        /// The reason for waiting.
         why: String,
     },
 }
 
-/// What happens while a rotation goes on.
+/// An event while a rotation is driven.
 #[derive(Debug, Clone, Copy)]
 pub enum DriveEvent<'a> {
-    /// A step was done.
+    /// A step completed.
     Step(&'a str),
-    /// It waits, and goes on by itself.
+    /// It waits and continues on its own.
     Waiting {
         /// Until when.
         until: Timestamp,
-        /// For what.
+        /// The reason for waiting.
         why: &'a str,
     },
 }
 
-/// Observes a rotation while it goes on.
+/// A callback for the events of a drive.
 pub type DriveObserver<'a> = &'a (dyn Fn(&Rotation, DriveEvent<'_>) + Send + Sync);
 
 /// Drives the rotations of one journal.
 pub struct RotationDriver {
     journal: SqliteJournal,
     clock: Arc<dyn Clock>,
-    /// The server that this process is, if it is one.
+    /// The in-process transport, if this process is the server.
     server: Option<Arc<dyn InProcessTransport>>,
-    /// One access for each way to reach an issuer; ways to the same account share their pace.
+    /// One client for each set of settings. Settings for the same account share a pace limiter.
     accesses: Mutex<HashMap<String, Arc<AccountClient>>>,
 }
 
@@ -119,7 +120,7 @@ impl std::fmt::Debug for RotationDriver {
     }
 }
 
-/// An opened rotation: its issuer and its sinks.
+/// A rotation with its issuer and destinations opened.
 struct OpenedRotation {
     iam: IamIssuer,
     sinks: Vec<Box<dyn Sink>>,
@@ -138,7 +139,7 @@ impl OpenedRotation {
 }
 
 impl RotationDriver {
-    /// Over a journal.
+    /// Creates a driver for a journal.
     pub fn new(journal: SqliteJournal, clock: Arc<dyn Clock>) -> Self {
         Self {
             journal,
@@ -148,7 +149,7 @@ impl RotationDriver {
         }
     }
 
-    /// For the server that this process is: it acts on behalf of those who ask it to.
+    /// Uses the in-process transport: the server acts on behalf of the principals that ask it to.
     #[must_use]
     pub fn of_server(self, server: Arc<dyn InProcessTransport>) -> Self {
         Self {
@@ -162,7 +163,7 @@ impl RotationDriver {
         &self.journal
     }
 
-    /// Access as these settings say, opened once.
+    /// The client for these settings, opened once and cached.
     ///
     /// # Errors
     /// [`DriveError::Access`].
@@ -173,8 +174,8 @@ impl RotationDriver {
         self.access_or(settings, None).await
     }
 
-    /// As [`Driver::access`]; a pair that has replaced the key of the chain signs if that one is
-    /// refused by now.
+    /// Like [`RotationDriver::access`]. If the service rejects the settings' own key because a
+    /// rotation has replaced it, the `stand_in` signs instead.
     async fn access_or(
         &self,
         settings: &ClientSettings,
@@ -202,7 +203,7 @@ impl RotationDriver {
         Ok(Arc::clone(opened.entry(name).or_insert(Arc::new(access))))
     }
 
-    /// The rotation that an order comes to. Nothing is changed or written.
+    /// The rotation that a request would start. Changes and writes nothing.
     ///
     /// # Errors
     /// [`DriveError`].
@@ -216,18 +217,19 @@ impl RotationDriver {
         Ok(opened.executor(self).draft(order).await?)
     }
 
-    /// Writes a drafted rotation down, so that it is open.
+    /// Records a drafted rotation in the journal, which opens it.
     ///
     /// # Errors
-    /// [`JournalError::Open`] when one of this user is open already.
+    /// [`JournalError::Open`] if this user already has an open rotation.
     pub async fn begin(&self, rotation: &Rotation) -> Result<(), JournalError> {
         self.journal.begin(rotation).await
     }
 
-    /// Goes on with a rotation until it rests for longer than `patience_secs`, and says each step.
+    /// Drives a rotation until it has to wait longer than `patience_secs`. Reports each step to the
+    /// observer.
     ///
     /// # Errors
-    /// [`DriveError`], after some tries where another may help.
+    /// [`DriveError`]; transient errors are retried first.
     pub async fn drive(
         &self,
         id: &RotationId,
@@ -236,7 +238,7 @@ impl RotationDriver {
     ) -> Result<DriveOutcome, DriveError> {
         let phase = self.load(id).await?.phase;
         if phase.is_over() {
-            // Whoever it acted for may be gone by now.
+            // The principal it acted for may no longer exist.
             return Ok(DriveOutcome::Over(phase));
         }
         let mut opened = self.opened(id).await?;
@@ -271,7 +273,7 @@ impl RotationDriver {
                     pause_for(Duration::from_millis(PAUSE_MILLIS << failures)).await;
                     failures += 1;
                 }
-                // Another process has added it since.
+                // Another process has added the destination in the meantime.
                 Err(TickError::NoSink(_)) if failures < FAILURES => {
                     opened = self.opened(id).await?;
                     failures += 1;
@@ -281,8 +283,8 @@ impl RotationDriver {
         }
     }
 
-    /// Until when a rotation's calendar keeps it from its next step, if that deactivates or deletes
-    /// a key.
+    /// Whether the rotation's calendar forbids its next step for now. Only deactivating and
+    /// deleting are restricted.
     ///
     /// # Errors
     /// [`DriveError::Calendar`].
@@ -295,7 +297,7 @@ impl RotationDriver {
         Ok(calendar.closed(rotation.phase, dwelt, self.clock.now()))
     }
 
-    /// Gives an open rotation of a fleet the windows and freezes that its file has now.
+    /// Updates the windows and freezes of an open rotation to those of the current fleet file.
     ///
     /// # Errors
     /// [`DriveError::Stopped`].
@@ -316,12 +318,12 @@ impl RotationDriver {
         Ok(self.journal.advance(&rotation, event).await?)
     }
 
-    /// This machine's time.
+    /// The current time of this machine.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Begins to put everything back; [`Driver::drive`] carries it out.
+    /// Starts a rollback. [`RotationDriver::drive`] carries it out.
     ///
     /// # Errors
     /// [`DriveError`].
@@ -331,7 +333,7 @@ impl RotationDriver {
         Ok(())
     }
 
-    /// Ends a rotation as it is, also where the service cannot be reached for it any more.
+    /// Ends a rotation as it is, even if the service is unreachable.
     ///
     /// # Errors
     /// [`DriveError`].
@@ -347,10 +349,11 @@ impl RotationDriver {
         Ok(())
     }
 
-    /// Looks at destinations for an open rotation; [`Driver::change`] adds them.
+    /// Checks destinations that are to be added to an open rotation. [`RotationDriver::change`]
+    /// adds them.
     ///
     /// # Errors
-    /// [`DriveError`], [`Stopped::Destinations`] among them.
+    /// [`DriveError`], including [`TickError::Destinations`].
     pub async fn look_at_added(
         &self,
         id: &RotationId,
@@ -363,8 +366,7 @@ impl RotationDriver {
         Ok(look_at_added(&rotation, &sinks, create).await?)
     }
 
-    /// Changes how careful a rotation is, and where the new key goes; whether anything was
-    /// different.
+    /// Changes the rules or the destinations of a rotation. Returns whether anything changed.
     ///
     /// # Errors
     /// [`DriveError`].
@@ -377,7 +379,7 @@ impl RotationDriver {
         Ok(change(&self.journal, id, to, why).await?)
     }
 
-    /// How things stand with an open rotation.
+    /// The outlook of an open rotation.
     ///
     /// # Errors
     /// [`DriveError`].
@@ -389,7 +391,7 @@ impl RotationDriver {
         Ok(outlook)
     }
 
-    /// What the old key of a rotation did, as far as the service tells it.
+    /// The activity of the rotation's old key, as far as the service reports it.
     ///
     /// # Errors
     /// [`DriveError`].
@@ -400,7 +402,7 @@ impl RotationDriver {
         Ok(activity(&opened.iam, &rotation.old, &rotation.arn).await)
     }
 
-    /// Stops a rotation until it is released.
+    /// Holds a rotation until it is released.
     ///
     /// # Errors
     /// [`DriveError`].
@@ -410,18 +412,18 @@ impl RotationDriver {
         Ok(())
     }
 
-    /// Notes that a person has put the new pair where it is used.
+    /// Records that a person has installed the new key pair where it is used.
     ///
     /// # Errors
-    /// [`DriveError`], [`Stopped::NothingToConfirm`] among them.
+    /// [`DriveError`], including [`TickError::NothingToConfirm`].
     pub async fn confirm(&self, id: &RotationId) -> Result<(), DriveError> {
         let opened = self.opened(id).await?;
         opened.executor(self).confirm(id).await?;
         Ok(())
     }
 
-    /// Lets somebody else's access carry a rotation on, where that of whoever began it is gone.
-    /// False, and nothing changed, where it is not.
+    /// Continues a rotation with another principal's access if that of the principal who started it
+    /// no longer works. Returns false and changes nothing if it still does.
     ///
     /// # Errors
     /// [`DriveError`].
@@ -442,7 +444,7 @@ impl RotationDriver {
         Ok(true)
     }
 
-    /// Lets a held rotation go on.
+    /// Releases a held rotation.
     ///
     /// # Errors
     /// [`DriveError`].
@@ -457,11 +459,11 @@ impl RotationDriver {
         Ok(found.ok_or_else(|| TickError::Unknown(id.clone()))?)
     }
 
-    /// Opens what a rotation needs, by what the journal says of it.
+    /// Opens a rotation by its ID.
     async fn opened(&self, id: &RotationId) -> Result<OpenedRotation, DriveError> {
         let rotation = self.load(id).await?;
         let settings = ClientSettings::from_text(&rotation.access).map_err(DriveError::Settings)?;
-        // What was removed may not be there any more: only a rollback looks for it.
+        // A destination that was removed may no longer exist. Only a rollback looks for it.
         let back = rotation.phase == Phase::RollingBack;
         let needed = |delivery: &&Delivery| !delivery.removed || (back && delivery.may_hold_new());
         let specs = rotation.deliveries.iter().filter(needed);
@@ -479,8 +481,8 @@ impl RotationDriver {
         Ok(opened)
     }
 
-    /// Opens what a rotation needs. It may have replaced the very key that signs: then the new pair
-    /// does, from the journal.
+    /// Opens a rotation's issuer and destinations. If the rotation has replaced the very key that
+    /// signs, the new pair from the journal signs instead.
     async fn open_for(
         &self,
         rotation: &Rotation,
@@ -527,7 +529,7 @@ impl RotationDriver {
     }
 }
 
-/// Whether another tick may get further.
+/// Whether the error is transient.
 const fn is_passing(error: &TickError) -> bool {
     matches!(
         error,

@@ -1,9 +1,13 @@
-//! A fleet: which users of which accounts are rotated when, by which rules, into which sinks.
+//! A fleet: the rules that decide which users of which accounts are rotated, when, and to which
+//! destinations.
 //!
-//! [`Config`] is what a person declares, checked before anything is done; [`credentials`] what an
-//! account's credential report says; [`choose`] the pure decision between the two; [`survey`] looks
-//! at an account with both, [`round`] carries it out, and [`cis`] is the report for an auditor. No
-//! key is changed but by the engine.
+//! - [`FleetConfig`] is the parsed and checked fleet file.
+//! - [`credentials`] fetches an account's credential report.
+//! - [`choose`] decides what to do about a user. It is pure.
+//! - [`survey`] applies both to an account, and [`round`] carries out the result.
+//! - [`cis`] reports findings for an auditor.
+//!
+//! Only the rotation engine changes keys.
 
 mod calendar;
 mod check;

@@ -1,5 +1,5 @@
-//! What is wrong with a fleet file shows only when it is held against the users of its accounts:
-//! rules for nobody, and destinations that two users share.
+//! Checks of a fleet file that need the users of its accounts: rules that match nobody, and
+//! destinations that two users share.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -19,22 +19,22 @@ use super::{
 use crate::driver::{DriveError, RotationDriver};
 use keywright_aws::{IamIssuer, QueryService};
 
-/// Accounts that are looked at at the same time: one that hangs must not hold up the others.
+/// Accounts surveyed concurrently: one that hangs must not delay the others.
 const AT_ONCE: usize = 8;
-/// Users of one page of a listing.
+/// Users per page of a listing.
 const PAGE: &str = "1000";
 
-/// All accounts of a fleet as they are now.
+/// The survey of every account of a fleet.
 #[derive(Debug)]
 pub struct FleetSurvey {
-    /// What each account looks like, in the file's order, or why it cannot be looked at.
+    /// Each account's survey, or why it failed, in the order of the file.
     pub accounts: Vec<Result<AccountSurvey, DriveError>>,
-    /// What is wrong with the file, as far as only the accounts show it.
+    /// Problems of the file that only the accounts reveal.
     pub problems: Option<ConfigErrors>,
 }
 
-/// Looks at all accounts, and at the file again with what is found. An account that cannot be
-/// looked at keeps no other from it.
+/// Surveys all accounts and checks the file against the result. An account that fails does not
+/// affect the others.
 pub async fn survey_fleet(driver: &RotationDriver, config: &FleetConfig) -> FleetSurvey {
     let mut problems = Vec::new();
     let mut accounts = Vec::with_capacity(config.accounts.len());
@@ -60,11 +60,11 @@ pub async fn survey_fleet(driver: &RotationDriver, config: &FleetConfig) -> Flee
     }
 }
 
-/// The rules that select no user of their account. The report may be hours old: before a rule is
-/// blamed, users that are newer than it are listed.
+/// The rules that select no user of their account. The report may be hours old, so newer users are
+/// listed before a rule is reported.
 ///
 /// # Errors
-/// [`DriveError`] when the account cannot be reached.
+/// [`DriveError`] if the account cannot be reached.
 async fn rules_without_users(
     driver: &RotationDriver,
     account: &FleetAccount,
@@ -99,7 +99,7 @@ async fn rules_without_users(
     Ok(problems)
 }
 
-/// Whether a rule selects at least one user. What cannot be read is not taken for a no.
+/// Whether a rule selects at least one user. If a user's tags cannot be read, assume that it does.
 async fn selects_any(iam: &IamIssuer, rule: &FleetRule, rows: &[CredentialRow]) -> bool {
     for row in rows.iter().filter(|row| !row.is_root()) {
         match fits(rule, row, None) {
@@ -117,7 +117,7 @@ async fn selects_any(iam: &IamIssuer, rule: &FleetRule, rows: &[CredentialRow]) 
     false
 }
 
-/// Users that the report does not know yet; none where they must not be listed.
+/// Users created since the report. Empty if listing is not allowed.
 async fn newer_users(iam: &IamIssuer, known: &[CredentialRow]) -> Vec<CredentialRow> {
     let known: HashSet<&str> = known.iter().map(|row| row.arn.as_str()).collect();
     let mut found = Vec::new();
@@ -155,7 +155,7 @@ async fn newer_users(iam: &IamIssuer, known: &[CredentialRow]) -> Vec<Credential
     }
 }
 
-/// Destinations that two users with keys share, in one account or in several.
+/// Destinations shared by two users with keys, in one account or across accounts.
 fn shared_destinations<'a>(
     surveys: impl Iterator<Item = (&'a FleetAccount, &'a AccountSurvey)>,
 ) -> Vec<FileProblem> {
@@ -172,7 +172,7 @@ fn shared_destinations<'a>(
             if row.keys.iter().all(|key| key.created.is_none()) {
                 continue;
             }
-            // One that is none is said when its user is due.
+            // An invalid destination is reported when its user is due.
             let sinks = rule.sinks(&choice.user, &survey.account);
             for sink in sinks.unwrap_or_default() {
                 let owner = (account.name.as_str(), choice.user.as_str());

@@ -1,7 +1,7 @@
-//! What a round over an account has to say, and to whom.
+//! Builds the notices of a round over an account, and queues them for each notifier.
 //!
-//! It protects one rule: each notifier hears of a state once, until it has changed. The journal
-//! remembers what was said, so a restart repeats nothing.
+//! Invariant: a notifier hears of a state once, until it changes. The journal remembers what was
+//! announced, so a restart repeats nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,22 +24,22 @@ use crate::journal::NewNotice;
 use crate::notify::{DigestPeriod, Notice, NoticeKind};
 use keywright_aws::IamIssuer;
 
-/// Characters of a tag's value at most, by AWS.
+/// The longest value of a tag, in characters (AWS's limit).
 const OWNER_CHARS: usize = 256;
-/// The hour of the day, UTC, after which a daily digest goes out.
+/// The hour (UTC) after which a daily digest is sent.
 const DIGEST_HOUR: i64 = 8;
 const DAY_SECS: i64 = 86_400;
 const HOUR_SECS: i64 = 3600;
 
-/// What there is to say of something: its name and state, which are remembered, and the words.
+/// The state of a subject, remembered by its name, and the notice that announces it.
 struct SubjectState {
     subject: String,
     state: String,
     notice: Notice,
 }
 
-/// Queues what a round has to say, and what is wrong with the account's rules, for each notifier
-/// what it has not heard yet. How many older notices were crowded out.
+/// Queues the notices of a round, including problems with the account's rules, that a notifier has
+/// not had yet. Returns how many older notices were dropped to make room.
 ///
 /// # Errors
 /// [`DriveError`].
@@ -64,7 +64,7 @@ pub async fn announce(
             Some(id) => driver.journal().rotation(id).await?,
             None => None,
         };
-        // A rotation that its calendar stops waits as it should.
+        // A rotation that waits for its calendar is on track.
         let closed = |rotation| driver.closed(rotation).is_ok_and(|closed| closed.is_some());
         let stops = rotation.as_ref().is_some_and(closed);
         standings.extend(about.rotation(did, rotation.as_ref(), stops));
@@ -80,7 +80,7 @@ pub async fn announce(
     queue(driver, (config, account), standings, (now, true)).await
 }
 
-/// Queues that an account could not be looked at, as [`announce`].
+/// Queues a notice that an account could not be surveyed. See [`announce`].
 ///
 /// # Errors
 /// [`DriveError`].
@@ -99,13 +99,13 @@ pub async fn announce_failure(
         state: "failed".to_owned(),
         notice,
     };
-    // What else was so may still be so.
+    // Keep the other states: they may still hold.
     queue(driver, (config, account), vec![standing], (now, false)).await
 }
 
 const ACCOUNT: &str = "account";
 
-/// What all notices of a round have in common.
+/// What all notices of a round share.
 struct RoundContext<'a> {
     number: &'a str,
     name: &'a str,
@@ -120,7 +120,7 @@ impl RoundContext<'_> {
         notice
     }
 
-    /// Where a rotation rests; nothing while it waits as it should.
+    /// The state of a rotation. `None` while it is on track.
     fn rotation(
         &self,
         did: &DriveReport,
@@ -163,7 +163,7 @@ impl RoundContext<'_> {
         })
     }
 
-    /// Why nothing is begun by the account's rules, each once.
+    /// The reasons why the account's rules start nothing, each once.
     fn problems(
         &self,
         account: &FleetAccount,
@@ -188,7 +188,7 @@ impl RoundContext<'_> {
         by_message.into_iter().map(standing).collect()
     }
 
-    /// What a person must look at before a user can be rotated.
+    /// The state of a user who needs a person's attention before a rotation.
     fn user(&self, choice: &UserSelection) -> Option<SubjectState> {
         let RotationNeed::Person(why) = &choice.verdict else {
             return None;
@@ -202,7 +202,7 @@ impl RoundContext<'_> {
         })
     }
 
-    /// That a key is due soon.
+    /// The reminder that a key is due soon.
     fn reminder(
         &self,
         choice: &UserSelection,
@@ -231,7 +231,7 @@ impl RoundContext<'_> {
         })
     }
 
-    /// That nothing more was begun.
+    /// The notice that the round stopped starting rotations.
     fn stopped(&self, failures: usize) -> SubjectState {
         let why = format!(
             "after {failures} failures in a row nothing more was begun; the next round tries again"
@@ -246,12 +246,12 @@ impl RoundContext<'_> {
     }
 }
 
-/// The beginning of the state of a rotation that is over.
+/// Prefix of the state of a finished rotation.
 const OVER: &str = "over:";
-/// The beginning of the name of what is said about a key that is due.
+/// Prefix of the subject of a reminder.
 const DUE: &str = "due:";
 
-/// How long until a key is due, or since when it is and what it waits for, in words.
+/// How long until a key is due, or how long it has been due and what it waits for.
 fn due(left_secs: i64, why: &str) -> String {
     if left_secs <= 0 {
         return format!("is {why}");
@@ -266,7 +266,7 @@ fn due(left_secs: i64, why: &str) -> String {
     format!("is due in {number} {unit}{plural}")
 }
 
-/// What a hold is called, without what it holds: that may differ from round to round.
+/// The name of a hold without its details, which may differ from round to round.
 fn hold_name(hold: &HoldReason) -> String {
     let text = format!("{hold:?}");
     text.chars()
@@ -274,7 +274,7 @@ fn hold_name(hold: &HoldReason) -> String {
         .collect()
 }
 
-/// What a person must do about it. Rotations are named by id, which is a plain word.
+/// What a person must do. Rotations are named by ID, which needs no quoting.
 fn next_step(outcome: &Result<DriveOutcome, DriveError>, id: Option<&str>) -> Option<String> {
     let Some(id) = id else {
         let nothing = "Nothing was changed. Resolve this; the next round tries again";
@@ -312,7 +312,7 @@ fn next_step(outcome: &Result<DriveOutcome, DriveError>, id: Option<&str>) -> Op
     Some(step)
 }
 
-/// When a notice goes out at the earliest.
+/// The earliest time at which a notice is sent.
 fn not_before(config: &FleetConfig, outcome: NoticeKind, now: Timestamp) -> Timestamp {
     if config.digest != Some(DigestPeriod::Day) || outcome.is_urgent() {
         return now;
@@ -326,8 +326,8 @@ fn not_before(config: &FleetConfig, outcome: NoticeKind, now: Timestamp) -> Time
     }
 }
 
-/// Queues what notifiers have not heard. Where the standings are all that there is to say, what is
-/// not among them is not so any more, and is forgotten.
+/// Queues notices that notifiers have not had. If the standings are complete, subjects missing
+/// from them no longer apply and are forgotten.
 async fn queue(
     driver: &RotationDriver,
     (config, account): (&FleetConfig, &FleetAccount),
@@ -391,8 +391,8 @@ fn unwritable(error: serde_json::Error) -> JournalError {
     JournalError::Unavailable(error.to_string())
 }
 
-/// The owners of users, as far as they can be found out: a notice without an owner is better than
-/// none.
+/// The owners of users, as far as they can be determined. A notice without an owner is better than
+/// no notice.
 async fn owners(
     driver: &RotationDriver,
     config: &FleetConfig,

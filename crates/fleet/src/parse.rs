@@ -1,7 +1,7 @@
-//! Reads a fleet file, TOML.
+//! Parses a fleet file (TOML).
 //!
-//! It protects one rule: what is not understood is an error with its place in the file. All errors
-//! are found before anything is done, and no credentials are needed for that.
+//! Anything not understood is an error with its position in the file. All errors are found before
+//! anything is done, and finding them needs no credentials.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -20,34 +20,34 @@ use super::{
 use crate::notify::Notifier;
 use keywright_aws::{ClientSettings, SNS};
 
-/// Rotations at the same time when the file does not say.
+/// Default number of concurrent rotations.
 const AT_ONCE: usize = 8;
-/// The most that a file may ask for.
+/// Largest number of concurrent rotations.
 const AT_ONCE_MAX: usize = 100;
-/// Failures in a row when the file does not say.
+/// Default number of consecutive failures.
 const STOP_AFTER_FAILURES: usize = 5;
-/// The most that a file may ask for.
+/// Largest number of consecutive failures.
 const FAILURES_MAX: usize = 1000;
-/// Accounts of a file.
+/// Accounts in a file at most.
 const ACCOUNTS_MAX: usize = 1000;
-/// Rules of an account.
+/// Rules in an account at most.
 const RULES_MAX: usize = 500;
-/// Freeze periods that concern an account.
+/// Freeze periods of an account at most.
 const FREEZES_MAX: usize = 100;
-/// Notifiers of a file.
+/// Notifiers in a file at most.
 const NOTIFIERS_MAX: usize = 20;
-/// Reminders of a key.
+/// Reminders for a key at most.
 const REMINDERS_MAX: usize = 10;
-/// Characters of a tag's key, by AWS.
+/// The longest tag key, in characters (AWS's limit).
 const TAG_CHARS: usize = 128;
 
 const RULE: &str = "[[account.rule]]";
 
 impl FleetConfig {
-    /// Reads and checks a declaration.
+    /// Parses and checks a fleet file.
     ///
     /// # Errors
-    /// [`ConfigErrors`], all of them.
+    /// [`ConfigErrors`] with every problem found.
     pub fn parse(text: &str) -> Result<Self, ConfigErrors> {
         let (document, errors) = DeTable::parse_recoverable(text);
         let syntax = ProblemList::of(text);
@@ -55,7 +55,7 @@ impl FleetConfig {
             let message = error.message().trim().replace('\n', "; ");
             syntax.add(&error.span().unwrap_or_default(), message, None);
         }
-        // Where the syntax is broken, more problems would only be guesses.
+        // After a syntax error, further problems would be guesses.
         ConfigErrors::check(syntax.into_found())?;
         let problems = ProblemList::of(text);
         let table = TableReader::new("the file", document.get_ref(), 0..0, &problems);
@@ -120,7 +120,7 @@ fn notifiers(table: &mut TableReader<'_, '_>, problems: &ProblemList<'_>) -> Vec
     }
     let parsed = named.into_iter().filter_map(|target| {
         let parsed = target.value.parse::<Notifier>();
-        // Its text is not repeated: an address may be a secret.
+        // Do not quote the text: an address may be a secret.
         let refused = |why| problems.add(&target.span, format!("this is no notifier: {why}"), None);
         parsed.map_err(refused).ok()
     });
@@ -155,14 +155,14 @@ fn reminders(table: &mut TableReader<'_, '_>, problems: &ProblemList<'_>) -> Vec
     parsed.collect()
 }
 
-/// An account with the places that are needed to compare it with others.
+/// An account with the positions needed to compare it with others.
 pub(super) struct PlacedAccount {
     pub(super) account: FleetAccount,
-    /// Where its name stands.
+    /// Position of its name.
     pub(super) name_at: FilePosition,
-    /// Where its number stands, if it has one.
+    /// Position of its number, if it has one.
     pub(super) id_at: Option<FilePosition>,
-    /// For each rule where its destinations stand.
+    /// Positions of the destinations, for each rule.
     pub(super) deliver_at: Vec<Vec<FilePosition>>,
 }
 
@@ -251,7 +251,7 @@ fn settings(mut table: TableReader<'_, '_>, problems: &ProblemList<'_>) -> Clien
     settings
 }
 
-/// Addresses of single services.
+/// Endpoints of single services.
 fn endpoints_of(
     table: &TableReader<'_, '_>,
     problems: &ProblemList<'_>,
@@ -272,7 +272,7 @@ fn endpoints_of(
     each.collect()
 }
 
-/// A time zone that a table names, or the usual one.
+/// The time zone that a table names, or the default.
 fn zone(
     table: &mut TableReader<'_, '_>,
     usual: &TimeZoneName,
@@ -325,7 +325,7 @@ fn rule(
     let found = table.table("deactivation_window", example);
     rule.deactivation_window = found.map(|found| window(found, zone, problems));
     let deliver = table.strings("deliver");
-    // What has the wrong type is said already.
+    // A wrong type has been reported already.
     let has_none = !table.has("deliver") || table.has_empty_list("deliver");
     if has_none && !rule.skip && !(table.has("skip") && skip.is_none()) {
         let hint = "say where the new keys go: deliver = [\"dotenv:/etc/jobs/{user}.env\"]; or \
@@ -445,7 +445,7 @@ fn window(
 
 const DAY_MINUTES: u16 = 24 * 60;
 
-/// `08:30`, as a string or as TOML's own local time, to `24:00`.
+/// Parses `08:30`, up to `24:00`, as a string or as a TOML local time.
 fn minute_of_day(value: &Spanned<DeValue<'_>>) -> Option<u16> {
     let text = text_of(value)?;
     let (hour, rest) = text.split_once(':')?;
@@ -460,7 +460,7 @@ fn minute_of_day(value: &Spanned<DeValue<'_>>) -> Option<u16> {
         .filter(|all| *all <= DAY_MINUTES)
 }
 
-/// A string, or one of TOML's own times as it is written.
+/// A string, or a TOML time as written.
 fn text_of(value: &Spanned<DeValue<'_>>) -> Option<String> {
     match value.get_ref() {
         DeValue::String(text) => Some(text.to_string()),

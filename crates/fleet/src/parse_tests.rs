@@ -1,11 +1,11 @@
-//! Fleet files that are refused: what is said, where, and what to do.
+//! Rejected fleet files: the message, its position and the hint.
 
 use super::{
     ACCOUNTS_MAX, AT_ONCE_MAX, FREEZES_MAX, NOTIFIERS_MAX, REMINDERS_MAX, RULES_MAX, TAG_CHARS,
 };
 use crate::{ConfigErrors, FleetConfig};
 
-/// The problems of a file, a line each.
+/// The problems of a file, one per line.
 fn problems(text: &str) -> Vec<String> {
     let errors = FleetConfig::parse(text).err();
     let found = errors.iter().flat_map(ConfigErrors::problems);
@@ -149,7 +149,7 @@ fn selectors_and_destinations() {
 #[test]
 fn destinations_of_several_users() {
     for (words, expected) in [
-        // Whatever can select more than one user.
+        // Every selector that can match more than one user.
         (
             "users = ['b*']\ndeliver = ['csv:/x']",
             "5:12 \"csv:/x\" is the same for all users",
@@ -204,7 +204,7 @@ fn destinations_of_several_users() {
     for words in [
         "users = ['bob']\ndeliver = ['csv:/x']",
         "everyone = true\ndeliver = ['csv:/x/{user}', 'webhook:https://x/{account}?u={user}']",
-        // A shell's own words in braces.
+        // Braces that belong to the shell.
         "users = ['bob']\ndeliver = [\"command:sh -c 'awk {print} ${HOME}/{user}'\"]",
     ] {
         let words = words.replace("awk {print} ", "");
@@ -405,7 +405,7 @@ fn limits() {
         let found = problems(&above);
         assert!(found[0].contains(expected), "{found:?}");
     }
-    // The list of problems has an end too.
+    // The list of problems is limited.
     let many = format!(
         "{}{}",
         account(1),

@@ -1,11 +1,11 @@
-//! What is wrong with a fleet file: each problem with its line and column, and what to do about it.
+//! Problems in a fleet file, each with line, column and a hint.
 
 use std::{cell::RefCell, fmt, ops::Range};
 
-/// Problems that are listed at most; the rest is counted.
+/// Problems listed at most; the rest is only counted.
 const LISTED_PROBLEMS: usize = 50;
 
-/// A place in a file, counted from 1. The column counts characters.
+/// A position in a file. Both counts start at 1; the column counts characters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FilePosition {
     /// The line.
@@ -27,16 +27,16 @@ pub struct FileProblem {
     pub at: FilePosition,
     /// What is wrong.
     pub message: String,
-    /// What to do about it.
+    /// How to fix it.
     pub hint: Option<String>,
 }
 
-/// Everything that is wrong with a file, in the file's order; never empty.
+/// Every problem of a file, in file order. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<FileProblem>);
 
 impl ConfigErrors {
-    /// The problems, if there are any.
+    /// Returns an error if there are problems.
     ///
     /// # Errors
     /// The problems themselves.
@@ -54,7 +54,7 @@ impl ConfigErrors {
         &self.0
     }
 
-    /// As compilers print them: `FILE:LINE:COLUMN: message`, and a hint below.
+    /// Formats the problems as compilers do: `FILE:LINE:COLUMN: message`, with a hint below.
     pub fn of_file(&self, file: &str) -> String {
         let count = self.0.len();
         let mut text = match count {
@@ -86,7 +86,7 @@ impl std::error::Error for ConfigErrors {}
 #[derive(Debug)]
 pub(super) struct ProblemList<'t> {
     text: &'t str,
-    /// Where each line begins, in bytes.
+    /// Byte offset of each line.
     line_starts: Vec<usize>,
     found: RefCell<Vec<FileProblem>>,
 }
@@ -101,7 +101,7 @@ impl<'t> ProblemList<'t> {
         }
     }
 
-    /// Where a byte is.
+    /// Converts a byte offset.
     pub(super) fn position(&self, offset: usize) -> FilePosition {
         let line = self.line_starts.partition_point(|start| *start <= offset);
         let start = line.checked_sub(1).and_then(|at| self.line_starts.get(at));
@@ -129,10 +129,10 @@ impl<'t> ProblemList<'t> {
     }
 }
 
-/// What to do, where something can be said.
+/// How to fix a problem, if there is advice to give.
 pub(super) type Hint<'h> = Option<&'h str>;
 
-/// The known word that is most like an unknown one, if one is like it at all.
+/// The known word closest to an unknown one, if any is close enough.
 pub(super) fn closest<'w>(word: &str, known: &[&'w str]) -> Option<&'w str> {
     let longer = |other: &&&str| word.starts_with(**other) || other.starts_with(word);
     let likeness = |other: &str| strsim::damerau_levenshtein(word, other);

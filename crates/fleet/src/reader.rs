@@ -1,7 +1,7 @@
-//! Reads a TOML table member by member, and notes what is not understood instead of stopping there.
+//! Reads a TOML table field by field and collects problems instead of stopping at the first.
 //!
-//! A member that has the wrong type counts as missing afterwards: its problem is in the list, and
-//! no other is caused by it.
+//! A field with the wrong type counts as missing afterwards: its problem is in the list, and it
+//! must not cause others.
 
 use std::ops::Range;
 
@@ -16,17 +16,17 @@ use super::{
 };
 use crate::notify::DigestPeriod;
 
-/// A value and where it stands.
+/// A value and its position.
 #[derive(Debug, Clone)]
 pub(super) struct Located<T> {
     pub(super) value: T,
     pub(super) span: Range<usize>,
 }
 
-/// What a member of a table can be.
+/// A type that a field can have.
 pub(super) trait FromToml: Sized {
     /// # Errors
-    /// What it should be, as in "must be a string".
+    /// What the value must be, as in "must be a string".
     fn from_toml(value: &DeValue<'_>) -> Result<Self, String>;
 }
 
@@ -70,9 +70,9 @@ impl FromToml for DigestPeriod {
     }
 }
 
-/// One table, which is over with [`TableReader::finish`].
+/// A reader for one table. Call [`TableReader::finish`] at the end.
 pub(super) struct TableReader<'a, 'i> {
-    /// What it is called in messages, for example `[[account]]`.
+    /// The table's name in messages, for example `[[account]]`.
     name: &'static str,
     table: &'a DeTable<'i>,
     pub(super) span: Range<usize>,
@@ -96,18 +96,18 @@ impl<'a, 'i> TableReader<'a, 'i> {
         }
     }
 
-    /// The value of a member, whatever it is.
+    /// The raw value of a field.
     pub(super) fn value(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'i>>> {
         self.known.push(key);
         self.table.get(key)
     }
 
-    /// Whether there is such a member.
+    /// Whether the field exists.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
 
-    /// Whether a member is a list without anything in it.
+    /// Whether the field is an empty list.
     pub(super) fn has_empty_list(&self, key: &str) -> bool {
         let list = self
             .table
@@ -116,13 +116,13 @@ impl<'a, 'i> TableReader<'a, 'i> {
         list.is_some_and(|list| list.is_empty())
     }
 
-    /// Where a member's name stands, or the table if it is not there.
+    /// The position of a field's name, or of the table if the field is missing.
     pub(super) fn key_span(&self, key: &str) -> Range<usize> {
         let found = self.table.get_key_value(key);
         found.map_or_else(|| self.span.clone(), |(name, _)| name.span())
     }
 
-    /// A member of one type.
+    /// The typed value of a field with its position.
     pub(super) fn get<T: FromToml>(&mut self, key: &'static str) -> Option<Located<T>> {
         let found = self.value(key)?;
         match T::from_toml(found.get_ref()) {
@@ -138,12 +138,12 @@ impl<'a, 'i> TableReader<'a, 'i> {
         }
     }
 
-    /// The value of a member of one type.
+    /// The typed value of a field.
     pub(super) fn plain<T: FromToml>(&mut self, key: &'static str) -> Option<T> {
         self.get(key).map(|placed| placed.value)
     }
 
-    /// A list of strings; nothing where there is none.
+    /// A list of strings; empty if missing.
     pub(super) fn strings(&mut self, key: &'static str) -> Vec<Located<String>> {
         let Some(found) = self.value(key) else {
             return Vec::new();
@@ -171,7 +171,7 @@ impl<'a, 'i> TableReader<'a, 'i> {
         each.collect()
     }
 
-    /// A table inside this one.
+    /// A nested table.
     pub(super) fn table(
         &mut self,
         key: &'static str,
@@ -187,7 +187,7 @@ impl<'a, 'i> TableReader<'a, 'i> {
         Some(TableReader::new(key, table, found.span(), self.problems))
     }
 
-    /// A list of tables; nothing where there is none.
+    /// A list of tables; empty if missing.
     pub(super) fn tables(
         &mut self,
         key: &'static str,
@@ -215,7 +215,7 @@ impl<'a, 'i> TableReader<'a, 'i> {
         each.collect()
     }
 
-    /// All members, for a table with names of a person's own.
+    /// All fields, for a table whose keys are the author's own names.
     pub(super) fn members(&self) -> Vec<(Located<String>, Option<String>)> {
         let each = self.table.iter().map(|(key, value)| {
             let key = Located {
@@ -227,7 +227,7 @@ impl<'a, 'i> TableReader<'a, 'i> {
         each.collect()
     }
 
-    /// Notes the members that nobody has read.
+    /// Reports every field that was not read as unknown.
     pub(super) fn finish(self) {
         for key in self.table.keys() {
             let word = key.get_ref();

@@ -1,8 +1,11 @@
-//! One round over an account: look at everybody, go on with what is open, begin what is due.
+//! One round over an account: survey the users, continue open rotations, start those that are due.
 //!
-//! It protects three rules: a key is named by its creation date in the report and confirmed by a
-//! listing before anything begins; the principal that signs comes last; and after some failures in
-//! a row nothing more is begun, since something else than a single user is wrong.
+//! Invariants:
+//!
+//! - The report names a key by its creation date only. A listing confirms it before anything
+//!   starts.
+//! - The principal that signs the requests is rotated last.
+//! - After several consecutive failures nothing more starts: the cause is not a single user.
 
 use std::sync::Arc;
 
@@ -26,9 +29,9 @@ use super::{
 use crate::driver::{DriveError, DriveObserver, DriveOutcome, RotationDriver};
 use keywright_aws::IamIssuer;
 
-/// Seconds that a round waits for one rotation; the next round goes on with it.
+/// Seconds that a round waits for one rotation. The next round continues it.
 const PATIENCE_SECS: i64 = 30;
-/// Bytes of randomness in a rotation's id.
+/// Random bytes in a rotation ID.
 const ID_BYTES: usize = 8;
 
 /// What a round did about one rotation or user.
@@ -38,38 +41,38 @@ pub struct DriveReport {
     pub user: String,
     /// The rotation, if there is one.
     pub rotation: Option<RotationId>,
-    /// Where it rests, or why nothing was begun.
+    /// The state it was left in, or why nothing started.
     pub outcome: Result<DriveOutcome, DriveError>,
 }
 
-/// A round.
+/// The result of a round.
 #[derive(Debug)]
 pub struct FleetRound {
-    /// What it looked at.
+    /// The survey that it was based on.
     pub survey: AccountSurvey,
-    /// What it did, in the order in which it ended.
+    /// What it did, in order of completion.
     pub drives: Vec<DriveReport>,
-    /// Whether it stopped beginning rotations after failures in a row.
+    /// Whether it stopped starting rotations after consecutive failures.
     pub broke: bool,
-    /// How often the account was asked, by this process, until here.
+    /// Calls that this process has made to the account so far.
     pub calls: u64,
 }
 
-/// Carries on with a rotation that was begun, until it rests.
+/// Drives a rotation until it has to wait.
 pub type DriveRotation<'a> =
     &'a (dyn Fn(RotationId) -> BoxFuture<'a, Result<DriveOutcome, DriveError>> + Send + Sync);
 
-/// A random id, which is the rotation's idempotency token too.
+/// Generates a random ID, which also serves as the rotation's idempotency token.
 pub fn new_id(entropy: &dyn Entropy) -> RotationId {
     let mut bytes = [0; ID_BYTES];
     entropy.fill(&mut bytes);
     RotationId(format!("r-{}", hex::encode(bytes)))
 }
 
-/// Goes on with what is open, and begins what is due, if `begins` says so.
+/// Continues open rotations and, if `begins` is set, starts those that are due.
 ///
 /// # Errors
-/// [`DriveError`] when the account cannot be reached, or the journal cannot be read.
+/// [`DriveError`] if the account cannot be reached or the journal cannot be read.
 pub async fn round(
     driver: &RotationDriver,
     (config, account): (&FleetConfig, &FleetAccount),
@@ -116,11 +119,11 @@ pub async fn round(
     })
 }
 
-/// Begins what is due, and has it carried on until it rests; the principal that signs comes last.
-/// Says also whether it stopped after failures in a row.
+/// Starts rotations that are due and drives each until it has to wait. The principal that signs
+/// comes last. Also returns whether it stopped after consecutive failures.
 ///
 /// # Errors
-/// [`DriveError`] when the account cannot be reached.
+/// [`DriveError`] if the account cannot be reached.
 pub async fn begin_due(
     driver: &RotationDriver,
     (config, account): (&FleetConfig, &FleetAccount),
@@ -188,8 +191,8 @@ pub(super) async fn open_in(
     Ok(open)
 }
 
-/// Begins the rotation of one user, if the listing confirms what the report says; otherwise the
-/// next report will tell.
+/// Starts the rotation of one user if a listing confirms the report. If not, the next report will
+/// tell.
 async fn begin(
     driver: &RotationDriver,
     account: &FleetAccount,
@@ -199,7 +202,7 @@ async fn begin(
 ) -> DriveReport {
     let begun = try_begin(driver, account, choice, due, entropy).await;
     let (rotation, outcome) = match begun {
-        // Another rotator was faster, or the user is gone.
+        // Another rotator was faster, or the user was deleted.
         Ok(None)
         | Err(DriveError::Stopped(
             TickError::Refused(HoldReason::OldKeyGone(_))
@@ -243,14 +246,14 @@ async fn try_begin(
     }
 }
 
-/// The key that is due, by its id; nothing when it is not there any more.
+/// The ID of the key that is due. `None` if it no longer exists.
 async fn old_key(iam: &IamIssuer, user: &str, due: &DueKey) -> Result<Option<KeyId>, DriveError> {
     if let Some(key) = &due.key {
         return Ok(Some(key.clone()));
     }
     let listing = match iam.keys(user).await {
         Ok(listing) => listing,
-        // Renamed or deleted since the report was made.
+        // Renamed or deleted since the report was generated.
         Err(IssuerError::NoSuchUser(_)) => return Ok(None),
         Err(error) => return Err(TickError::from(error).into()),
     };
@@ -260,11 +263,11 @@ async fn old_key(iam: &IamIssuer, user: &str, due: &DueKey) -> Result<Option<Key
     Ok(confirmed.map(|key| key.id))
 }
 
-/// The rotation that a user who is due would get, with its destinations looked at; nothing when the
-/// report is not true of it any more. Nothing is changed or written.
+/// The rotation that a due user would get, with its destinations checked. `None` if the report no
+/// longer applies. Changes and writes nothing.
 ///
 /// # Errors
-/// [`DriveError`], also with what stands against it.
+/// [`DriveError`], including the reasons that prevent the rotation.
 pub async fn draft(
     driver: &RotationDriver,
     account: &FleetAccount,

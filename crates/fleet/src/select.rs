@@ -1,7 +1,6 @@
-//! Who is due: a pure decision from a rule, a row of the report, and the time.
+//! Decides which users are due: a pure function of a rule, a report row and the time.
 //!
-//! It protects one rule: for every user there is a verdict with its reason, so that nobody is
-//! passed over in silence.
+//! Every user gets a verdict with a reason. No user is skipped silently.
 
 use keywright_base::{Timestamp, limits};
 use keywright_rotation::model::KeyId;
@@ -13,66 +12,65 @@ use super::{
     credentials::{CredentialRow, KeyRow},
 };
 
-/// A user and what is to be done about it.
+/// A user and the verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserSelection {
     /// The name.
     pub user: String,
-    /// The rule's place in the account, from 0; nothing where none fits.
+    /// The index of the rule in the account. `None` if no rule matches.
     pub rule: Option<usize>,
-    /// What is to be done.
+    /// The verdict.
     pub verdict: RotationNeed,
 }
 
-/// What is to be done about a user.
+/// What to do about a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RotationNeed {
-    /// Its key is rotated.
+    /// Rotate its key.
     Due(DueKey),
-    /// Its key is young enough, or it is not the time.
+    /// Not yet: the key is young enough, or the window is closed.
     Later {
-        /// When it is rotated at the earliest.
+        /// The earliest time of the rotation.
         at: Timestamp,
-        /// When its key is due, or since when it is; nothing where it is due by its age already,
-        /// but newer than the report.
+        /// When its key is or was due. `None` if it is due by its age, but newer than the report.
         since: Option<Timestamp>,
-        /// What for it waits.
+        /// The reason for waiting.
         why: String,
     },
-    /// Its tags must be read before anything can be said.
+    /// The decision needs the user's tags.
     AskTags,
-    /// A person must look first.
+    /// A person must decide first.
     Person(String),
-    /// Nothing.
+    /// Nothing to do, with the reason.
     Nothing(String),
 }
 
 /// A key that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueKey {
-    /// Its id, once it was listed: a report names none.
+    /// Its ID, once listed: the report contains none.
     pub key: Option<KeyId>,
-    /// When the key was created: it is found by this in a listing, which has whole seconds too.
+    /// When it was created. A listing also has whole seconds, so the key is found by this time.
     pub created: Timestamp,
     /// Since when it is due.
     pub since: Timestamp,
-    /// When that was known.
+    /// When the report was generated.
     pub report: Timestamp,
 }
 
 /// The two times that a decision depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SurveyTime {
-    /// When the report was made: what it says of uses was true then.
+    /// When the report was generated: last-used data is as of this time.
     pub report: Timestamp,
     /// Now.
     pub now: Timestamp,
 }
 
-/// What a rule needs to know of a user beside the report.
+/// The user's tags, if they have been read.
 pub(super) type KnownTags<'a> = Option<&'a [(String, String)]>;
 
-/// Decides about a user by the first rule that fits.
+/// Decides about a user by the first rule that matches.
 pub fn choose(
     account: &FleetAccount,
     row: &CredentialRow,
@@ -138,7 +136,7 @@ pub(super) fn fits(rule: &FleetRule, row: &CredentialRow, tags: KnownTags<'_>) -
     }
 }
 
-/// Whether a text is as a pattern says, where `*` is anything.
+/// Matches a text against a pattern in which `*` stands for anything.
 pub(super) fn like(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
@@ -229,7 +227,7 @@ fn by_rule(
     }
 }
 
-/// A part of a span, by a user's own ARN: always the same, and different for each.
+/// A user's share of a time span, by ARN: stable, and different for each user.
 fn spread(arn: &str, span_secs: i64) -> i64 {
     let digest: [u8; 32] = Sha256::digest(arn).into();
     let number = digest

@@ -1,4 +1,4 @@
-//! Who is due, by rules as people write them.
+//! Which users are due, by rules as people write them.
 
 use keywright_base::Timestamp;
 
@@ -92,7 +92,7 @@ fn the_first_rule_that_fits_decides() {
     let tagged = ALL.replace("everyone = true", "tags = { team = 'sto*' }");
     let tags = [("team".to_owned(), "storage".to_owned())];
     assert_eq!(verdict(&tagged, &old, Some(&tags)), "due");
-    // AWS tells the values of tags apart by case, the names of users not.
+    // Tag values are case-sensitive in AWS, user names are not.
     let other = [("team".to_owned(), "Storage".to_owned())];
     assert_eq!(verdict(&tagged, &old, Some(&other)), "no rule fits");
     let named = ALL.replace("everyone = true", "users = ['BO*']");
@@ -124,8 +124,8 @@ fn patterns() {
     }
 }
 
-/// A report is up to four hours old. What it says of keys is not true of one that has just replaced
-/// another, and the hours since then count for windows.
+/// A report is up to four hours old. It does not apply to a key that has just replaced another, and
+/// windows count the hours since then.
 #[test]
 fn a_report_is_older_than_now() {
     let window = format!("{ALL}max_age = '0s'\nwindow = {{ from = '08:00', to = '11:00' }}");

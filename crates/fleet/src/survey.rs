@@ -1,7 +1,7 @@
-//! Looks at an account: its credential report, and what the report cannot say.
+//! Surveys an account: its credential report, and what the report does not contain.
 //!
-//! It protects one rule: the report may be hours old, so nobody is called due, and no person is
-//! called for, before a fresh listing of that user's keys and the journal agree.
+//! Invariant: the report may be hours old. No user is called due or in need of a person before a
+//! fresh listing of its keys and the journal agree.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -21,32 +21,32 @@ use super::{
 use crate::driver::{DriveError, RotationDriver};
 use keywright_aws::{AccessError, IamIssuer};
 
-/// Users whose tags and keys are read at the same time.
+/// Users whose tags and keys are read concurrently.
 const AT_ONCE: usize = 8;
 
-/// Renamed or deleted since the report was made.
+/// Renamed or deleted since the report was generated.
 const GONE: &str = "it is not there any more";
 
-/// What an account looks like.
+/// The result of a survey.
 #[derive(Debug)]
 pub struct AccountSurvey {
-    /// Its number.
+    /// The account number.
     pub account: String,
-    /// When the report was made, by the service's clock.
+    /// When the report was generated, by the service's clock.
     pub at: Timestamp,
-    /// Everybody, in the report's order.
+    /// Every user, in the order of the report.
     pub choices: Vec<UserSelection>,
-    /// The report; of users that were looked at more closely what was found instead.
+    /// The report's rows, updated for users that were checked against a listing.
     pub rows: Vec<CredentialRow>,
-    /// How many calls this process has made to the account until here.
+    /// Calls that this process has made to the account so far.
     pub calls: u64,
 }
 
-/// Looks at everybody. Two calls, one for each user whose tags a rule asks for, and one for each
-/// who seems to be due or to have two keys.
+/// Surveys every user. Makes two calls, one for each user whose tags a rule needs, and one for each
+/// user that seems to be due or to have two keys.
 ///
 /// # Errors
-/// [`DriveError`], also when the credentials are of another account.
+/// [`DriveError`]; also if the credentials belong to another account.
 pub async fn survey(
     driver: &RotationDriver,
     account: &FleetAccount,
@@ -89,13 +89,13 @@ pub async fn survey(
     })
 }
 
-/// What is needed to look at one user.
+/// The context for checking one user.
 struct CloserLook<'a> {
     driver: &'a RotationDriver,
     account: &'a FleetAccount,
     number: &'a str,
     iam: IamIssuer,
-    /// Open rotations by their users' names.
+    /// Open rotations by user name.
     open: HashMap<String, RotationId>,
     time: SurveyTime,
 }
@@ -123,7 +123,7 @@ impl CloserLook<'_> {
             }
         }
         if let Some(id) = self.open.get(&row.user) {
-            // Two keys may be its own, and nothing else is begun.
+            // Both keys may belong to the open rotation. No other rotation starts.
             choice.verdict = RotationNeed::Nothing(format!("rotation {id} of it is open"));
         }
         let two = row.keys.iter().all(|key| key.created.is_some());
@@ -134,7 +134,7 @@ impl CloserLook<'_> {
         }
     }
 
-    /// What is to be done about a user by the keys that there are now.
+    /// Decides again, with the keys that exist now.
     async fn confirmed(
         &self,
         row: &CredentialRow,
@@ -148,7 +148,7 @@ impl CloserLook<'_> {
                 return Ok((choice, row.clone()));
             }
             Err(error) => {
-                // One that is due fails with the same error when it is begun.
+                // A user who is due fails with the same error when its rotation starts.
                 if let RotationNeed::Person(why) = &mut choice.verdict {
                     *why = format!("it may have two keys, which cannot be listed: {error}");
                 }
@@ -172,7 +172,7 @@ impl CloserLook<'_> {
     }
 }
 
-/// The key that a rotation has deleted: a listing may lag behind that.
+/// The key that a rotation has deleted. A listing may not show that yet.
 fn removed_key(phase: Phase, old: KeyId, new: Option<KeyId>) -> Option<KeyId> {
     match phase {
         Phase::Done => Some(old),
@@ -181,7 +181,7 @@ fn removed_key(phase: Phase, old: KeyId, new: Option<KeyId>) -> Option<KeyId> {
     }
 }
 
-/// A row with the keys that there are now. What is known of their use is from the report.
+/// A row with the keys that exist now. Last-used data still comes from the report.
 fn with_keys(row: &CredentialRow, keys: &[ListedKey]) -> CredentialRow {
     let mut fresh = keys.iter().map(|key| {
         let mut known = row.keys.iter();

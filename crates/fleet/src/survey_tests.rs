@@ -1,4 +1,4 @@
-//! What a report says against what a listing and the journal say.
+//! Reports that disagree with the listing or the journal.
 
 use keywright_base::Timestamp;
 use keywright_rotation::{
@@ -13,12 +13,12 @@ fn key(id: &str, created: i64) -> ListedKey {
     ListedKey {
         id: KeyId(id.to_owned()),
         status: KeyStatus::Active,
-        // A listing has whole seconds, as a report has.
+        // Listings have whole seconds, as reports do.
         created: Timestamp::from_secs(created),
     }
 }
 
-/// A report that lists two keys.
+/// A report row with two keys.
 fn row() -> CredentialRow {
     let key = |created, used: Option<i64>| KeyRow {
         active: true,
@@ -40,7 +40,7 @@ fn row() -> CredentialRow {
 fn the_listing_replaces_the_report() {
     let one = with_keys(&row(), &[key("NEW", 2_000)]);
     assert_eq!(one.keys, [row().keys[1], KeyRow::default()]);
-    // The order is the listing's; what is known of the use goes with the key.
+    // The order follows the listing; last-used data stays with its key.
     let both = [key("NEW", 2_000), key("OLD", 1_000)];
     let turned = with_keys(&row(), &both);
     assert_eq!(turned.keys, [row().keys[1], row().keys[0]]);

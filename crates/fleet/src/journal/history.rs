@@ -1,8 +1,7 @@
-//! What happened: appended to, never changed, each event's hash over its own content and the hash
-//! before it.
+//! The history: append-only events, each with a hash over its content and the previous hash.
 //!
-//! It protects one rule: an event that was changed, removed or put in between shows. Who can write
-//! the file can also compute a new chain, so the newest hash is worth keeping elsewhere.
+//! Invariant: changing, removing or inserting an event breaks the chain. Anyone who can write the
+//! file can also compute a new chain, so keep the newest hash elsewhere.
 
 use keywright_base::Timestamp;
 use keywright_rotation::{model::Rotation, ports::JournalError};
@@ -12,24 +11,24 @@ use sha2::{Digest, Sha256};
 
 use super::{HistoryFilter, failed, unavailable};
 
-/// Something that happened in a rotation.
+/// An event of a rotation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RotationEvent {
-    /// Counts the events of the journal, from 1.
+    /// Sequence number in the journal, from 1.
     pub number: i64,
-    /// The rotation's id.
+    /// The rotation ID.
     pub rotation: String,
-    /// The generation that it led to.
+    /// The generation after the event.
     pub generation: i64,
-    /// When, by this machine's clock, in milliseconds since the epoch.
+    /// Time by this machine's clock, in milliseconds since the epoch.
     #[serde(serialize_with = "iso8601")]
     pub at: i64,
-    /// The phase that it led to.
+    /// The phase after the event.
     pub phase: String,
     /// What happened.
     pub text: String,
-    /// The hash, in hexadecimal digits.
+    /// The hash, in hexadecimal.
     pub hash: String,
 }
 
@@ -37,19 +36,19 @@ fn iso8601<S: serde::Serializer>(at: &i64, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&Timestamp::from_millis(*at).iso8601())
 }
 
-/// The end of the chain.
+/// The head of the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ChainHead {
-    /// How many events there are.
+    /// The number of events.
     pub events: i64,
-    /// The newest hash, in hexadecimal digits.
+    /// The newest hash, in hexadecimal.
     pub hash: String,
 }
 
 const COLUMNS: &str = "number, rotation, generation, at, phase, text, hash";
 
-/// The hash before the first.
+/// The hash that precedes the first event.
 const BEGINNING: [u8; 32] = [0; 32];
 
 fn hash(before: &[u8], event: &RotationEvent) -> [u8; 32] {
@@ -68,7 +67,7 @@ fn hash(before: &[u8], event: &RotationEvent) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// Adds what a rotation came to.
+/// Appends the outcome of a rotation's step.
 pub(super) fn append(
     transaction: &Transaction<'_>,
     rotation: &Rotation,
@@ -146,7 +145,7 @@ pub(super) fn read(
     Ok(events)
 }
 
-/// When a rotation of an account was last done.
+/// When the last rotation of an account was done.
 pub(super) fn last_done(
     transaction: &Transaction<'_>,
     account: &str,
@@ -159,7 +158,7 @@ pub(super) fn last_done(
     Ok(found.map(Timestamp::from_millis))
 }
 
-/// How many rotations of an account are over, by their last phase.
+/// The number of finished rotations of an account, by final phase.
 pub(super) fn ended(
     transaction: &Transaction<'_>,
     account: &str,
@@ -175,7 +174,7 @@ pub(super) fn ended(
     counted.map_err(failed)
 }
 
-/// A page of a user's past, oldest first.
+/// A page of a user's history, oldest first.
 pub(super) fn page(
     transaction: &Transaction<'_>,
     of: &HistoryFilter,
@@ -195,7 +194,7 @@ pub(super) fn page(
     events.map_err(failed)
 }
 
-/// Follows the chain from its beginning.
+/// Verifies the chain from its beginning.
 pub(super) fn check(transaction: &Transaction<'_>) -> Result<ChainHead, JournalError> {
     let query = format!("SELECT {COLUMNS} FROM event ORDER BY number");
     let mut statement = transaction.prepare_cached(&query).map_err(failed)?;

@@ -1,9 +1,13 @@
-//! The journal of rotations: one SQLite file, secrets sealed, history chained by hashes. Beside it,
-//! what was said of them, and the notices that are not delivered yet.
+//! The journal of rotations: one SQLite file with sealed secrets and a hash-chained history. It
+//! also records what was announced and the notices still to be delivered.
 //!
-//! It protects three rules: what is acknowledged is on disk; of two processes with the same
-//! generation one goes on; and a secret leaves the file when its rotation is over. Several
-//! processes may have it open at once. It does not decide what a rotation does.
+//! Invariants:
+//!
+//! - Anything acknowledged is on disk.
+//! - If two processes have the same generation of a rotation, only one of them can continue it.
+//! - A secret is removed from the file when its rotation ends.
+//!
+//! Several processes may have the journal open. It does not decide what a rotation does.
 
 mod history;
 mod notices;
@@ -28,7 +32,7 @@ pub use self::history::{ChainHead, RotationEvent};
 pub(crate) use self::notices::{NewNotice, NoticeOutcome, QueuedNotice};
 use self::seal::SecretSealer;
 
-/// The version of the schema; a newer one is refused, untouched.
+/// The schema version. A newer one is rejected and left untouched.
 const VERSION: i64 = 1;
 const FILE: &str = "rotations.db";
 
@@ -42,38 +46,38 @@ struct JournalState {
     connection: Mutex<Connection>,
     seal: SecretSealer,
     clock: Arc<dyn Clock>,
-    /// Where a full disk leaves room for the next transaction.
+    /// Makes room for the next transaction when the disk is full.
     reserve: OnceLock<Arc<DiskReserve>>,
 }
 
 /// Bytes that a transaction and the checkpoint after it may write.
 const ROOM_BYTES: u64 = 1024 * 1024;
 
-/// Which rotations are meant.
+/// A filter for rotations.
 #[derive(Debug, Clone, Default)]
 pub struct RotationFilter {
     /// The account.
     pub account: String,
-    /// A user's unique id.
+    /// The user's unique ID.
     pub user_id: Option<String>,
-    /// One of them.
+    /// A single rotation.
     pub id: Option<RotationId>,
-    /// Only those that are not over.
+    /// Only open rotations.
     pub open: bool,
-    /// Only those that were begun before this one.
+    /// Only rotations that began before this one.
     pub after: Option<RotationId>,
 }
 
-/// Which past is meant.
+/// A filter for history events.
 #[derive(Debug, Clone, Default)]
 pub struct HistoryFilter {
     /// The account.
     pub account: String,
-    /// The user's unique id.
+    /// The user's unique ID.
     pub user_id: String,
-    /// One rotation.
+    /// A single rotation.
     pub rotation: Option<RotationId>,
-    /// Only what came after the event of this number.
+    /// Only events after this number.
     pub after: i64,
 }
 
@@ -91,17 +95,17 @@ fn at(folder: &Path, error: &std::io::Error) -> JournalError {
     unavailable(&format!("{}: {error}", folder.display()))
 }
 
-/// What SQLite said, without the statement.
+/// SQLite's error, without the statement.
 fn failed(error: rusqlite::Error) -> JournalError {
     unavailable(&error)
 }
 
 impl SqliteJournal {
-    /// Opens the journal of a program without a server, making the folder (mode 0700), the database
-    /// and the key that seals its secrets (mode 0600) where they are not there yet. Blocking.
+    /// Opens the journal of a program that is not a server. Creates the folder (mode 0700), the
+    /// database and the key file that seals its secrets (mode 0600) if they do not exist. Blocks.
     ///
     /// # Errors
-    /// [`JournalError::Unavailable`], also when the key of an existing journal is missing.
+    /// [`JournalError::Unavailable`]; also if the key file of an existing journal is missing.
     pub fn open(
         folder: &Path,
         clock: Arc<dyn Clock>,
@@ -115,8 +119,8 @@ impl SqliteJournal {
         })
     }
 
-    /// Opens the journal of a server, in its data folder: the server's vault seals its secrets.
-    /// Blocking.
+    /// Opens the journal of a server, in its data folder. The server's vault seals its secrets.
+    /// Blocks.
     ///
     /// # Errors
     /// [`JournalError::Unavailable`].
@@ -168,16 +172,15 @@ impl SqliteJournal {
         })
     }
 
-    /// The same journal on a disk with a reserve, from which it takes its space when the disk is
-    /// full.
+    /// Uses the reserve of the journal's disk when the disk is full.
     #[must_use]
     pub fn on_disk_with(self, reserve: Arc<DiskReserve>) -> Self {
-        // The first one stays; a journal lies on one disk.
+        // The first reserve stays: a journal lies on one disk.
         let _ = self.inner.reserve.set(reserve);
         self
     }
 
-    /// Seals again, by the vault's newest key, the secrets that an older one sealed.
+    /// Seals secrets again that an older key of the vault sealed.
     ///
     /// # Errors
     /// [`JournalError::Unavailable`].
@@ -186,7 +189,7 @@ impl SqliteJournal {
             .await
     }
 
-    /// The rotations, newest first: of one user (account and name), or all; `limit` at most.
+    /// Up to `limit` rotations, newest first, of one user (account and name) or of all.
     ///
     /// # Errors
     /// [`JournalError::Unavailable`].
@@ -213,7 +216,7 @@ impl SqliteJournal {
         .await
     }
 
-    /// When a rotation of an account was last done, by this machine's clock.
+    /// When the last rotation of an account was done, by this machine's clock.
     ///
     /// # Errors
     /// [`JournalError::Unavailable`].
@@ -223,7 +226,7 @@ impl SqliteJournal {
             .await
     }
 
-    /// How many rotations of an account are over, by the phase that they ended in.
+    /// The number of finished rotations of an account, by final phase.
     ///
     /// # Errors
     /// [`JournalError::Unavailable`].
@@ -233,7 +236,7 @@ impl SqliteJournal {
             .await
     }
 
-    /// A page of the rotations of an account, newest first.
+    /// A page of an account's rotations, newest first.
     ///
     /// # Errors
     /// [`JournalError::Unavailable`].
@@ -262,7 +265,7 @@ impl SqliteJournal {
         .await
     }
 
-    /// A page of what happened in the rotations of one user, or in one of them, oldest first.
+    /// A page of a user's or a rotation's history, oldest first.
     ///
     /// # Errors
     /// [`JournalError::Unavailable`].
@@ -275,7 +278,7 @@ impl SqliteJournal {
             .await
     }
 
-    /// What happened, oldest first: in one rotation, or in all; the last `limit` at most.
+    /// The last `limit` events of one rotation or of all, oldest first.
     ///
     /// # Errors
     /// [`JournalError::Unavailable`].
@@ -292,12 +295,12 @@ impl SqliteJournal {
     /// Recomputes every hash of the history.
     ///
     /// # Errors
-    /// [`JournalError::Unavailable`] with the number of the first event that was changed.
+    /// [`JournalError::Unavailable`] with the number of the first event that was tampered with.
     pub async fn check_history(&self) -> Result<ChainHead, JournalError> {
         self.run(|_, transaction| history::check(transaction)).await
     }
 
-    /// Runs a transaction beside the async threads; it is durable when this returns.
+    /// Runs a transaction on a blocking thread. It is durable when this returns.
     async fn run<T, F>(&self, work: F) -> Result<T, JournalError>
     where
         T: Send + 'static,
@@ -337,7 +340,7 @@ impl SqliteJournal {
     }
 }
 
-/// The columns of a rotation as they are stored.
+/// The columns of a rotation.
 struct RotationColumns {
     id: String,
     body: String,
@@ -352,7 +355,7 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<RotationColumns> {
     })
 }
 
-/// Makes or checks the schema, and opens the data key.
+/// Creates or checks the schema, and opens the data key.
 fn prepare(
     connection: &mut Connection,
     seal: impl FnOnce(&Transaction<'_>) -> Result<SecretSealer, JournalError>,
@@ -424,7 +427,7 @@ impl RotationJournal for SqliteJournal {
             let over = rotation.phase.is_over();
             let (body, mut secrets) = inner.seal.columns(&rotation)?;
             if over {
-                // Nobody needs them any more.
+                // The rotation has ended: its secrets are no longer needed.
                 secrets = None;
             }
             let generation = generation(&rotation)?;

@@ -1,8 +1,11 @@
-//! What was said to whom, and what is still to be delivered.
+//! What was announced to each notifier, and the outbox of notices to deliver.
 //!
-//! It protects two rules: a notice is remembered as said in the same transaction that queues it, so
-//! a crash neither loses nor repeats it; and of two processes with one journal only one delivers a
-//! notice, since it is claimed for a while before it is sent.
+//! Invariants:
+//!
+//! - A notice is recorded as announced in the transaction that queues it, so a crash neither loses
+//!   nor repeats it.
+//! - A notice is claimed for a while before it is sent, so of two processes with the same journal
+//!   only one delivers it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,29 +15,29 @@ use rusqlite::{OptionalExtension, Transaction};
 
 use super::{SqliteJournal, failed};
 
-/// Notices that wait for one notifier at most; the oldest go first.
+/// Notices queued for one notifier at most. The oldest are dropped first.
 pub(super) const WAITING_MAX: u32 = 10_000;
-/// Days after which is forgotten what was said.
+/// Days after which announcements are forgotten.
 const MEMORY_DAYS: i64 = 400;
-/// Days after which a notice goes that nobody delivers: its notifier is in no fleet file any more.
+/// Days after which an undelivered notice is dropped: its notifier is in no fleet file any more.
 const OUTBOX_DAYS: i64 = 30;
 
-/// Something to say to a notifier.
+/// A notice to queue.
 #[derive(Debug, Clone)]
 pub(crate) struct NewNotice {
     pub(crate) notifier: String,
     pub(crate) account: String,
-    /// What it is about.
+    /// The subject.
     pub(crate) subject: String,
-    /// How that is now; it is said when it was something else before.
+    /// The subject's state. The notice is queued only if the state changed.
     pub(crate) state: String,
-    /// Who gets it beside the notifier's own recipients.
+    /// The recipients; `None` means those of the notifier.
     pub(crate) recipients: Vec<Option<String>>,
     pub(crate) body: String,
     pub(crate) not_before: Timestamp,
 }
 
-/// A notice that waits.
+/// A queued notice.
 #[derive(Debug, Clone)]
 pub(crate) struct QueuedNotice {
     pub(crate) number: i64,
@@ -44,19 +47,19 @@ pub(crate) struct QueuedNotice {
     pub(crate) attempts: u32,
 }
 
-/// What became of a claimed notice.
+/// The result of a delivery attempt for a claimed notice.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum NoticeOutcome {
-    /// It was delivered, or is given up.
+    /// Delivered or given up.
     Gone(i64),
-    /// It was not, and is tried again at this time.
+    /// Failed; retry at this time.
     Failed(i64, Timestamp),
-    /// It was not tried.
+    /// Not attempted.
     Untried(i64),
 }
 
 impl SqliteJournal {
-    /// What a notifier heard last of an account's subjects.
+    /// The states last announced to a notifier, by subject of an account.
     ///
     /// # Errors
     /// [`JournalError::Unavailable`].
@@ -78,8 +81,8 @@ impl SqliteJournal {
         .await
     }
 
-    /// Queues what was not said yet, and forgets what was said of some subjects, so that it will be
-    /// said again; how many older notices had to go for it.
+    /// Queues notices that are new, and forgets the given subjects, so that they are announced
+    /// again. Returns how many older notices were dropped to make room.
     ///
     /// # Errors
     /// [`JournalError::Unavailable`].
@@ -120,7 +123,7 @@ impl SqliteJournal {
         .await
     }
 
-    /// Takes the notices that a notifier should get now, oldest first. Nobody else gets them for
+    /// Claims the notices that are due for a notifier, oldest first. No other process gets them for
     /// `claim_secs`.
     ///
     /// # Errors
@@ -156,7 +159,7 @@ impl SqliteJournal {
         .await
     }
 
-    /// Notes what became of claimed notices.
+    /// Records the delivery results of claimed notices.
     ///
     /// # Errors
     /// [`JournalError::Unavailable`].
@@ -188,7 +191,7 @@ impl SqliteJournal {
     }
 }
 
-/// Notes how a subject is now; whether the notifier has not heard that yet.
+/// Records the state of a subject. Returns whether it is new to the notifier.
 fn remember(
     transaction: &Transaction<'_>,
     notice: &NewNotice,
@@ -211,7 +214,7 @@ fn remember(
     Ok(true)
 }
 
-/// Puts a notice into the outbox, for each of its recipients.
+/// Adds a notice to the outbox, once for each recipient.
 fn queue(
     transaction: &Transaction<'_>,
     notice: &NewNotice,
@@ -228,7 +231,7 @@ fn queue(
     Ok(())
 }
 
-/// Removes the oldest notices of a notifier for whom too many wait; how many.
+/// Drops the oldest notices of a notifier that has too many. Returns their number.
 fn limit(transaction: &Transaction<'_>, notifier: &str) -> Result<u64, JournalError> {
     let query = "DELETE FROM notice_outbox WHERE notifier = ?1 AND number <= (
                      SELECT number FROM notice_outbox WHERE notifier = ?1

@@ -1,8 +1,8 @@
-//! Secrets of rotations, sealed: by the server's vault, or, where there is no server, under a data
-//! key in the database, which the key file beside it opens.
+//! Seals the secrets of rotations: with the server's vault or, without a server, under a data key
+//! in the database that the key file beside it opens.
 //!
-//! It protects one rule: without that key the database holds no secret that anyone can read, and
-//! sealed bytes open only for the rotation that they were written for.
+//! Invariant: without that key, no secret in the database is readable. Sealed bytes open only for
+//! the rotation that they were written for.
 
 use std::{fs, io, path::Path, sync::Arc};
 
@@ -19,13 +19,12 @@ use zeroize::Zeroize;
 
 use super::{RotationColumns, failed, unavailable};
 
-/// Seals and opens the secrets of rotations.
 pub(super) struct SecretSealer {
     vault: Arc<DataVault>,
     entropy: Arc<dyn Entropy>,
 }
 
-/// The secrets as they are sealed.
+/// The plaintext of the sealed bytes.
 #[derive(Serialize, Deserialize)]
 struct PlainSecrets {
     new: Option<String>,
@@ -43,11 +42,10 @@ impl Drop for PlainSecrets {
     }
 }
 
-/// The key file beside a journal without a server.
+/// The key file beside the journal if there is no server.
 const KEY_FILE: &str = "rotations.key";
 
-/// The key beside the database; a new one only where there is no database that an older one may
-/// have sealed.
+/// Reads the key file. Creates one only if there is no database that an older key may have sealed.
 pub(super) fn master_key(
     folder: &Path,
     used: bool,
@@ -83,7 +81,7 @@ fn master(bytes: Vec<u8>) -> Result<MasterKey, JournalError> {
     MasterKey::new(Secret::new(bytes)).map_err(|error| unavailable(&error))
 }
 
-/// The data key of a journal without a server, as it is stored.
+/// The stored data key of a journal without a server.
 fn stored_key(transaction: &Transaction<'_>) -> Result<Option<SealedValue>, JournalError> {
     let stored: Option<Vec<u8>> = transaction
         .query_row(
@@ -106,7 +104,7 @@ pub(super) fn forget_key_file(folder: &Path) -> Result<(), JournalError> {
 }
 
 impl SecretSealer {
-    /// Opens the data key, or makes the first one.
+    /// Opens the data key, or creates the first one.
     pub(super) fn open(
         transaction: &Transaction<'_>,
         master: &MasterKey,
@@ -130,8 +128,8 @@ impl SecretSealer {
         Ok(Self { vault, entropy })
     }
 
-    /// Seals with the server's vault from now on. What a key file beside the database sealed, as
-    /// it was until version 0.1, is sealed again; the file itself goes after the transaction.
+    /// Switches to the server's vault. Secrets that a key file beside the database sealed, as in
+    /// version 0.1, are sealed again. The key file itself is removed after the transaction.
     pub(super) fn of_server(
         transaction: &Transaction<'_>,
         folder: &Path,
@@ -151,7 +149,7 @@ impl SecretSealer {
         Ok(seal)
     }
 
-    /// Seals again, by the vault's newest key, what an older one sealed.
+    /// Seals secrets again that an older key of the vault sealed.
     pub(super) fn renew(&self, transaction: &Transaction<'_>) -> Result<(), JournalError> {
         let stale = |sealed: &SealedValue| !self.vault.is_current(sealed);
         self.again(transaction, stale, &self.vault)
@@ -188,7 +186,7 @@ impl SecretSealer {
         Ok(())
     }
 
-    /// A rotation as it is stored: everything but its secrets, and those sealed.
+    /// Converts a rotation to its columns, with its secrets sealed separately.
     pub(super) fn columns(
         &self,
         rotation: &Rotation,
@@ -211,7 +209,7 @@ impl SecretSealer {
         Ok((body, Some(sealed.as_bytes().to_vec())))
     }
 
-    /// A rotation as it was stored.
+    /// Restores a rotation from its columns.
     pub(super) fn rotation(&self, columns: RotationColumns) -> Result<Rotation, JournalError> {
         let mut rotation: Rotation =
             serde_json::from_str(&columns.body).map_err(|error| unavailable(&error))?;

@@ -1,4 +1,4 @@
-//! The journal's contract, its seal and its chain.
+//! The journal's contract, its sealing and its hash chain.
 
 use std::{os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
@@ -192,7 +192,7 @@ fn open_of_server(folder: &Path, vault: &Arc<DataVault>) -> Result<SqliteJournal
     SqliteJournal::open_sealed_by(vault, folder, Arc::new(Noon), Arc::new(Counting))
 }
 
-/// A server's journal used to have a key file of its own, in clear beside it.
+/// A server's journal used to have an unencrypted key file of its own beside it.
 #[tokio::test]
 async fn a_servers_vault_takes_over_what_a_key_file_sealed() {
     let folder = tempfile::tempdir().unwrap();
@@ -380,7 +380,7 @@ async fn rotations_that_are_over_are_counted_by_how_they_ended() {
     assert_eq!(journal.ended("210987654321").await.unwrap(), []);
 }
 
-/// What an older program wrote is read as it stands.
+/// Rows of an older version stay readable.
 #[test]
 fn a_rotation_of_before_is_read() {
     let mut body = serde_json::to_value(rotation("r-1", "AIDA1")).unwrap();

@@ -1,4 +1,4 @@
-//! `command:PROGRAM ARGUMENTS`: a program that gets the notice in JSON on its standard input.
+//! `command:PROGRAM ARGUMENTS`: a program that receives the notice as JSON on standard input.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use keywright_sinks::running::{self, ProgramLimits};
 
 const LIMITS: ProgramLimits = ProgramLimits {
     time: Duration::from_secs(30),
-    // It is not read.
+    // The output is ignored.
     output: 64 * 1024,
 };
 

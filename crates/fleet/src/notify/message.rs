@@ -1,32 +1,32 @@
-//! One message: a notice, or a digest of several, as text for people and JSON for programs.
+//! A message: one notice or a digest of several, as text for people and as JSON for programs.
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::notice::{Notice, NoticeKind};
 
-/// Notices of one message at most.
+/// Notices in one message at most.
 const NOTICES_MAX: usize = 20;
-/// Bytes of one message's text at most, unless one notice alone has more. Teams takes 28 KB, markup
-/// included.
+/// Bytes of text in one message at most, unless a single notice is longer. Teams accepts 28 KB,
+/// including markup.
 const TEXT_BYTES: usize = 6 * 1024;
 
-/// What is sent at a time.
+/// A message to send.
 pub(super) struct NoticeMessage<'a> {
-    /// At least one.
+    /// Never empty.
     pub(super) notices: &'a [Notice],
-    /// Whether it is a digest, also of one notice.
+    /// Whether this is a digest. A digest may hold a single notice.
     pub(super) digest: bool,
 }
 
-/// Part of a message: a title and its lines.
+/// A section of a message: a title and its lines.
 pub(super) struct MessageSection {
     pub(super) title: String,
     pub(super) lines: Vec<String>,
 }
 
 impl NoticeMessage<'_> {
-    /// What it is about, in one line.
+    /// The one-line subject.
     pub(super) fn title(&self) -> String {
         match self.notices {
             [one] => one.title(),
@@ -43,7 +43,7 @@ impl NoticeMessage<'_> {
         }
     }
 
-    /// What it says of each notice.
+    /// One section for each notice.
     pub(super) fn paragraphs(&self) -> Vec<MessageSection> {
         let each = self.notices.iter();
         each.map(|notice| MessageSection {
@@ -53,7 +53,7 @@ impl NoticeMessage<'_> {
         .collect()
     }
 
-    /// All of it as plain text.
+    /// The message as plain text.
     pub(super) fn text(&self) -> String {
         let paragraphs = self.paragraphs().into_iter();
         let paragraphs = paragraphs.map(|paragraph| {
@@ -63,7 +63,7 @@ impl NoticeMessage<'_> {
         paragraphs.collect::<Vec<_>>().join("\n\n")
     }
 
-    /// All of it for programs.
+    /// The message as JSON.
     pub(super) fn json(&self) -> Value {
         match self.notices {
             [one] if !self.digest => json!(one),
@@ -71,7 +71,8 @@ impl NoticeMessage<'_> {
         }
     }
 
-    /// The same for a message that is sent again, so that a mailbox can tell.
+    /// A stable message ID: the same when the message is sent again, so that a mailbox can
+    /// deduplicate.
     pub(super) fn id(&self, recipient: &str) -> String {
         let digest = Sha256::new()
             .chain_update(recipient)
@@ -81,7 +82,7 @@ impl NoticeMessage<'_> {
     }
 }
 
-/// How many of the first notices go into one message.
+/// How many of the leading notices fit into one message.
 pub(super) fn first_message(notices: &[Notice]) -> usize {
     let mut bytes = 0;
     let fits = |notice: &&Notice| {

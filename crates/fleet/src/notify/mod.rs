@@ -1,10 +1,13 @@
-//! Notices to people and programs on how rotations go, one file for each kind of notifier.
+//! Notices to people and programs about rotations, one file for each kind of notifier.
 //!
-//! A notifier is named by text, `KIND:…`, in a fleet file; kinds are declared in [`KINDS`] and
-//! nowhere else. Three rules hold for all of them: a notice holds names and reasons, never a
-//! secret; what others wrote (names, tags, answers of services) reaches each channel as plain text;
-//! and a secret of the channel itself (an incoming webhook's URL, a password) is read from a
-//! variable or a file when something is sent, and is in no error.
+//! A fleet file names a notifier as `KIND:…`. Kinds are declared in [`KINDS`] and nowhere else.
+//!
+//! Invariants of every kind:
+//!
+//! - A notice holds names and reasons, never a secret.
+//! - Untrusted text (names, tags, error messages of services) reaches each channel as plain text.
+//! - A channel's own secret (the URL of an incoming webhook, a password) is read from a variable or
+//!   a file when a message is sent, and appears in no error.
 
 mod command;
 mod message;
@@ -33,7 +36,7 @@ pub use self::{
     outbox::{DeliverySummary, NoticeOutbox},
 };
 
-/// Reads what follows the kind, or says what is wrong with it.
+/// Parses what follows the kind.
 type ParseChannel = fn(&str) -> Result<Arc<dyn Channel>, String>;
 
 /// Every kind of notifier.
@@ -47,44 +50,44 @@ const KINDS: [(&str, ParseChannel); 7] = [
     ("sns", sns::parse),
 ];
 
-/// How one message goes out.
+/// The context for sending one message.
 struct DispatchContext<'a> {
-    /// The owner's address, where the message is for the owner alone.
+    /// The owner's address if the message is for the owner alone.
     recipient: Option<&'a str>,
-    /// How the account of the notices is reached.
+    /// How to reach the account that the notices are about.
     account: Option<&'a ClientSettings>,
     clock: &'a dyn Clock,
 }
 
-/// Where messages go.
+/// A channel that messages are sent to.
 #[async_trait]
 trait Channel: Send + Sync {
-    /// What it is called in logs and metrics, after its kind; without a secret.
+    /// The name in logs and metrics, after the kind. Contains no secret.
     fn label(&self) -> String;
 
-    /// Looks whether its secrets can be read.
+    /// Checks that the channel's secrets can be read.
     ///
     /// # Errors
-    /// A sentence.
+    /// A message.
     fn check(&self) -> Result<(), String> {
         Ok(())
     }
 
-    /// The owner's own address, if this channel writes to owners.
+    /// The owner's address if this channel writes to owners.
     fn owner_address(&self, _owner: &str) -> Option<String> {
         None
     }
 
-    /// Whether it signs with the credentials of the account that notices are about, so that
-    /// notices of several accounts do not go into one message.
+    /// Whether it signs with the credentials of the account that the notices are about. If so,
+    /// notices of different accounts are not combined into one message.
     fn by_account(&self) -> bool {
         false
     }
 
-    /// Sends a message, once.
+    /// Sends a message once.
     ///
     /// # Errors
-    /// A sentence without a secret.
+    /// A message without any secret.
     async fn send(
         &self,
         message: &NoticeMessage<'_>,
@@ -92,27 +95,27 @@ trait Channel: Send + Sync {
     ) -> Result<(), String>;
 }
 
-/// Someone to be notified, as a fleet file names it.
+/// A notifier as a fleet file names it.
 #[derive(Clone)]
 pub struct Notifier {
-    /// As it is written; may hold a URL that is not for logs.
+    /// The text in the fleet file. May contain a secret URL, so never log it.
     text: String,
     label: String,
     channel: Arc<dyn Channel>,
 }
 
 impl Notifier {
-    /// What it is called in logs and metrics.
+    /// The name in logs and metrics.
     pub fn label(&self) -> &str {
         &self.label
     }
 
-    /// As it is written, which is its name in the journal.
+    /// The text in the fleet file, which identifies the notifier in the journal.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    /// Who gets a notice: the notifier's own recipients, and the owner where it writes to owners.
+    /// The recipients of a notice: the notifier's own, and the owner if it writes to owners.
     pub(crate) fn recipients(&self, notice: &Notice) -> Vec<Option<String>> {
         let owner = notice.owner.as_deref();
         let owner = owner.and_then(|owner| self.channel.owner_address(owner));
@@ -121,10 +124,10 @@ impl Notifier {
         recipients
     }
 
-    /// Looks whether what it needs can be read now: variables and files with secrets.
+    /// Checks that the variables and files with secrets can be read now.
     ///
     /// # Errors
-    /// A sentence.
+    /// A message.
     pub fn check(&self) -> Result<(), String> {
         self.channel.check()
     }
@@ -137,7 +140,7 @@ impl FromStr for Notifier {
         let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
         let Some((kind, parse)) = KINDS.into_iter().find(|(name, _)| *name == kind) else {
             let kinds = KINDS.map(|(kind, _)| kind).join(", ");
-            // Not quoted: it may be a URL that is a secret.
+            // Do not quote the text: it may be a secret URL.
             return Err(format!("a notifier begins with one of {kinds} and a colon"));
         };
         if rest.is_empty() || rest.chars().any(char::is_control) {
@@ -158,11 +161,11 @@ impl fmt::Debug for Notifier {
     }
 }
 
-/// How notices are put together.
+/// How notices are grouped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DigestPeriod {
     /// One message with all notices of a round.
     Round,
-    /// One message a day; what waits for a person is not held back.
+    /// One message a day. Notices that need a person are sent immediately.
     Day,
 }

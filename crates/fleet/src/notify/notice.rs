@@ -1,53 +1,53 @@
-//! One notice: what happened, to which user, and what a person must do.
+//! A notice: what happened, to which user, and what a person must do.
 //!
-//! Its JSON is what programs and webhooks get; its sentences are what people read.
+//! Programs and webhooks receive its JSON; people read its sentences.
 
 use keywright_base::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Characters of a reason that programs get.
+/// Characters of a reason in JSON at most.
 const WHY_CHARS: usize = 4000;
-/// Characters of a reason that people read.
+/// Characters of a reason in text at most.
 const REASON_CHARS: usize = 1500;
-/// Characters of a name that are sent.
+/// Characters of a name at most.
 const NAME_CHARS: usize = 300;
 
-/// What a notice is about.
+/// The kind of a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NoticeKind {
-    /// A rotation is over; the reason is the phase that it ended in.
+    /// A rotation ended; the reason is its final phase.
     Over,
-    /// A rotation waits for a person.
+    /// A rotation is held until a person decides.
     Held,
-    /// A rotation, or a round over an account, failed and will be tried again.
+    /// A rotation, or a round over an account, failed and will be retried.
     Failed,
-    /// A rotation waits longer than it should, or a user needs a person.
+    /// A rotation waits longer than expected, or a user needs a person.
     Warning,
-    /// After failures in a row nothing more was begun in an account.
+    /// After consecutive failures nothing more was started in an account.
     Stopped,
     /// A key is due soon.
     Due,
 }
 
 impl NoticeKind {
-    /// Whether a person should hear of it now, also where digests go out once a day.
+    /// Whether to send it immediately even if digests are sent once a day.
     pub const fn is_urgent(self) -> bool {
         matches!(self, Self::Held | Self::Failed | Self::Stopped)
     }
 }
 
-/// What happened to one user's rotation, or in an account.
+/// What happened to a user's rotation or in an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Notice {
-    /// The account's number; empty while it is not known.
+    /// The account number; empty while unknown.
     pub account: String,
-    /// What the fleet file calls the account.
+    /// The account's name in the fleet file.
     pub account_name: String,
-    /// The user, if it is about one.
+    /// The user, if it concerns one.
     pub user_name: Option<String>,
-    /// Who owns the user, by its tag.
+    /// The user's owner, by tag.
     pub owner: Option<String>,
     /// The rotation, if there is one.
     pub rotation_id: Option<String>,
@@ -55,20 +55,20 @@ pub struct Notice {
     pub old_access_key_id: Option<String>,
     /// The key that replaces it.
     pub new_access_key_id: Option<String>,
-    /// What it is about.
+    /// The kind.
     pub outcome: NoticeKind,
     /// The reason.
     pub why: String,
     /// What a person must do, if anything.
     pub next_step: Option<String>,
-    /// When the key is due, if it is about that; ISO 8601.
+    /// When the key is due (ISO 8601), for reminders.
     pub due_at: Option<String>,
-    /// When it was noticed; ISO 8601.
+    /// When the notice was created (ISO 8601).
     pub at: String,
 }
 
 impl Notice {
-    /// About an account as a whole.
+    /// A notice about an account as a whole.
     pub fn of_account(name: &str, outcome: NoticeKind, why: &str, at: Timestamp) -> Self {
         Self {
             account: String::new(),
@@ -86,7 +86,7 @@ impl Notice {
         }
     }
 
-    /// What it is about, in one line.
+    /// The one-line subject.
     pub(super) fn title(&self) -> String {
         let account = name(&self.account_name);
         let Some(user) = self.user_name.as_deref().map(name) else {
@@ -117,7 +117,7 @@ impl Notice {
         }
     }
 
-    /// The rest, a line each.
+    /// The remaining lines.
     pub(super) fn lines(&self) -> Vec<String> {
         let account = match self.account.as_str() {
             "" => name(&self.account_name),
@@ -157,8 +157,8 @@ fn name(text: &str) -> String {
     plain(text, NAME_CHARS)
 }
 
-/// One line that shows as what it is: no control characters, none that change the direction of text
-/// or do not show, and not longer than `limit` characters.
+/// Makes a text safe to show on one line: removes control, bidirectional and invisible characters
+/// and truncates it to `limit` characters.
 fn plain(text: &str, limit: usize) -> String {
     let hides = |c: char| {
         c.is_control()

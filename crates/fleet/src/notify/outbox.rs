@@ -1,9 +1,10 @@
-//! Delivers what waits in the journal: grouped into messages, tried again when it failed, given up
-//! after a week.
+//! Delivers queued notices from the journal: groups them into messages, retries failures, and gives
+//! up after a week.
 //!
-//! It protects two rules: a notifier that fails or hangs costs a round a limited time and nothing
-//! else; and a notice leaves the journal only after it was delivered, so that it is delivered again
-//! if that was cut off.
+//! Invariants:
+//!
+//! - A notifier that fails or hangs delays a round by a limited time and has no other effect.
+//! - A notice leaves the journal only after delivery. If delivery is interrupted, it is repeated.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -17,17 +18,17 @@ use super::{
 use crate::journal::{NoticeOutcome, QueuedNotice, SqliteJournal};
 use keywright_aws::ClientSettings;
 
-/// Notices that one notifier gets in one go at most.
+/// Notices that one notifier gets in one pass at most.
 const CLAIMED_MAX: u32 = 1000;
-/// Seconds after which nothing more is sent to a notifier in one go.
+/// Seconds after which a pass sends nothing more to a notifier.
 const BUDGET_SECS: i64 = 60;
-/// Seconds that one message may take, whatever its channel allows.
+/// Timeout for one message in seconds, whatever its channel allows.
 const SEND_SECS: u64 = 60;
-/// Seconds for which claimed notices are nobody else's: longer than the two together.
+/// Seconds for which notices are claimed: longer than the two limits above together.
 const CLAIM_SECS: i64 = 300;
-/// Failures in one go after which a notifier is left alone until the next.
+/// Failures in one pass after which a notifier is skipped until the next.
 const FAILURES_MAX: u64 = 3;
-/// Seconds until the second try; the pause doubles with each.
+/// Seconds until the first retry. The pause doubles each time.
 const PAUSE_SECS: i64 = 60;
 /// The longest pause, in seconds.
 const PAUSE_SECS_MAX: i64 = 6 * 3600;
@@ -37,43 +38,43 @@ const GIVE_UP_SECS: i64 = 7 * 86_400;
 /// Delivers the notices of a fleet.
 #[derive(Debug)]
 pub struct NoticeOutbox<'a> {
-    /// Where they wait.
+    /// The journal with the queue.
     pub journal: &'a SqliteJournal,
-    /// To whom.
+    /// The notifiers.
     pub notifiers: &'a [Notifier],
-    /// How they are put together; one message each if nothing is said.
+    /// How notices are grouped. `None` means one message each.
     pub digest: Option<DigestPeriod>,
-    /// How the accounts are reached, by their names in the fleet file.
+    /// How to reach the accounts, by their names in the fleet file.
     pub accounts: BTreeMap<&'a str, &'a ClientSettings>,
 }
 
-/// What became of one notifier's notices.
+/// The result of a pass for one notifier.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeliverySummary {
-    /// What the notifier is called.
+    /// The notifier's label.
     pub notifier: String,
-    /// Messages that were delivered.
+    /// Messages delivered.
     pub delivered: u64,
-    /// Messages that were not, and are tried again.
+    /// Messages that failed and will be retried.
     pub failed: u64,
-    /// Notices that are given up.
+    /// Notices given up.
     pub given_up: u64,
-    /// Why the last one failed.
+    /// The last error.
     pub why: Option<String>,
 }
 
-/// Notices that go out together.
+/// Notices that are sent together.
 struct NoticeBatch {
     rows: Vec<QueuedNotice>,
     notices: Vec<Notice>,
 }
 
 impl NoticeOutbox<'_> {
-    /// Delivers to everyone what is due, side by side.
+    /// Delivers all notices that are due, to all notifiers concurrently.
     ///
     /// # Errors
-    /// [`JournalError`] when the journal cannot be read or written; what was delivered then may be
-    /// delivered again.
+    /// [`JournalError`] if the journal cannot be read or written. Messages already sent may then be
+    /// sent again.
     pub async fn deliver(&self, clock: &dyn Clock) -> Result<Vec<DeliverySummary>, JournalError> {
         let each = self.notifiers.iter();
         let all = join_all(each.map(|notifier| self.deliver_to(notifier, clock))).await;
@@ -122,12 +123,13 @@ impl NoticeOutbox<'_> {
         Ok(sent)
     }
 
-    /// What goes out together, oldest first.
+    /// Groups notices into batches, oldest first.
     fn batches(&self, notifier: &Notifier, waiting: Vec<QueuedNotice>) -> Vec<NoticeBatch> {
         let mut batches: Vec<NoticeBatch> = Vec::new();
         let mut groups: BTreeMap<(Option<String>, Option<String>), NoticeBatch> = BTreeMap::new();
         for row in waiting {
-            // What an older or newer program wrote otherwise is settled with an empty message.
+            // A notice that another version wrote in an unknown form is settled with an empty
+            // message.
             let notices: Vec<Notice> = serde_json::from_str(&row.body).ok().into_iter().collect();
             if self.digest.is_none() || notices.is_empty() {
                 batches.push(NoticeBatch {
@@ -189,7 +191,7 @@ impl NoticeBatch {
         self.rows.iter().map(|row| how(row.number)).collect()
     }
 
-    /// To be tried again, each after a pause that doubles.
+    /// Schedules the retry of each notice with a doubling pause.
     fn put_off(&self, now: Timestamp) -> Vec<NoticeOutcome> {
         let each = self.rows.iter().map(|row| {
             let pause = PAUSE_SECS << row.attempts.min(16);

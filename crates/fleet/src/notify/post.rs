@@ -1,4 +1,4 @@
-//! A message by HTTP POST, for the kinds that are an address.
+//! Sends messages by HTTP POST.
 
 use std::fmt;
 
@@ -7,22 +7,22 @@ use reqwest::{StatusCode, Url};
 use super::secret_ref::SecretRef;
 use keywright_aws::http;
 
-/// Bytes of an answer that are read.
+/// Bytes of a response to read at most.
 const ANSWER_BYTES: usize = 64 * 1024;
 
-/// The address that messages are posted to.
+/// The URL that messages are posted to.
 pub(super) enum PostUrl {
-    /// In the fleet file.
+    /// Written in the fleet file.
     Plain(Url),
-    /// A secret, since whoever knows it may post there.
+    /// A secret: anyone who knows the URL can post to it.
     Secret(SecretRef),
 }
 
 impl PostUrl {
-    /// `env:NAME`, `file:/PATH`, or an address.
+    /// Parses `env:NAME`, `file:/PATH`, or a URL.
     ///
     /// # Errors
-    /// A sentence.
+    /// A message.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         match SecretRef::parse(text)? {
             Some(secret) => Ok(Self::Secret(secret)),
@@ -30,10 +30,10 @@ impl PostUrl {
         }
     }
 
-    /// `env:NAME` or `file:/PATH`.
+    /// Parses `env:NAME` or `file:/PATH`.
     ///
     /// # Errors
-    /// A sentence.
+    /// A message.
     pub(super) fn parse_secret(text: &str) -> Result<Self, String> {
         let secret = SecretRef::parse(text)?.ok_or(
             "its URL is a secret: put it into a variable (env:NAME) or a file (file:/PATH)",
@@ -41,10 +41,10 @@ impl PostUrl {
         Ok(Self::Secret(secret))
     }
 
-    /// The address itself.
+    /// Resolves the URL.
     ///
     /// # Errors
-    /// A sentence.
+    /// A message.
     pub(super) fn url(&self) -> Result<Url, String> {
         match self {
             Self::Plain(url) => Ok(url.clone()),
@@ -58,14 +58,14 @@ impl PostUrl {
 impl fmt::Display for PostUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // What comes after the host may be a token.
+            // The path may contain a token.
             Self::Plain(url) => f.write_str(&url.origin().ascii_serialization()),
             Self::Secret(secret) => secret.fmt(f),
         }
     }
 }
 
-/// What was answered to a message that was not taken.
+/// The response to a message that was not accepted.
 pub(super) struct PostRejection {
     pub(super) status: StatusCode,
     pub(super) answer: Vec<u8>,
@@ -73,15 +73,15 @@ pub(super) struct PostRejection {
 
 impl fmt::Display for PostRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not what was answered: it may quote the address.
+        // Omit the body: it may quote the URL.
         write!(f, "it answered {}", self.status)
     }
 }
 
-/// Posts JSON, once.
+/// Posts JSON once.
 ///
 /// # Errors
-/// A sentence, or a refusal for the caller to put into words.
+/// A message, or the rejecting response for the caller to interpret.
 pub(super) async fn post(
     url: Url,
     headers: &[(&'static str, String)],

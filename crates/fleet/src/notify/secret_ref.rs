@@ -1,7 +1,8 @@
-//! Where a notifier's own secret is: `env:NAME` or `file:/PATH`.
+//! A reference to a notifier's own secret: `env:NAME` or `file:/PATH`.
 //!
-//! More people read a fleet file than may know the secrets, and every process sees arguments; so
-//! neither holds them. They are read when something is sent: a changed file counts from then on.
+//! More people may read a fleet file than may know its secrets, and arguments are visible to every
+//! process, so neither contains them. The secret is read when a message is sent, so a changed file
+//! takes effect immediately.
 
 use std::{fmt, fs::File, io::Read, path::PathBuf};
 
@@ -9,10 +10,10 @@ use keywright_base::Secret;
 
 use keywright_sinks::variable;
 
-/// Bytes of a file with a secret at most.
+/// Size limit of a secret file in bytes.
 const FILE_BYTES: u64 = 4096;
 
-/// The name of a variable, or of a file.
+/// A variable or a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SecretRef {
     Env(String),
@@ -20,10 +21,10 @@ pub(super) enum SecretRef {
 }
 
 impl SecretRef {
-    /// Nothing where it is neither `env:` nor `file:`.
+    /// Parses a reference. `None` if the text is neither `env:` nor `file:`.
     ///
     /// # Errors
-    /// A sentence, which does not quote the text: it may be the secret itself.
+    /// A message that does not quote the text, which may be the secret itself.
     pub(super) fn parse(text: &str) -> Result<Option<Self>, String> {
         if let Some(name) = text.strip_prefix("env:") {
             let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -43,10 +44,10 @@ impl SecretRef {
         Ok(Some(Self::File(path)))
     }
 
-    /// The secret, without the end of its line.
+    /// Reads the secret without its trailing newline.
     ///
     /// # Errors
-    /// A sentence that names the variable or the file.
+    /// A message that names the variable or the file.
     pub(super) fn read(&self) -> Result<Secret<String>, String> {
         let text = match self {
             Self::Env(name) => variable(name).ok_or_else(|| format!("{name} is not set"))?,

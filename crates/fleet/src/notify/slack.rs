@@ -1,7 +1,7 @@
-//! `slack:env:NAME` or `slack:file:/PATH`: an incoming webhook of Slack, whose URL is a secret.
+//! `slack:env:NAME` or `slack:file:/PATH`: a Slack incoming webhook, whose URL is a secret.
 //!
-//! Names and reasons come from others, so the text is escaped as Slack asks for: what would be a
-//! mention (`<!channel>`), a link or markup appears as it is written.
+//! Names and reasons are untrusted, so the text is escaped as Slack requires: mentions
+//! (`<!channel>`), links and markup appear literally.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::{
     post::{PostUrl, post},
 };
 
-/// Characters of a reason that Slack gives as a code, for example `no_service`.
+/// Characters of Slack's error code, for example `no_service`, at most.
 const CODE_CHARS: usize = 60;
 
 /// An incoming webhook.
@@ -23,14 +23,14 @@ pub(super) fn parse(text: &str) -> Result<Arc<dyn Channel>, String> {
     Ok(Arc::new(SlackChannel(PostUrl::parse_secret(text)?)))
 }
 
-/// As `<`, `>` and `&` are written in a message.
+/// Escapes `<`, `>` and `&`.
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
 }
 
-/// The body that is posted.
+/// The request body.
 fn payload(message: &NoticeMessage<'_>) -> String {
     let text = match message.notices {
         [_] => message.text(),

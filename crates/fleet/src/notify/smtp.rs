@@ -1,9 +1,9 @@
-//! `smtp:HOST…` (STARTTLS) and `smtps:HOST…` (TLS from the first byte): e-mail.
+//! E-mail: `smtp:HOST…` (STARTTLS) and `smtps:HOST…` (TLS from the first byte).
 //!
-//! `HOST[:PORT]?from=ADDRESS&to=ADDRESS,…[&user=NAME&password=env:NAME]`. TLS is never less than
-//! verified; only to this machine it may be left out, by `tls=none`. Addresses are parsed before
-//! anything is sent and headers are encoded, so no name or reason can add a header. A user's owner
-//! gets what is about that user in a message of its own, if the tag holds an address.
+//! `HOST[:PORT]?from=ADDRESS&to=ADDRESS,…[&user=NAME&password=env:NAME]`. TLS is always verified;
+//! `tls=none` turns it off and is allowed only for this machine. Addresses are parsed before
+//! anything is sent and headers are encoded, so no name or reason can inject a header. If a user's
+//! owner tag holds an address, the owner gets a separate message about that user.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,9 +25,9 @@ use reqwest::Url;
 
 use super::{Channel, DispatchContext, NoticeMessage, secret_ref::SecretRef};
 
-/// Seconds that one message may take.
+/// Timeout for one message in seconds.
 const LIMIT_SECS: u64 = 30;
-/// Characters of a server's complaint that are reported.
+/// Characters of a server's error message to report.
 const COMPLAINT_CHARS: usize = 200;
 /// Recipients in a fleet file at most.
 const RECIPIENTS_MAX: usize = 50;
@@ -40,7 +40,7 @@ enum SmtpSecurity {
     None,
 }
 
-/// A mail server, and who writes to whom.
+/// A mail server with sender and recipients.
 struct SmtpChannel {
     host: String,
     port: u16,
@@ -50,7 +50,7 @@ struct SmtpChannel {
     to: Vec<Address>,
 }
 
-/// A message, and who sends it to whom.
+/// A message with its sender and recipient.
 struct OutgoingMail {
     envelope: Envelope,
     bytes: Vec<u8>,
@@ -64,7 +64,7 @@ pub(super) fn parse_implicit(text: &str) -> Result<Arc<dyn Channel>, String> {
     Ok(Arc::new(SmtpChannel::new(text, SmtpSecurity::Implicit)?))
 }
 
-/// What stands behind the question mark.
+/// The query parameters.
 #[derive(Default)]
 struct SmtpParameters {
     from: Option<String>,
@@ -153,7 +153,7 @@ impl SmtpChannel {
         })
     }
 
-    /// The message as it goes over the wire.
+    /// Builds the message as sent.
     fn mail(
         &self,
         message: &NoticeMessage<'_>,
@@ -174,7 +174,7 @@ impl SmtpChannel {
             .subject(format!("[Keywright] {}", message.title()))
             .date(Date::new(dispatch.clock.now().secs()))
             .message_id(format!("{id}@{}", self.from.domain()))
-            // RFC 3834: so that nobody's absence is answered to us.
+            // RFC 3834: suppresses automatic replies.
             .header("Auto-Submitted", Raw::new("auto-generated"))
             .text_body(format!("{}\r\n", message.text().replace('\n', "\r\n")));
         Ok(OutgoingMail {
@@ -190,7 +190,7 @@ impl SmtpChannel {
             SmtpSecurity::Implicit => Tls::Wrapper(parameters()?),
             SmtpSecurity::None => Tls::None,
         };
-        // "Dangerous" is that it has no TLS until the next line.
+        // lettre calls it "dangerous" because it has no TLS until the next line.
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.host)
             .tls(tls)
             .port(self.port)
@@ -207,7 +207,7 @@ fn smtp_error(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-/// An address alone, in the letters of SMTP without extensions.
+/// Parses a bare address in the characters of SMTP without extensions.
 fn recipient(text: &str) -> Result<Address, String> {
     let address: Address = text.trim().parse().map_err(smtp_error)?;
     let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>' | '"' | ',' | '[' | ']');
@@ -260,7 +260,7 @@ impl Channel for SmtpChannel {
         };
         let error: String = error.chars().take(COMPLAINT_CHARS).collect();
         Err(match &self.login {
-            // A server may repeat what it was sent.
+            // A server may echo what it was sent.
             Some((_, password)) => error.replace(password.read()?.expose().as_str(), "[secret]"),
             None => error,
         })

@@ -1,7 +1,7 @@
-//! `sns:TOPIC-ARN[?region=&profile=&endpoint=]`: a topic of Amazon SNS.
+//! `sns:TOPIC-ARN[?region=&profile=&endpoint=]`: an Amazon SNS topic.
 //!
-//! Signed with the credentials of the account that the notice is about, or with those of the named
-//! profile. Subscribers get the text that people read.
+//! Requests are signed with the credentials of the account that the notice is about, or with those
+//! of the named profile. Subscribers get the text for people.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::{Channel, DispatchContext, NoticeMessage};
 use keywright_aws::{ClientSettings, publish};
 use keywright_sinks::aws_store::AwsResource;
 
-/// Characters of a subject, by SNS.
+/// Characters of a subject at most (SNS's limit).
 const SUBJECT_CHARS: usize = 100;
 
 /// A topic.
@@ -34,7 +34,7 @@ pub(super) fn parse(text: &str) -> Result<Arc<dyn Channel>, String> {
     Ok(Arc::new(SnsTopic(place)))
 }
 
-/// SNS takes ASCII only, without line ends, up to 100 characters.
+/// SNS accepts only ASCII without line breaks, at most 100 characters.
 fn subject(title: &str) -> String {
     let ascii = |c: char| {
         if c.is_ascii_graphic() || c == ' ' {

@@ -1,9 +1,9 @@
-//! `teams:env:NAME` or `teams:file:/PATH`: a webhook of Microsoft Teams' Workflows, whose URL is a
+//! `teams:env:NAME` or `teams:file:/PATH`: a Microsoft Teams Workflows webhook, whose URL is a
 //! secret.
 //!
-//! The message is an Adaptive Card of text runs. Unlike text blocks they know no Markdown, and a
-//! mention would need an entity that the card does not have; so a name or a reason is never more
-//! than text.
+//! The message is an Adaptive Card of text runs. Unlike text blocks they do not interpret Markdown,
+//! and a mention would need an entity that the card does not have. So a name or a reason is always
+//! plain text.
 
 use std::sync::Arc;
 
@@ -27,13 +27,13 @@ fn block(text: &str) -> Value {
     json!({ "type": "RichTextBlock", "inlines": [text], "spacing": "none" })
 }
 
-/// A block that begins a paragraph.
+/// A block that starts a new paragraph.
 fn title(text: &str) -> Value {
     let run = json!({ "type": "TextRun", "text": text, "weight": "bolder" });
     json!({ "type": "RichTextBlock", "inlines": [run] })
 }
 
-/// The body that is posted.
+/// The request body.
 fn payload(message: &NoticeMessage<'_>) -> String {
     let mut body = Vec::new();
     if message.notices.len() > 1 {

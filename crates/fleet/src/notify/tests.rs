@@ -1,4 +1,4 @@
-//! Notifiers against fake servers on this machine, and the outbox against a journal on disk.
+//! Notifiers against fake local servers, and the outbox against a journal on disk.
 
 use std::{
     collections::BTreeMap,
@@ -58,7 +58,7 @@ fn one(notice: &Notice) -> NoticeMessage<'_> {
     }
 }
 
-/// What strangers may put where they can write.
+/// Untrusted text in every field that others can write.
 fn hostile() -> Notice {
     let text = "<!channel> <@U1> <https://evil.example|here> [here](https://evil.example) *b*\r\n\
                 Bcc: all@example.org\u{202e}\u{200b}&";
@@ -210,7 +210,7 @@ fn notifiers_that_are_rejected() {
     }
 }
 
-/// What a fake server was sent, and what it answers.
+/// The requests that a fake server received, and its responses.
 #[derive(Clone)]
 struct Listener {
     bodies: Arc<Mutex<Vec<Value>>>,
@@ -256,7 +256,7 @@ impl Listener {
     }
 }
 
-/// A journal on disk, under a clock that the test moves.
+/// A journal on disk with a manual clock.
 struct Desk {
     folder: TempDir,
     clock: Arc<TestClock>,
@@ -272,7 +272,7 @@ impl Desk {
         }
     }
 
-    /// The journal as another process, or a later one, opens it.
+    /// Opens the journal as another or a later process would.
     fn journal(&self) -> SqliteJournal {
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
         SqliteJournal::open(self.folder.path(), clock, Arc::new(Zeros)).unwrap()
@@ -432,7 +432,7 @@ async fn a_failed_delivery_is_retried_and_nothing_is_sent_twice() {
     );
 
     listener.answer(200);
-    // Not before the pause is over, and the same state is not queued once more.
+    // No retry before the pause is over, and the same state is not queued again.
     desk.queue(&slack, &held).await;
     assert_eq!(desk.deliver(&slack, None).await.delivered, 0);
     desk.pass(60);
@@ -496,7 +496,7 @@ async fn a_notifier_that_is_down_costs_a_few_tries_and_the_others_nothing() {
     assert_eq!(desk.deliver(&slack, None).await.delivered, 3);
 }
 
-/// A clock on which half a minute passes each time that it is read.
+/// A clock that advances half a minute on every read.
 struct HastyClock(AtomicI64);
 
 impl Clock for HastyClock {
@@ -532,7 +532,7 @@ async fn what_one_process_delivers_another_does_not() {
     let listener = Listener::start(desk.folder.path(), "url").await;
     let slack = listener.notifier("slack");
     desk.queue(&slack, &[notice("bob", NoticeKind::Held)]).await;
-    // A process that is killed after this.
+    // Simulates a process that is killed after the claim.
     let claimed = desk
         .journal()
         .claim_notices(slack.text(), 10, 300)

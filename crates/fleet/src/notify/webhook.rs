@@ -1,7 +1,7 @@
-//! `webhook:URL`: the notice in signed JSON by POST.
+//! `webhook:URL`: posts the notice as signed JSON.
 //!
 //! The signature is that of the webhook sink: HMAC-SHA256 over time and body. A receiver that
-//! verifies it knows that the notice is ours and not an old one sent again.
+//! verifies it knows that the notice is genuine and not replayed.
 
 use std::sync::Arc;
 
