@@ -1,8 +1,11 @@
-//! Whose credentials sign, where the services are, and how they are asked.
+//! A client for one account's IAM and STS: credentials, endpoints, retries.
 //!
-//! It protects two rules: credentials come from the chain that every AWS client uses, and are never
-//! shown; a call that changes something is sent once. Calls that only read are repeated with a
-//! pause. Which account answers, and whether it is Keywright, is asked once, when it is opened.
+//! Invariants:
+//!
+//! - Credentials come from the chain that every AWS client uses and are never shown.
+//! - A call that changes something is sent once. Only reads are retried, with backoff.
+//!
+//! The caller's identity, and whether the server is Keywright, are determined once, on opening.
 
 use std::{
     sync::{
@@ -29,53 +32,52 @@ use super::{
 };
 use crate::http::{self, HttpError};
 
-/// Milliseconds between two calls to AWS's IAM when it does not complain: it allows about 20 a
-/// second.
+/// Milliseconds between two calls to AWS's IAM, which allows about 20 requests a second.
 const AWS_GAP_MILLIS: u64 = 60;
-/// How often a call that only reads is sent.
+/// Attempts for a call that only reads.
 const TRIES: u32 = 6;
-/// The first pause before a repetition, in milliseconds; it doubles.
+/// The first pause before a retry, in milliseconds. It doubles each time.
 const PAUSE_MILLIS: u64 = 200;
-/// Credentials are fetched anew when they end sooner than this, in seconds.
+/// Refresh credentials that expire within this many seconds.
 const EXPIRES_SOON_SECS: i64 = 300;
 
-/// Why there is no access.
+/// Why a client cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
-    /// The chain gave no credentials.
+    /// The chain provided no credentials.
     #[error("no credentials: {0}")]
     Credentials(String),
-    /// A region nobody knows.
+    /// The region is unknown.
     #[error("{0} is not a region")]
     Region(String),
-    /// An address that is none.
+    /// The endpoint is not a valid URL.
     #[error("{0} is not an address like http://127.0.0.1:8787")]
     Address(String),
-    /// Somebody is to be acted for, and this process is no server.
+    /// The settings act on behalf of a principal, but this process is not a server.
     #[error("only a server acts on behalf of somebody")]
     NoServer,
-    /// Whoever is acted for does not exist any more.
+    /// The principal to act on behalf of was deleted.
     #[error("the user on whose behalf this is done was deleted")]
     Gone,
-    /// Only Keywright was wanted, and no address was given.
+    /// Keywright is required, but no endpoint is configured.
     #[error(
         "no server to ask\n\
          hint: give --endpoint-url or set AWS_ENDPOINT_URL, for example to http://127.0.0.1:8787"
     )]
     NoEndpoint,
-    /// Only Keywright was wanted, and something else answered.
+    /// Keywright is required, but the endpoint is another service.
     #[error("{0} is not Keywright")]
     NotKeywright(String),
-    /// The HTTP client cannot be made.
+    /// The HTTP client cannot be created.
     #[error(transparent)]
     Http(#[from] HttpError),
-    /// The service did not say who asks.
+    /// The service did not return the caller's identity.
     #[error(transparent)]
     Call(#[from] CallError),
 }
 
 impl AccessError {
-    /// Whether other credentials may be accepted.
+    /// Whether other credentials might be accepted.
     pub fn is_about_credentials(&self) -> bool {
         match self {
             Self::Credentials(_) => true,
@@ -85,7 +87,7 @@ impl AccessError {
     }
 }
 
-/// Access to the IAM and STS of one account.
+/// A client for the IAM and STS of one account.
 pub struct AccountClient {
     settings: ClientSettings,
     way: Transport,
@@ -96,11 +98,11 @@ pub struct AccountClient {
     identity: KeyIdentity,
     pace: Arc<RateLimiter>,
     calls: AtomicU64,
-    /// What signs when the service refuses the key of the chain.
+    /// The key pair to sign with if the service rejects the key of the chain.
     stand_in: Option<StandIn>,
-    /// Credentials of the chain, as long as they are good.
+    /// Cached credentials of the chain.
     own: RwLock<Option<SigningKeys>>,
-    /// Signs instead of them.
+    /// Credentials that sign instead of them.
     adopted: RwLock<Option<SigningKeys>>,
 }
 
@@ -111,7 +113,7 @@ impl std::fmt::Debug for AccountClient {
 }
 
 impl AccountClient {
-    /// Finds credentials and asks who they are.
+    /// Finds credentials and asks the service for their identity.
     ///
     /// # Errors
     /// [`AccessError`].
@@ -122,8 +124,8 @@ impl AccountClient {
         Self::open_or(settings, clock, None).await
     }
 
-    /// As [`Access::open`]. Where the key of the chain is the one that was replaced, and is refused
-    /// by now, the pair that has replaced it signs.
+    /// Like [`AccountClient::open`]. If the key of the chain is the replaced one and the service
+    /// rejects it, the pair that replaced it signs.
     ///
     /// # Errors
     /// [`AccessError`].
@@ -171,7 +173,7 @@ impl AccountClient {
         })
     }
 
-    /// Access to the server that this process is, as whom the settings say to act for.
+    /// Connects to the server in this process, on behalf of the principal in the settings.
     ///
     /// # Errors
     /// [`AccessError`].
@@ -203,7 +205,7 @@ impl AccountClient {
         })
     }
 
-    /// As [`Access::open`], for what only Keywright has.
+    /// Like [`AccountClient::open`], for operations that only Keywright has.
     ///
     /// # Errors
     /// [`AccessError`].
@@ -225,7 +227,8 @@ impl AccountClient {
         }
     }
 
-    /// Shares the rate of another access, where both ask the same account at the same address.
+    /// Shares the pace limiter of another client if both call the same account at the same
+    /// endpoint.
     pub fn share_pace(&mut self, other: &Self) {
         let same = self.identity.account == other.identity.account;
         if same && self.iam.url == other.iam.url {
@@ -233,25 +236,25 @@ impl AccountClient {
         }
     }
 
-    /// Who asks.
+    /// The caller's identity.
     pub const fn identity(&self) -> &KeyIdentity {
         &self.identity
     }
 
-    /// Whether Keywright answers.
+    /// Whether the service is Keywright.
     pub const fn is_keywright(&self) -> bool {
         self.keywright
     }
 
-    /// How often it was asked so far.
+    /// The number of calls so far.
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// Asks for something that changes nothing.
+    /// Calls an operation that changes nothing.
     ///
     /// # Errors
-    /// [`CallError`], after some tries where another may help.
+    /// [`CallError`]; transient errors are retried first.
     pub async fn read(
         &self,
         service: QueryService,
@@ -267,7 +270,7 @@ impl AccountClient {
         Ok(self.read_at(&query).await?.answer)
     }
 
-    /// As [`Access::read`], with what the head of the answer said.
+    /// Like [`AccountClient::read`], with the metadata of the response's headers.
     pub(crate) async fn read_at(&self, query: &QueryCall<'_>) -> Result<CallResponse, CallError> {
         let mut pause = Duration::from_millis(PAUSE_MILLIS);
         let mut tries = 1;
@@ -284,7 +287,7 @@ impl AccountClient {
         }
     }
 
-    /// Sends a query, once.
+    /// Sends a query once.
     pub(crate) async fn once(&self, query: &QueryCall<'_>) -> Result<CallResponse, CallError> {
         let keys = self.keys().await?;
         let endpoint = match query.service {
@@ -302,7 +305,7 @@ impl AccountClient {
         outcome
     }
 
-    /// Asks one of the STS endpoints who a pair is.
+    /// Calls `GetCallerIdentity` with a key pair at one of the STS endpoints.
     pub(crate) async fn who_is(
         &self,
         pair: &KeyPair,
@@ -327,7 +330,7 @@ impl AccountClient {
         self.sts.len()
     }
 
-    /// The id of the key that signs, where it is a long-term one.
+    /// The ID of the signing key if it is a long-term key.
     pub(crate) fn signer(&self) -> Option<KeyId> {
         let adopted = held(&self.adopted);
         let keys = adopted.or_else(|| held(&self.own))?;
@@ -341,7 +344,7 @@ impl AccountClient {
     pub(crate) fn adopt(&self, pair: Option<&KeyPair>) {
         put(&self.adopted, pair.map(SigningKeys::of_pair));
         if pair.is_none() {
-            // Read anew: what is kept there may have been put back.
+            // Read the chain again: its key may have been restored.
             put(&self.own, None);
         }
     }
@@ -349,7 +352,7 @@ impl AccountClient {
     pub(super) async fn keys(&self) -> Result<SigningKeys, CallError> {
         let impossible = |error: AccessError| CallError::Impossible(error.to_string());
         if let Transport::Within(server) = &self.way {
-            // Lent anew each time: who was deleted is acted for no more.
+            // Issue new credentials each time: nothing is done on behalf of a deleted principal.
             return borrow(&self.settings, &**server).map_err(impossible);
         }
         if let Some(keys) = held(&self.adopted).or_else(|| held(&self.own)) {

@@ -1,8 +1,8 @@
-//! What a key did, as far as the service tells it: on Keywright what the server knows, on AWS what
-//! `CloudTrail` has of the last 90 days.
+//! The activity of a key: on Keywright from the server's own records, on AWS from the last 90 days
+//! of `CloudTrail`.
 //!
-//! It protects one rule: what could not be read is said. No source is read as "nothing happened",
-//! and what a source does not have is named beside what it has.
+//! Invariant: what could not be read is reported. No source is read as "nothing happened", and the
+//! limits of each source are named next to its data.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -22,75 +22,75 @@ use super::{
     json::{JsonCallError, JsonService},
 };
 
-/// Pages of events that are read in a region at most, of 50 events each.
+/// Pages of events to read in a region at most, 50 events each.
 const PAGES_MAX: usize = 40;
-/// Pages of one of Keywright's lists that are read at most.
+/// Pages of a Keywright list to read at most.
 const LIST_PAGES_MAX: usize = 50;
-/// Different calls that are listed at most; the latest stay.
+/// Distinct calls to list at most; the latest are kept.
 const CALLS_MAX: usize = 500;
-/// How often a throttled call of `CloudTrail` is repeated: it allows two requests a second.
+/// Attempts for a throttled `CloudTrail` call: it allows two requests a second.
 const TRIES: u32 = 5;
-/// The first pause before that; it doubles.
+/// The first pause before a retry. It doubles each time.
 const PAUSE: Duration = Duration::from_millis(600);
-/// The first word of each target.
+/// The prefix of `X-Amz-Target`.
 const PREFIX: &str = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101";
 
-/// What a key did.
+/// The activity of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct KeyActivity {
     /// The key.
     pub access_key_id: String,
-    /// Its last use, in words.
+    /// Its last use, as text.
     pub last_used: String,
-    /// What it did, the latest first.
+    /// Its calls, latest first.
     pub calls: Vec<KeyCall>,
-    /// What was read, what could not be, and what the sources do not have.
+    /// What was read, what could not be read, and what the sources do not contain.
     pub notes: Vec<String>,
 }
 
-/// The same call, once or many times.
+/// One distinct call, with its count.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct KeyCall {
-    /// How it went.
+    /// The outcome.
     pub outcome: CallOutcome,
-    /// What was called, for example `iam:CreateUser`.
+    /// The action, for example `iam:CreateUser`.
     pub action: String,
-    /// What it was about, where that is known.
+    /// The resource, if known.
     pub about: Option<String>,
-    /// The service's code where it was refused.
+    /// The service's error code, if it failed.
     pub error_code: Option<String>,
-    /// From where.
+    /// The source address.
     pub source_address: Option<String>,
-    /// With what.
+    /// The user agent.
     pub user_agent: Option<String>,
-    /// In which region.
+    /// The region.
     pub region: Option<String>,
-    /// How often.
+    /// The number of calls.
     pub count: u64,
-    /// When first.
+    /// The first time.
     pub first: String,
-    /// When last.
+    /// The last time.
     pub last: String,
 }
 
-/// How a call went.
+/// The outcome of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum CallOutcome {
-    /// It was carried out and may have changed something.
+    /// It succeeded and may have changed something.
     Changed,
-    /// It was carried out, and only read.
+    /// It succeeded and only read.
     Read,
     /// It was denied or failed.
     Refused,
-    /// It was tried while the key was inactive.
+    /// It was attempted while the key was inactive.
     Inactive,
-    /// It gave temporary credentials that are still accepted.
+    /// It issued temporary credentials that are still valid.
     Session,
 }
 
-/// Everything that the service tells of what a key of a user did.
+/// Everything the service reports about a user's key.
 pub async fn activity(iam: &IamIssuer, key: &KeyId, user_arn: &str) -> KeyActivity {
     let mut found = CollectedCalls::default();
     let last_used = match iam.last_use(key).await {
@@ -125,7 +125,7 @@ pub async fn activity(iam: &IamIssuer, key: &KeyId, user_arn: &str) -> KeyActivi
     }
 }
 
-/// What makes two calls the same.
+/// The fields by which calls are grouped.
 type CallKey = (CallOutcome, [Option<String>; 6]);
 
 #[derive(Default)]
@@ -206,7 +206,8 @@ impl CollectedCalls {
         self.notes.push(format!("{what} were not read: {why}"));
     }
 
-    /// The trail has an event in the region of the call, and what is global in one for all.
+    /// The trail records an event in the region of the call. Events of global services are in one
+    /// region.
     async fn of_cloudtrail(&mut self, access: &AccountClient, key: &KeyId) {
         let opened = JsonService::beside((CLOUDTRAIL, PREFIX), access, None).await;
         let own = match opened {
@@ -261,7 +262,7 @@ impl CollectedCalls {
     }
 }
 
-/// One page; a throttled call is repeated.
+/// Reads one page and retries throttled calls.
 async fn patiently(trail: &JsonService, ask: &Value) -> Result<Value, String> {
     let mut pause = PAUSE;
     for left in (0..TRIES).rev() {
@@ -286,7 +287,7 @@ async fn patiently(trail: &JsonService, ask: &Value) -> Result<Value, String> {
     Err("the service asks to slow down".to_owned())
 }
 
-/// Every page of one of Keywright's lists.
+/// Reads every page of a Keywright list.
 async fn whole_list(
     access: &AccountClient,
     action: &'static str,
@@ -344,7 +345,7 @@ fn denied(row: &ResponseRow) -> KeyCall {
     }
 }
 
-/// An event of the trail. What is in its record beside the fields of the list is JSON in a string.
+/// Converts an event of the trail. Fields that the list lacks are in its record, JSON in a string.
 fn event_of(event: &Value, region: &str) -> KeyCall {
     let text = |name: &str| event.get(name).and_then(Value::as_str).map(str::to_owned);
     let record = text("CloudTrailEvent");
@@ -383,7 +384,7 @@ fn event_of(event: &Value, region: &str) -> KeyCall {
 }
 
 impl KeyActivity {
-    /// Roles that were assumed with the key: their sessions are the roles', and go on.
+    /// Roles assumed with the key. Their sessions belong to the roles and stay valid.
     pub fn assumed_roles(&self) -> Vec<&str> {
         let assumed = |call: &&KeyCall| {
             call.action == "sts:AssumeRole" && call.outcome != CallOutcome::Refused

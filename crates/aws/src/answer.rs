@@ -1,30 +1,30 @@
-//! Reads an awsQuery answer: flat members, one list of flat structures, or an error.
+//! Parses an awsQuery response: flat fields, one list of flat structures, or an error.
 //!
-//! It deliberately knows no operation: what the members mean is the caller's business.
+//! It knows no operation. The meaning of the fields is up to the caller.
 
 use std::collections::BTreeMap;
 
 use quick_xml::{Reader, escape::resolve_xml_entity, events::Event};
 
-/// Members of a structure by name.
+/// Fields of a structure by name.
 pub type ResponseRow = BTreeMap<String, String>;
 
-/// An answer.
+/// A parsed response.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct QueryResponse {
-    /// Members that are no list.
+    /// Fields that are not lists.
     pub fields: ResponseRow,
     /// The structures of the list.
     pub rows: Vec<ResponseRow>,
 }
 
-/// Elements deeper than this are no answer of ours.
+/// No response of ours nests deeper than this.
 const DEPTH: usize = 16;
 
-/// Reads a body. The element around the members and the request id are left out.
+/// Parses a body. The wrapper elements and the request ID are left out.
 ///
 /// # Errors
-/// When it is not such XML.
+/// If the body is not such XML.
 pub(crate) fn read(body: &str) -> Result<QueryResponse, String> {
     let mut reader = Reader::from_str(body);
     let mut answer = QueryResponse::default();
@@ -78,7 +78,7 @@ fn entity(name: &str) -> Result<&'static str, String> {
     resolve_xml_entity(name).ok_or_else(|| format!("the answer has an unknown entity &{name};"))
 }
 
-/// Keeps a leaf where it belongs.
+/// Stores a leaf element in its field or row.
 fn keep(answer: &mut QueryResponse, open: &[String], name: String, text: String) {
     let listed = open.last().is_some_and(|parent| parent == "member");
     match answer.rows.last_mut() {

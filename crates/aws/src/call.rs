@@ -1,7 +1,7 @@
 //! One signed awsQuery request, sent once.
 //!
-//! It protects one rule: whoever reads the error knows whether the request may have been carried
-//! out. It follows no redirect and repeats nothing.
+//! Invariant: an error tells whether the request may have been carried out. This module follows no
+//! redirects and retries nothing.
 
 use std::{fmt::Write, sync::Arc};
 
@@ -19,21 +19,21 @@ use super::{
 };
 use crate::http::{body, root_of};
 
-/// A service that speaks awsQuery.
+/// A service with the awsQuery protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueryService {
     /// IAM.
     Iam,
     /// STS.
     Sts,
-    /// Keywright's extension.
+    /// Keywright's extension service.
     Keywright,
     /// SNS.
     Sns,
 }
 
 impl QueryService {
-    /// In the credential scope.
+    /// The name in the credential scope.
     pub(crate) const fn scope_name(self) -> &'static str {
         match self {
             Self::Iam => "iam",
@@ -53,27 +53,27 @@ impl QueryService {
     }
 }
 
-/// What to ask.
+/// A query to send.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct QueryCall<'a> {
     pub(crate) service: QueryService,
     pub(crate) action: &'static str,
     pub(crate) parameters: &'a [(&'a str, &'a str)],
-    /// A header to be signed with the rest.
+    /// An additional header to sign.
     pub(crate) header: Option<(&'static str, &'a str)>,
 }
 
-/// An answer, and what its head said.
+/// A response with metadata from its headers.
 #[derive(Debug)]
 pub(crate) struct CallResponse {
     pub(crate) answer: answer::QueryResponse,
-    /// The service's clock.
+    /// The service's time.
     pub(crate) at: Timestamp,
-    /// Whether Keywright answered.
+    /// Whether the service is Keywright.
     pub(crate) keywright: bool,
 }
 
-/// Why there is no answer.
+/// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// Nothing was sent, or nothing arrived.
@@ -84,7 +84,7 @@ pub enum CallError {
         /// The cause.
         why: String,
     },
-    /// Something was sent, and no answer came that can be read.
+    /// The request was sent, but there is no readable response.
     #[error("no answer from {at}: {why}")]
     Unknown {
         /// The endpoint.
@@ -92,23 +92,23 @@ pub enum CallError {
         /// The cause.
         why: String,
     },
-    /// The service refused, and did nothing.
+    /// The service rejected the request and did nothing.
     #[error("{code}: {message}")]
     Refused {
-        /// The service's code.
+        /// The service's error code.
         code: String,
-        /// Its sentence.
+        /// Its message.
         message: String,
         /// The HTTP status.
         status: u16,
     },
-    /// The request cannot be made at all.
+    /// The request cannot be built.
     #[error("{0}")]
     Impossible(String),
 }
 
 impl CallError {
-    /// Whether the service asks to slow down.
+    /// Whether the service is throttling.
     pub fn is_throttling(&self) -> bool {
         const CODES: [&str; 6] = [
             "Throttling",
@@ -122,13 +122,13 @@ impl CallError {
             if *status == 429 || CODES.contains(&code.as_str()))
     }
 
-    /// Whether the key that signed is none that is accepted.
+    /// Whether the service does not accept the signing key.
     pub(crate) fn is_unknown_key(&self) -> bool {
         matches!(self, Self::Refused { code, .. }
             if code == "InvalidClientTokenId" || code == "InvalidAccessKeyId")
     }
 
-    /// Whether a call that only reads may be repeated.
+    /// Whether a call that only reads may be retried.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Unknown { .. } => true,
@@ -138,16 +138,16 @@ impl CallError {
     }
 }
 
-/// How a signed request gets there.
+/// How a signed request is sent.
 #[derive(Clone)]
 pub(crate) enum Transport {
-    /// By HTTP.
+    /// Over HTTP.
     Network(reqwest::Client),
-    /// To the server that this process is.
+    /// To the server in this process.
     Within(Arc<dyn InProcessTransport>),
 }
 
-/// What came back.
+/// A raw response.
 struct RawResponse {
     status: StatusCode,
     headers: HeaderMap,
@@ -210,7 +210,7 @@ pub(crate) async fn call(
         at: endpoint.url.clone(),
         why,
     };
-    // The body of CreateAccessKey's answer holds a secret.
+    // The body of a CreateAccessKey response contains a secret.
     let text = String::from_utf8(body).map(Secret::new);
     let text = text.map_err(|_| lost("the answer is not text".to_owned()))?;
     let answer = answer::read(text.expose());
@@ -227,8 +227,8 @@ pub(crate) async fn call(
     })
 }
 
-/// What a service said instead of doing it. An answer without a code says nothing, and a failure of
-/// the service leaves open what was done.
+/// Converts an error response. A response without a code tells nothing, and a server error leaves
+/// open whether the request was carried out.
 fn refusal(status: StatusCode, fields: Result<ResponseRow, String>) -> CallError {
     let mut fields = fields.unwrap_or_default();
     let code = fields.remove("Code");

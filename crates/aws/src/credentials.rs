@@ -1,5 +1,5 @@
-//! Credentials to sign with: of the chain that every AWS client uses, of a role, lent by the
-//! server, or of the journal, where a rotation has replaced those of the chain.
+//! Credentials to sign with: from the chain that every AWS client uses, from a role, from a forward
+//! access session of the server, or from the journal if a rotation has replaced those of the chain.
 
 use std::time::UNIX_EPOCH;
 
@@ -22,13 +22,13 @@ use super::{
 };
 use crate::http;
 
-/// The pair that has replaced the key of the chain. It signs once the service refuses that key, so
-/// that a rotation of one's own key comes to its end wherever the key is kept.
+/// The pair that replaced the key of the chain. It signs once the service rejects that key, so that
+/// a rotation of the caller's own key can finish wherever the key is stored.
 #[derive(Debug, Clone)]
 pub struct StandIn {
-    /// The key that was replaced.
+    /// The replaced key.
     pub replaced: KeyId,
-    /// What has replaced it.
+    /// Its replacement.
     pub pair: KeyPair,
 }
 
@@ -52,7 +52,7 @@ impl SigningKeys {
     }
 }
 
-/// Credentials that the server lends to act for somebody.
+/// Forward access session credentials that the server issues to itself.
 pub(super) fn borrow(
     settings: &ClientSettings,
     server: &dyn InProcessTransport,
@@ -72,7 +72,7 @@ pub(super) fn borrow(
     })
 }
 
-/// Credentials of the chain, or of the role that they may assume.
+/// Credentials of the chain, or of the role that they assume.
 ///
 /// # Errors
 /// [`AccessError::Credentials`].
@@ -97,7 +97,7 @@ pub(super) async fn fetch(
     assume(settings, sdk, role, SharedCredentialsProvider::new(pair)).await
 }
 
-/// Where every AWS client looks.
+/// The default credential chain.
 fn chain(
     settings: &ClientSettings,
     sdk: &SdkConfig,
@@ -106,7 +106,7 @@ fn chain(
         let none = || AccessError::Credentials("the chain is empty".to_owned());
         return sdk.credentials_provider().ok_or_else(none);
     };
-    // A profile that was named goes before the environment, as with the AWS CLI.
+    // As with the AWS CLI, an explicit profile takes precedence over the environment.
     let mut config = ProviderConfig::default();
     if let Some(http) = sdk.http_client() {
         config = config.with_http_client(http);
@@ -117,7 +117,7 @@ fn chain(
     Ok(SharedCredentialsProvider::new(provider))
 }
 
-/// Credentials of a role, from where the settings say that STS is.
+/// Assumes a role at the STS endpoint from the settings.
 async fn assume(
     settings: &ClientSettings,
     sdk: &SdkConfig,

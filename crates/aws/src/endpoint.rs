@@ -1,27 +1,27 @@
-//! Where AWS's services are, and in which region they are signed for.
+//! AWS's service endpoints and signing regions.
 //!
-//! It protects one rule: the addresses are those that AWS's own clients use, for every partition,
-//! with FIPS and dual-stack. The table of the tests is botocore's answer (1.43, November 2026).
+//! The endpoints are those of AWS's own clients, for every partition, with FIPS and dual-stack. The
+//! table in the tests was generated with botocore (1.43, November 2026).
 
-/// Where a service is.
+/// An endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServiceEndpoint {
-    /// Scheme and authority, without a slash at the end.
+    /// Scheme and authority, without a trailing slash.
     pub(crate) url: String,
-    /// The region of the signature.
+    /// The signing region.
     pub(crate) region: &'static str,
 }
 
-/// How AWS calls a service.
+/// AWS's names for a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServiceName {
-    /// In host names and credential scopes.
+    /// The name in host names and credential scopes.
     pub(crate) host: &'static str,
-    /// In `AWS_ENDPOINT_URL_…` and `services` sections, before it is folded.
+    /// The service ID, which `AWS_ENDPOINT_URL_…` and `services` sections use in a normalized form.
     pub id: &'static str,
 }
 
-/// IAM; Keywright's own service is at the same address.
+/// IAM. Keywright's extension service has the same endpoint.
 pub(crate) const IAM: ServiceName = name("iam", "IAM");
 /// STS.
 pub(crate) const STS: ServiceName = name("sts", "STS");
@@ -40,16 +40,16 @@ const fn name(host: &'static str, id: &'static str) -> ServiceName {
     ServiceName { host, id }
 }
 
-/// Which of the endpoints of a service are meant.
+/// The endpoint variant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct EndpointVariant {
-    /// Those with validated cryptography.
+    /// Use endpoints with FIPS-validated cryptography.
     pub(crate) fips: bool,
-    /// Those that answer by IPv6 as well.
+    /// Use endpoints that also support IPv6.
     pub(crate) dual_stack: bool,
 }
 
-/// AWS's own endpoint of a service as it is reached from a region.
+/// AWS's own endpoint of a service in a region.
 pub(crate) fn of_aws(
     service: ServiceName,
     region: &'static str,
@@ -62,10 +62,10 @@ pub(crate) fn of_aws(
             region: partition.home,
         };
     }
-    // Secrets Manager has no dual-stack addresses of its own but in the European partition.
+    // Secrets Manager has dual-stack endpoints of its own only in the European partition.
     let plain = service == SECRETS_MANAGER && partition.name != "eusc";
     let dual_stack = variant.dual_stack && !plain;
-    // In GovCloud most plain addresses are validated, and have no name of their own.
+    // In GovCloud most standard endpoints are FIPS-validated and have no separate FIPS name.
     let plain = partition.name == "gov" && service != SECRETS_MANAGER && !dual_stack;
     let fips = if variant.fips && !plain { "-fips" } else { "" };
     let suffix = partition.suffix(dual_stack);
@@ -75,7 +75,7 @@ pub(crate) fn of_aws(
     }
 }
 
-/// A second STS, far from the first: a new key must be known to both.
+/// A second, distant STS endpoint: a new key must be known to both.
 pub(crate) fn second_sts(region: &'static str, variant: EndpointVariant) -> ServiceEndpoint {
     let other = match (AwsPartition::of(region).home, region) {
         ("us-east-1", "us-east-1") => "us-west-2",
@@ -86,12 +86,12 @@ pub(crate) fn second_sts(region: &'static str, variant: EndpointVariant) -> Serv
     of_aws(STS, other, variant)
 }
 
-/// The region that IAM is signed for, and whose trail has what it does.
+/// The signing region of IAM, whose trail also records IAM's events.
 pub(crate) fn home(region: &str) -> &'static str {
     AwsPartition::of(region).home
 }
 
-/// The code of a region of any partition.
+/// The region's code as a static string, if any partition has it.
 pub(crate) fn known(code: &str) -> Option<&'static str> {
     const OTHERS: [&str; 5] = [
         "cn-north-1",
@@ -104,12 +104,12 @@ pub(crate) fn known(code: &str) -> Option<&'static str> {
     of_aws.or_else(|| OTHERS.into_iter().find(|other| *other == code))
 }
 
-/// A part of AWS that has accounts and addresses of its own.
+/// A partition of AWS.
 struct AwsPartition {
     name: &'static str,
     plain: &'static str,
     dual_stack: &'static str,
-    /// The region that its IAM is signed for.
+    /// The signing region of its IAM.
     home: &'static str,
 }
 
@@ -142,7 +142,7 @@ impl AwsPartition {
         }
     }
 
-    /// The host of IAM, which a partition has once.
+    /// The host of IAM, of which a partition has one.
     fn iam(&self, variant: EndpointVariant) -> String {
         let suffix = self.suffix(variant.dual_stack);
         let fips = if variant.fips { "-fips" } else { "" };
@@ -172,7 +172,8 @@ mod tests {
         )
     }
 
-    /// Service, region; plain, FIPS, dual-stack, both: host and region of the signature.
+    /// For each service and region: host and signing region of the standard, FIPS, dual-stack and
+    /// combined endpoints.
     #[test]
     fn endpoints_are_those_of_botocore() {
         let rows = include_str!("endpoints_of_botocore.txt");

@@ -1,20 +1,20 @@
-//! The one HTTP client: TLS by rustls with ring, no redirects, limits on time and size.
+//! The HTTP client: TLS by rustls with ring, no redirects, limits on time and size.
 //!
-//! It protects two rules: https is never less than verified, and no answer is read without a limit.
+//! Invariants: https is always verified, and no response is read without a limit.
 
 use std::{fs, path::Path, time::Duration};
 
 use reqwest::{Certificate, Client, ClientBuilder, Response, Url, redirect::Policy};
 
-/// Seconds to connect.
+/// Connect timeout in seconds.
 const CONNECT_SECS: u64 = 10;
-/// Seconds that a request may take as a whole.
+/// Timeout of a whole request in seconds.
 const REQUEST_SECS: u64 = 30;
 
-/// Why there is no client.
+/// Why a client cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
-    /// The file of authorities cannot be used.
+    /// The CA bundle cannot be used.
     #[error("cannot use {path} as authorities to trust: {why}")]
     Authorities {
         /// The file.
@@ -27,7 +27,7 @@ pub enum HttpError {
     Tls(String),
 }
 
-/// A client that trusts the authorities of a PEM file, or else the system's.
+/// A client that trusts the CAs of a PEM file, or else those of the system.
 ///
 /// # Errors
 /// [`HttpError`].
@@ -46,7 +46,7 @@ pub fn client(authorities: Option<&Path>) -> Result<Client, HttpError> {
     builder.build().map_err(tls)
 }
 
-/// A client that uses no proxy, for what a cloud answers to its own machines only.
+/// A client without a proxy, for metadata endpoints that a cloud serves to its own machines only.
 ///
 /// # Errors
 /// [`HttpError`].
@@ -64,9 +64,9 @@ fn builder() -> ClientBuilder {
         .user_agent(concat!("keywright/", env!("CARGO_PKG_VERSION")))
 }
 
-/// Makes ring the provider of cryptography of the process, if there is none yet.
+/// Installs ring as the process's crypto provider if there is none yet.
 pub fn install_provider() {
-    // An error says that there is one already.
+    // The error means that one is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
@@ -80,7 +80,7 @@ fn unusable(name: &str, why: &dyn std::fmt::Display) -> HttpError {
 /// Reads a body of at most `limit` bytes.
 ///
 /// # Errors
-/// A sentence: it is longer, or the connection broke.
+/// A message: the body is longer, or the connection failed.
 pub async fn body(mut response: Response, limit: usize) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| root_of(&error))? {
@@ -92,10 +92,11 @@ pub async fn body(mut response: Response, limit: usize) -> Result<Vec<u8>, Strin
     Ok(bytes)
 }
 
-/// An address that a secret may be sent to: over TLS, or on this machine. It holds none itself.
+/// Parses a URL that a secret may be sent to: over TLS, or on this machine. The URL itself must not
+/// contain credentials.
 ///
 /// # Errors
-/// A sentence.
+/// A message.
 pub fn address(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("not an address: {error}"))?;
     if !url.username().is_empty() || url.password().is_some() {
@@ -109,8 +110,8 @@ pub fn address(text: &str) -> Result<Url, String> {
     }
 }
 
-/// The innermost cause, which is what a person can do something about. URLs are left out: they may
-/// hold what is none of a log's business.
+/// The innermost cause, which is what a person can act on. URLs are left out because they may
+/// contain what must not be logged.
 pub fn root_of(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(next) = cause.source() {

@@ -1,8 +1,8 @@
-//! IAM as the rotation's issuer of keys and as its evidence of their use.
+//! IAM as a rotation's issuer of keys and as its evidence of their use.
 //!
-//! It protects one rule: each of the service's answers becomes exactly what it means. A refusal for
-//! want of permission names the action, a lost reply to a change stays unknown, and "never used" is
-//! said only where the service says it.
+//! Invariant: each response of the service maps to exactly what it means. An access-denied error
+//! names the missing action, a lost reply to a change stays unknown, and "never used" is reported
+//! only if the service says so.
 
 use std::sync::Arc;
 
@@ -23,16 +23,16 @@ use super::{
     call::{CallError, QueryCall, QueryService},
 };
 
-/// The signed header that makes CreateAccessKey repeatable, on Keywright.
+/// The signed header that makes CreateAccessKey idempotent on Keywright.
 const IDEMPOTENCY_HEADER: &str = "x-keywright-idempotency-token";
-/// The inline policy that denies everything to older sessions of a user. The name is Keywright's
-/// own, so that no policy of anyone else is replaced.
+/// The inline policy that denies everything to a user's older sessions. The name is Keywright's
+/// own, so it replaces nobody else's policy.
 pub const SESSIONS_POLICY: &str = "KeywrightRevokeOlderSessions";
-/// How long AWS may not find a user who is there, in seconds: changes of IAM reach all of its
-/// servers within seconds, and nothing is lost by waiting for minutes.
+/// How long AWS may not find an existing user, in seconds. IAM changes reach all of its servers
+/// within seconds, and waiting for minutes costs nothing.
 const AWS_LAGS_SECS: i64 = 240;
 
-/// For how long AWS may not show a use, in seconds: it publishes up to four hours late, and notes
+/// The delay with which AWS shows a use, in seconds: it publishes up to four hours late and records
 /// the first use in each quarter of an hour.
 const AWS_BLIND_SECS: i64 = 4 * 3600 + 15 * 60;
 
@@ -60,7 +60,7 @@ fn meant(action: &'static str, changes: bool) -> impl Fn(CallError) -> IssuerErr
     }
 }
 
-/// As [`meant`], for calls about a user that may not be there.
+/// Like [`meant`], for calls about a user that may not exist.
 fn about_user(error: IssuerError, user: &str) -> IssuerError {
     match error {
         IssuerError::Refused { code, .. } if code == "NoSuchEntity" => {
@@ -70,8 +70,8 @@ fn about_user(error: IssuerError, user: &str) -> IssuerError {
     }
 }
 
-/// As [`about_user`], for calls about a key of a user. Both may be missing, and the sentence says
-/// which; an answer that names neither is about the key.
+/// Like [`about_user`], for calls about a user's key. Either may be missing, and the message says
+/// which. A message that names neither is about the key.
 fn about_key(error: IssuerError, user: &str, key: &KeyId) -> IssuerError {
     match error {
         IssuerError::Refused { code, message } if code == "NoSuchEntity" => {
@@ -110,7 +110,7 @@ fn listed(row: &ResponseRow) -> Result<ListedKey, IssuerError> {
     })
 }
 
-/// A use in an answer of GetAccessKeyUse, where there is one.
+/// The use in a GetAccessKeyUse response, if there is one.
 fn exact_use(fields: &ResponseRow, audience: &str) -> Result<Option<LastUse>, IssuerError> {
     let name = |what: &str| format!("{audience}{what}");
     if !fields.contains_key(&name("LastUsedDate")) {
@@ -124,7 +124,7 @@ fn exact_use(fields: &ResponseRow, audience: &str) -> Result<Option<LastUse>, Is
 }
 
 impl IamIssuer {
-    /// Whose a key is, and its last use.
+    /// The owner and the last use of a key.
     async fn key_last_used(&self, key: &KeyId) -> Result<QueryResponse, IssuerError> {
         let action = "GetAccessKeyLastUsed";
         let parameters = [("AccessKeyId", key.0.as_str())];
@@ -132,7 +132,7 @@ impl IamIssuer {
         response.map_err(meant("iam:GetAccessKeyLastUsed", false))
     }
 
-    /// Each use of a key to the second, which only Keywright tells.
+    /// Each use of a key to the second. Only Keywright provides this.
     async fn key_use(&self, key: &KeyId) -> Result<QueryResponse, IssuerError> {
         let parameters = [("AccessKeyId", key.0.as_str())];
         let response = self
@@ -143,9 +143,10 @@ impl IamIssuer {
             .map_err(meant("keywright:GetAccessKeyUse", false))
     }
 
-    /// AWS ends no session. As its console does for roles, a policy denies everything to those that
-    /// were issued before; it does not concern long-term keys. It stays there: a day and a half
-    /// later the last of them has expired, and it means nothing any more.
+    /// AWS cannot revoke a user's sessions. As its console does for roles, attach a policy that
+    /// denies everything to sessions issued earlier; it does not affect long-term keys. The policy
+    /// stays: after a day and a half the last of these sessions has expired, and it has no effect
+    /// any more.
     async fn deny_sessions(&self, user: &str, before: Timestamp) -> Result<String, IssuerError> {
         let before = before.iso8601();
         let document = json!({
@@ -245,7 +246,7 @@ impl Issuer for IamIssuer {
             other => about_user(other, user),
         })?;
         let fields = &mut answered.answer.fields;
-        // What follows was done: an answer that cannot be read leaves the key behind.
+        // From here the key exists: an unreadable response leaves it behind.
         let lost = |what| IssuerError::Unknown(format!("the answer has no {what}"));
         let secret = fields.remove("SecretAccessKey").map(Secret::new);
         let pair = KeyPair {
@@ -377,7 +378,7 @@ impl UsageEvidence for IamIssuer {
             Err(IssuerError::Refused { code, .. }) if code == "NoSuchEntity" => {
                 Ok(KeyOwnership::Nobody)
             }
-            // So it answers about keys that it does not know, even to administrators.
+            // AWS answers this way about keys it does not know, even to administrators.
             Err(IssuerError::Denied { .. }) => Ok(KeyOwnership::Undisclosed),
             Err(error) => Err(error),
         }
@@ -390,7 +391,7 @@ impl UsageEvidence for IamIssuer {
         let answer = self.key_last_used(key).await?;
         let fields = &answer.fields;
         if !fields.contains_key("LastUsedDate") {
-            // AWS says so in words, and an answer without those words says nothing.
+            // AWS says so explicitly. A response without those words tells nothing.
             return match fields.get("ServiceName").map(String::as_str) {
                 Some("N/A") => Ok(None),
                 _ => Err(unreadable("LastUsedDate")),

@@ -1,7 +1,7 @@
-//! AWS's services that speak JSON 1.1: one signed request, sent once.
+//! AWS services with the JSON 1.1 protocol: one signed request, sent once.
 //!
-//! Where and as whom is said by the place's own settings, apart from the rotation's: keys of
-//! Keywright may well be kept in AWS.
+//! Endpoint and credentials come from the destination's own settings, separate from the rotation's:
+//! keys of Keywright may well be stored in AWS.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::http::{body, client, root_of};
 
-/// A service of one region.
+/// A service in one region.
 pub struct JsonService {
     http: reqwest::Client,
     clock: Arc<dyn Clock>,
@@ -29,7 +29,7 @@ pub struct JsonService {
     region: &'static str,
     /// The name in the credential scope.
     name: &'static str,
-    /// The first word of each target.
+    /// The prefix of `X-Amz-Target`.
     prefix: &'static str,
 }
 
@@ -39,17 +39,17 @@ impl std::fmt::Debug for JsonService {
     }
 }
 
-/// Why a request was refused.
+/// Why a request was rejected.
 #[derive(Debug)]
 pub struct JsonCallError {
-    /// The service's code, without its namespace.
+    /// The service's error code without its namespace.
     pub code: String,
-    /// As an error of a sink.
+    /// The error for a sink.
     pub error: SinkError,
 }
 
 impl JsonService {
-    /// With credentials of the chain.
+    /// Opens it with credentials of the chain.
     ///
     /// # Errors
     /// [`AccessError`].
@@ -64,7 +64,8 @@ impl JsonService {
         Self::with((name, prefix), endpoint, keys, (settings, clock))
     }
 
-    /// With the credentials of an access, in a region of its choice or in the one that is given.
+    /// Opens it with the credentials of an account client, in the given region or that of the
+    /// client.
     ///
     /// # Errors
     /// [`AccessError`].
@@ -97,7 +98,7 @@ impl JsonService {
         })
     }
 
-    /// The region that it is asked in.
+    /// The region.
     pub const fn region(&self) -> &'static str {
         self.region
     }
@@ -105,7 +106,7 @@ impl JsonService {
     /// A service on this machine, for tests.
     ///
     /// # Errors
-    /// [`AccessError`], when there is no HTTP client.
+    /// [`AccessError`] if there is no HTTP client.
     #[cfg(feature = "testing")]
     pub fn at(
         (name, prefix): (&'static str, &'static str),
@@ -136,10 +137,10 @@ impl JsonService {
         }
     }
 
-    /// Asks. The texts of errors are the service's, which quotes no secret.
+    /// Calls an action. Error messages are the service's, which quotes no secret.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`JsonCallError`].
     pub async fn call(&self, action: &str, supplied: &Value) -> Result<Value, JsonCallError> {
         let form = Secret::new(supplied.to_string());
         let request = self.signed(action, &form);

@@ -1,9 +1,9 @@
-//! IAM and STS, of AWS or of Keywright, under one person's credentials.
+//! A client for IAM and STS, of AWS or of Keywright, with one principal's credentials.
 //!
-//! [`Access`] finds credentials where every AWS client finds them, [`Access::call`] signs one
-//! request and sends it once, and [`Iam`] is the rotation's issuer and evidence on top of both. It
-//! speaks awsQuery itself rather than through an SDK, because a rotation needs what SDKs hide: the
-//! service's `Date`, a signed header of our own, and the certainty that nothing was sent twice.
+//! [`AccountClient`] finds credentials as every AWS client does, signs requests and sends each
+//! once. [`IamIssuer`] builds the rotation's issuer and evidence on top of it. It implements
+//! awsQuery itself instead of using an SDK because a rotation needs what SDKs hide: the service's
+//! `Date`, a signed header of our own, and the certainty that nothing was sent twice.
 
 mod access;
 mod activity;

@@ -1,5 +1,5 @@
-//! How fast one account's IAM is asked: one rate for all rotations of the account, halved when the
-//! service asks to slow down, and recovered slowly.
+//! The pace of calls to one account's IAM: one rate for all rotations of the account. It halves
+//! when the service throttles and recovers slowly.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ const GAP_MAX: Duration = Duration::from_secs(10);
 /// The first pause after a request to slow down.
 const GAP_FIRST: Duration = Duration::from_millis(200);
 
-/// A rate that everybody who asks the same account shares.
+/// A rate limiter shared by all callers of one account.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
-    /// The pause when all is well.
+    /// The pause while the service does not throttle.
     least: Duration,
     state: Mutex<RateState>,
 }
@@ -25,7 +25,7 @@ struct RateState {
 }
 
 impl RateLimiter {
-    /// With this pause between two calls when all is well.
+    /// Creates a limiter with this minimum pause between two calls.
     pub(crate) fn new(least: Duration) -> Self {
         Self {
             least,
@@ -36,7 +36,7 @@ impl RateLimiter {
         }
     }
 
-    /// Waits for one's turn.
+    /// Waits for the next slot.
     pub(crate) async fn turn(&self) {
         let at = {
             let mut state = self.state.lock().await;
@@ -47,13 +47,13 @@ impl RateLimiter {
         tokio::time::sleep_until(at).await;
     }
 
-    /// A call went well.
+    /// Records a call that was not throttled.
     pub(crate) async fn well(&self) {
         let mut state = self.state.lock().await;
         state.gap = self.least.max(state.gap.mul_f32(0.9));
     }
 
-    /// The service asked to slow down.
+    /// Records a throttled call.
     pub(crate) async fn slow(&self) {
         let mut state = self.state.lock().await;
         state.gap = (state.gap * 2).clamp(GAP_FIRST, GAP_MAX);

@@ -1,10 +1,8 @@
-//! What a user says about whom to ask and as whom, in arguments, the environment and AWS's own
-//! files.
+//! Settings for reaching a service: arguments, environment variables and AWS's own files.
 //!
-//! It protects one rule: an address is found as every AWS client finds it. One that was given in an
-//! argument comes first, then one for the service and then one for all, in the environment, then
-//! the profile's `services` section, then the profile. What a later process could not know any more
-//! is written down with the rotation.
+//! An endpoint is found as every AWS client finds it. Precedence: the argument; the environment
+//! variable of the service, then the one for all services; the profile's `services` section; the
+//! profile. What a later process could no longer find out is stored with the rotation.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -21,42 +19,42 @@ use super::{
     within::ActingFor,
 };
 
-/// What the user said about whom to ask, and as whom. Everything has AWS's own default.
+/// Endpoint, region and credentials as the user gave them. Every field has AWS's default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientSettings {
-    /// A profile; it goes before credentials in the environment.
+    /// The profile. It takes precedence over credentials in the environment.
     pub profile: Option<String>,
-    /// The address of all services.
+    /// The endpoint of all services.
     pub endpoint_url: Option<String>,
     /// The region.
     pub region: Option<String>,
-    /// A PEM file of the authorities to trust.
+    /// A PEM file with the CAs to trust.
     pub ca_bundle: Option<PathBuf>,
-    /// Addresses of single services, by AWS's names for them (`IAM`, `STS`, `CloudTrail`).
+    /// Endpoints of single services, by AWS's service IDs (`IAM`, `STS`, `CloudTrail`).
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub endpoints: BTreeMap<String, String>,
-    /// Whether addresses in the environment and in the profile do not count.
+    /// Whether to ignore endpoints in the environment and in the profile.
     #[serde(skip_serializing_if = "is_false")]
     pub ignore_configured_endpoint_urls: bool,
-    /// Whether to ask the FIPS endpoints, whatever the environment and the profile say.
+    /// Whether to use FIPS endpoints, whatever the environment and the profile say.
     #[serde(skip_serializing_if = "is_false")]
     pub use_fips_endpoint: bool,
-    /// Whether to ask the dual-stack endpoints, whatever the environment and the profile say.
+    /// Whether to use dual-stack endpoints, whatever the environment and the profile say.
     #[serde(skip_serializing_if = "is_false")]
     pub use_dualstack_endpoint: bool,
     /// The ARN of a role to assume with those credentials.
     pub assume_role: Option<String>,
-    /// Whom the server that this process is acts for; nothing else is said then.
+    /// The principal on whose behalf the server in this process acts. No other field is set then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<ActingFor>,
 }
 
 impl ClientSettings {
-    /// The services that a rotation asks.
+    /// The services that a rotation calls.
     pub const SERVICES: [ServiceName; 3] = [IAM, STS, CLOUDTRAIL];
 
-    /// To reach the server that this process is, on behalf of someone.
+    /// Settings for the server in this process, on behalf of a principal.
     pub fn acting_for(principal: ActingFor) -> Self {
         Self {
             on_behalf_of: Some(principal),
@@ -64,21 +62,21 @@ impl ClientSettings {
         }
     }
 
-    /// As text, to be stored with a rotation. There is no secret in it.
+    /// Serializes the settings to be stored with a rotation. They contain no secret.
     pub fn to_text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// From [`Settings::to_text`].
+    /// Parses the output of [`ClientSettings::to_text`].
     ///
     /// # Errors
-    /// A sentence.
+    /// A message.
     pub fn from_text(text: &str) -> Result<Self, String> {
         serde_json::from_str(text).map_err(|error| error.to_string())
     }
 
-    /// With what the environment of this process says of addresses: a later process may run where
-    /// it is not. Files are where they are.
+    /// Adds the endpoints from this process's environment: a later process may run without it.
+    /// Files stay available.
     pub async fn with_environment(mut self) -> Self {
         let sdk = sdk(&self, None).await;
         self.use_fips_endpoint |= sdk.use_fips() == Some(true);
@@ -99,7 +97,7 @@ impl ClientSettings {
         self
     }
 
-    /// The address of a service, if one is configured.
+    /// The configured endpoint of a service, if any.
     pub(super) fn configured(&self, service: ServiceName, sdk: &SdkConfig) -> Option<String> {
         let given = self.endpoint_url.as_ref();
         let given = given.or_else(|| self.endpoints.get(service.id)).cloned();
@@ -115,7 +113,7 @@ impl ClientSettings {
         by_service.or_else(|| sdk.endpoint_url().map(str::to_owned))
     }
 
-    /// Where a service is, and whether that is configured.
+    /// The endpoint of a service, and whether it is configured.
     ///
     /// # Errors
     /// [`AccessError::Region`], [`AccessError::Address`].
@@ -136,7 +134,7 @@ impl ClientSettings {
     }
 }
 
-/// The variable with the address of all services; those of single ones begin with it.
+/// The variable with the endpoint of all services, and the prefix of those for single services.
 const ENDPOINT_VARIABLE: &str = "AWS_ENDPOINT_URL";
 
 fn in_environment(service: ServiceName) -> Option<String> {
@@ -157,7 +155,7 @@ const fn is_false(value: &bool) -> bool {
     !*value
 }
 
-/// The region to ask.
+/// The configured region.
 ///
 /// # Errors
 /// [`AccessError::Region`].
@@ -168,7 +166,7 @@ pub(super) fn region(sdk: &SdkConfig) -> Result<&'static str, AccessError> {
     known(region.as_ref()).ok_or_else(|| AccessError::Region(region.as_ref().to_owned()))
 }
 
-/// Which endpoints of AWS are wanted.
+/// The configured endpoint variant.
 pub(super) fn variant(sdk: &SdkConfig) -> EndpointVariant {
     EndpointVariant {
         fips: sdk.use_fips() == Some(true),
@@ -189,8 +187,8 @@ pub(super) fn address(url: &str) -> Result<&str, AccessError> {
     }
 }
 
-/// AWS's own settings: environment, `~/.aws/config`, profile. `url` is the address of all services
-/// that its own clients ask, where it is not the settings'.
+/// Loads AWS's own settings: environment, `~/.aws/config`, profile. `url` is the endpoint for the
+/// SDK's own clients if it differs from that of the settings.
 pub(super) async fn sdk(settings: &ClientSettings, url: Option<&str>) -> SdkConfig {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))

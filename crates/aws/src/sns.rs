@@ -1,4 +1,4 @@
-//! Publishing to a topic of Amazon SNS: one signed request, sent once.
+//! Publishes to an Amazon SNS topic: one signed request, sent once.
 
 use keywright_base::Clock;
 
@@ -11,8 +11,8 @@ use super::{
 };
 use crate::http;
 
-/// Publishes with the credentials that one of the settings finds, in the region and at the address
-/// of the other, which goes before all that is configured for SNS.
+/// Publishes with the credentials of one of the settings, in the region and at the endpoint of the
+/// other, which takes precedence over all that is configured for SNS.
 ///
 /// # Errors
 /// [`AccessError`].

@@ -1,4 +1,4 @@
-//! Events of a trail, as `LookupEvents` gives them.
+//! `CloudTrail` events as `LookupEvents` returns them.
 
 use serde_json::{Value, json};
 
@@ -68,7 +68,7 @@ fn roles_that_were_assumed_are_named() {
     assert_eq!(activity.assumed_roles(), [role]);
 }
 
-/// Whatever is in a record, it is read as what it is or left out.
+/// A malformed record never fails: each field is read as it is or left out.
 #[test]
 fn an_event_that_says_nothing_is_no_error() {
     for event in [json!({}), json!({"CloudTrailEvent": "{"}), json!(null)] {
