@@ -1,9 +1,9 @@
-//! Puts the console into the binary: builds `console/` with Node's tools and lays its files, each
-//! with a compressed twin, where `src/bundle.rs` embeds them.
+//! Embeds the console: builds `console/` with Node and puts its files, each with a compressed copy,
+//! where `src/bundle.rs` embeds them.
 //!
-//! The one rule: it is built once for each change of its sources, wherever Node and npm are, unless
-//! the variable `KEYWRIGHT_CONSOLE` is `off`. Where it cannot be built, cargo warns, the binary
-//! says why on its console page, and everything else works.
+//! The console is built once for each change of its sources if Node and npm are available, unless
+//! the variable `KEYWRIGHT_CONSOLE` is `off`. If the build fails, cargo warns, the binary's console
+//! page says why, and everything else works.
 
 use std::{
     env,
@@ -16,9 +16,9 @@ use std::{
 
 use flate2::{Compression, write::GzEncoder};
 
-/// What a browser could not use, or what the installer of packages made.
+/// Directories that hold no sources of the console.
 const NOT_SOURCES: &[&str] = &["node_modules", "dist", "coverage"];
-/// Files of these kinds are compressed already.
+/// Extensions of files that are compressed already.
 const COMPRESSED: &[&str] = &["png", "woff", "woff2", "gz", "ico"];
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -35,7 +35,7 @@ fn main() -> Outcome<()> {
     let absent = match build(&out) {
         Ok(()) => String::new(),
         Err(why) => {
-            // What was built half is not served.
+            // A partial build must not be served.
             fs::remove_dir_all(&out)?;
             fs::create_dir_all(&out)?;
             let why = why.to_string().replace('\n', " ");
@@ -67,7 +67,7 @@ fn build(out: &Path) -> Outcome<()> {
     compress(out)
 }
 
-/// Everything in the folder, but for what the tools make.
+/// Watches every file in the folder except what the tools generate.
 fn watch(home: &Path) -> Outcome<()> {
     for entry in fs::read_dir(home)? {
         let path = entry?.path();
@@ -79,7 +79,7 @@ fn watch(home: &Path) -> Outcome<()> {
     Ok(())
 }
 
-/// Installs the pinned packages, unless the ones there were installed from these very pins.
+/// Installs the pinned packages unless exactly these pins are installed already.
 fn install(home: &Path) -> Outcome<()> {
     let pins = fs::read(home.join("package-lock.json"))?;
     let mark = home.join("node_modules/.installed-from");
@@ -94,7 +94,7 @@ fn install(home: &Path) -> Outcome<()> {
     Ok(())
 }
 
-/// Runs a command in a folder; what it said is the error's text.
+/// Runs a command in a folder. Its output becomes the error message.
 fn run(command: &mut Command, folder: &Path) -> Outcome<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let done = command.current_dir(folder).stdin(Stdio::null()).output();
@@ -107,7 +107,7 @@ fn run(command: &mut Command, folder: &Path) -> Outcome<()> {
     Err(format!("{program} failed ({}): {message}", done.status).into())
 }
 
-/// Lays a compressed twin beside each file that becomes shorter by it.
+/// Writes a compressed copy next to each file that compression makes smaller.
 fn compress(folder: &Path) -> Outcome<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

@@ -1,12 +1,12 @@
-//! The console's files, as `build.rs` left them; a file beside which lies one with the ending
-//! `.gz` is served compressed to whoever accepts that.
+//! The console's files as `build.rs` left them. A file with a `.gz` copy is served compressed to
+//! clients that accept gzip.
 
 use include_dir::{Dir, include_dir};
 use keywright_server::console::{ConsoleAsset, ConsoleBundle};
 
 static FILES: Dir<'_> = include_dir!("$OUT_DIR/console");
 
-/// Every file that is embedded.
+/// The embedded files.
 pub(crate) fn bundle() -> ConsoleBundle {
     let mut assets = Vec::new();
     collect(&FILES, &mut assets);

@@ -1,8 +1,8 @@
-//! Configuration of `serve`: flags, then `KEYWRIGHT_*` environment, then a TOML file, then
+//! Configuration of `serve`. Precedence: flags, `KEYWRIGHT_*` environment variables, a TOML file,
 //! defaults.
 //!
-//! Each setting is declared once, in [`ServeArguments`]; the file has the same names as the flags,
-//! with underscores.
+//! Each setting is declared once, in [`ServeArguments`]. The file uses the names of the flags with
+//! underscores.
 
 use std::{fs, net::SocketAddr, path::PathBuf};
 
@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 use crate::master_key::KeySource;
 
-/// Where the file is looked for when none is named.
+/// The default configuration file.
 const DEFAULT_FILE: &str = "keywright.toml";
 const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
 const DEFAULT_DATA_DIR: &str = "keywright-data";
@@ -112,7 +112,7 @@ pub(crate) struct ServeArguments {
     rotation_place: Vec<String>,
 }
 
-/// What `serve` runs with.
+/// The resolved configuration of `serve`.
 #[derive(Debug)]
 pub(crate) struct ServeConfig {
     pub data_dir: PathBuf,
@@ -127,10 +127,10 @@ pub(crate) struct ServeConfig {
 }
 
 impl ServeArguments {
-    /// Flags and environment over the file over the defaults.
+    /// Merges flags and environment, the file, and the defaults.
     ///
     /// # Errors
-    /// When the file cannot be read or a value is not of its form.
+    /// If the file cannot be read or a value is malformed.
     pub(crate) fn resolve(self) -> anyhow::Result<ServeConfig> {
         let file = self.file()?;
         let listen = self.listen.or(file.listen);
@@ -215,10 +215,10 @@ pub(crate) struct InstallationArguments {
 }
 
 impl InstallationArguments {
-    /// The data folder and where its master key is, as `serve` finds them.
+    /// Resolves the data folder and the source of its master key as `serve` does.
     ///
     /// # Errors
-    /// When the file cannot be read or a value is not of its form.
+    /// If the file cannot be read or a value is malformed.
     pub(crate) fn resolve(&self) -> anyhow::Result<(PathBuf, KeySource)> {
         let named = ServeArguments {
             config: self.config.clone(),
@@ -240,7 +240,7 @@ fn installation(
     Ok((data_dir, source.unwrap_or_default()))
 }
 
-/// The list that comes first and is not empty.
+/// The first list unless it is empty, else the second.
 fn or(first: Vec<String>, second: Vec<String>) -> Vec<String> {
     if first.is_empty() { second } else { first }
 }

@@ -1,5 +1,5 @@
 //! The data folder: master key, database, objects, and the root credentials and console password
-//! of the first start.
+//! from the first start.
 
 use std::{
     fs::{self, File},
@@ -19,7 +19,7 @@ const DATABASE: &str = "keywright.db";
 const CREDENTIALS: &str = "root.credentials";
 const ROOT_PASSWORD: &str = "root.password";
 
-/// What only its owner may read, where it is there.
+/// Files that only their owner may read.
 const PRIVATE: [&str; 5] = [
     MASTER_KEY,
     DATABASE,
@@ -27,16 +27,16 @@ const PRIVATE: [&str; 5] = [
     CREDENTIALS,
     ROOT_PASSWORD,
 ];
-/// Bytes of a file with a key that are read; a key in any form is shorter.
+/// Bytes to read of a key file at most. Keys are shorter in every encoding.
 const KEY_FILE_BYTES: u64 = 4096;
 
-/// The folder and what lies in it.
+/// The folder.
 #[derive(Debug, Clone)]
 pub(crate) struct DataDir(PathBuf);
 
 impl DataDir {
-    /// Opens the folder, and makes it if it is not there. One in which others can write, or read
-    /// what is secret, is not used: it may be read or exchanged already, which no chmod of ours
+    /// Opens the folder and creates it if it does not exist. Rejects a folder in which others can
+    /// write or read secrets: the secrets may have been read or replaced already, which no chmod
     /// would undo.
     pub(crate) fn open(path: PathBuf) -> anyhow::Result<Self> {
         if !path.is_dir() {
@@ -69,7 +69,7 @@ impl DataDir {
         self.0.join(DATABASE)
     }
 
-    /// The folder of the objects' bytes.
+    /// The folder of object data.
     pub(crate) fn objects(&self) -> PathBuf {
         self.0.join("objects")
     }
@@ -78,7 +78,7 @@ impl DataDir {
         self.0.join(CREDENTIALS)
     }
 
-    /// The console password that was made for root.
+    /// The file with root's generated console password.
     pub(crate) fn root_password(&self) -> PathBuf {
         self.0.join(ROOT_PASSWORD)
     }
@@ -87,12 +87,12 @@ impl DataDir {
         &self.0
     }
 
-    /// The master key as a service encrypted it.
+    /// The master key, encrypted by a key service.
     fn wrapped(&self) -> PathBuf {
         self.0.join("master.key.wrapped")
     }
 
-    /// The change of the master key that is under way.
+    /// The file of a master key change in progress.
     fn change(&self) -> PathBuf {
         self.0.join("master-key.change")
     }
@@ -131,7 +131,7 @@ impl DataDir {
         self.remove(&self.change())
     }
 
-    /// Removes a file of the folder, durably; one that is not there is fine.
+    /// Removes a file durably. A missing file is not an error.
     pub(crate) fn remove(&self, path: &Path) -> anyhow::Result<()> {
         match fs::remove_file(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -140,8 +140,8 @@ impl DataDir {
         durable::sync_dir(&self.0).with_context(|| format!("cannot sync {}", self.0.display()))
     }
 
-    /// The master key in the folder; a new one only where there is no database that an older one
-    /// may have sealed.
+    /// Reads the master key in the folder. Creates one only if there is no database that an older
+    /// key may have sealed.
     pub(crate) fn master_key(
         &self,
         entropy: &dyn Entropy,
@@ -169,7 +169,7 @@ impl DataDir {
     }
 
     /// Writes the root credentials as an AWS credentials file with the profile `keywright-root`.
-    /// It replaces the file of a first start that did not get as far as its account.
+    /// Replaces the file of an earlier first start that failed before it created the account.
     pub(crate) fn write_credentials(&self, root: &RootCredentials) -> io::Result<()> {
         let text = Secret::new(format!(
             "[keywright-root]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
@@ -179,14 +179,14 @@ impl DataDir {
         durable::replace(&self.credentials(), text.expose().as_bytes())
     }
 
-    /// Writes the console password of root: the password and a line end, nothing else.
+    /// Writes root's console password: the password and a newline, nothing else.
     pub(crate) fn write_root_password(&self, password: &Secret<String>) -> io::Result<()> {
         let text = Secret::new(format!("{}\n", password.expose()));
         durable::replace(&self.root_password(), text.expose().as_bytes())
     }
 }
 
-/// Refuses a file that others than its owner can read or write.
+/// Rejects a file that anyone but its owner can read or write.
 fn check_private(path: &Path, metadata: &fs::Metadata) -> anyhow::Result<()> {
     ensure!(
         metadata.mode() & 0o077 == 0,
@@ -201,7 +201,7 @@ fn check_private(path: &Path, metadata: &fs::Metadata) -> anyhow::Result<()> {
 /// Reads a short file that only its owner can read.
 ///
 /// # Errors
-/// With a sentence for a person.
+/// With a message for the operator.
 pub(crate) fn read_private(path: &Path) -> anyhow::Result<Secret<Vec<u8>>> {
     let at = || format!("cannot read {}", path.display());
     let file = File::open(path).with_context(at)?;

@@ -1,9 +1,9 @@
-//! An installation: what lies in a data folder, opened with its master key, and the upkeep of what
-//! it is sealed with.
+//! An installation: a data folder opened with its master key, and the maintenance of its
+//! encryption.
 //!
-//! The rule: a change of the master key, an older data key and clear text of earlier versions are
-//! all ended the same way, by sealing again what is not sealed by the newest data key, until a
-//! pass finds nothing. It is done beside the requests, and after an interruption by the next start.
+//! A changed master key, an outdated data key and plaintext of earlier versions are all handled the
+//! same way: seal again whatever is not sealed by the newest data key, until a pass finds nothing.
+//! This runs in the background, and the next start resumes it after an interruption.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -27,14 +27,14 @@ use crate::{
     master_key::{KeyChange, KeySource, SourceContext},
 };
 
-/// Seconds between two looks for a change of the master key.
+/// Seconds between checks for a change of the master key.
 const LOOK_SECS: u64 = 1;
-/// Seconds between two looks for data keys that can go.
+/// Seconds between checks for data keys that can be deleted.
 const EXPIRED_SECS: u64 = 600;
-/// Seconds before what failed is tried again.
+/// Seconds before a retry.
 const AGAIN_SECS: u64 = 60;
 
-/// What lies in a data folder, open.
+/// An open installation.
 #[derive(Clone)]
 pub(crate) struct Installation {
     pub(crate) data: DataDir,
@@ -44,22 +44,22 @@ pub(crate) struct Installation {
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) reserve: Arc<DiskReserve>,
     clock: Arc<dyn Clock>,
-    /// The master key in force, with which a change is read.
+    /// The current master key, which opens the file of a change.
     master_key: Arc<Mutex<Secret<Vec<u8>>>>,
 }
 
 impl Installation {
-    /// Opens what lies in a data folder; makes what is not there yet.
+    /// Opens a data folder and creates what is missing.
     ///
     /// # Errors
-    /// With a sentence for a person.
+    /// With a message for the operator.
     pub(crate) async fn open(
         data: DataDir,
         source: &KeySource,
         clock: &Arc<dyn Clock>,
         entropy: &Arc<dyn Entropy>,
     ) -> anyhow::Result<Self> {
-        // Before the database: only where there is none yet may a new master key be made.
+        // Before the database: a new master key may be created only if there is no database yet.
         let seams = SourceContext {
             data: &data,
             clock,
@@ -96,18 +96,18 @@ impl Installation {
         })
     }
 
-    /// With quotas, and objects that leave the reserve of the disk alone.
+    /// Applies the quotas, and keeps objects from using the disk reserve.
     ///
     /// # Errors
-    /// When what is stored cannot be counted.
+    /// If the stored data cannot be counted.
     pub(crate) async fn with_quotas(mut self, quotas: StorageQuotas) -> anyhow::Result<Self> {
         let limited = self.objects.with_limits(Arc::clone(&self.reserve), quotas);
         self.objects = limited.await.context("cannot count the objects")?;
         Ok(self)
     }
 
-    /// Ends what an interruption or an earlier version left, then makes each change of the master
-    /// key that `keywright master-key rotate` asks for. Never returns.
+    /// Finishes what an interruption or an earlier version left, then carries out each change of
+    /// the master key that `keywright master-key rotate` requests. Never returns.
     pub(crate) async fn keep_sealed(self) {
         let mut unfinished = self.objects.opened_stale() || self.identity.is_stale();
         let mut looked_for_expired = tokio::time::Instant::now();
@@ -148,10 +148,11 @@ impl Installation {
         Ok(())
     }
 
-    /// Makes the change of the master key that is written down, if one is; whether one was.
+    /// Carries out the recorded change of the master key, if there is one. Returns whether there
+    /// was.
     ///
     /// # Errors
-    /// With a sentence for a person; what was done by then stays done.
+    /// With a message for the operator. Completed work stays.
     pub(crate) async fn finish_change(&self) -> anyhow::Result<bool> {
         let Some(bytes) = self.data.read_change()? else {
             return Ok(false);
@@ -204,8 +205,8 @@ fn open_reserve(data: &DataDir) -> anyhow::Result<Arc<DiskReserve>> {
     DiskReserve::open(folder).map(Arc::new).with_context(cannot)
 }
 
-/// Of the given master key and, while it is being changed, the other one: the one that opens what
-/// is stored.
+/// Determines which key opens the stored data: the given master key or, during a change, the other
+/// one.
 fn in_force(data: &DataDir, store: &SqliteStore, given: MasterKey) -> anyhow::Result<MasterKey> {
     let Some(bytes) = data.read_change()? else {
         return Ok(given);

@@ -1,10 +1,9 @@
-//! `keywright keys`: asks a running server what AWS cannot tell, who still tries an inactive access
-//! key and which sessions were minted from a key.
+//! `keywright keys`: asks a running server for what AWS does not report: attempts with an inactive
+//! access key, and the sessions issued with a key.
 //!
-//! It protects one rule: this is a client like any other. It signs with the user's own AWS
-//! credentials, is authorized for what it asks, and has no private door. Data goes to stdout,
-//! everything else to stderr; text that came from elsewhere never reaches the terminal with control
-//! characters in it.
+//! Invariant: this is an ordinary client. It signs with the user's own AWS credentials, is
+//! authorized for what it requests, and has no private API. Data goes to stdout, everything else to
+//! stderr. Foreign text reaches the terminal without control characters.
 
 use std::io::Write;
 
@@ -39,11 +38,11 @@ pub(crate) struct KeyArguments {
     json: bool,
 }
 
-/// An operation and how its answer is shown.
+/// An operation and how its response is displayed.
 struct ListCommand {
     action: &'static str,
     list: &'static str,
-    /// Title and element of each column.
+    /// Heading and element of each column.
     columns: &'static [(&'static str, &'static str)],
     /// Elements that are numbers.
     numbers: &'static [&'static str],
@@ -78,10 +77,11 @@ const SESSIONS: ListCommand = ListCommand {
     nothing: "no valid session was minted from this key",
 };
 
-/// Asks and prints.
+/// Sends the request and prints the response.
 ///
 /// # Errors
-/// When there is no endpoint or no credentials, the server is not reached, or it refuses.
+/// If there is no endpoint, there are no credentials, the server is unreachable, or it denies the
+/// request.
 pub(crate) fn run(command: &KeysCommand) -> anyhow::Result<()> {
     let (listing, arguments) = match command {
         KeysCommand::Attempts(arguments) => (&ATTEMPTS, arguments),
@@ -102,7 +102,7 @@ pub(crate) fn run(command: &KeysCommand) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Every page of a list as one answer. A key has a few thousand sessions at most.
+/// Joins every page of a list. A key has a few thousand sessions at most.
 fn whole(
     listing: &ListCommand,
     arguments: &KeyArguments,
@@ -117,12 +117,12 @@ fn whole(
         answer.rows.append(&mut next.rows);
         answer.fields = next.fields;
     }
-    // Of pages nothing is left to tell.
+    // The joined response has no pages.
     answer.fields.remove("IsTruncated");
     Ok(answer)
 }
 
-/// The members of the answer by their names in the model.
+/// The response as JSON, with the model's names.
 fn to_json(listing: &ListCommand, answer: &QueryResponse) -> Value {
     let object = |row: &ResponseRow| -> Map<String, Value> {
         let members = row.iter().map(|(name, text)| {
@@ -141,7 +141,7 @@ fn to_json(listing: &ListCommand, answer: &QueryResponse) -> Value {
     Value::Object(all)
 }
 
-/// Columns two spaces apart, as wide as their widest cell.
+/// A table with columns as wide as their widest cell, two spaces apart.
 fn table(listing: &ListCommand, rows: &[ResponseRow]) -> String {
     let titles = listing.columns.iter().map(|(title, _)| (*title).to_owned());
     let cells = |row: &ResponseRow| -> Vec<String> {

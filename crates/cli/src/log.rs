@@ -1,8 +1,8 @@
-//! The server's log on standard error: a line that cannot be written is lost, and nothing else.
+//! The server's log on standard error. A line that cannot be written is lost, with no other effect.
 //!
-//! The rule it protects: whoever logs neither fails nor waits, whatever is the matter with standard
-//! error: closed, full, a pipe that nobody reads. Lines go through a bounded queue to a thread that
-//! writes them; what finds it full is dropped and counted. It decides nothing about what is logged.
+//! Invariant: logging never fails or blocks, whatever the state of standard error: closed, full, or
+//! a pipe without a reader. Lines pass through a bounded queue to a writer thread. Lines that do
+//! not fit are dropped and counted. What is logged is decided elsewhere.
 
 use std::{
     collections::VecDeque,
@@ -14,12 +14,12 @@ use std::{
 
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-/// Lines that may wait.
+/// Capacity of the queue in lines.
 const LINES_QUEUED: usize = 4096;
-/// How long the end of the process waits for the lines before it.
+/// How long the process waits on exit for queued lines.
 const FLUSH: Duration = Duration::from_secs(1);
 
-/// The way to the thread that writes. Cheap to clone.
+/// The queue to the writer thread. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LogQueue(Arc<LogState>);
 
@@ -33,21 +33,21 @@ struct LogState {
 #[derive(Debug, Default)]
 struct PendingLines {
     lines: VecDeque<Vec<u8>>,
-    /// Lines that found the queue full.
+    /// Lines dropped because the queue was full.
     dropped: u64,
     /// Whether a line is being written.
     writing: bool,
 }
 
 impl LogQueue {
-    /// Starts the thread and sends it what the program logs.
+    /// Starts the writer thread and installs the subscriber.
     pub(crate) fn install() -> io::Result<Self> {
         let queue = Self::start(io::stderr())?;
         tracing_subscriber::fmt()
             .with_env_filter(log_filter())
             .with_writer(queue.clone())
-            // Otherwise a line that was not written is reported where it could not be written, and
-            // that fails with a panic.
+            // Otherwise the subscriber reports a failed write to standard error, fails again, and
+            // panics.
             .log_internal_errors(false)
             .init();
         Ok(queue)
@@ -70,7 +70,7 @@ impl LogQueue {
         Ok(queue)
     }
 
-    /// Waits until what was logged before is written, but not for long.
+    /// Waits briefly until the queued lines are written.
     pub(crate) fn flush(&self) {
         let busy = |waiting: &mut PendingLines| waiting.writing || !waiting.lines.is_empty();
         let waiting = self.0.lock();
@@ -79,7 +79,7 @@ impl LogQueue {
 }
 
 impl LogState {
-    /// The next line, and how many were lost before it; waits for one.
+    /// Waits for the next line. Also returns how many were lost before it.
     fn next(&self) -> (Vec<u8>, u64) {
         let mut waiting = self.lock();
         loop {
@@ -105,8 +105,8 @@ impl LogState {
     }
 }
 
-/// What `RUST_LOG` asks for; by default warnings, but not those of libraries that call every
-/// refusal an error: the S3 protocol layer, and the client of Kubernetes.
+/// The filter from `RUST_LOG`. The default is warnings, except from libraries that log every
+/// rejected request as an error: the S3 protocol layer and the Kubernetes client.
 fn log_filter() -> EnvFilter {
     EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("warn,s3s=off,kube_client=off"))
@@ -120,7 +120,7 @@ impl<'a> MakeWriter<'a> for LogQueue {
     }
 }
 
-/// Each call is one line. It always succeeds.
+/// Each call is one line. Always succeeds.
 impl Write for &LogQueue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut waiting = self.0.lock();
@@ -147,7 +147,7 @@ mod tests {
 
     use super::{LINES_QUEUED, LogQueue};
 
-    /// Fails while told to, and waits for a word before each write.
+    /// A writer that fails on request and waits for a signal before each write.
     struct Broken {
         written: Arc<Mutex<Vec<u8>>>,
         go: mpsc::Receiver<io::Result<()>>,
@@ -181,7 +181,7 @@ mod tests {
         go.send(Ok(())).unwrap();
         queue.flush();
         assert_eq!(*written.lock().unwrap(), b"first\n");
-        // Nobody reads: the queue fills up, and writing still returns.
+        // Without a reader the queue fills up, and writing still returns.
         for _ in 0..LINES_QUEUED + 10 {
             log.write_all(b"x\n").unwrap();
         }

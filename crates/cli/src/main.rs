@@ -1,4 +1,4 @@
-//! The one binary, `keywright`.
+//! The `keywright` binary.
 
 mod bundle;
 mod config;
@@ -64,9 +64,9 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
-        // The answer is no, and was given.
+        // The answer is no and has been printed.
         Ok(false) => ExitCode::FAILURE,
-        // Whoever read has enough.
+        // The reader closed the pipe.
         Err(error) if is_broken_pipe(&error) => ExitCode::FAILURE,
         Err(error) => {
             complain(&error);
@@ -80,7 +80,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// The last word of a failing command; that it cannot be said is no second failure.
+/// Prints the error of a failed command. Ignores a failure to print it.
 fn complain(error: &anyhow::Error) {
     use std::io::Write;
     let mut out = anstream::stderr().lock();

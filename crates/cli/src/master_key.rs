@@ -1,8 +1,8 @@
-//! Where the master key is: in the data folder, in a file, an environment variable or the output of
-//! a command, or encrypted by a service that opens it.
+//! Sources of the master key: the data folder, a file, an environment variable, the output of a
+//! command, or a key service that decrypts it.
 //!
-//! The rule: the key is never an argument, and a key that anyone else on the machine can read is
-//! not used.
+//! Invariant: the key is never an argument, and a key that anyone else on the machine can read is
+//! rejected.
 
 mod change;
 mod rotate;
@@ -25,21 +25,21 @@ pub(crate) use self::{
 };
 use crate::data_dir::{DataDir, read_private};
 
-/// Bytes that a file or command may give; a key in any form is shorter.
+/// Bytes that a file or command may supply. Keys are shorter in every encoding.
 const TEXT_BYTES: u64 = 4096;
-/// Seconds that a command gets.
+/// Timeout of a command in seconds.
 const COMMAND_SECS: u64 = 60;
 
-/// Where a master key is.
+/// The source of a master key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) enum KeySource {
-    /// In the data folder, made at the first start.
+    /// The data folder, where the first start creates it.
     #[default]
     Folder,
     File(PathBuf),
     Env(String),
     Command(String),
-    /// In the data folder, encrypted by a service.
+    /// The data folder, encrypted by a key service.
     Service(Box<KeyService>),
 }
 
@@ -60,7 +60,7 @@ impl FromStr for KeySource {
             },
             ("aws-kms", key) => KeyService::kms(key).map(service),
             ("vault-transit", key) => KeyService::transit(key).map(service),
-            // The text may be the key itself, by mistake.
+            // The text may be the key itself, given by mistake.
             _ => Err(
                 "not one of folder, file:PATH, env:NAME, command:LINE, aws-kms:KEY, \
                       vault-transit:MOUNT/KEY"
@@ -82,7 +82,7 @@ impl fmt::Display for KeySource {
     }
 }
 
-/// The seams that a source needs.
+/// The dependencies of a source.
 pub(crate) struct SourceContext<'a> {
     pub(crate) data: &'a DataDir,
     pub(crate) clock: &'a Arc<dyn Clock>,
@@ -90,10 +90,10 @@ pub(crate) struct SourceContext<'a> {
 }
 
 impl KeySource {
-    /// The key. Where there is no database yet, one is made in the data folder or by the service.
+    /// Loads the key. If there is no database yet, the data folder or the service creates one.
     ///
     /// # Errors
-    /// With a sentence for a person.
+    /// With a message for the operator.
     pub(crate) async fn load(&self, seams: &SourceContext<'_>) -> anyhow::Result<MasterKey> {
         let bytes = match self {
             Self::Folder => seams.data.master_key(&**seams.entropy)?,
@@ -111,11 +111,11 @@ impl KeySource {
         MasterKey::new(bytes).map_err(|error| anyhow!("{self}: {error}"))
     }
 
-    /// The key to change to: a new one where this is the data folder or a service, else the one
+    /// The key to change to: a new one if the source is the data folder or a service, else the one
     /// that the operator put there.
     ///
     /// # Errors
-    /// With a sentence for a person.
+    /// With a message for the operator.
     pub(crate) async fn next(
         &self,
         seams: &SourceContext<'_>,
@@ -157,7 +157,7 @@ impl KeySource {
     }
 }
 
-/// 32 bytes as they are, or their base64 or hexadecimal.
+/// Parses 32 raw bytes, or their base64 or hexadecimal form.
 fn parse(text: Secret<Vec<u8>>) -> Option<Secret<Vec<u8>>> {
     if text.expose().len() == KEY_BYTES {
         return Some(text);
@@ -181,7 +181,7 @@ fn variable(name: &str) -> anyhow::Result<Secret<Vec<u8>>> {
     Ok(Secret::new(value.into_bytes()))
 }
 
-/// What a command says on its standard output; what it says beside goes to ours.
+/// Runs a command and returns its standard output. Its standard error goes to ours.
 async fn output_of(line: &str) -> anyhow::Result<Secret<Vec<u8>>> {
     let words = shell_words::split(line)?;
     let (program, arguments) = words.split_first().context("command: names no program")?;

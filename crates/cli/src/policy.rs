@@ -1,7 +1,7 @@
-//! `keywright policy`: advice on policies and decisions by them, from files; and what a running
-//! server decides, why, and whom it allows.
+//! `keywright policy`: lints policies and simulates decisions from files, and asks a running server
+//! for its decisions, their reasons, and who has access.
 //!
-//! It protects one rule: what it says is what the server would decide; both ask the same crate.
+//! Invariant: the result is what the server would decide, because both use the same crate.
 
 mod caller;
 mod implied;
@@ -41,10 +41,10 @@ pub(crate) enum PolicyCommand {
     WhoCan(WhoCanArguments),
 }
 
-/// Carries it out. The value is false when the answer is no: findings that are errors, a denial.
+/// Runs the command. Returns false for a negative answer: lint errors or a denial.
 ///
 /// # Errors
-/// Files that cannot be read, values that are not of their form.
+/// Unreadable files and malformed values.
 pub(crate) fn run(command: &PolicyCommand) -> anyhow::Result<bool> {
     match command {
         PolicyCommand::Lint(arguments) => lint::run(arguments),

@@ -1,7 +1,7 @@
-//! Asking a running server: Keywright's extension, by a client like any other.
+//! A client for Keywright's extension on a running server.
 //!
-//! It protects one rule: there is no private door. A command signs with the user's own AWS
-//! credentials and is authorized for what it asks.
+//! Invariant: there is no private API. A command signs with the user's own AWS credentials and is
+//! authorized for what it requests.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -26,7 +26,7 @@ pub(crate) struct RemoteArguments {
 }
 
 impl RemoteArguments {
-    /// For an [`Access`].
+    /// The settings for an [`AccountClient`].
     pub(crate) fn settings(&self) -> ClientSettings {
         ClientSettings {
             profile: self.profile.clone(),
@@ -36,10 +36,11 @@ impl RemoteArguments {
         }
     }
 
-    /// Asks, and waits for the answer.
+    /// Sends a request and waits for the response.
     ///
     /// # Errors
-    /// When there is no endpoint or no credentials, the server is not reached, or it refuses.
+    /// If there is no endpoint, there are no credentials, the server is unreachable, or it denies
+    /// the request.
     pub(crate) fn ask(
         &self,
         action: &'static str,
@@ -59,7 +60,7 @@ impl RemoteArguments {
     }
 }
 
-/// Without control characters: what strangers wrote must not reach a terminal as it is.
+/// Removes control characters: untrusted text must not reach a terminal unfiltered.
 pub(crate) fn printable(text: &str) -> String {
     let listed = |c: char| if c.is_control() { '?' } else { c };
     text.chars().map(listed).collect()

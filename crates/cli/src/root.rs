@@ -1,8 +1,8 @@
-//! `keywright root forget`: removes the credentials of root that the first start left in the data
+//! `keywright root forget`: removes the root credentials that the first start left in the data
 //! folder.
 //!
-//! It removes files, nothing else: the access key and the password stay what they are. That they
-//! are stored elsewhere only a person knows, so a person is asked.
+//! It only removes files; the access key and the password stay valid. Only a person knows whether
+//! they are stored elsewhere, so the command asks.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -36,7 +36,7 @@ pub(crate) struct ForgetArguments {
 /// Removes the files.
 ///
 /// # Errors
-/// From the disk, and when nobody can be asked.
+/// I/O errors, or nobody to ask.
 pub(crate) fn forget(arguments: ForgetArguments) -> anyhow::Result<bool> {
     let (data_dir, _) = arguments.installation.resolve()?;
     if !data_dir.is_dir() {

@@ -1,8 +1,8 @@
-//! `keywright rotate`: replaces an access key wherever it is kept, on Keywright or on AWS, and
-//! strands nobody.
+//! `keywright rotate`: replaces an access key wherever it is stored, on Keywright or on AWS,
+//! without breaking a consumer.
 //!
-//! It protects one rule: what a person sees is what the engine decided. Plan, progress and status
-//! are read from the planner and the journal; nothing here touches a key or a sink.
+//! Invariant: the output is what the engine decided. Plan, progress and status come from the
+//! planner and the journal. Nothing here touches a key or a destination.
 
 mod activity;
 mod arguments;
@@ -44,13 +44,13 @@ use self::{permissions::NeededPolicy, progress::ProgressDisplay};
 
 /// Rotations that one command lists at most.
 const LISTED: u32 = 10_000;
-/// Rotations that go on at the same time.
+/// Rotations driven concurrently.
 const AT_ONCE: usize = 8;
 
-/// Runs a command; false when something is held, or the answer is no.
+/// Runs a command. Returns false if a rotation is held or the answer is no.
 ///
 /// # Errors
-/// With a sentence for a person, and nothing changed.
+/// With a message for the user. Nothing has changed.
 pub(crate) fn run(arguments: &RotateArguments) -> anyhow::Result<bool> {
     let journal = journal_folder(arguments.journal.as_ref())?;
     let driver = driver(&journal)?;
@@ -81,10 +81,10 @@ pub(crate) fn run(arguments: &RotateArguments) -> anyhow::Result<bool> {
     })
 }
 
-/// Runs the agent until it is told to stop.
+/// Runs the agent until it is stopped.
 ///
 /// # Errors
-/// With a sentence for a person.
+/// With a message for the user.
 pub(crate) fn run_agent(arguments: &AgentArguments) -> anyhow::Result<bool> {
     let journal = journal_folder(arguments.journal.as_ref())?;
     let driver = driver(&journal)?;
@@ -95,8 +95,7 @@ pub(crate) fn run_agent(arguments: &AgentArguments) -> anyhow::Result<bool> {
     runtime.block_on(fleet::agent(&driver, arguments, &journal))
 }
 
-/// The folder of the journal: the one that is given, or where systems keep the state of a user's
-/// programs.
+/// The folder of the journal: the given one, or the system's folder for user state.
 fn journal_folder(given: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
     if let Some(folder) = given {
         return Ok(folder.clone());
@@ -108,14 +107,14 @@ fn journal_folder(given: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
     Ok(state.join("keywright"))
 }
 
-/// A driver over the journal in a folder.
+/// Creates a driver for the journal in a folder.
 fn driver(folder: &Path) -> anyhow::Result<RotationDriver> {
     let journal = SqliteJournal::open(folder, Arc::new(SystemClock), Arc::new(SystemEntropy))
         .with_context(|| format!("cannot open the journal in {}", folder.display()))?;
     Ok(RotationDriver::new(journal, Arc::new(SystemClock)))
 }
 
-/// Plans a rotation, shows the plan, and carries it out; or goes on with the one that is open.
+/// Plans a rotation, shows the plan and carries it out, or continues the open one.
 async fn start(driver: &RotationDriver, arguments: &StartArguments) -> anyhow::Result<bool> {
     let settings = arguments.settings().await?;
     if let Some(list) = &arguments.list {
@@ -130,8 +129,7 @@ async fn start(driver: &RotationDriver, arguments: &StartArguments) -> anyhow::R
     let access = match driver.access(&settings).await {
         Ok(access) => access,
         Err(error) => {
-            // The key that signs may be the one that is being replaced: the journal has the new
-            // one.
+            // The signing key may be the one being replaced; the journal has the new one.
             let open = named(driver, Some(user), true).await.unwrap_or_default();
             let [_] = open.as_slice() else {
                 return Err(error.into());
@@ -178,14 +176,14 @@ async fn start(driver: &RotationDriver, arguments: &StartArguments) -> anyhow::R
     go_on(driver, vec![rotation], go_on_by).await
 }
 
-/// What rotations are begun with.
+/// The context in which rotations start.
 struct StartContext<'a> {
     arguments: &'a StartArguments,
     settings: &'a ClientSettings,
     access: &'a Arc<AccountClient>,
 }
 
-/// A rotation of a user: one that is open already, or what is to be begun.
+/// A user's rotation: an open one, or a draft of a new one.
 enum RotationDraft {
     Open(Rotation),
     Drafted(Rotation),
@@ -229,7 +227,7 @@ impl StartContext<'_> {
         }
     }
 
-    /// Changes a rotation that is open already to what the command says now.
+    /// Updates an open rotation to the current arguments.
     async fn take_up(
         &self,
         driver: &RotationDriver,
@@ -243,7 +241,7 @@ impl StartContext<'_> {
         Ok(())
     }
 
-    /// A refused plan in words, with what a person may do about it.
+    /// The error message of a rejected plan, with advice.
     async fn refused(&self, error: DriveError, user: &str) -> anyhow::Error {
         match error {
             DriveError::Stopped(TickError::Issuer(error @ IssuerError::Denied { .. })) => {
@@ -266,7 +264,7 @@ async fn begin(driver: &RotationDriver, rotation: &Rotation) -> anyhow::Result<(
     }
 }
 
-/// What a person should know of the places before they are written.
+/// Warnings about destinations, shown before anything is written.
 fn caveats(sinks: &[SinkSpec], rotation: &Rotation, deliveries: &[Delivery]) -> Vec<String> {
     let old_known = rotation.old_pair().is_some();
     let by_nature = sinks.iter().flat_map(|sink| sink.caveats(old_known));
@@ -299,8 +297,8 @@ async fn open_of(
         .find(|rotation| !rotation.phase.is_over()))
 }
 
-/// Running a command again goes on with what it began; what is new among its destinations is added,
-/// and none is removed by leaving it out.
+/// Checks that the command matches the open rotation. Running a command again continues what it
+/// started. New destinations are added; leaving one out removes none.
 fn check_same(open: &Rotation, key: Option<&String>, sinks: &[SinkSpec]) -> anyhow::Result<()> {
     let Rotation { id, user, old, .. } = open;
     if key.is_some_and(|key| *key != old.0) {
@@ -322,8 +320,8 @@ fn check_same(open: &Rotation, key: Option<&String>, sinks: &[SinkSpec]) -> anyh
     }
 }
 
-/// Looks at destinations that an open rotation does not have yet, and says what is there and what a
-/// person should know of them.
+/// Checks destinations that an open rotation does not have yet, and shows their present content
+/// with any warnings.
 async fn look_at_added(
     driver: &RotationDriver,
     rotation: &Rotation,
@@ -339,7 +337,7 @@ async fn look_at_added(
     Ok(added)
 }
 
-/// What stands against a plan in words, with what a person may do about it.
+/// The error message of a rejected plan, with advice.
 fn refused(error: DriveError) -> anyhow::Error {
     match error {
         DriveError::Stopped(TickError::Refused(hold)) => {
@@ -370,7 +368,7 @@ fn refused(error: DriveError) -> anyhow::Error {
     }
 }
 
-/// Rotations that a person names by user or id; without a name those that are open.
+/// The rotations of a user or with an ID; without a name, all open ones.
 async fn named(
     driver: &RotationDriver,
     name: Option<&String>,
@@ -394,7 +392,7 @@ async fn named(
     Ok(found)
 }
 
-/// The one open rotation that a person names.
+/// The one open rotation of this name.
 async fn the_one(driver: &RotationDriver, arguments: &OneArguments) -> anyhow::Result<Rotation> {
     let mut found = named(driver, Some(&arguments.name), true).await?;
     match (found.pop(), found.is_empty()) {
@@ -425,7 +423,7 @@ async fn status(driver: &RotationDriver, arguments: &StatusArguments) -> anyhow:
     Ok(well)
 }
 
-/// Shows rotations, and of those that are open how things stand with the service just now.
+/// Shows rotations. For open ones, also asks the service for their current state.
 async fn status_of(
     driver: &RotationDriver,
     rotations: Vec<Rotation>,
@@ -556,12 +554,12 @@ async fn history(driver: &RotationDriver, arguments: &HistoryArguments) -> anyho
     Ok(true)
 }
 
-/// How rotations go on.
+/// Options for continuing rotations.
 #[derive(Clone, Copy)]
 struct GoOn {
     patience_secs: i64,
     json: bool,
-    /// Whether to report what leaked keys did; of those that are over it is reported anyway.
+    /// Whether to report the activity of leaked keys. For finished rotations it is always reported.
     report: bool,
 }
 
@@ -583,10 +581,10 @@ impl GoOn {
     }
 }
 
-/// A rotation and where it rests now.
+/// A rotation and the state it was left in.
 type DrivenRotation = (Rotation, Result<DriveOutcome, DriveError>);
 
-/// Goes on with rotations until each rests, shows them, and reports what leaked keys did.
+/// Drives rotations until each has to wait, shows them, and reports the activity of leaked keys.
 async fn go_on(
     driver: &RotationDriver,
     rotations: Vec<Rotation>,
@@ -604,7 +602,7 @@ async fn go_on(
     Ok(results.iter().all(|(_, rest)| is_well(rest)))
 }
 
-/// Goes on with rotations, several at a time, until each rests.
+/// Drives several rotations concurrently until each has to wait.
 async fn drive(
     driver: &RotationDriver,
     rotations: Vec<Rotation>,

@@ -1,4 +1,4 @@
-//! `keywright serve`: opens the installation, says what to do next, answers until told to stop.
+//! `keywright serve`: opens the installation, prints what to do next, and serves until stopped.
 
 use std::{
     io::{self, Write},
@@ -32,19 +32,19 @@ use crate::{
     log::LogQueue,
 };
 
-/// Why the process ends when a part of it did.
+/// The reason for exiting when a background task died.
 const DIED: &str = "has panicked, and without it the server cannot go on; nothing that was \
                     acknowledged is lost\nhint: start it again";
 
-/// Seconds between two writes of counted attempts.
+/// Seconds between flushes of counted attempts.
 const FLUSH_SECS: u64 = 1;
-/// Seconds between two removals of ended sessions.
+/// Seconds between removals of expired sessions.
 const PURGE_SECS: u64 = 60;
 
 /// Runs the server.
 ///
 /// # Errors
-/// Anything that keeps it from starting.
+/// Anything that prevents it from starting.
 pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
     let config = arguments.resolve()?;
     let log = LogQueue::install()?;
@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
         .build()?;
     let served = runtime.block_on(serve(config));
     if served.is_err() {
-        // What hangs must not keep a broken server from ending.
+        // A task that hangs must not keep a broken server alive.
         runtime.shutdown_background();
     }
     log.flush();
@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
 }
 
 async fn serve(config: ServeConfig) -> anyhow::Result<()> {
-    // Before anything is opened or said: whoever reads the greeting may already send a signal.
+    // Before the startup message: its reader may send a signal immediately.
     let stop = stop_signal()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
@@ -119,8 +119,8 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits for a part that died. It would not be missed until it is needed: a server without its
-/// writer still authenticates, and a leaked key stays active.
+/// Waits until a background task dies. Without this check the failure would go unnoticed: a server
+/// without its writer still authenticates, and a leaked key stays active.
 async fn first_death(
     store: &SqliteStore,
     housekeeping: &mut JoinHandle<()>,
@@ -133,7 +133,7 @@ async fn first_death(
     }
 }
 
-/// Takes the addresses of the API and of the console.
+/// Binds the addresses of the API and the console.
 async fn listen(
     config: &ServeConfig,
     pipeline: &Arc<Pipeline>,
@@ -144,7 +144,7 @@ async fn listen(
     Ok((api, console))
 }
 
-/// Makes the account of the first start and leaves its credentials in the data folder.
+/// Creates the account on the first start and writes its credentials to the data folder.
 async fn first_account(
     identity: &Identity,
     data: &DataDir,
@@ -161,7 +161,7 @@ async fn first_account(
     Ok(true)
 }
 
-/// Gives root a console password where it has none, and leaves it in the data folder.
+/// Gives root a console password if it has none, and writes it to the data folder.
 async fn root_password(identity: &Identity, data: &DataDir) -> anyhow::Result<()> {
     let Some(account) = identity.ledger().ids().first().copied() else {
         return Ok(());
@@ -171,7 +171,7 @@ async fn root_password(identity: &Identity, data: &DataDir) -> anyhow::Result<()
     ensured.with_context(|| format!("cannot give root of account {account} a console password"))
 }
 
-/// What is done beside the requests, until the server stops.
+/// Background maintenance, until the server stops.
 async fn housekeeping(identity: Arc<Identity>, reserve: Arc<DiskReserve>) {
     let mut flush = tokio::time::interval(Duration::from_secs(FLUSH_SECS));
     let mut purge = tokio::time::interval(Duration::from_secs(PURGE_SECS));
@@ -209,12 +209,12 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Where an origin is reached.
+/// The URL at which an origin is reached.
 fn reached(url: Option<&PublicUrl>, listening: ListenAddress) -> String {
     url.map_or_else(|| listening.to_string(), |url| url.as_str().to_owned())
 }
 
-/// Says where the origins are; at the first start also what to do next.
+/// The startup message: the URLs of both origins and, on the first start, what to do next.
 struct StartupMessage<'a> {
     identity: &'a Identity,
     data: &'a DataDir,
@@ -240,7 +240,7 @@ impl StartupMessage<'_> {
         }
         self.console(&mut out)?;
         if self.urls.api.is_some() || self.urls.console.is_some() {
-            // For the proxy's configuration.
+            // For the configuration of the proxy.
             let (api, console) = (self.api, self.console);
             writeln!(out, "Listening at {api}, the console at {console}")?;
         }
@@ -252,7 +252,7 @@ impl StartupMessage<'_> {
         out.flush()
     }
 
-    /// Where the console is and how root gets in; the password's file may be gone since.
+    /// Prints the console's URL and how root signs in. The password file may have been removed.
     fn console(&self, out: &mut impl Write) -> io::Result<()> {
         let path = self.data.root_password();
         let password = if path.exists() {
@@ -276,7 +276,7 @@ impl StartupMessage<'_> {
         )?;
         writeln!(out, "\nNext, in another terminal:\n")?;
         writeln!(out, "  export AWS_ENDPOINT_URL={api}")?;
-        // In single quotes a shell reads everything but these as it stands.
+        // Within single quotes, a shell interprets nothing except a single quote.
         let quoted = credentials.replace('\'', r"'\''");
         writeln!(out, "  export AWS_SHARED_CREDENTIALS_FILE='{quoted}'")?;
         writeln!(

@@ -1,22 +1,22 @@
-//! Colours of what people read. They only repeat what the words say: without a terminal, and with
-//! `NO_COLOR`, the writers of `anstream` leave them out.
+//! Colours of the text output. They only repeat what the words say: without a terminal, or with
+//! `NO_COLOR`, the writers of `anstream` drop them.
 
 use std::fmt::Display;
 
 use anstyle::{AnsiColor, Style};
 
-/// What a person must look at.
+/// Needs a person's attention.
 pub(crate) const HELD: Style = AnsiColor::Red.on_default().bold();
-/// What a person should know before going on.
+/// A warning before going on.
 pub(crate) const CAUTION: Style = AnsiColor::Yellow.on_default().bold();
-/// What is over, and well.
+/// Finished successfully.
 pub(crate) const DONE: Style = AnsiColor::Green.on_default();
-/// The first line of a table or of a plan.
+/// The heading of a table or a plan.
 pub(crate) const HEADING: Style = Style::new().bold();
-/// What to do next.
+/// The next step.
 pub(crate) const HINT: Style = AnsiColor::Cyan.on_default();
 
-/// A text in a style.
+/// Formats a text in a style.
 pub(crate) fn styled(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }

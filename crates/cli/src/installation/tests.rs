@@ -1,4 +1,4 @@
-//! A change of the master key that ends after each of its steps, as if killed there.
+//! A change of the master key that is interrupted after each of its steps.
 
 use std::sync::Arc;
 

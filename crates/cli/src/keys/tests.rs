@@ -1,4 +1,4 @@
-//! How an answer is shown.
+//! How responses are displayed.
 
 use keywright_aws::{QueryResponse, ResponseRow};
 

@@ -1,27 +1,28 @@
-//! A change of the master key that is under way: a file in the data folder.
+//! A change of the master key in progress: a file in the data folder.
 //!
-//! The rule: the file holds each of the two master keys sealed by the other, so a server that has
-//! either has both; and it goes only when everything is sealed by the new one. A crash at any
-//! point is answered by reading the file and doing the rest. It holds no secret in clear.
+//! Invariant: the file holds each of the two master keys sealed by the other, so a server that has
+//! either has both. It is removed only when everything is sealed by the new key. After a crash at
+//! any point, reading the file and finishing the work recovers. The file contains no plaintext
+//! secret.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use keywright_base::Entropy;
 use keywright_vault::{MasterKey, OpenError, SealedValue};
 use serde::{Deserialize, Serialize};
 
-/// Where the new key is kept once the change is made.
+/// Where the new key is stored after the change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum KeyLocation {
     /// `master.key` in the data folder.
     Folder,
-    /// In the data folder, encrypted by a service; the encrypted key.
+    /// The data folder, encrypted by a key service. Holds the encrypted key.
     Wrapped(String),
     /// Wherever the operator put it.
     Elsewhere,
 }
 
-/// The file.
+/// The format of the file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StoredChange {
@@ -32,7 +33,7 @@ struct StoredChange {
     home: KeyLocation,
 }
 
-/// A change, with both keys.
+/// A change with both keys.
 #[derive(Debug)]
 pub(crate) struct KeyChange {
     pub(crate) from: MasterKey,
@@ -41,10 +42,10 @@ pub(crate) struct KeyChange {
 }
 
 impl KeyChange {
-    /// As it is stored.
+    /// Serializes the change.
     ///
     /// # Errors
-    /// When the cipher or the encoding fails.
+    /// If encryption or encoding fails.
     pub(crate) fn to_bytes(&self, entropy: &dyn Entropy) -> anyhow::Result<Vec<u8>> {
         let Self { from, to, home } = self;
         let sealed = |by: &MasterKey, other: &MasterKey| {
@@ -60,10 +61,11 @@ impl KeyChange {
         })?)
     }
 
-    /// From its stored form, with either of its keys; nothing when it is of two other keys.
+    /// Opens the file with either of its keys. The inner error returns the key if the change is
+    /// between two other keys.
     ///
     /// # Errors
-    /// When it is damaged.
+    /// If the file is damaged.
     pub(crate) fn open(bytes: &[u8], given: MasterKey) -> anyhow::Result<Result<Self, MasterKey>> {
         let stored: StoredChange = serde_json::from_slice(bytes)?;
         let id = given.id().to_string();

@@ -1,9 +1,9 @@
-//! `keywright master-key rotate`: puts a new master key in force.
+//! `keywright master-key rotate`: changes the master key.
 //!
-//! It writes the change into the data folder. A server that runs over that folder finds it there
-//! within a second and makes the change while it answers; where none runs, this command makes it.
-//! There is no other way into a running server, and none is needed: who can write that folder can
-//! do anything to the installation already (docs/adr/0005-changing-the-master-key.md).
+//! It writes the change into the data folder. A server running on that folder finds it within a
+//! second and carries it out while it serves requests. If no server runs, this command does it. A
+//! running server has no other interface for this and needs none: anyone who can write to that
+//! folder controls the installation already (docs/adr/0005-changing-the-master-key.md).
 
 use std::{io::Write, path::PathBuf, sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use keywright_store::sqlite;
 use super::{KeyChange, KeyLocation, KeySource, SourceContext};
 use crate::{config::InstallationArguments, data_dir::DataDir, installation::Installation};
 
-/// Milliseconds between two looks at whether a server has made the change.
+/// Milliseconds between checks whether a server has finished the change.
 const LOOK_MILLIS: u64 = 200;
 
 /// What to do with the master key.
@@ -42,10 +42,10 @@ pub(crate) struct RotateKeyArguments {
     to: Option<String>,
 }
 
-/// Makes the change.
+/// Carries out the change.
 ///
 /// # Errors
-/// With a sentence for a person.
+/// With a message for the operator.
 pub(crate) fn rotate(arguments: RotateKeyArguments) -> anyhow::Result<()> {
     let (data_dir, source) = arguments.installation.resolve()?;
     let to = match &arguments.to {
@@ -90,7 +90,7 @@ async fn run(data_dir: PathBuf, source: &KeySource, to: &KeySource) -> anyhow::R
     Ok(())
 }
 
-/// Writes the change down.
+/// Records the change in the data folder.
 async fn begin(
     seams: &SourceContext<'_>,
     source: &KeySource,
@@ -116,7 +116,7 @@ async fn begin(
     seams.data.write_change(&bytes)
 }
 
-/// Waits until the server has made the change.
+/// Waits until the server has finished the change.
 async fn wait(data: &DataDir) -> anyhow::Result<()> {
     while data.read_change()?.is_some() {
         #[expect(
@@ -135,10 +135,10 @@ async fn wait(data: &DataDir) -> anyhow::Result<()> {
 }
 
 impl KeyLocation {
-    /// Puts the new key where it stays, and removes the old one from the data folder.
+    /// Stores the new key in its final location and removes the old one from the data folder.
     ///
     /// # Errors
-    /// From the disk.
+    /// I/O errors.
     pub(crate) fn settle(&self, data: &DataDir, change: &KeyChange) -> anyhow::Result<()> {
         match self {
             Self::Folder => {

@@ -1,4 +1,4 @@
-//! Forms of sources and keys, and the file of a change.
+//! Key sources, key encodings, and the file of a change.
 
 use std::{fs, os::unix::fs::PermissionsExt, sync::Arc};
 
@@ -59,7 +59,7 @@ fn a_key_is_raw_hexadecimal_or_base64() {
     assert!(error.contains("others can read"), "{error}");
 }
 
-/// `cargo test` itself sets `CARGO_MANIFEST_DIR`, which stands for a secret here.
+/// `cargo test` sets `CARGO_MANIFEST_DIR`, which stands in for a secret here.
 #[test]
 fn a_command_has_no_secret_of_the_environment() {
     let folder = tempfile::tempdir().unwrap();

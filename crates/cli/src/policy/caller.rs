@@ -1,5 +1,6 @@
-//! Whom a simulation supposes to call. It protects one rule: a form that is not understood is
-//! refused, never taken for another caller.
+//! The caller of a simulated request.
+//!
+//! Invariant: an unknown form is rejected, never taken for another caller.
 
 use anyhow::anyhow;
 use keywright_base::{AccountId, Arn};
@@ -11,13 +12,13 @@ const HINT: &str = "arn:aws:iam::ACCOUNT:user/NAME, arn:aws:iam::ACCOUNT:root, \
                     arn:aws:sts::ACCOUNT:federated-user/NAME, a service such as \
                     ec2.amazonaws.com, an identity provider, or anonymous";
 
-/// Ids that belong to nobody, for policies that compare them.
+/// A user ID that belongs to nobody, for policies that compare IDs.
 const USER_ID: &str = "AIDAEXAMPLEEXAMPLEEXA";
 const ROLE_ID: &str = "AROAEXAMPLEEXAMPLEEXA";
-/// The session of a role that was named without one.
+/// The session name of a role given without one.
 const SESSION: &str = "session";
 
-/// Hosts of identity providers that AWS has built in, as trust policies name them.
+/// Hosts of the identity providers built into AWS, as trust policies name them.
 const PROVIDERS: [&str; 4] = [
     "accounts.google.com",
     "cognito-identity.amazonaws.com",
@@ -25,7 +26,7 @@ const PROVIDERS: [&str; 4] = [
     "www.amazon.com",
 ];
 
-/// A caller, and what names it.
+/// A caller with the fields that identify it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum SupposedCaller {
     Anonymous,
@@ -51,10 +52,10 @@ pub(super) enum SupposedCaller {
 }
 
 impl SupposedCaller {
-    /// Reads `--caller`.
+    /// Parses `--caller`.
     ///
     /// # Errors
-    /// Whatever is none of the forms.
+    /// Every unknown form.
     pub(super) fn parse(text: &str) -> anyhow::Result<Self> {
         if text == "anonymous" {
             return Ok(Self::Anonymous);
@@ -92,7 +93,7 @@ impl SupposedCaller {
         })
     }
 
-    /// As policies see it.
+    /// The principal that policies see.
     pub(super) fn principal(&self) -> PrincipalRef<'_> {
         match self {
             Self::Anonymous => PrincipalRef::Anonymous,
@@ -119,8 +120,8 @@ impl SupposedCaller {
                 role_id: ROLE_ID,
                 session: last(arn),
             },
-            // Who made the session is not known: a resource's policy that names the user does not
-            // mean it.
+            // The user who created the session is unknown, so a resource policy that names the user
+            // does not match.
             Self::FederatedUser { account, arn } => PrincipalRef::FederatedUser {
                 account: *account,
                 arn,
@@ -130,7 +131,7 @@ impl SupposedCaller {
         }
     }
 
-    /// Whether the caller has policies of its own, and those of an account above it.
+    /// Whether the caller can have identity policies and is subject to its organization's policies.
     pub(super) const fn has_policies(&self) -> bool {
         match self {
             Self::Anonymous | Self::Service(_) | Self::Provider(_) => false,
@@ -141,7 +142,7 @@ impl SupposedCaller {
         }
     }
 
-    /// Adds the condition keys that only such a caller's requests have.
+    /// Adds the condition keys that only requests of such a caller have.
     pub(super) fn say(&self, context: &mut ContextMap) {
         let one = |name: &str| ContextValues::one(name.to_owned());
         match self {
@@ -157,12 +158,12 @@ impl SupposedCaller {
     }
 }
 
-/// The last part of an ARN's path.
+/// The last segment of an ARN's path.
 fn last(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 
-/// `ec2.amazonaws.com` and the like: labels before one of AWS's domains.
+/// Whether the text is a service principal such as `ec2.amazonaws.com`.
 fn is_service(text: &str) -> bool {
     let domains = [".amazonaws.com", ".amazonaws.com.cn", ".amazon.com"];
     let mut names = domains

@@ -1,7 +1,8 @@
-//! What an action of Keywright's own service also takes, decided after the action itself.
+//! The permissions that an action of Keywright's extension service also requires, checked after the
+//! action itself.
 //!
-//! It protects one rule: the server decides it so. What the rotation service does for the caller
-//! comes from the service, and a request about everybody is about every user of the account.
+//! It mirrors the server: requests that the rotation service makes for the caller come from the
+//! service, and a request about all users is checked for every user of the account.
 
 use keywright_base::ROTATION_MARK;
 use keywright_identity::on_behalf::SERVICE_CONTEXT;
@@ -10,17 +11,17 @@ use keywright_policy::{
     evaluate_every, explain, is_list_key,
 };
 
-/// A request that follows from another.
+/// A request implied by another.
 pub(super) struct ImpliedRequest {
     pub(super) action: &'static str,
-    /// An ARN, or what those of all users begin with.
+    /// An ARN, or the common prefix of all users' ARNs.
     resource: String,
     every: bool,
     context: ContextMap,
 }
 
 impl ImpliedRequest {
-    /// Those that follow from a request, in order.
+    /// The requests implied by a request, in order.
     pub(super) fn all(request: &AccessRequest<'_>, context: &ContextMap) -> Vec<Self> {
         let Some(known) = ActionCatalogue::built_in().action(request.action) else {
             return Vec::new();
@@ -58,13 +59,13 @@ impl ImpliedRequest {
         requests.collect()
     }
 
-    /// How the resource is called.
+    /// The resource's name in messages.
     pub(super) fn about(&self) -> String {
         let more = if self.every { "*" } else { "" };
         format!("{}{more}", self.resource)
     }
 
-    /// Decides it. What is allowed on one user, but not on every one, is denied.
+    /// Decides the request. Access allowed for one user but not for all is denied.
     pub(super) fn explain(
         &self,
         policies: &PoliciesInForce<'_>,
@@ -98,7 +99,7 @@ fn follows_from_resource(key: &str) -> bool {
     key.starts_with("aws:resourcetag/") || key.starts_with("iam:resourcetag/")
 }
 
-/// The context of a request that the rotation service makes.
+/// The context of a request made by the rotation service.
 fn of_service(action: &str, context: &ContextMap) -> ContextMap {
     let mut context = context.clone();
     for (key, value) in SERVICE_CONTEXT {

@@ -1,5 +1,5 @@
-//! `keywright policy lint`: what is wrong with a policy, cannot work, or grants more than was
-//! meant.
+//! `keywright policy lint`: reports errors in a policy, statements without effect, and overly broad
+//! grants.
 
 use std::{
     io::{self, Write},
@@ -28,10 +28,10 @@ pub(crate) struct LintArguments {
     json: bool,
 }
 
-/// Carries it out. The value is false when findings are errors.
+/// Runs the command. Returns false if there are errors among the findings.
 ///
 /// # Errors
-/// Files that cannot be read, kinds that do not exist.
+/// Unreadable files and unknown kinds.
 pub(super) fn run(arguments: &LintArguments) -> anyhow::Result<bool> {
     let text = read(&arguments.file)?;
     let findings = lint(&text, kind(&arguments.kind)?);

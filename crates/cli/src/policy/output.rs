@@ -1,5 +1,6 @@
-//! Findings and explanations as JSON. It protects one rule: the names are stable, and say no less
-//! than the text does.
+//! Findings and explanations as JSON.
+//!
+//! Invariant: field names are stable, and the JSON contains everything that the text does.
 
 use keywright_policy::{
     ConditionTrace, Decision, ElementValues, Explanation, FoundValue, LintFinding, MissingAllow,
@@ -7,7 +8,7 @@ use keywright_policy::{
 };
 use serde_json::{Map, Value, json};
 
-/// A finding about a policy's text.
+/// A lint finding.
 pub(super) fn finding(text: &str, finding: &LintFinding) -> Value {
     let place = |byte| {
         let at = TextPosition::of(text, byte);
@@ -24,7 +25,7 @@ pub(super) fn finding(text: &str, finding: &LintFinding) -> Value {
     })
 }
 
-/// An explanation as JSON; the names are stable.
+/// An explanation. Its field names are stable.
 pub(super) fn explanation(explained: &Explanation) -> Value {
     let decision = match &explained.decision {
         Decision::Allow => "allowed",
@@ -39,7 +40,7 @@ pub(super) fn explanation(explained: &Explanation) -> Value {
     })
 }
 
-/// Statements are counted from 1, as in the text.
+/// A statement, counted from 1 as in the text.
 fn statement_json(statement: &StatementRef) -> Map<String, Value> {
     let members = [
         ("Layer", json!(statement.layer.to_string())),
@@ -76,7 +77,7 @@ fn examined_json(examined: &StatementTrace) -> Value {
     display.into()
 }
 
-/// What a statement is about: `About`, or `AboutAllBut`.
+/// The element that a statement matches: `About`, or `AboutAllBut` for its negated form.
 fn about_json(about: &ElementValues) -> Map<String, Value> {
     let name = if about.negated {
         "AboutAllBut"
@@ -86,7 +87,7 @@ fn about_json(about: &ElementValues) -> Map<String, Value> {
     std::iter::once((name.to_owned(), json!(about.listed))).collect()
 }
 
-/// The values of variables, null where there is none.
+/// The values of policy variables; null if a variable has none.
 fn variables_json(variables: &[VariableTrace]) -> Value {
     let variables = variables.iter();
     let all: Map<_, _> = variables

@@ -1,5 +1,7 @@
-//! The policies of a simulation, from their files. It protects one rule: each is checked as where
-//! it would be stored, so that nothing is decided by what could not be in force.
+//! Reads the policies of a simulation from files.
+//!
+//! Invariant: each is validated as it would be when stored, so nothing is decided by a policy that
+//! could not be in force.
 
 use std::{path::Path, sync::Arc};
 
@@ -15,7 +17,7 @@ use super::{
     simulate::{ControlLevel, SimulateArguments},
 };
 
-/// Everything that has a say.
+/// All policies given.
 pub(super) struct GivenPolicies {
     set: PolicySet,
     attached: Option<(PolicyLayer, Arc<Policy>)>,
@@ -26,7 +28,7 @@ impl GivenPolicies {
     /// Reads the files.
     ///
     /// # Errors
-    /// Files that cannot be read, and policies that could not be stored.
+    /// Unreadable files, and policies that could not be stored.
     pub(super) fn read(arguments: &SimulateArguments) -> anyhow::Result<Self> {
         let trust = arguments.trust_policy.as_deref();
         let attached = match (&arguments.resource_policy, trust) {
@@ -47,7 +49,7 @@ impl GivenPolicies {
         })
     }
 
-    /// Ready to decide.
+    /// The policies in the form that the evaluator takes.
     pub(super) fn policies(&self) -> PoliciesInForce<'_> {
         let attached = self.attached.as_ref();
         PoliciesInForce {
@@ -58,7 +60,7 @@ impl GivenPolicies {
     }
 }
 
-/// The policies that follow the caller.
+/// The caller's policies.
 fn of_caller(arguments: &SimulateArguments) -> anyhow::Result<PolicySet> {
     let identity = arguments.policy.iter().map(|path| {
         let policy = compiled(path, DocumentKind::Inline)?;
@@ -108,7 +110,7 @@ fn named(path: &Path, document: &PolicyDocument) -> Arc<Policy> {
     Arc::new(Policy::compile(document).with_id(&name))
 }
 
-/// A resource control policy: as a managed policy, but that each statement is about everyone.
+/// A resource control policy: a managed policy whose statements apply to every principal.
 fn resource_control(path: &Path) -> anyhow::Result<Arc<Policy>> {
     let (name, text) = (path.display(), read(path)?);
     let document = parse(&text).with_context(|| format!("cannot use {name}"))?;
@@ -129,7 +131,7 @@ fn resource_control(path: &Path) -> anyhow::Result<Arc<Policy>> {
     Ok(named(path, &document))
 }
 
-/// A policy's text without its principals, to be checked as one that has none.
+/// The policy without its principals, for validation as a policy that has none.
 fn without_principals(text: &str) -> anyhow::Result<String> {
     let mut policy: Value = serde_json::from_str(text)?;
     let statements = match policy.get_mut("Statement") {
@@ -143,7 +145,7 @@ fn without_principals(text: &str) -> anyhow::Result<String> {
     Ok(policy.to_string())
 }
 
-/// The kind of a policy of this resource.
+/// The document kind of this resource's policy.
 fn bucket_kind(resource: &str) -> DocumentKind<'_> {
     let name = resource.strip_prefix("arn:aws:s3:::").unwrap_or_default();
     DocumentKind::Bucket {

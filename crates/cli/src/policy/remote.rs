@@ -1,8 +1,7 @@
-//! What a running server decides, decided and would decide, and whom it allows: `keywright policy
-//! explain`, `denials` and `who-can`.
+//! `keywright policy explain`, `denials` and `who-can`: decisions of a running server.
 //!
-//! It protects one rule: it shows what the server says and adds nothing. What strangers wrote (user
-//! agents, names) reaches no terminal as it is.
+//! Invariant: it shows what the server returns and adds nothing. Untrusted text (user agents,
+//! names) reaches the terminal without control characters.
 
 use std::io::{self, Write};
 
@@ -81,23 +80,23 @@ pub(crate) struct WhoCanArguments {
     json: bool,
 }
 
-/// A parameter of a request.
+/// A request parameter.
 fn parameter(name: &str, value: &str) -> (String, String) {
     (name.to_owned(), value.to_owned())
 }
 
-/// A field of an answer, empty when it is not there.
+/// A response field; empty if missing.
 fn field<'a>(row: &'a ResponseRow, name: &str) -> &'a str {
     row.get(name).map_or("", String::as_str)
 }
 
-/// The lines of an explanation without their indentation.
+/// The lines of an explanation without indentation.
 fn lines(answer: &QueryResponse) -> Vec<&str> {
     let lines = field(&answer.fields, "Explanation").lines();
     lines.map(str::trim).collect()
 }
 
-/// Rows of the kind that has a field of this name.
+/// The rows that have a field of this name.
 fn rows_with<'a>(answer: &'a QueryResponse, name: &str) -> Vec<&'a ResponseRow> {
     let rows = answer.rows.iter();
     rows.filter(|row| row.contains_key(name)).collect()
@@ -110,7 +109,8 @@ fn check_arn(name: &str, text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Explains; whether it is allowed, for a past request: now.
+/// Explains a decision. Returns whether the request is allowed; for a past request, whether it is
+/// allowed now.
 pub(super) fn explain(arguments: &ExplainArguments) -> anyhow::Result<bool> {
     if let Some(id) = &arguments.request_id {
         return explain_denied(arguments, id);
@@ -159,7 +159,7 @@ pub(super) fn explain(arguments: &ExplainArguments) -> anyhow::Result<bool> {
     Ok(decision == "allowed")
 }
 
-/// What a denied request's record has beside its id.
+/// The fields of a denied request's record besides its ID.
 const RECORD: [&str; 6] = [
     "Time",
     "PrincipalArn",
@@ -216,7 +216,7 @@ fn explain_denied(arguments: &ExplainArguments, id: &str) -> anyhow::Result<bool
     Ok(now == "allowed")
 }
 
-/// The statements with booleans as such.
+/// The statements, with real booleans.
 fn statements(answer: &QueryResponse) -> Vec<Value> {
     let rows = rows_with(answer, "Statement").into_iter();
     let listed = rows.map(|row| {
@@ -234,7 +234,7 @@ fn statements(answer: &QueryResponse) -> Vec<Value> {
     listed.collect()
 }
 
-/// The explanation, and of every statement about the action what it lacked.
+/// Prints the explanation, with the mismatches of every statement about the action.
 fn print(out: &mut impl Write, answer: &QueryResponse) -> io::Result<()> {
     for line in field(&answer.fields, "Explanation").lines() {
         writeln!(out, "{}", printable(line))?;
@@ -266,7 +266,7 @@ fn print(out: &mut impl Write, answer: &QueryResponse) -> io::Result<()> {
     Ok(())
 }
 
-/// Every page of a listing.
+/// Every page of a list.
 fn pages(
     remote: &RemoteArguments,
     action: &'static str,
@@ -319,7 +319,7 @@ pub(super) fn denials(arguments: &DenialsArguments) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-/// Lists who may; false when nobody does.
+/// Lists the principals with access. Returns false if there are none.
 pub(super) fn who_can(arguments: &WhoCanArguments) -> anyhow::Result<bool> {
     let requested = [
         parameter("ActionName", &arguments.action),

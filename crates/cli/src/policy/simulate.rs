@@ -1,7 +1,7 @@
-//! `keywright policy simulate`: decides a request by policies in files, and says why.
+//! `keywright policy simulate`: decides a request from policies in files and explains the decision.
 //!
-//! It protects one rule: the answer is what a server with these policies would decide, whatever
-//! follows from the action included.
+//! Invariant: the answer is what a server with these policies would decide, including the
+//! permissions that the action implies.
 
 use std::{
     io::{self, Write},
@@ -99,19 +99,19 @@ fn control_level(text: &str) -> Result<ControlLevel, String> {
     Ok(ControlLevel(files))
 }
 
-/// An explanation, and what goes with it.
+/// An explanation and its context.
 struct SimulationReport {
     explanation: Explanation,
-    /// The keys that were not given.
+    /// Condition keys that were not given.
     missing: Vec<String>,
-    /// What the action also takes, where that was denied: an action and its resource.
+    /// The denied permission that the action also requires: an action and its resource.
     also_takes: Option<(&'static str, String)>,
 }
 
-/// Carries it out. The value is false when the answer is no.
+/// Runs the command. Returns false if the request is denied.
 ///
 /// # Errors
-/// Files that cannot be read, values that are not of their form.
+/// Unreadable files and malformed values.
 pub(super) fn run(arguments: &SimulateArguments) -> anyhow::Result<bool> {
     check_question(&arguments.action, &arguments.resource)?;
     check_files(arguments)?;
@@ -128,7 +128,7 @@ pub(super) fn run(arguments: &SimulateArguments) -> anyhow::Result<bool> {
     caller.say(&mut context);
     let context = with_what_is_known(context, owner);
     match settled(&arguments.action, &arguments.resource) {
-        // Unsigned requests are not proven, and services do not ask who they are.
+        // Unsigned requests prove no identity, and AWS services do not call these operations.
         Some(SettledAnswer::Allowed) if !caller.has_policies() => {}
         Some(settled) => return print_settled(settled, arguments.json),
         None => {}
@@ -145,7 +145,7 @@ pub(super) fn run(arguments: &SimulateArguments) -> anyhow::Result<bool> {
     Ok(answer.explanation.decision.is_allowed())
 }
 
-/// The request's answer; of an action that implies others, that of the first that is denied.
+/// The decision. For an action that implies others, the first one that is denied.
 fn answer(
     policies: &PoliciesInForce<'_>,
     request: &AccessRequest<'_>,
@@ -205,7 +205,7 @@ fn print_answer(answer: &SimulationReport, arguments: &SimulateArguments) -> any
     Ok(())
 }
 
-/// Prints an answer that no policy has a part in.
+/// Prints an answer that does not depend on policies.
 fn print_settled(settled: SettledAnswer, json: bool) -> anyhow::Result<bool> {
     let outcome = SimulationOutcome::from(settled);
     let allowed = outcome == SimulationOutcome::Allowed;
@@ -223,7 +223,7 @@ fn print_settled(settled: SettledAnswer, json: bool) -> anyhow::Result<bool> {
     Ok(allowed)
 }
 
-/// Refuses to read standard input twice.
+/// Rejects arguments that would read standard input twice.
 fn check_files(arguments: &SimulateArguments) -> anyhow::Result<()> {
     let levels = arguments.service_control_policy.iter();
     let levels = levels.chain(&arguments.resource_control_policy);
@@ -237,7 +237,7 @@ fn check_files(arguments: &SimulateArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a trust policy decides.
+/// The actions that a trust policy decides.
 const OF_TRUST: [&str; 6] = [
     "sts:AssumeRole",
     "sts:AssumeRoleWithSAML",
@@ -247,7 +247,7 @@ const OF_TRUST: [&str; 6] = [
     "sts:TagSession",
 ];
 
-/// Refuses a trust policy for what none decides.
+/// Rejects a trust policy for any other action.
 fn check_trust(arguments: &SimulateArguments) -> anyhow::Result<()> {
     let action = &arguments.action;
     let decides = OF_TRUST.iter().any(|of| of.eq_ignore_ascii_case(action));
@@ -260,7 +260,7 @@ fn check_trust(arguments: &SimulateArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Refuses policies that the caller cannot have.
+/// Rejects policies that the caller cannot have.
 fn check_caller(arguments: &SimulateArguments, caller: &SupposedCaller) -> anyhow::Result<()> {
     let root = matches!(caller, SupposedCaller::Root { .. });
     let given = [
@@ -287,12 +287,12 @@ fn check_caller(arguments: &SimulateArguments, caller: &SupposedCaller) -> anyho
     }
 }
 
-/// The account that an ARN names.
+/// The account in an ARN.
 fn account_of(resource: &str) -> Option<AccountId> {
     Arn::parse(resource).ok()?.account().parse().ok()
 }
 
-/// One `--context`.
+/// Parses one `--context`.
 pub(super) fn key_and_value(pair: &str) -> anyhow::Result<(&str, &str)> {
     match pair.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key, value)),
@@ -328,7 +328,7 @@ pub(super) fn context(pairs: &[String]) -> anyhow::Result<ContextMap> {
     Ok(context)
 }
 
-/// The context with what every request has, where nothing else was given.
+/// Adds the condition keys that every request has, unless they were given.
 fn with_what_is_known(mut context: ContextMap, owner: Option<AccountId>) -> ContextMap {
     let now = SystemClock.now();
     let known = [

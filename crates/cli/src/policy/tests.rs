@@ -1,4 +1,4 @@
-//! Flags to answers, without a terminal.
+//! End-to-end tests from arguments to answers.
 
 use std::io::Write;
 
@@ -12,7 +12,7 @@ struct Line {
     command: PolicyCommand,
 }
 
-/// Runs `policy WORDS`; `{0}`, `{1}` stand for files with these contents.
+/// Runs `policy WORDS`. `{0}` and `{1}` stand for files with these contents.
 fn policy(words: &str, files: &[&str]) -> Result<bool, String> {
     let folder = tempfile::tempdir().unwrap();
     let mut line = words.to_owned();
@@ -86,7 +86,7 @@ const ALL: &str =
 const RCP_ALL: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}"#;
 const RCP_TLS: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}}"#;
 
-/// Each kind of caller, and each kind of policy, has its say.
+/// Each kind of caller and each kind of policy affects the decision.
 #[test]
 #[expect(clippy::too_many_lines, reason = "one row a case")]
 fn callers_and_layers() {
@@ -217,7 +217,8 @@ fn callers_and_layers() {
     }
 }
 
-/// A change of AWS's policies is denied whatever policies say; reading and attaching are not.
+/// Changing AWS managed policies is denied whatever the policies say. Reading and attaching them is
+/// not.
 #[test]
 fn policies_of_aws() {
     let aws = "--resource arn:aws:iam::aws:policy/ReadOnlyAccess";
@@ -233,7 +234,7 @@ fn policies_of_aws() {
     }
 }
 
-/// What Keywright's own actions do and reveal has to be allowed, as on the server.
+/// Whatever Keywright's own actions do or reveal must be allowed, as on the server.
 #[test]
 fn what_an_action_implies() {
     let statement = |action: &str, more: &str| {
@@ -416,7 +417,7 @@ fn what_cannot_be_read() {
     assert!(context(&["=b".to_owned()]).is_err());
 }
 
-/// What every request has need not be told.
+/// Condition keys that every request has need not be given.
 #[test]
 fn the_owner_of_the_resource_is_known() {
     let policy_text = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*",
@@ -429,7 +430,7 @@ fn the_owner_of_the_resource_is_known() {
     assert_eq!(policy(&payload, &[policy_text]), Ok(false));
 }
 
-/// As from a server, where a list of one is no single value.
+/// As returned by a server, where a list of one is not a single value.
 #[test]
 fn a_list_of_one() {
     let tagged = |operator: &str| {

@@ -1,4 +1,4 @@
-//! What leaked keys did, at the end of their rotations and again whenever it is asked for.
+//! The activity of leaked keys, reported when their rotations end and on request.
 
 use std::io::{self, Write};
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{AT_ONCE, DrivenRotation, arguments::OneArguments, named, show};
 use crate::remote::printable;
 
-/// What the old key of a rotation did, or why that is not known.
+/// The activity of a rotation's old key, or why it is unknown.
 pub(super) struct OldKeyActivity {
     pub(super) rotation: RotationId,
     found: Result<KeyActivity, DriveError>,
@@ -25,7 +25,7 @@ impl OldKeyActivity {
     }
 }
 
-/// `rotate activity NAME`: of one rotation, the newest if there are several.
+/// `rotate activity NAME`: for one rotation, the newest if there are several.
 pub(super) async fn show(
     driver: &RotationDriver,
     arguments: &OneArguments,
@@ -43,7 +43,7 @@ pub(super) async fn show(
     Ok(true)
 }
 
-/// Of rotations of leaked keys: all of them, or those that are over.
+/// The activity of leaked keys: for all rotations, or only for finished ones.
 pub(super) async fn of_incidents(
     driver: &RotationDriver,
     outcomes: &[DrivenRotation],
@@ -66,7 +66,7 @@ pub(super) async fn of_incidents(
     activities
 }
 
-/// What leaked keys did, for people.
+/// Prints the activity of leaked keys as text.
 pub(super) fn print(activities: &[OldKeyActivity]) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     for activity in activities {
@@ -85,7 +85,7 @@ pub(super) fn print(activities: &[OldKeyActivity]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a key did, for people.
+/// Writes a key's activity as text.
 pub(super) fn text(out: &mut impl Write, activity: &KeyActivity) -> io::Result<()> {
     let (key, used) = (&activity.access_key_id, printable(&activity.last_used));
     writeln!(out, "What {key} did: last used {used}")?;

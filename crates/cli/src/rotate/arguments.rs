@@ -1,4 +1,4 @@
-//! The words of `keywright rotate`, and what they mean when they are not given.
+//! The arguments of `keywright rotate` and their defaults.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use keywright_sinks::SinkSpec;
 use super::fleet::{FleetArguments, ReportArguments};
 use crate::remote::RemoteArguments;
 
-/// Seconds that a command waits by itself; for more it is run again.
+/// Seconds that a command waits by default. To wait longer, run it again.
 const PATIENCE_SECS: i64 = 90;
 
 /// Replace an access key wherever it is used, without stranding anyone
@@ -161,17 +161,17 @@ pub(super) struct StartArguments {
 }
 
 impl StartArguments {
-    /// How to reach the issuer.
+    /// The settings for reaching the issuer.
     ///
     /// # Errors
-    /// When a relative path cannot be made absolute: a later command may run elsewhere.
+    /// If a relative path cannot be made absolute, which a later command in another folder needs.
     pub(super) async fn settings(&self) -> anyhow::Result<ClientSettings> {
         let mut settings = ClientSettings {
             assume_role: self.assume_role.clone(),
             region: self.region.clone(),
             ..self.remote.settings()
         };
-        // A later command may run where this environment is not.
+        // A later command may run without this environment.
         if settings.profile.is_none() && variable("AWS_ACCESS_KEY_ID").is_none() {
             settings.profile = variable("AWS_PROFILE");
         }
@@ -183,18 +183,18 @@ impl StartArguments {
         Ok(settings.with_environment().await)
     }
 
-    /// The sinks in the order of delivery.
+    /// The destinations in the order of delivery.
     ///
     /// # Errors
-    /// A sentence about the first that is none.
+    /// A message about the first invalid one.
     pub(super) fn sinks(&self) -> anyhow::Result<Vec<SinkSpec>> {
         self.deliver.iter().map(|text| sink(text)).collect()
     }
 
-    /// The sinks for one user of many.
+    /// The destinations for one user of several.
     ///
     /// # Errors
-    /// When one place would be every user's, or is none.
+    /// If a destination is the same for every user, or invalid.
     pub(super) fn sinks_of(&self, user: &str, account: &str) -> anyhow::Result<Vec<SinkSpec>> {
         let each = self.deliver.iter().map(|text| {
             ensure!(
@@ -206,7 +206,7 @@ impl StartArguments {
         each.collect()
     }
 
-    /// What is done because the key has leaked, if it has.
+    /// The response to a leak, if the key has leaked.
     pub(super) fn incident(&self) -> Option<LeakResponse> {
         self.now.then(|| LeakResponse {
             deactivate_first: self.deactivate_first,
@@ -228,7 +228,7 @@ impl StartArguments {
         }
     }
 
-    /// What the arguments say that is to be different in a rotation that is open already.
+    /// The changes that the arguments make to an open rotation.
     pub(super) fn change(&self) -> RotationEdit {
         RotationEdit {
             observe_secs: self.observe,
@@ -251,7 +251,7 @@ fn sink(text: &str) -> anyhow::Result<SinkSpec> {
     parsed.with_context(|| format!("--deliver {text}"))
 }
 
-/// How long to wait before saying that there is nothing to do for now.
+/// Seconds to wait before returning.
 pub(super) const fn patience(wait: bool) -> i64 {
     if wait { i64::MAX } else { PATIENCE_SECS }
 }
@@ -368,16 +368,16 @@ pub(super) struct ChangeArguments {
 }
 
 impl ChangeArguments {
-    /// The sinks that are added.
+    /// The added destinations.
     ///
     /// # Errors
-    /// A sentence about the first that is none.
+    /// A message about the first invalid one.
     pub(super) fn added(&self) -> anyhow::Result<Vec<SinkSpec>> {
         self.deliver.iter().map(|text| sink(text)).collect()
     }
 
-    /// The names of those that are removed, as a rotation has them. A name that this version cannot
-    /// read can be removed as well, as `status` shows it.
+    /// The names of the removed destinations as the rotation has them. A name that this version
+    /// cannot parse can be removed too, as `status` shows it.
     pub(super) fn removed(&self) -> Vec<String> {
         let name = |text: &String| {
             text.parse::<SinkSpec>()
@@ -416,7 +416,7 @@ pub(super) struct HistoryArguments {
     pub(super) json: bool,
 }
 
-/// A phase by its name.
+/// Parses a phase.
 fn phase(text: &str) -> Result<Phase, String> {
     let name = |phase: &Phase| format!("{phase:?}");
     let all = Phase::ALL.iter();
@@ -427,7 +427,7 @@ fn phase(text: &str) -> Result<Phase, String> {
     })
 }
 
-/// A reason for the history.
+/// Parses a reason for the history.
 pub(super) fn reason(text: &str) -> Result<String, String> {
     match text.trim() {
         "" => Err("say why".to_owned()),
@@ -435,12 +435,12 @@ pub(super) fn reason(text: &str) -> Result<String, String> {
     }
 }
 
-/// A time such as `90s`, `15m`, `24h`, `7d` in seconds.
+/// Parses a duration such as `90s`, `15m`, `24h` or `7d` into seconds.
 pub(super) fn seconds(text: &str) -> Result<i64, String> {
     text.parse().map(|ConfigDuration(secs)| secs)
 }
 
-/// A variable of the environment, if it is set and not empty.
+/// An environment variable that is set and not empty.
 pub(super) fn variable(name: &str) -> Option<String> {
     #[expect(
         clippy::disallowed_methods,

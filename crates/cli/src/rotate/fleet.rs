@@ -1,8 +1,8 @@
-//! Many users by declaration: `rotate plan`, `rotate apply`, `rotate report`, and the agent that
-//! does the same again and again.
+//! Rotations of a whole fleet: `rotate plan`, `rotate apply`, `rotate report`, and the agent that
+//! applies repeatedly.
 //!
-//! It protects one rule: `plan` and `apply` look with the same eyes, and everybody who is passed
-//! over is listed with the reason.
+//! Invariant: `plan` and `apply` use the same survey, and every skipped user is listed with the
+//! reason.
 
 mod agent;
 mod lock;
@@ -34,7 +34,7 @@ pub(super) use self::{
 use super::{notices, progress::ProgressDisplay, show};
 use crate::remote::{RemoteArguments, printable};
 
-/// The most a declaration may have, in bytes.
+/// Size limit of a fleet file in bytes.
 const FILE_BYTES: u64 = 1024 * 1024;
 
 /// Which fleet.
@@ -123,7 +123,7 @@ fn choice_json(choice: &UserSelection) -> Value {
     })
 }
 
-/// Accounts that could not be worked on, each with the reason.
+/// Accounts that failed, each with the reason.
 #[derive(Default)]
 struct FailedAccounts(Vec<String>, Vec<String>);
 
@@ -133,10 +133,10 @@ impl FailedAccounts {
         self.1.push(format!("  {}: {error:#}", account.name));
     }
 
-    /// The last word of a run: what is wrong with the file, and which accounts failed.
+    /// The result of a run: problems with the file and failed accounts.
     ///
     /// # Errors
-    /// With all of it, if there is anything.
+    /// All of them, if there are any.
     fn conclude(
         &self,
         (file, config): (&Path, &FleetConfig),
@@ -155,7 +155,7 @@ impl FailedAccounts {
     }
 }
 
-/// Goes on with what is open, and begins what is due. False when something is held or failed.
+/// Continues open rotations and starts those that are due. Returns false if one is held or failed.
 pub(super) async fn apply(
     driver: &RotationDriver,
     arguments: &FleetArguments,
@@ -202,7 +202,7 @@ pub(super) async fn apply(
     Ok(well)
 }
 
-/// One round over an account, and the notices of what there is to say about it.
+/// Runs one round over an account and queues its notices.
 async fn one_round(
     driver: &RotationDriver,
     (config, account): (&FleetConfig, &FleetAccount),
@@ -273,7 +273,7 @@ fn print_round(account: &FleetAccount, round: &FleetRound) -> anyhow::Result<()>
     Ok(())
 }
 
-/// The account's findings by CIS's controls. False when there are any.
+/// Prints the account's CIS findings. Returns false if there are any.
 pub(super) async fn report(
     driver: &RotationDriver,
     arguments: &ReportArguments,

@@ -1,7 +1,7 @@
-//! Many users or key ids, from a file or standard input: `rotate --list`.
+//! `rotate --list`: rotates many users or key IDs from a file or standard input.
 //!
-//! It protects two rules: every line that cannot be used is named before anything starts, and then
-//! nothing does; and what fails for one user stops no other.
+//! Invariants: every unusable line is reported before anything starts, and if there is one, nothing
+//! starts. A failure for one user does not stop the others.
 
 use std::{
     collections::HashMap,
@@ -27,11 +27,12 @@ use super::{
 };
 use crate::remote::printable;
 
-/// The most a list may have, in bytes.
+/// Size limit of a list in bytes.
 const LIST_BYTES: u64 = 1024 * 1024;
-/// The most users it may have: as many as an account has.
+/// Users in a list at most: as many as an account can have.
 const USERS_MAX: usize = keywright_base::limits::USERS_PER_ACCOUNT;
-/// Seconds that one waits before the next ones begin; all that wait longer do so together later.
+/// Seconds to wait for one rotation before the next ones start. All that need longer wait together
+/// later.
 const FIRST_PATIENCE_SECS: i64 = 15;
 
 /// A line that names a user or a key.
@@ -41,21 +42,21 @@ struct ListLine {
     name: ListTarget,
 }
 
-/// Who is named.
+/// The target of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ListTarget {
     User(String),
     Key(KeyId),
 }
 
-/// A user of the list, and the key where it was named.
+/// A user of the list, with the key if the line named one.
 struct ListedUser {
     number: usize,
     user: String,
     key: Option<String>,
 }
 
-/// Rotates everyone of a list.
+/// Rotates every user of a list.
 pub(super) async fn start(
     driver: &RotationDriver,
     arguments: &StartArguments,
@@ -77,7 +78,7 @@ pub(super) async fn start(
     }
     ensure!(!listed.is_empty(), "{} names nobody", path.display());
     for one in &listed {
-        // What is wrong with the arguments is wrong for everyone.
+        // Invalid arguments are invalid for every user.
         arguments.sinks_of(&one.user, &access.identity().account)?;
     }
     let order = StartContext {
@@ -103,8 +104,7 @@ pub(super) async fn start(
     Ok(failed.is_empty() && results.iter().all(|(_, rest)| is_well(rest)))
 }
 
-/// Begins the rotation of one user, or takes up the one that is open; nothing where only the plan
-/// is wanted.
+/// Starts the rotation of one user or continues the open one. `None` if only the plan is wanted.
 async fn begin_one(
     driver: &RotationDriver,
     order: &StartContext<'_>,
@@ -133,7 +133,7 @@ async fn begin_one(
     }
 }
 
-/// Those that wait go on once more, with all the patience there is.
+/// Drives those that wait once more, with all the remaining patience.
 async fn wait_together(
     driver: &RotationDriver,
     results: Vec<DrivenRotation>,
@@ -222,10 +222,10 @@ fn read(path: &Path) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// Numbers of lines, and what is wrong with them.
+/// Line numbers and what is wrong with them.
 type BadLines = Vec<(usize, String)>;
 
-/// The lines that name a user or a key, and those that do neither.
+/// Splits the list into lines that name a user or a key, and bad lines.
 fn parse(text: &str) -> anyhow::Result<(Vec<ListLine>, BadLines)> {
     let (mut lines, mut bad) = (Vec::new(), Vec::new());
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -272,12 +272,12 @@ fn name(text: &str) -> Result<ListTarget, String> {
     Ok(ListTarget::User(text.to_owned()))
 }
 
-/// Whether a name can stand in a place; IAM's names may have a few signs more than words.
+/// Whether a name is safe in a destination. IAM allows a few special characters in names.
 fn is_plain(name: &str) -> bool {
     fits_in_place(&name.replace(['@', '+', '=', ','], "_"))
 }
 
-/// Who the lines mean, by the service. What it does not know is a bad line.
+/// Resolves the lines with the service. A line that it does not know is a bad line.
 async fn resolve(
     access: &Arc<AccountClient>,
     lines: Vec<ListLine>,

@@ -1,4 +1,4 @@
-//! What an agent tells Prometheus: ages of keys and phases, what is held, orphans, last success.
+//! The agent's Prometheus metrics: ages of keys and phases, held rotations, orphans, last success.
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -16,13 +16,13 @@ use metrics::{counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use metrics_util::MetricKindMask;
 
-/// Serves metrics; gives the address with the port taken. What was not published for a while is not
-/// shown any more: a user who is gone, a rotation that is over.
+/// Serves metrics. Returns the address with the actual port. Metrics that were not published for a
+/// while disappear: deleted users, finished rotations.
 ///
 /// # Errors
-/// When the address cannot be used.
+/// If the address is unusable.
 pub(super) fn serve(address: SocketAddr, stale: Duration) -> anyhow::Result<SocketAddr> {
-    // Taken first: the exporter does not say which port it got.
+    // Bind first: the exporter does not report its port.
     let taken = TcpListener::bind(address)
         .and_then(|listener| listener.local_addr())
         .with_context(|| format!("cannot serve metrics at {address}"))?;
@@ -74,18 +74,18 @@ pub(super) fn serve(address: SocketAddr, stale: Duration) -> anyhow::Result<Sock
     Ok(taken)
 }
 
-/// Counts a round in which an account could not be worked on.
+/// Counts a failed round over an account.
 pub(super) fn count_failure(account: &FleetAccount) {
     counter!("keywright_account_failures_total", "account" => account.name.clone()).increment(1);
 }
 
-/// Publishes what is wrong with the fleet's file.
+/// Publishes the problems of the fleet file.
 pub(super) fn publish_problems(problems: Option<&ConfigErrors>) {
     let count = problems.map_or(0, |problems| problems.problems().len());
     gauge!("keywright_fleet_file_problems").set(float(i64::try_from(count).unwrap_or(i64::MAX)));
 }
 
-/// Counts what became of a notifier's messages.
+/// Counts a notifier's messages by result.
 pub(super) fn notified(sent: &DeliverySummary) {
     for (outcome, count) in [
         ("delivered", sent.delivered),
@@ -106,10 +106,10 @@ const fn float(number: i64) -> f64 {
     number as f64
 }
 
-/// Publishes what a round saw.
+/// Publishes the result of a round.
 ///
 /// # Errors
-/// When the journal cannot be read.
+/// If the journal cannot be read.
 pub(super) async fn publish(
     driver: &RotationDriver,
     account: &FleetAccount,

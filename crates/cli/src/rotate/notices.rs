@@ -1,7 +1,6 @@
-//! Notices of a fleet's rounds: queued in the journal, then delivered.
+//! Notices about a fleet's rounds: queued in the journal, then delivered.
 //!
-//! It protects one rule: whatever goes wrong here is a line and a metric, and no reason to stop
-//! rotating.
+//! Invariant: a failure here is logged and counted and never stops rotations.
 
 use std::io::{self, Write};
 
@@ -15,7 +14,7 @@ use keywright_server::SystemClock;
 use super::metrics;
 use crate::remote::printable;
 
-/// Queues what a round has to say, or that there could be none.
+/// Queues the notices of a round, or that the round failed.
 pub(super) async fn queue(
     driver: &RotationDriver,
     principal: (&FleetConfig, &FleetAccount),
@@ -40,7 +39,7 @@ pub(super) async fn queue(
     }
 }
 
-/// Delivers what waits.
+/// Delivers queued notices.
 pub(super) async fn deliver(driver: &RotationDriver, config: &FleetConfig) {
     let outbox = NoticeOutbox {
         journal: driver.journal(),
@@ -73,7 +72,7 @@ pub(super) async fn deliver(driver: &RotationDriver, config: &FleetConfig) {
     }
 }
 
-/// Says which notifiers cannot read what they need.
+/// Reports the notifiers that cannot read what they need.
 pub(super) fn check(config: &FleetConfig) {
     for notifier in &config.notify {
         if let Err(why) = notifier.check() {
@@ -86,6 +85,6 @@ pub(super) fn check(config: &FleetConfig) {
 }
 
 fn say(line: &str) {
-    // What cannot be said must not keep keys from being rotated.
+    // A failure to print must not keep keys from being rotated.
     let _ = writeln!(io::stderr(), "{}", printable(line));
 }

@@ -1,22 +1,22 @@
-//! What a rotation needs to be allowed, as a policy to paste.
+//! The permissions that a rotation needs, as a policy to paste.
 //!
-//! It protects one rule: the policy is about the very user, by the ARN with its path and partition,
-//! and grants what this rotation calls and nothing else.
+//! Invariant: the policy covers exactly this user, by ARN with path and partition, and grants only
+//! what this rotation calls.
 
 use keywright_aws::{AccountClient, IamIssuer};
 use keywright_rotation::{model::Rotation, ports::Issuer};
 use serde_json::json;
 
-/// What a rotation needs.
+/// The permissions that a rotation needs.
 pub(super) struct NeededPolicy {
     users: Vec<String>,
     keywright: bool,
-    /// Whether the key has leaked, so that its sessions end.
+    /// Whether the key has leaked, so that its sessions are ended.
     pub(super) incident: bool,
 }
 
 impl NeededPolicy {
-    /// Of a user that may be read or not.
+    /// For a user that may or may not be readable.
     pub(super) async fn of_user(access: &std::sync::Arc<AccountClient>, user: &str) -> Self {
         let identity = access.identity();
         let users = match IamIssuer(std::sync::Arc::clone(access)).user(user).await {
@@ -30,7 +30,7 @@ impl NeededPolicy {
         }
     }
 
-    /// Of the user of a rotation.
+    /// For the user of a rotation.
     pub(super) fn of_rotation(rotation: &Rotation) -> Self {
         let users = if rotation.arn.is_empty() {
             let partition = partition(&rotation.origin.by);
@@ -40,13 +40,13 @@ impl NeededPolicy {
         };
         Self {
             users,
-            // AWS tells uses hours late, Keywright at once.
+            // AWS reports uses hours late, Keywright immediately.
             keywright: rotation.blind_secs == 0,
             incident: rotation.incident.is_some(),
         }
     }
 
-    /// The sentence before the policy, and the policy.
+    /// The sentence that introduces the policy, and the policy.
     pub(super) fn hint(&self, user: &str) -> String {
         format!(
             "a policy with what a rotation of {user} needs:\n{}",
@@ -103,7 +103,7 @@ impl NeededPolicy {
     }
 }
 
-/// The partition that an ARN is of.
+/// The partition of an ARN.
 fn partition(arn: &str) -> &str {
     let mut words = arn.split(':').skip(1);
     words
@@ -112,7 +112,7 @@ fn partition(arn: &str) -> &str {
         .unwrap_or("aws")
 }
 
-/// A user with any path: whoever may not read it does not know which.
+/// Patterns for a user with any path: without permission to read the user, its path is unknown.
 fn anywhere(partition: &str, account: &str, user: &str) -> Vec<String> {
     let arn = |path: &str| format!("arn:{partition}:iam::{account}:user/{path}{user}");
     vec![arn(""), arn("*/")]

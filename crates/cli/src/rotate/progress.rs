@@ -1,4 +1,4 @@
-//! How a rotation that goes on looks meanwhile.
+//! The progress display of a rotation.
 
 use std::{
     fmt,
@@ -15,11 +15,11 @@ use keywright_server::SystemClock;
 
 use crate::remote::printable;
 
-/// Steps as they are done: a line each, and on a terminal a moving one below them with the phase,
-/// what is waited for, and how long yet.
+/// Prints completed steps, one line each. On a terminal, a status line below shows the phase, the
+/// reason for waiting and the time left.
 pub(super) struct ProgressDisplay {
     bar: Option<ProgressBar>,
-    /// Until when the rotation of the moving line waits.
+    /// When the wait of the rotation in the status line ends.
     until: Arc<Mutex<Option<Timestamp>>>,
 }
 
@@ -58,13 +58,13 @@ impl ProgressDisplay {
                 bar.set_message(format!("{}: {:?}", rotation.user, rotation.phase));
             }
             None => {
-                // Talk that nobody reads any more is no reason to stop.
+                // A failure to print must not stop the rotation.
                 let _ = writeln!(io::stderr(), "{line}");
             }
         }
     }
 
-    /// Only where a line can be taken back: it would be said again and again.
+    /// Only on a terminal: elsewhere the line could not be overwritten and would repeat.
     fn wait(&self, rotation: &Rotation, until: Timestamp, why: &str) {
         if let Some(bar) = &self.bar {
             *locked(&self.until) = Some(until);
@@ -80,7 +80,7 @@ impl ProgressDisplay {
     }
 }
 
-/// How long until a time, in words.
+/// The time left, as text.
 fn left(until: Option<Timestamp>) -> String {
     let secs = until.map(|until| until.secs_since(SystemClock.now()));
     match secs {
@@ -89,7 +89,7 @@ fn left(until: Option<Timestamp>) -> String {
     }
 }
 
-/// Seconds in the two largest units that they have.
+/// Formats seconds in their two largest units.
 fn spoken(secs: i64) -> String {
     let (days, hours, minutes) = (secs / 86_400, secs / 3600 % 24, secs / 60 % 60);
     match (days, hours, minutes) {
@@ -100,7 +100,7 @@ fn spoken(secs: i64) -> String {
     }
 }
 
-/// The value, also if a thread that had it panicked.
+/// Locks the value even if the mutex is poisoned.
 fn locked<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
     value.lock().unwrap_or_else(PoisonError::into_inner)
 }

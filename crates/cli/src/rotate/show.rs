@@ -1,7 +1,7 @@
-//! How rotations look: plan, outcome, history; as text for people and JSON for machines.
+//! Output for rotations: plan, outcome, history; as text and as JSON.
 //!
-//! Data goes to standard output, talk to standard error. There is no secret in a rotation's own
-//! fields; its secrets are apart from them and never come here.
+//! Data goes to standard output, everything else to standard error. The fields used here contain no
+//! secret: a rotation's secrets are stored apart from them and never get here.
 
 use std::io::{self, Write};
 
@@ -24,12 +24,12 @@ use crate::{
     style::{self, styled},
 };
 
-/// A plan, and what belongs to it.
+/// A plan with its context.
 pub(super) struct PlanView<'a> {
     rotation: &'a Rotation,
     caveats: &'a [String],
     keywright: bool,
-    /// What the old key did, if it was looked up.
+    /// The old key's activity, if requested.
     pub(super) activity: Option<KeyActivity>,
 }
 
@@ -47,7 +47,7 @@ impl<'a> PlanView<'a> {
         }
     }
 
-    /// The plan for machines.
+    /// Prints the plan as JSON.
     pub(super) fn print_json(&self) -> anyhow::Result<()> {
         let mut plan = to_json(self.rotation);
         if let Value::Object(members) = &mut plan {
@@ -57,7 +57,7 @@ impl<'a> PlanView<'a> {
         print_json(&plan)
     }
 
-    /// The plan for people.
+    /// Prints the plan as text.
     pub(super) fn print(&self) -> anyhow::Result<()> {
         plan(self.rotation, self.caveats, self.keywright)?;
         let mut err = io::stderr().lock();
@@ -68,7 +68,7 @@ impl<'a> PlanView<'a> {
     }
 }
 
-/// What an incident adds to a plan.
+/// The part of the plan that is specific to an incident.
 fn incident(out: &mut impl Write, rotation: &Rotation, keywright: bool) -> io::Result<()> {
     let Rotation { old, user, .. } = rotation;
     let Some(incident) = &rotation.incident else {
@@ -99,7 +99,7 @@ fn incident(out: &mut impl Write, rotation: &Rotation, keywright: bool) -> io::R
     )
 }
 
-/// The plan, in the order in which it is carried out.
+/// The plan in the order of execution.
 fn plan(rotation: &Rotation, caveats: &[String], keywright: bool) -> anyhow::Result<()> {
     let Rotation {
         old, user, rules, ..
@@ -159,7 +159,7 @@ fn plan(rotation: &Rotation, caveats: &[String], keywright: bool) -> anyhow::Res
     Ok(())
 }
 
-/// Places, and what is there.
+/// The destinations with their present content.
 fn places(out: &mut impl Write, deliveries: &[Delivery]) -> io::Result<()> {
     for delivery in deliveries {
         writeln!(out, "       {}", printable(&delivery.sink))?;
@@ -170,7 +170,7 @@ fn places(out: &mut impl Write, deliveries: &[Delivery]) -> io::Result<()> {
     Ok(())
 }
 
-/// Places that an open rotation is to have as well.
+/// The destinations to add to an open rotation.
 pub(super) fn added(deliveries: &[Delivery], caveats: &[String]) -> io::Result<()> {
     if deliveries.is_empty() {
         return Ok(());
@@ -189,7 +189,7 @@ fn caveats(out: &mut impl Write, caveats: &[String]) -> io::Result<()> {
     Ok(())
 }
 
-/// What is at a place before it is written.
+/// The present content of a destination.
 pub(super) fn now_there(found: &InitialContent) -> String {
     match &found.state {
         state @ FoundState::Absent { .. } => format!("{state}; it is made"),
@@ -197,7 +197,7 @@ pub(super) fn now_there(found: &InitialContent) -> String {
     }
 }
 
-/// The last use of the old key in words.
+/// The last use of the old key, as text.
 fn used_before(rotation: &Rotation) -> String {
     rotation.used_before.as_ref().map_or_else(
         || "never, as far as the service says".to_owned(),
@@ -213,8 +213,8 @@ fn age_secs(rotation: &Rotation, at: Timestamp) -> i64 {
     rotation.origin.at.secs_since(at).max(0)
 }
 
-/// A window that covers the time since the old key was last used, where the present one does not:
-/// whatever uses a key that seldom is seen only by waiting as long.
+/// An observation window that covers the time since the old key's last use, if the current one does
+/// not. A key used that seldom shows up only within a window that long.
 fn proposed_secs(rotation: &Rotation) -> Option<i64> {
     const DAY_SECS: i64 = 86_400;
     let age = age_secs(rotation, rotation.used_before.as_ref()?.at);
@@ -222,12 +222,12 @@ fn proposed_secs(rotation: &Rotation) -> Option<i64> {
     (age > rotation.rules.observe_secs).then_some(days * DAY_SECS)
 }
 
-/// Seconds as an argument.
+/// Formats seconds as an argument.
 fn argument(secs: i64) -> String {
     format!("{}d", secs / 86_400)
 }
 
-/// Seconds as people say them.
+/// Formats seconds for people.
 pub(super) fn duration(secs: i64) -> String {
     let units = [(86_400, "d"), (3600, "h"), (60, "min")];
     let fit = units
@@ -344,7 +344,7 @@ pub(super) fn found_json(found: &InitialContent) -> Value {
     })
 }
 
-/// Prints a document.
+/// Prints a JSON document.
 pub(super) fn print_json(value: &Value) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, value)?;
@@ -352,7 +352,7 @@ pub(super) fn print_json(value: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where each rotation rests now, and what leaked keys did.
+/// The state of each rotation, and the activity of leaked keys.
 pub(super) fn rests_json(results: &[DrivenRotation], activities: &[OldKeyActivity]) -> Vec<Value> {
     let all = results.iter().map(|(rotation, rest)| {
         let (outcome, why, until) = outcome(rest);
@@ -368,7 +368,7 @@ pub(super) fn rests_json(results: &[DrivenRotation], activities: &[OldKeyActivit
     all.collect()
 }
 
-/// Where each rotation rests now.
+/// Prints the state of each rotation.
 pub(super) fn outcomes(results: &[DrivenRotation]) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
     for (rotation, rest) in results {
@@ -416,7 +416,7 @@ pub(super) fn outcomes(results: &[DrivenRotation]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A word, a reason, and a time where there is one.
+/// Prints a word, a reason, and a time if there is one.
 pub(super) fn outcome(
     rest: &Result<DriveOutcome, DriveError>,
 ) -> (&'static str, String, Option<Timestamp>) {
@@ -428,7 +428,7 @@ pub(super) fn outcome(
     }
 }
 
-/// What happened, a line each.
+/// Prints the history, one line per event.
 pub(super) fn history(events: &[RotationEvent], json: bool) -> anyhow::Result<()> {
     if json {
         return print_json(&serde_json::to_value(events)?);
@@ -442,7 +442,7 @@ pub(super) fn history(events: &[RotationEvent], json: bool) -> anyhow::Result<()
     Ok(())
 }
 
-/// The end of the history's chain.
+/// Prints the head of the history's chain.
 pub(super) fn head(head: &ChainHead, json: bool) -> anyhow::Result<()> {
     if json {
         return print_json(&serde_json::to_value(head)?);

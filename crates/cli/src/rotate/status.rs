@@ -1,6 +1,6 @@
-//! `rotate status`: a table of rotations, or all that is known of those that are named.
+//! `rotate status`: a table of rotations, or every detail of named ones.
 //!
-//! It protects one rule: nothing is only in a colour. What is held says so, and comes first.
+//! Nothing is conveyed by colour alone. Held rotations say so and come first.
 
 use std::io::{self, Write};
 
@@ -23,13 +23,13 @@ use crate::{
     style::{self, styled},
 };
 
-/// Columns that the last one has at least, however narrow the terminal is.
+/// The narrowest state column, however narrow the terminal is.
 const STATE_COLUMNS_MIN: usize = 24;
 
-/// A rotation, and if it is open how things stand with the service.
+/// A rotation and, if open, its outlook from the service.
 pub(super) type RotationStatus = (Rotation, Option<Result<RotationOutlook, DriveError>>);
 
-/// All that is known of rotations, by the journal and the service.
+/// Prints everything that the journal and the service know about rotations.
 pub(super) fn details(rotations: &[RotationStatus]) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
     for (rotation, outlook) in rotations {
@@ -71,7 +71,7 @@ fn stands(out: &mut impl Write, rotation: &Rotation, outlook: &RotationOutlook) 
     Ok(())
 }
 
-/// A last use in words.
+/// A last use, as text.
 fn last_use(used: Option<&LastUse>) -> String {
     used.map_or_else(
         || "never, as far as the service says".to_owned(),
@@ -116,7 +116,7 @@ fn use_json(used: &LastUse) -> Value {
     json!({ "At": used.at.iso8601(), "Service": used.service, "Region": used.region })
 }
 
-/// A rotation by the journal.
+/// Prints what the journal knows about a rotation.
 pub(super) fn one(out: &mut impl Write, rotation: &Rotation, state: &str) -> io::Result<()> {
     let new = rotation
         .new
@@ -145,7 +145,7 @@ pub(super) fn one(out: &mut impl Write, rotation: &Rotation, state: &str) -> io:
     Ok(())
 }
 
-/// How the state of a rotation stands out.
+/// The style of a rotation's state.
 fn style_of(rotation: &Rotation) -> Style {
     let troubled = rotation.deliveries.iter().any(|one| one.trouble.is_some());
     match rotation.phase {
@@ -157,7 +157,7 @@ fn style_of(rotation: &Rotation) -> Style {
 }
 
 impl StatusArguments {
-    /// Whether the filters let a rotation through.
+    /// Whether the filters select a rotation.
     pub(super) fn selects(&self, rotation: &Rotation) -> bool {
         let account = self.account.as_ref();
         let phase = self.phase;
@@ -167,12 +167,12 @@ impl StatusArguments {
     }
 }
 
-/// Rotations for machines.
+/// Prints rotations as JSON.
 pub(super) fn status_json(rotations: &[RotationStatus]) -> anyhow::Result<()> {
     print_json(&Value::Array(rotations.iter().map(standing_json).collect()))
 }
 
-/// A line for each rotation; those that are held come first.
+/// Prints one line for each rotation, held ones first.
 pub(super) fn table(rotations: &[RotationStatus]) -> anyhow::Result<()> {
     let mut rows: Vec<_> = rotations.iter().collect();
     rows.sort_by_key(|(rotation, _)| rotation.held.is_none());
@@ -222,7 +222,7 @@ fn width(text: &str) -> usize {
     textwrap::core::display_width(text)
 }
 
-/// What a rotation waits for, or why it does not go on, in a sentence.
+/// What a rotation waits for, or why it does not continue, in one sentence.
 fn summary(rotation: &Rotation, outlook: Option<&Result<RotationOutlook, DriveError>>) -> String {
     let waits = match outlook {
         Some(Ok(outlook)) if rotation.held.is_none() => outlook.waits.as_ref(),

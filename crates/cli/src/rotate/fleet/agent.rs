@@ -1,4 +1,4 @@
-//! `keywright agent`: rounds over a fleet, until it is stopped.
+//! `keywright agent`: repeated rounds over a fleet, until it is stopped.
 
 use std::{
     io::{self, Write},
@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{load, lock::RunLock, one_round, print_round};
 use crate::rotate::{arguments, metrics, notices};
 
-/// Rounds for which a metric is shown that no round publishes any more.
+/// Rounds after which a metric that is no longer published disappears.
 const ROUNDS_LISTED: u32 = 3;
 
 /// Which fleet, and how often.
@@ -37,7 +37,7 @@ pub(crate) struct AgentArguments {
     pub(in crate::rotate) journal: Option<PathBuf>,
 }
 
-/// Rounds, until it is told to stop. A round that fails is said and tried again.
+/// Runs rounds until stopped. A failed round is reported and retried.
 pub(in crate::rotate) async fn agent(
     driver: &RotationDriver,
     arguments: &AgentArguments,
@@ -65,7 +65,8 @@ pub(in crate::rotate) async fn agent(
             }
             _ = rounds.tick() => {}
         }
-        // What a stop cuts off goes on from the journal; SIGHUP waits for the end of the round.
+        // An interrupted rotation continues from the journal. SIGHUP waits for the end of the
+        // round.
         tokio::select! {
             () = agent_round(driver, (&arguments.file, &config), journal, &mut message) => {}
             _ = terminate.recv() => return Ok(true),
@@ -74,7 +75,7 @@ pub(in crate::rotate) async fn agent(
     }
 }
 
-/// The file as it is now; nothing if it has errors.
+/// Reads the file again. `None` if it has errors.
 fn reload(file: &Path) -> Option<FleetConfig> {
     let mut talk = io::stderr().lock();
     match load(file) {
@@ -90,8 +91,8 @@ fn reload(file: &Path) -> Option<FleetConfig> {
     }
 }
 
-/// One round over all accounts. What fails is said, counted, and tried again in the next; `said` is
-/// what was wrong with the file, which is not said again.
+/// Runs one round over all accounts. Failures are reported, counted and retried in the next round.
+/// `said` holds the problems of the file that were reported already.
 async fn agent_round(
     driver: &RotationDriver,
     (file, config): (&Path, &FleetConfig),
@@ -126,7 +127,7 @@ async fn agent_round(
         let looked = (survey, problems);
         let done = match one_round(driver, (config, account), looked).await {
             Ok(round) => {
-                // What cannot be said must not keep keys from being rotated.
+                // A failure to print must not keep keys from being rotated.
                 let _ = print_round(account, &round);
                 metrics::publish(driver, account, &round).await
             }

@@ -1,6 +1,6 @@
-//! One run of a fleet at a time for a journal: `flock` on a file beside it.
+//! Limits a journal to one fleet run at a time: `flock` on a file beside it.
 //!
-//! The lock ends with the process, however that ends.
+//! The lock is released when the process ends, in whatever way.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -13,24 +13,24 @@ use std::{
 use anyhow::Context;
 
 const FILE: &str = "fleet.lock";
-/// Bytes of the name of the fleet that is worked on.
+/// Size limit of the fleet's name in the lock file, in bytes.
 const NAME_BYTES: u64 = 16 * 1024;
-/// The rest between two looks at a lock that another fleet's run has.
+/// The pause between attempts while another fleet's run holds the lock.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// The right to work on a fleet, until it is dropped.
+/// Exclusive access to a journal for a fleet run, released on drop.
 #[derive(Debug)]
 pub(super) struct RunLock {
-    /// Locked as long as it is open.
+    /// Locked while open.
     _file: File,
 }
 
 impl RunLock {
-    /// Takes the lock. Nothing if another run works on the same fleet: it does what is to be done.
-    /// A run of another fleet is waited for.
+    /// Takes the lock. Returns `None` if another run of the same fleet holds it, since that run
+    /// does the work. Waits for a run of another fleet.
     ///
     /// # Errors
-    /// When the journal's folder cannot be used.
+    /// If the journal's folder is unusable.
     pub(super) async fn take(journal: &Path, fleet: &Path) -> anyhow::Result<Option<Self>> {
         let path = journal.join(FILE);
         let cannot = || format!("cannot lock {}", path.display());

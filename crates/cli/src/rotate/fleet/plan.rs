@@ -1,7 +1,7 @@
 //! `rotate plan`: what a fleet would do now, for each user with the rule and the destinations.
 //!
-//! It protects one rule: it looks with the eyes of `apply`. Who is due is drafted as a rotation
-//! would be, so what stands against it shows here.
+//! Invariant: it uses the survey of `apply`. For each user who is due it drafts the real rotation,
+//! so anything that prevents the rotation shows here.
 
 use std::io::{self, Write};
 
@@ -17,21 +17,21 @@ use serde_json::{Value, json};
 use super::{FailedAccounts, FleetArguments, choice_json, load, verdict};
 use crate::{remote::printable, rotate::show};
 
-/// Users that are looked at more closely at the same time.
+/// Users checked concurrently.
 const AT_ONCE: usize = 8;
-/// Columns of a name at most before the lines below it move.
+/// The widest name column; longer names shift the rest of their line.
 const NAME_COLUMNS: usize = 32;
-/// Columns of a terminal at least: in a narrower one lines wrap by themselves.
+/// The narrowest terminal for which lines are wrapped here.
 const COLUMNS_MIN: usize = 40;
 
-/// A user, and for one who is due the rotation that would be begun, or what stands against it.
+/// A user. If due, with the drafted rotation or the reason that prevents it.
 struct PlannedUser<'a> {
     choice: &'a UserSelection,
     drafted: Option<Result<Option<Rotation>, DriveError>>,
 }
 
 impl PlannedUser<'_> {
-    /// What keeps one who is due from being rotated.
+    /// What prevents a due rotation.
     fn trouble(&self) -> Option<String> {
         match &self.drafted {
             Some(Err(error)) => Some(error.to_string()),
@@ -39,7 +39,7 @@ impl PlannedUser<'_> {
         }
     }
 
-    /// The verdict's place in the list: what needs attention comes first.
+    /// The sort key: verdicts that need attention come first.
     fn rank(&self) -> usize {
         let order = ["person", "unknown", "due", "later", "nothing"];
         let word = verdict(self.choice).0;
@@ -47,8 +47,8 @@ impl PlannedUser<'_> {
     }
 }
 
-/// Looks, and changes nothing. False when a person must look at a user, or a rotation that is due
-/// would not begin.
+/// Prints the plan and changes nothing. Returns false if a user needs a person's attention or a due
+/// rotation would not start.
 pub(in crate::rotate) async fn plan(
     driver: &RotationDriver,
     arguments: &FleetArguments,
@@ -109,12 +109,12 @@ async fn planned<'a>(
     users
 }
 
-/// How many users are what.
+/// Counts of users by verdict.
 #[derive(Debug, Default)]
 struct PlanSummary {
     users: usize,
     due: usize,
-    /// Of those that are due.
+    /// Users who are due but cannot be rotated.
     refused: usize,
     later: usize,
     persons: usize,
@@ -208,7 +208,7 @@ fn user_json(account: &FleetAccount, survey: &AccountSurvey, user: &PlannedUser<
 
 type DestinationState = keywright_rotation::model::InitialContent;
 
-/// A user's destinations, and what is there where it was looked at.
+/// A user's destinations, with their present content if it was read.
 fn destinations<'u>(
     account: &FleetAccount,
     survey: &AccountSurvey,
@@ -272,7 +272,7 @@ fn print_account(
     Ok(())
 }
 
-/// The columns of the terminal; without one lines are as long as they are.
+/// The terminal's width. Unlimited without a terminal.
 pub(in crate::rotate) fn columns() -> usize {
     let terminal = terminal_size::terminal_size_of(io::stdout());
     terminal.map_or(usize::MAX, |(width, _)| {
