@@ -1,9 +1,9 @@
-//! `cargo xtask codegen`: reduces the vendor's operation models and generates the wire shapes, in
-//! Rust for the server and in TypeScript for the console.
+//! `cargo xtask codegen`: reduces AWS's operation models and generates the wire shapes, in Rust for
+//! the server and in TypeScript for the console.
 //!
 //! The committed files under `crates/wire/src/generated/` and `console/src/api/generated/` are
-//! exactly what the models say, and a person never edits them. It decides nothing about the codecs
-//! themselves.
+//! derived entirely from the models and never edited by hand. The codecs themselves are not
+//! generated.
 
 mod letters;
 mod model;
@@ -25,7 +25,7 @@ use anyhow::{Context as _, bail};
 use model::Model;
 use routes::Routes;
 
-/// The models, by file stem, in the order in which they are generated.
+/// The models by file stem, in the order of generation.
 const MODELS: [&str; 3] = ["iam", "sts", "keywright"];
 
 const RUST: &str = "crates/wire/src/generated";
@@ -43,13 +43,13 @@ pub(crate) struct Args {
     reduce: Option<PathBuf>,
 }
 
-/// Generated files: path below their folder, and text.
+/// Generated files: path relative to their folder, and text.
 type Files = BTreeMap<PathBuf, String>;
 
-/// Runs the chore.
+/// Runs the generator.
 ///
 /// # Errors
-/// A model that cannot be read, rustfmt missing, or (with `--check`) stale files.
+/// An unreadable model, a missing rustfmt, or (with `--check`) stale files.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let root = root()?;
     if let Some(data) = &args.reduce {
@@ -102,7 +102,7 @@ fn generate(models: &[Model], routes: &Routes) -> anyhow::Result<Files> {
     Ok(files)
 }
 
-/// The same files as rustfmt writes them.
+/// Formats the files with rustfmt.
 fn format(scratch: &Path, files: Files) -> anyhow::Result<Files> {
     if scratch.exists() {
         fs::remove_dir_all(scratch)?;
@@ -126,8 +126,7 @@ fn format(scratch: &Path, files: Files) -> anyhow::Result<Files> {
     files.into_keys().map(read).collect()
 }
 
-/// Paths whose committed text differs from the fresh one, with that text, or with none where the
-/// file should not be there.
+/// Paths whose committed text is stale, with the new text, or `None` if the file should not exist.
 type Stale = BTreeMap<PathBuf, Option<String>>;
 
 fn stale(folder: &str, root: &Path, fresh: Files) -> anyhow::Result<Stale> {

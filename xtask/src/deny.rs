@@ -1,9 +1,9 @@
-//! `cargo xtask deny`: holds the dependencies to the rules of `deny.toml`.
+//! `cargo xtask deny`: checks the dependencies against `deny.toml`.
 //!
-//! `cargo deny` takes minutes to install, so nobody ran it and the rules were only a wish. This
-//! reads the same file and asks `cargo metadata`, which takes a second: the licences allowed, the
-//! crates that are banned, and where sources may come from. It does not look at advisories, which
-//! need the network, and it refuses to run where `deny.toml` has a rule that it does not know.
+//! `cargo deny` takes minutes to install, so nobody ran it. This reads the same file and the output
+//! of `cargo metadata`, which takes a second. It checks allowed licences, banned crates and allowed
+//! sources. It does not check advisories, which need the network. A rule in `deny.toml` that it
+//! does not know is an error.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,7 +19,7 @@ use crate::cargo;
 const RULES: &str = "deny.toml";
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
-/// The part of `deny.toml` that is used; anything else in it is an error rather than ignored.
+/// The supported part of `deny.toml`. Anything else in it is an error instead of being ignored.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rules {
@@ -62,14 +62,14 @@ struct SourceRules {
     unknown_git: DenyLevel,
 }
 
-/// The only level that is served: a warning in a passing run is read by nobody.
+/// The only supported level: nobody reads warnings of a passing run.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum DenyLevel {
     Deny,
 }
 
-/// What `cargo metadata` says of the packages that are built for a target.
+/// The output of `cargo metadata` about packages built for a target.
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
@@ -82,7 +82,7 @@ struct Package {
     name: String,
     version: String,
     license: Option<String>,
-    /// Absent for a crate of this workspace.
+    /// Absent for a workspace member.
     source: Option<String>,
 }
 
@@ -99,7 +99,7 @@ struct Node {
 /// Checks every dependency for every target.
 ///
 /// # Errors
-/// One line for each dependency that breaks a rule, or rules that cannot be read.
+/// One line for each dependency that violates a rule, or unreadable rules.
 pub(crate) fn run() -> anyhow::Result<()> {
     let text = fs::read_to_string(RULES).with_context(|| format!("cannot read {RULES}"))?;
     let rules: Rules = toml::from_str(&text).with_context(|| RULES.to_owned())?;
@@ -131,7 +131,7 @@ fn metadata(target: &str) -> anyhow::Result<Metadata> {
 }
 
 fn violations_in(metadata: &Metadata, rules: &Rules) -> anyhow::Result<Vec<String>> {
-    // `packages` also lists what other platforms need; only `resolve` is filtered.
+    // `packages` also lists what other platforms need. Only `resolve` is filtered by target.
     let built: BTreeSet<&str> = metadata
         .resolve
         .nodes
@@ -181,7 +181,7 @@ fn license_violation(package: &Package, allowed: &[Licensee]) -> Option<String> 
     let Some(license) = &package.license else {
         return Some("declares no licence".to_owned());
     };
-    // Older crates write `MIT/Apache-2.0`, which is not SPDX but plainly means OR.
+    // Older crates write `MIT/Apache-2.0`, which is not valid SPDX but clearly means OR.
     let Ok(expression) = Expression::parse(&license.replace('/', " OR ")) else {
         return Some(format!("has a licence that cannot be read: {license}"));
     };
@@ -217,7 +217,7 @@ mod tests {
             "id": "it", "name": name, "version": "1.0.0", "license": license, "source": source,
         });
         let mut other = package.clone();
-        // Not in `resolve`: needed on another platform only.
+        // Missing from `resolve`, so needed on other platforms only.
         other["id"] = "other".into();
         other["license"] = "GPL-3.0".into();
         serde_json::from_value(serde_json::json!({

@@ -1,9 +1,9 @@
-//! `cargo xtask e2e`: the built binary against the clients that people already have.
+//! `cargo xtask e2e`: tests the built binary with the clients that people use.
 //!
-//! It protects nothing by itself; the tests in `e2e/` do. It builds the binary, installs the pinned
-//! clients from the public registries into `target/e2e`, once for each content of the pins, and
-//! runs pytest. Nothing is installed outside the target folder but Debian's Chromium, jq, ssh,
-//! rclone and restic, where they are missing and apt-get may install them.
+//! The tests themselves are in `e2e/`. This chore builds the binary, installs the pinned clients
+//! from the public registries into `target/e2e` whenever the pins change, and runs pytest. It
+//! installs nothing outside the target folder except Debian's Chromium, jq, ssh, rclone and restic,
+//! if they are missing and apt-get may install them.
 
 use std::{
     fs,
@@ -29,10 +29,10 @@ pub(crate) struct Args {
     pytest: Vec<String>,
 }
 
-/// Builds, installs, runs.
+/// Builds, installs and runs the tests.
 ///
 /// # Errors
-/// What is missing, or that tests failed.
+/// A missing tool, or failed tests.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let tools = Tools::ready(args.built)?;
     let storage = StorageTools::ready(&tools.target.join("e2e"))?;
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     execute(tools.tell(&mut pytest))
 }
 
-/// The built binary and what drives it.
+/// The built binary and the test environment.
 pub(crate) struct Tools {
     target: PathBuf,
     python: PathBuf,
@@ -58,10 +58,10 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
-    /// Builds the binary, unless it is said to be built, and installs what is not there yet.
+    /// Builds the binary unless `built` is set, and installs missing tools.
     ///
     /// # Errors
-    /// What is missing.
+    /// A missing tool.
     pub(crate) fn ready(built: bool) -> anyhow::Result<Self> {
         let target = target()?;
         if !built {
@@ -80,17 +80,17 @@ impl Tools {
         })
     }
 
-    /// Where what is built lies.
+    /// The target folder.
     pub(crate) fn target(&self) -> &Path {
         &self.target
     }
 
-    /// The interpreter with the pinned packages.
+    /// The Python interpreter with the pinned packages.
     pub(crate) fn python(&self) -> &Path {
         &self.python
     }
 
-    /// Lets a command run in `e2e/` and find everything.
+    /// Configures a command to run in `e2e/` with all tools available.
     pub(crate) fn tell<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command
             .current_dir("e2e")
@@ -102,13 +102,12 @@ impl Tools {
     }
 }
 
-/// What people use beside the vendor's clients: Python's storage libraries, s3cmd, DuckDB, Ansible,
-/// rclone and restic.
+/// Storage clients beside AWS's own: Python's storage libraries, s3cmd, DuckDB, Ansible, rclone and
+/// restic.
 struct StorageTools {
-    /// The folder of the programs of an environment of their own: these want another botocore than
-    /// the AWS CLI does.
+    /// The programs of a separate virtual environment: they need another botocore than the AWS CLI.
     programs: PathBuf,
-    /// Where Ansible finds AWS's collection.
+    /// The path of Ansible's AWS collection.
     collections: PathBuf,
 }
 
@@ -125,7 +124,7 @@ impl StorageTools {
     }
 }
 
-/// AWS's collection alone, out of the package that has a hundred of them.
+/// Extracts only the AWS collection from the package with a hundred collections.
 fn ansible_collections(folder: &Path, interpreter: &Path) -> anyhow::Result<PathBuf> {
     const UNPACK: &str = "\
 import pathlib, sys, zipfile
@@ -145,7 +144,7 @@ package.unlink()";
     Ok(home)
 }
 
-/// A virtual environment in `home` with the pinned packages; its interpreter.
+/// Creates a virtual environment in `home` with the pinned packages and returns its interpreter.
 fn python(home: &Path, pins: &str) -> anyhow::Result<PathBuf> {
     let interpreter = home.join("bin/python");
     installed(home, &[pins], || {
@@ -169,7 +168,7 @@ fn pip(interpreter: &Path, what: &str) -> Command {
     command
 }
 
-/// The pinned packages of the JavaScript SDK; their folder.
+/// Installs the pinned packages of the JavaScript SDK and returns their folder.
 fn node(folder: &Path) -> anyhow::Result<PathBuf> {
     let home = folder.join("node");
     installed(
@@ -194,12 +193,12 @@ fn node(folder: &Path) -> anyhow::Result<PathBuf> {
 }
 
 const CHROMIUM: &str = "/usr/bin/chromium";
-/// One of the readers of JSON files.
+/// A program that reads JSON credential files.
 const JQ: &str = "/usr/bin/jq";
 const SSH: &str = "/usr/bin/ssh";
 const SSHD: &str = "/usr/sbin/sshd";
 
-/// OpenSSH's server. Its package would have it listen, so it is unpacked and not installed.
+/// OpenSSH's server. Installing its package would start a listener, so it is only unpacked.
 fn sshd(folder: &Path) -> anyhow::Result<PathBuf> {
     let home = folder.join("sshd");
     let unpacked = home.join("usr/sbin/sshd");
@@ -208,7 +207,7 @@ fn sshd(folder: &Path) -> anyhow::Result<PathBuf> {
     }
     if !unpacked.exists() {
         fs::create_dir_all(&home)?;
-        // As above: what is missing then is said below.
+        // A failure shows below as a missing program.
         let _ = Command::new("apt-get")
             .args(["download", "--quiet", "openssh-server", "libwrap0"])
             .current_dir(&home)
@@ -227,11 +226,11 @@ fn sshd(folder: &Path) -> anyhow::Result<PathBuf> {
     Ok(unpacked)
 }
 
-/// A program of Debian's; installs its package if it may.
+/// Finds a Debian program and installs its package if allowed.
 fn debian(program: &'static str, package: &str) -> anyhow::Result<&'static Path> {
     let path = Path::new(program);
     let apt_get = |words: &[&str]| {
-        // What it says when it fails matters less than what to do then.
+        // Ignore the failure here: the error below says what to do.
         let _ = Command::new("apt-get")
             .args(words)
             .env("DEBIAN_FRONTEND", "noninteractive")
@@ -242,7 +241,7 @@ fn debian(program: &'static str, package: &str) -> anyhow::Result<&'static Path>
         apt_get(&install);
     }
     if !path.exists() {
-        // A new machine has no list of packages, or an old one.
+        // A new machine has no package lists, or outdated ones.
         apt_get(&["update", "--quiet"]);
         apt_get(&install);
     }
@@ -253,7 +252,7 @@ fn debian(program: &'static str, package: &str) -> anyhow::Result<&'static Path>
     Ok(path)
 }
 
-/// Installs into a folder unless it was installed from these very pins.
+/// Installs into a folder unless exactly these pins are installed already.
 #[expect(
     clippy::disallowed_methods,
     reason = "a mark of what was installed, neither state nor secret"

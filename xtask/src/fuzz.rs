@@ -1,8 +1,8 @@
-//! `cargo xtask fuzz`: the fuzz targets, for a while each, beside each other.
+//! `cargo xtask fuzz`: runs every fuzz target in parallel for a limited time.
 //!
-//! It protects what the unit tests cannot list: inputs that nobody thought of. The coverage
-//! instrumentation is asked of the installed stable compiler, so nothing has to be set up. A
-//! finding stays in `target/fuzz/findings`, and its bytes belong into a unit test.
+//! Fuzzing covers inputs that nobody thought of listing in unit tests. The installed stable
+//! compiler provides the coverage instrumentation, so no setup is needed. Findings are kept in
+//! `target/fuzz/findings`; turn each into a unit test.
 
 use std::{
     fs,
@@ -23,10 +23,10 @@ const TARGETS: [&str; 4] = [
 
 /// An input that takes longer is a finding.
 const INPUT_SECS: u32 = 5;
-/// A target that takes more is a finding.
+/// A target that uses more memory is a finding.
 const MEMORY_MB: u32 = 512;
 
-/// What libFuzzer needs to see where an input leads.
+/// The coverage instrumentation that libFuzzer needs.
 const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module -Ccodegen-units=1 \
     -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
@@ -44,7 +44,7 @@ pub(crate) struct Args {
 /// Builds and runs every target.
 ///
 /// # Errors
-/// When a target cannot be built or found something.
+/// If a target fails to build or has a finding.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let folder = target()?.join("fuzz");
     let built = build(&folder)?;
@@ -68,12 +68,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds the targets; the folder of their binaries.
+/// Builds the targets and returns the folder of their binaries.
 fn build(folder: &Path) -> anyhow::Result<PathBuf> {
     let host = host()?;
     let status = cargo()
         .args(["build", "--release", "--manifest-path", "fuzz/Cargo.toml"])
-        // With a target named, the instrumentation is not also given to build scripts.
+        // With an explicit target, build scripts are not instrumented.
         .args(["--target", &host, "--target-dir"])
         .arg(folder)
         .env("RUSTFLAGS", COVERAGE)

@@ -1,8 +1,8 @@
-//! `cargo xtask instructions`: how many instructions a decision takes, which no busy neighbour
-//! changes.
+//! `cargo xtask instructions`: counts the instructions of a decision, a measure that is independent
+//! of the machine's load.
 //!
-//! It protects nothing; it tells. A bench decides each request two hundred and four hundred times
-//! under valgrind's callgrind, and the difference is two hundred decisions.
+//! It reports and checks nothing. A benchmark decides each request 200 and 400 times under
+//! valgrind's callgrind; the difference is the cost of 200 decisions.
 
 use std::{
     io::{self, Write},
@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 
 use crate::cargo;
 
-/// Decisions between the two counts.
+/// Decisions between the two measurements.
 const DECISIONS: u64 = 200;
 
 /// What to count.
@@ -25,10 +25,10 @@ pub(crate) struct Args {
     peers: bool,
 }
 
-/// Counts, and prints a table.
+/// Counts and prints a table.
 ///
 /// # Errors
-/// When valgrind is missing, or the bench cannot be built.
+/// If valgrind is missing or the benchmark fails to build.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let version = Command::new("valgrind").arg("--version").output();
     if version.is_err() {
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds the bench as the other benches are; its path.
+/// Builds the benchmark with the profile of the others and returns its path.
 fn build(peers: bool) -> anyhow::Result<PathBuf> {
     let words = if peers {
         "bench --manifest-path benches/peers/Cargo.toml --bench instructions --no-run"

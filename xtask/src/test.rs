@@ -1,7 +1,7 @@
-//! `cargo xtask test`: everything that must hold before a change lands, in the order of its cost.
+//! `cargo xtask test`: every check that must pass before a change lands, cheapest first.
 //!
-//! CI runs this and nothing else. Each step is a plain command that a person could type; the first
-//! one that fails ends the run with its name.
+//! CI runs this and nothing else. Each step is a plain command that a person could type. The run
+//! stops at the first failure and names the step.
 
 use std::process::Command;
 
@@ -12,7 +12,7 @@ use crate::{cargo, deny, tidy};
 /// Runs every check.
 ///
 /// # Errors
-/// The first check that fails.
+/// The first failed check.
 pub(crate) fn run() -> anyhow::Result<()> {
     tidy::run()?;
     deny::run()?;
@@ -46,15 +46,15 @@ const STEPS: &[&[&str]] = &[
         "-D",
         "warnings",
     ],
-    // Binaries and tests at once: each with the same features of every dependency, so that none is
-    // compiled twice. The steps below take what this has built.
+    // Build binaries and tests together: each dependency then has one set of features and is
+    // compiled once. The steps below reuse the result.
     &["cargo", "build", "--workspace", "--bins", "--tests"],
     &["cargo", "test", "--workspace"],
-    // Building the binary has installed what this needs.
+    // Building the binary has installed the packages that this needs.
     &["npm", "--prefix", "console", "run", "--silent", "check"],
     &["npm", "--prefix", "console", "run", "--silent", "size"],
     &["cargo", "xtask", "e2e", "--built"],
-    // Bounded here; at length by their own commands.
+    // Short runs here; the chores themselves run longer.
     &["cargo", "xtask", "fuzz", "--seconds", "30"],
     &["cargo", "xtask", "crash", "--built", "--rounds", "20"],
     &["cargo", "xtask", "consumers", "--built", "--kills", "10"],

@@ -1,9 +1,9 @@
-//! `cargo xtask tidy`: the floors, the heads and the lengths, read off the tree.
+//! `cargo xtask tidy`: checks layering, file headers and lengths in the source tree.
 //!
-//! It protects what the compiler does not: that a crate uses only crates below it (the arrow table
-//! of ARCHITECTURE.md), that each file says at its head what it is, that no file grows past the
-//! house numbers, and that each row of the failure matrix has a test of its name. Exceptions are
-//! listed here, each with its reason.
+//! It covers what the compiler does not: a crate uses only crates below it (the arrow table of
+//! ARCHITECTURE.md), each file starts with a header comment, no file exceeds the house numbers, and
+//! each row of the failure matrix has a test named after it. Exceptions are listed here, each with
+//! its reason.
 
 mod words;
 
@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context, bail};
 
-/// Each crate and the floor it stands on; a crate may use only lower floors.
+/// Each crate and its layer. A crate may use only lower layers.
 const FLOORS: &[(&str, u8)] = &[
     ("base", 0),
     ("policy", 1),
@@ -33,17 +33,17 @@ const FLOORS: &[(&str, u8)] = &[
     ("cli", 8),
 ];
 
-/// Crates that must stay without async, clock and I/O: what may not be in their manifests.
+/// Crates that must stay free of async, clock and I/O: their manifests are checked.
 const PURE: &[&str] = &["base", "policy", "sigv4", "vault", "wire"];
 const IMPURE: &[&str] = &["tokio", "hyper", "getrandom", "rusqlite"];
 
-/// Rows of the failure matrix of docs/rotation.md.
+/// Number of rows in the failure matrix of docs/rotation.md.
 const ROWS: usize = 23;
 
 const LINES_MAX: usize = 800;
 const COLUMNS_MAX: usize = 100;
 
-/// Files that may leave the numbers, and why.
+/// Files that may exceed the limits, and why.
 const EXCEPTIONS: &[(&str, &str)] = &[
     (
         "crates/policy/src/validate.rs",
@@ -66,7 +66,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
 /// Checks the tree.
 ///
 /// # Errors
-/// One line for each place that leaves the house numbers.
+/// One line for each violation.
 pub(crate) fn run() -> anyhow::Result<()> {
     let mut places = Vec::new();
     for (name, floor) in FLOORS {
@@ -125,7 +125,7 @@ fn check_file(path: &Path, places: &mut Vec<String>) -> anyhow::Result<()> {
     if lines > LINES_MAX && !is_test {
         places.push(format!("{name}: {lines} lines, more than {LINES_MAX}"));
     }
-    // Golden texts stay whole in tests.
+    // Expected output in tests may be long.
     for (number, line) in (1..).zip(text.lines()).filter(|_| !is_test) {
         if line.chars().count() > COLUMNS_MAX {
             places.push(format!(
@@ -136,7 +136,7 @@ fn check_file(path: &Path, places: &mut Vec<String>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Each row of the failure matrix has a test of its name: `row_07_…`, or `rows_12_13_…`.
+/// Each row of the failure matrix has a test named after it: `row_07_…`, or `rows_12_13_…`.
 fn check_rows(places: &mut Vec<String>) -> anyhow::Result<()> {
     let mut named = String::new();
     for folder in [

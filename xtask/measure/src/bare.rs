@@ -1,5 +1,5 @@
-//! A bare hyper server: the same version and settings as the server's edge, and no work at all. It
-//! answers every request with the bytes of one recorded answer.
+//! A bare hyper server with the same version and settings as the server's edge, and no work. It
+//! answers every request with one recorded response.
 
 use std::{convert::Infallible, fs, io::Write, path::PathBuf, time::Duration};
 
@@ -12,7 +12,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use keywright_base::limits;
 use tokio::net::TcpListener;
 
-/// Seconds in which a request's head must arrive; as the server's edge has it.
+/// Timeout for a request's head in seconds, as in the server's edge.
 const HEAD_SECS: u64 = 30;
 
 /// `bare FILE`
@@ -22,10 +22,10 @@ pub(crate) struct Args {
     answer: PathBuf,
 }
 
-/// Serves on a free port, which it prints, until it is killed.
+/// Serves on a free port, which it prints, until killed.
 ///
 /// # Errors
-/// When the file cannot be read or no port taken.
+/// If the file is unreadable or no port is available.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let recorded = fs::read(&args.answer).context("cannot read the recorded answer")?;
     let answer = Answer::parse(&recorded).context("not a recorded answer")?;
@@ -48,7 +48,7 @@ impl Answer {
         let mut headers = HeaderMap::new();
         for line in str::from_utf8(head).ok()?.lines().skip(1) {
             let (name, value) = line.split_once(": ")?;
-            // These two are hyper's own.
+            // hyper adds these two itself.
             if name != "date" && name != "content-length" {
                 let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
                 headers.insert(name, HeaderValue::from_str(value).ok()?);
@@ -80,7 +80,7 @@ async fn serve(answer: Answer) -> anyhow::Result<()> {
                 let response = answer.response();
                 async move { Ok::<_, Infallible>(response) }
             });
-            // A client that goes away is not an error here.
+            // A client that disconnects is not an error here.
             let _ = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(Duration::from_secs(HEAD_SECS))

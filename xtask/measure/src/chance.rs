@@ -1,21 +1,21 @@
-//! Randomness that a seed repeats (splitmix64). Only for choosing; nothing secret comes from it.
+//! Reproducible randomness from a seed (splitmix64). Not for secrets.
 
 use keywright_base::Entropy;
 use keywright_server::SystemEntropy;
 
-/// A seed that nobody chose.
+/// A random seed.
 pub(crate) fn random() -> u64 {
     let mut bytes = [0; 8];
     SystemEntropy.fill(&mut bytes);
     u64::from_le_bytes(bytes)
 }
 
-/// A stream of numbers.
+/// A random number generator.
 #[derive(Debug, Clone)]
 pub(crate) struct Chance(u64);
 
 impl Chance {
-    /// The stream of a seed.
+    /// The generator for a seed.
     pub(crate) const fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -29,12 +29,12 @@ impl Chance {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `bound`, which is not 0.
+    /// A number below `bound`, which must not be 0.
     pub(crate) const fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
-    /// One of several, if there are any.
+    /// A random element, if there are any.
     pub(crate) fn one_of<'a, T>(&mut self, several: &'a [T]) -> Option<&'a T> {
         let bound = u64::try_from(several.len()).unwrap_or(u64::MAX);
         let at = if bound == 0 { 0 } else { self.below(bound) };

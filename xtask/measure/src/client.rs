@@ -1,7 +1,7 @@
-//! A client that costs little: a blocking keep-alive connection, requests that are bytes already,
-//! and just enough of HTTP/1.1 to find the end of an answer.
+//! A cheap client: a blocking keep-alive connection, pre-built requests, and just enough HTTP/1.1
+//! to find the end of a response.
 //!
-//! It knows only answers with a length, which are all that the server gives to these requests.
+//! It supports only responses with a content length. The server sends no others to these requests.
 
 use std::{
     io::{self, Read, Write},
@@ -11,7 +11,7 @@ use std::{
 
 use memchr::memmem;
 
-/// The longest that an answer is waited for, so that a server that hangs ends the run.
+/// Timeout for a response in seconds, so that a server that hangs ends the run.
 const ANSWER_SECS: u64 = 30;
 const READ_BYTES: usize = 16 * 1024;
 
@@ -22,7 +22,7 @@ pub(crate) struct Connection {
     filled: usize,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reply<'a> {
     /// The status.
@@ -41,7 +41,7 @@ impl Reply<'_> {
         rest.split_once('<').map(|(text, _)| text)
     }
 
-    /// Status and the beginning of the body, for evidence.
+    /// The status and the beginning of the body, for error messages.
     pub(crate) fn excerpt(&self) -> String {
         let text: String = String::from_utf8_lossy(self.body)
             .chars()
@@ -55,7 +55,7 @@ impl Connection {
     /// Connects.
     ///
     /// # Errors
-    /// When nobody listens.
+    /// If nothing listens.
     pub(crate) fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
@@ -67,10 +67,10 @@ impl Connection {
         })
     }
 
-    /// Sends a request and reads its answer.
+    /// Sends a request and reads the response.
     ///
     /// # Errors
-    /// When the connection breaks, or the answer is not one.
+    /// If the connection fails or the response is malformed.
     pub(crate) fn exchange(&mut self, request: &[u8]) -> io::Result<Reply<'_>> {
         self.stream.write_all(request)?;
         self.filled = 0;
@@ -87,7 +87,7 @@ impl Connection {
             if let Some((status, body, end)) = measure(got)?
                 && end <= self.filled
             {
-                // Borrowed anew: the loop above still holds the buffer.
+                // Borrow again: the loop above still holds the buffer.
                 let got = self.buffer.get(..end).unwrap_or_default();
                 let (head, body) = got.split_at_checked(body).unwrap_or_default();
                 return Ok(Reply { status, head, body });
@@ -96,7 +96,7 @@ impl Connection {
     }
 }
 
-/// Status, and where the body begins and ends, once the head is whole.
+/// Status, and the range of the body, once the head is complete.
 fn measure(got: &[u8]) -> io::Result<Option<(u16, usize, usize)>> {
     let Some(end) = memmem::find(got, b"\r\n\r\n") else {
         return Ok(None);

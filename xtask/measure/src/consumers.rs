@@ -1,9 +1,9 @@
-//! `cargo xtask consumers`: kills `keywright rotate USER` at random moments while programs go on
+//! `cargo xtask consumers`: kills `keywright rotate USER` at random moments while programs keep
 //! using the keys that it rotates.
 //!
-//! Each consumer reads its credentials from its file for each call, as the AWS SDKs do at their
-//! start. What must hold: no call is refused, every file always has a whole pair, nothing is left
-//! over in a folder, and a run that is not killed ends every rotation with one key for each user.
+//! Each consumer reads its credentials from its file for each call, as the AWS SDKs do on startup.
+//! Invariants: no call is denied, every file always holds a complete pair, no stray file is left
+//! behind, and a run that is not killed finishes every rotation with one key for each user.
 
 use std::{
     collections::BTreeSet,
@@ -30,15 +30,15 @@ use crate::{
     say,
 };
 
-/// The one file that holds the pairs of every second consumer.
+/// The file with the pairs of every second consumer.
 const SHARED: &str = "credentials";
-/// Between two calls of a consumer.
+/// Pause between two calls of a consumer.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Rotations that go on at the same time.
+/// Concurrent rotations.
 const ROTATORS: usize = 4;
-/// A run lives this long, or less: milliseconds. Later it only waits for the windows to end.
+/// Longest life of a run in milliseconds. After that it only waits for the windows to end.
 const LIFE_MS: u64 = 2000;
-/// Runs that are not killed, until every rotation must be over.
+/// Undisturbed runs within which every rotation must finish.
 const LAST_RUNS: usize = 5;
 
 /// How many, and how often.
@@ -55,10 +55,10 @@ pub(crate) struct Args {
     seed: Option<u64>,
 }
 
-/// Kills, and looks at what the consumers met.
+/// Kills rotations and checks what the consumers see.
 ///
 /// # Errors
-/// The first violation, with its evidence; the files stay.
+/// The first violation with its evidence. The files are kept.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let seed = args.seed.unwrap_or_else(chance::random);
     say(&format!("seed {seed}"))?;
@@ -94,7 +94,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     ))
 }
 
-/// The server, and the files of the consumers.
+/// The server and the consumers' files.
 struct Scene {
     server: Running,
     operator: Key,
@@ -134,10 +134,10 @@ impl Scene {
         })
     }
 
-    /// Uses the key in its file until it is told to stop.
+    /// Uses the key in its file until stopped.
     ///
     /// # Errors
-    /// A refused call, or a file without a whole pair.
+    /// A denied call, or a file without a complete pair.
     fn consume(&self, number: usize, stop: &AtomicBool, calls: &AtomicU64) -> anyhow::Result<()> {
         let mut connection = Connection::open(self.server.address)?;
         while !stop.load(Ordering::Relaxed) {
@@ -156,7 +156,7 @@ impl Scene {
         Ok(())
     }
 
-    /// The pair that a consumer finds.
+    /// The pair in a consumer's file.
     fn read(&self, number: usize) -> anyhow::Result<Key> {
         let user = user(number);
         let (path, id, secret) = if in_shared_file(number) {
@@ -184,7 +184,7 @@ impl Scene {
         })
     }
 
-    /// Several rotate and are killed at the same time.
+    /// Runs several rotators concurrently and kills them.
     fn kill_again_and_again(
         &self,
         kills: u32,
@@ -208,8 +208,8 @@ impl Scene {
         })
     }
 
-    /// Begins, or goes on with, the rotation of one user after another, and kills it; each rotator
-    /// has users of its own.
+    /// Starts or continues the rotation of one user after another and kills it. Each rotator has
+    /// its own users.
     fn kill_some(
         &self,
         first: usize,
@@ -233,7 +233,7 @@ impl Scene {
         Ok(())
     }
 
-    /// Lets all that is open end; how many rotations ended well.
+    /// Finishes all open rotations. Returns how many succeeded.
     fn finish(&self) -> anyhow::Result<usize> {
         for _ in 0..LAST_RUNS {
             let rotations = self.rotations()?;
@@ -248,7 +248,7 @@ impl Scene {
         bail!("some rotations do not end: {:?}", self.rotations()?)
     }
 
-    /// The window is longer than any consumer goes on with what it has read.
+    /// The observation window is longer than any consumer keeps using the pair that it has read.
     fn rotate(&self, number: usize) -> Vec<String> {
         let (user, files) = (user(number), self.files.display());
         let place = match in_shared_file(number) {
@@ -273,7 +273,7 @@ impl Scene {
         serde_json::from_slice(&done.stdout).context("the answer of rotate status")
     }
 
-    /// Runs to the end; exit code 1 says that something waits or is held.
+    /// Runs to the end. Exit code 1 means that a rotation waits or is held.
     fn run(&self, command: &[String]) -> anyhow::Result<()> {
         let done = self.start(command)?.wait_with_output()?;
         let code = done.status.code();
@@ -298,7 +298,7 @@ impl Scene {
         Ok(child)
     }
 
-    /// One key for each user, the one in its file, and no file but theirs.
+    /// Checks that each user has one key, the one in its file, and that there are no other files.
     fn check_end(&self) -> anyhow::Result<()> {
         let mut expected = BTreeSet::from([SHARED.to_owned()]);
         let mut connection = Connection::open(self.server.address)?;
@@ -344,7 +344,7 @@ fn user(number: usize) -> String {
     format!("user-{number:06}")
 }
 
-/// Every second one, so that many rotations write one file at the same time.
+/// Every second one, so that many rotations write to one file concurrently.
 const fn in_shared_file(number: usize) -> bool {
     number.is_multiple_of(2)
 }

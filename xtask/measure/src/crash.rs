@@ -1,9 +1,9 @@
-//! `cargo xtask crash`: kills the server at random moments under a load of writes and holds what it
-//! finds after each restart to what was acknowledged before.
+//! `cargo xtask crash`: kills the server at random moments under a write load and compares the
+//! state after each restart with what was acknowledged before.
 //!
-//! What it protects: everything acknowledged is there, nothing is half there, and the server starts
-//! by itself. SIGKILL leaves the system's page cache in place, so this shows order and atomicity,
-//! not what a disk does when the power goes.
+//! Invariants: everything acknowledged is there, nothing is partially there, and the server starts
+//! without help. SIGKILL leaves the system's page cache intact, so this tests order and atomicity,
+//! not the behaviour of a disk on power loss.
 
 mod model;
 mod verify;
@@ -29,9 +29,9 @@ use crate::{
     say,
 };
 
-/// Clients that write at the same time.
+/// Concurrent writing clients.
 const CLIENTS: usize = 8;
-/// The server lives this long, or less, under load: milliseconds.
+/// Longest life of the server under load in milliseconds.
 const LIFE_MS: u64 = 600;
 
 /// `crash`
@@ -48,7 +48,7 @@ pub(crate) struct Args {
 /// Runs every round.
 ///
 /// # Errors
-/// The first violation, with its evidence; the data folder stays.
+/// The first violation with its evidence. The data folder is kept.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let seed = args.seed.unwrap_or_else(chance::random);
     say(&format!("seed {seed}"))?;
@@ -69,14 +69,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     ))
 }
 
-/// The server under test and what its clients believe.
+/// The server under test and its clients' models.
 struct Experiment {
     data: PathBuf,
     root: Key,
     server: Running,
     models: Vec<Model>,
     chance: Chance,
-    /// The account's version when the clients begin.
+    /// The account's version when the clients start.
     version: u64,
 }
 
@@ -99,7 +99,7 @@ impl Experiment {
         })
     }
 
-    /// Loads, kills, restarts, verifies; the number of acknowledged commits.
+    /// Loads, kills, restarts and verifies. Returns the number of acknowledged commits.
     fn round(&mut self) -> anyhow::Result<u64> {
         let life_ms = self.chance.below(LIFE_MS);
         load_and_kill(&mut self.server, &mut self.models, &self.root, life_ms)?;
@@ -117,7 +117,7 @@ impl Experiment {
         Ok(acknowledged)
     }
 
-    /// The account's version must have grown by one for each commit.
+    /// Checks that the account's version grew by one for each commit.
     fn check_version(&mut self) -> anyhow::Result<u64> {
         let now = version(&self.data)?;
         let acknowledged: u64 = self.models.iter().map(|model| model.commits).sum();
@@ -171,7 +171,7 @@ fn live(life: Duration) {
     thread::sleep(life);
 }
 
-/// The version of the one account, read from a copy so that the server's own start recovers the
+/// The version of the only account, read from a copy, so that the server's own start recovers the
 /// database.
 fn version(data: &Path) -> anyhow::Result<u64> {
     let copy = fresh_folder("crash-copy")?;
@@ -186,7 +186,7 @@ fn version(data: &Path) -> anyhow::Result<u64> {
     Ok(account.context("no account")?.1)
 }
 
-/// After a start no file is in the making, and there are as many files as large objects.
+/// Checks that after a start there are no temporary files and as many files as large objects.
 fn check_files(data: &Path, models: &[Model]) -> anyhow::Result<()> {
     let (mut drafts, mut blobs) = (0, 0);
     for shard in fs::read_dir(data.join("objects"))? {

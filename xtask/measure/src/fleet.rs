@@ -1,10 +1,10 @@
-//! `cargo xtask fleet`: rotates the one key of each of many users by `keywright rotate apply`,
-//! against the built server, with a file for each as its sink.
+//! `cargo xtask fleet`: rotates the one key of each of many users with `keywright rotate apply`
+//! against the built server. Each user's destination is a file.
 //!
-//! Nothing is waited for (observe and dwell are zero), so the figures are of the work itself. The
-//! same is done with the journal in memory, which shows what its flushes cost. It checks that every
-//! file holds a new key. Then one key is made, deactivated and deleted again and again, to see how
-//! soon it is accepted and refused.
+//! Observation window and dwell are zero, so the figures measure the work itself. A second run
+//! keeps the journal in memory, which shows the cost of its flushes. Every file must then hold a
+//! new key. Finally one key is created, deactivated and deleted repeatedly, to measure how soon it
+//! is accepted and rejected.
 
 mod gaps;
 
@@ -28,14 +28,14 @@ use crate::{
     requests::{Key, query},
 };
 
-/// Between two looks at how much memory the command has.
+/// Interval between samples of the command's memory.
 const LOOK: Duration = Duration::from_millis(20);
-/// Where a file costs no flush.
+/// A folder in which a file costs no flush.
 const MEMORY: &str = "/dev/shm";
 
-/// Who rotates the others.
+/// The user that rotates the others.
 const OPERATOR: &str = "user-000000";
-/// Whose second key is made and deleted.
+/// The user whose second key is created and deleted.
 const USER: &str = "user-000001";
 
 /// How many, and how.
@@ -58,7 +58,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// What a command took.
+/// The resources used by a command.
 struct Took {
     seconds: f64,
     peak_bytes: u64,
@@ -68,7 +68,7 @@ struct Took {
 /// Measures and prints.
 ///
 /// # Errors
-/// When something does not work, or a file does not hold a new key.
+/// If something fails, or a file does not hold a new key.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let disk = fresh_folder("fleet-journal")?;
     let on_disk = fleet(args, &disk)?;
@@ -84,7 +84,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     print(args, &on_disk, in_memory.as_ref())
 }
 
-/// The look, and the rotations.
+/// Figures of the survey and of the rotations.
 struct Measured {
     plan: Took,
     apply: Took,
@@ -129,7 +129,7 @@ fn fleet(args: &Args, journal: &Path) -> anyhow::Result<Measured> {
     Ok(Measured { plan, apply, gaps })
 }
 
-/// What `keywright rotate` needs to act as the operator.
+/// The environment in which `keywright rotate` acts as the operator.
 pub(crate) fn environment(server: &Running, operator: &Key) -> [(&'static str, String); 4] {
     [
         ("AWS_ENDPOINT_URL", format!("http://{}", server.address)),
@@ -139,7 +139,7 @@ pub(crate) fn environment(server: &Running, operator: &Key) -> [(&'static str, S
     ]
 }
 
-/// Lets the first user do everything; it has IAMFullAccess already.
+/// Grants the first user full access; it already has IAMFullAccess.
 pub(crate) fn make_operator(server: &Running, key: &Key) -> anyhow::Result<()> {
     let parameters = [
         ("UserName", OPERATOR),
@@ -191,7 +191,7 @@ fn keywright(
     })
 }
 
-/// Waits for the end; the most memory that was resident.
+/// Waits for the process to exit. Returns its peak resident memory.
 fn watch(child: &mut Child) -> anyhow::Result<u64> {
     let mut peak = 0;
     loop {

@@ -1,7 +1,7 @@
-//! `cargo xtask hostile`: how long root waits for GetUser while another user asks for the most
-//! work, or for the longest answers, that one request can ask for, on many connections at a time.
+//! `cargo xtask hostile`: measures how long root waits for GetUser while another user sends the
+//! most expensive requests, or those with the longest responses, over many connections.
 //!
-//! It judges nothing: a missed target is printed, not an error.
+//! A missed target is printed and is not an error.
 
 mod kinds;
 
@@ -21,7 +21,7 @@ use crate::{
     requests::{self, Key},
 };
 
-/// Milliseconds that 99 of 100 GetUser may take.
+/// Target for the 99th percentile of GetUser in milliseconds.
 const TARGET_MS: f64 = 50.0;
 
 /// `hostile`
@@ -35,10 +35,10 @@ pub(crate) struct Args {
     in_flight: usize,
 }
 
-/// Runs every kind and prints what was measured.
+/// Runs every kind of request and prints the measurements.
 ///
 /// # Errors
-/// When the server does not start or root is not answered.
+/// If the server fails to start, or root gets no response.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let data = fresh_folder("hostile")?.join("data");
     let server = Running::serve(&data)?;
@@ -73,10 +73,10 @@ fn print(name: &str, mut micros: Vec<Duration>, answers: &Answers) -> anyhow::Re
     Ok(())
 }
 
-/// Answers to hostile requests, by status.
+/// Number of responses to hostile requests, by status.
 type Answers = BTreeMap<u16, usize>;
 
-/// Asks for GetUser, one after another, while others send the hostile request.
+/// Sends one GetUser after another while others send the hostile request.
 fn beside(
     server: &Running,
     root: &Key,
@@ -127,7 +127,7 @@ fn get_user(server: &Running, root: &Key, each: Duration) -> anyhow::Result<Vec<
     Ok(all)
 }
 
-/// Root is one client among many, not one that fills a processor by itself.
+/// Root is one client among many, so it must not saturate a processor by itself.
 #[expect(clippy::disallowed_methods, reason = "paces a client")]
 fn pause() {
     thread::sleep(Duration::from_millis(1));

@@ -1,4 +1,4 @@
-//! A running server: started on a port of its own, asked what it costs, stopped or killed.
+//! A running server: starts it on its own port, measures its resources, stops or kills it.
 
 use std::{
     ffi::OsStr,
@@ -18,14 +18,14 @@ use crate::{
     requests::{self, Key},
 };
 
-/// A process that printed where it listens.
+/// A process that has printed its address.
 pub(crate) struct Running {
     child: Child,
-    /// Held so that what it prints later finds a reader.
+    /// Kept open so that later output does not fail.
     _out: BufReader<ChildStdout>,
-    /// Where it listens.
+    /// The address that it listens on.
     pub(crate) address: SocketAddr,
-    /// From its start to the line that says where it listens.
+    /// Time from start to the line with the address.
     pub(crate) started: Duration,
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn binaries() -> anyhow::Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
-/// An empty folder of this name beside the binaries; what was in it is gone.
+/// Creates an empty folder of this name beside the binaries, deleting the previous one.
 pub(crate) fn fresh_folder(name: &str) -> anyhow::Result<PathBuf> {
     let folder = binaries()?.join("measure").join(name);
     if folder.exists() {
@@ -50,7 +50,7 @@ impl Running {
     /// Starts `keywright serve` on a data folder.
     ///
     /// # Errors
-    /// When it does not come up.
+    /// If it does not start.
     pub(crate) fn serve(data: &Path) -> anyhow::Result<Self> {
         let program = binaries()?.join("keywright");
         let arguments = [
@@ -63,10 +63,10 @@ impl Running {
         Self::start(command)
     }
 
-    /// Starts the bare server with a recorded answer.
+    /// Starts the bare server with a recorded response.
     ///
     /// # Errors
-    /// When it does not come up.
+    /// If it does not start.
     pub(crate) fn bare(answer: &Path) -> anyhow::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("bare").arg(answer);
@@ -86,7 +86,7 @@ impl Running {
         out.read_line(&mut line)?;
         let address = line.trim().rsplit_once("http://");
         let Some((_, address)) = address else {
-            // Ends it, if it has not ended by itself.
+            // Kill it unless it has exited.
             let _ = child.kill();
             bail!("{command:?} did not start: {}, {line:?}", child.wait()?);
         };
@@ -98,10 +98,10 @@ impl Running {
         })
     }
 
-    /// Kills it (SIGKILL) and waits for its end.
+    /// Kills the process (SIGKILL) and waits for it.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// If the system refuses.
     pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill()?;
         self.child.wait()?;
@@ -111,7 +111,7 @@ impl Running {
     /// Puts a bucket or an object.
     ///
     /// # Errors
-    /// When the server refuses it.
+    /// If the server rejects it.
     pub(crate) fn put(&self, key: &Key, path: &str, body: &[u8]) -> anyhow::Result<()> {
         let request = requests::s3(self.address, key, ("PUT", path), body)?;
         let mut connection = Connection::open(self.address)?;
@@ -123,7 +123,7 @@ impl Running {
     /// Resident memory in bytes.
     ///
     /// # Errors
-    /// When it has ended.
+    /// If the process has exited.
     pub(crate) fn resident(&self) -> anyhow::Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -131,14 +131,14 @@ impl Running {
         Ok(kib.context("no VmRSS")?.trim().parse::<u64>()? * 1024)
     }
 
-    /// Processor time of all its threads so far.
+    /// Processor time of all threads so far.
     ///
     /// # Errors
-    /// When it has ended.
+    /// If the process has exited.
     pub(crate) fn processor(&self) -> anyhow::Result<Duration> {
         let mut nanos = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            // A thread may end while this reads.
+            // A thread may exit meanwhile.
             let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else {
                 continue;
             };
@@ -151,7 +151,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -160,7 +160,7 @@ impl Drop for Running {
 /// The root credentials in a data folder.
 ///
 /// # Errors
-/// When the first start left none.
+/// If the first start left none.
 pub(crate) fn root(data: &Path) -> anyhow::Result<Key> {
     let path = data.join("root.credentials");
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;

@@ -1,9 +1,9 @@
-//! `cargo xtask load`: rates and latencies of the built server, each beside a bare HTTP server that
-//! returns the same bytes, or beside one flush each, in the same run.
+//! `cargo xtask load`: throughput and latency of the built server, each compared in the same run
+//! with a bare HTTP server that returns the same bytes, or with one flush per write.
 //!
-//! What it protects is the comparison: every lane is driven by the same threads with requests that
-//! were signed before, in slices that alternate, and its ratio is the median of neighbouring
-//! slices. It judges nothing: a missed target is printed, not an error.
+//! For a fair comparison, the same threads drive every lane in alternating slices with requests
+//! that were signed in advance, and a ratio is the median over neighbouring slices. A missed target
+//! is printed and is not an error.
 
 mod at_rest;
 mod clients;
@@ -27,15 +27,15 @@ use crate::{
     requests::{self, Key},
 };
 
-/// Connections to every server.
+/// Connections to each server.
 const CLIENTS: usize = 64;
-/// Requests that each client has signed; with many users each is signed by another one's key.
+/// Requests signed in advance per client. With many users, each is signed with another user's key.
 const SIGNED: usize = 64;
-/// Users of the small installation; each durable client needs one of its own.
+/// Users of the small installation. Each client of the durable writes needs its own.
 const FEW: usize = 10;
-/// Starts that are timed.
+/// Number of timed starts.
 const STARTS: usize = 5;
-/// Bytes of the record of a flush: about a user's record with two keys.
+/// Size of a flushed record in bytes: about that of a user with two keys.
 const RECORD_BYTES: usize = 700;
 
 /// `load`
@@ -52,19 +52,19 @@ pub(crate) struct Args {
     users: usize,
 }
 
-/// A request by the key that signs it.
+/// Builds a request, signed with the given key.
 type Make<'a> = &'a dyn Fn(&Running, &Key) -> anyhow::Result<Vec<u8>>;
 
-/// An installation that runs.
+/// A running installation.
 struct Installed {
     server: Running,
     keys: Vec<Key>,
 }
 
-/// Runs every work and prints the report.
+/// Runs every workload and prints the report.
 ///
 /// # Errors
-/// When a server does not start or does not answer as it should.
+/// If a server fails to start or sends an unexpected response.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let each = Duration::from_secs(args.seconds);
     let mut report = Report::default();
@@ -90,7 +90,7 @@ fn install(seeded: Seeded) -> anyhow::Result<Installed> {
     })
 }
 
-/// The large installation; its start and memory go into the report.
+/// Starts the large installation. Its startup time and memory go into the report.
 fn many(users: usize, report: &mut Report) -> anyhow::Result<Installed> {
     let seeded = seed::folder(users)?;
     let mut starts = Vec::new();
@@ -112,7 +112,7 @@ fn to_mb(bytes: u64) -> f64 {
     Duration::from_micros(bytes).as_secs_f64()
 }
 
-/// GetCallerIdentity with few and with many users beside the bare server.
+/// GetCallerIdentity with few and with many users, compared with the bare server.
 fn identity(
     few: &Installed,
     many: &Installed,
@@ -147,7 +147,7 @@ fn identity(
     Ok(())
 }
 
-/// One work beside the bare server.
+/// One workload compared with the bare server.
 fn one_work(
     on: &Installed,
     each: Duration,
@@ -168,7 +168,7 @@ fn one_work(
     Ok(())
 }
 
-/// Durable writes beside one flush each.
+/// Durable writes compared with one flush each.
 fn durable(each: Duration, report: &mut Report) -> anyhow::Result<()> {
     let on = install(seed::folder(CLIENTS)?)?;
     let mut clients: Vec<Box<dyn Client>> = Vec::new();
@@ -207,10 +207,10 @@ fn driven<const N: usize>(lanes: Vec<Driven>) -> anyhow::Result<[Driven; N]> {
     lanes.map_err(|_| anyhow::anyhow!("not as many lanes as servers"))
 }
 
-/// Clients of `to` that send the requests of an installation's keys.
+/// Clients of `to` that send requests signed with an installation's keys.
 fn lane<'a>(on: &Installed, to: &'a Running, make: Make<'_>) -> anyhow::Result<Lane<'a>> {
     let mut clients: Vec<Box<dyn Client>> = Vec::new();
-    // Spread over all keys.
+    // Spread the clients over all keys.
     let stride = (on.keys.len() / (CLIENTS * SIGNED)).max(1);
     let mut keys = on.keys.iter().step_by(stride).cycle();
     for _ in 0..CLIENTS {
@@ -225,7 +225,7 @@ fn lane<'a>(on: &Installed, to: &'a Running, make: Make<'_>) -> anyhow::Result<L
     })
 }
 
-/// A bare server that returns what the server answers now.
+/// A bare server that returns the server's current response.
 fn bare(on: &Installed, make: Make<'_>) -> anyhow::Result<Running> {
     let key = on.keys.first().context("no keys")?;
     let mut connection = Connection::open(on.server.address)?;

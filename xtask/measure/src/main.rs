@@ -1,10 +1,9 @@
-//! Drives the built server: how fast it is, what a crash under load leaves behind, what killed
-//! rotations do to consumers, what the rotation of a fleet takes, and what hostile requests cost
-//! everyone else.
+//! Measures the built server: its speed, its state after crashes under load, what killed rotations
+//! do to consumers, the cost of rotating a fleet, and what hostile requests cost other users.
 //!
-//! A table of contents. `cargo xtask load`, `crash`, `consumers`, `fleet` and `hostile` build this
-//! and the server for release and run it; it is a package of its own so that the other chores build
-//! without the server.
+//! This file only dispatches. `cargo xtask load`, `crash`, `consumers`, `fleet` and `hostile` build
+//! this program and the server for release and run it. It is a separate package so that the other
+//! chores build without the server.
 
 mod bare;
 mod chance;
@@ -46,7 +45,7 @@ enum Chore {
     Bare(bare::Args),
 }
 
-/// A line for whoever runs a chore.
+/// Prints a line for the person running the chore.
 fn say(line: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     Ok(writeln!(out, "{line}")?)

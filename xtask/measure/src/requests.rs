@@ -1,6 +1,6 @@
-//! Correctly signed requests as bytes, ready for the wire.
+//! Correctly signed requests as raw bytes.
 //!
-//! A signature holds for fifteen minutes, so a run signs its requests once, up front, and the
+//! A signature is valid for fifteen minutes. A run signs its requests once in advance, so the
 //! client's work is the same for every server.
 
 use std::net::SocketAddr;
@@ -17,16 +17,16 @@ const REGION: &str = "us-east-1";
 /// An access key.
 #[derive(Debug, Clone)]
 pub(crate) struct Key {
-    /// Its id.
+    /// The access key ID.
     pub(crate) id: String,
-    /// Its secret.
+    /// The secret access key.
     pub(crate) secret: Secret<String>,
 }
 
-/// A request of IAM, STS or the extension: the action and its parameters.
+/// An IAM, STS or extension request from an action and its parameters.
 ///
 /// # Errors
-/// When the request cannot be made.
+/// If the request cannot be built.
 pub(crate) fn query(
     host: SocketAddr,
     key: &Key,
@@ -51,10 +51,10 @@ pub(crate) fn query(
     bytes(request, key, service, body.as_bytes())
 }
 
-/// A request of S3.
+/// An S3 request.
 ///
 /// # Errors
-/// When the request cannot be made.
+/// If the request cannot be built.
 pub(crate) fn s3(
     host: SocketAddr,
     key: &Key,

@@ -1,8 +1,8 @@
-//! The Unicode general category L, which tag patterns name and the standard library cannot test.
+//! Unicode general category L, which tag patterns use and the standard library cannot test.
 
 use regex_syntax::hir::{Class, HirKind};
 
-/// A table of inclusive ranges, sorted.
+/// Renders a sorted table of inclusive ranges.
 pub(super) fn render() -> anyhow::Result<String> {
     let hir = regex_syntax::parse(r"\p{L}")?;
     let HirKind::Class(Class::Unicode(class)) = hir.kind() else {

@@ -1,14 +1,14 @@
-//! The reduced operation model: names, types, constraints, errors, pagination. No prose.
+//! The reduced operation model: names, types, constraints, errors, pagination. No documentation.
 //!
-//! Members are a list, because their order is the order of elements in an answer; everything else
-//! is sorted by name, so that the file is the same whoever writes it.
+//! Members are a list because their order is the order of elements in a response. Everything else
+//! is sorted by name, so the file is reproducible.
 
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-/// One service.
+/// A service.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Model {
@@ -20,7 +20,7 @@ pub(crate) struct Model {
     pub(crate) shapes: BTreeMap<String, Shape>,
 }
 
-/// One operation. Shapes and errors are names in [`Model::shapes`].
+/// An operation. Shapes and errors are names in [`Model::shapes`].
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Operation {
@@ -28,19 +28,19 @@ pub(crate) struct Operation {
     pub(crate) input: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) output: Option<String>,
-    /// The element around the members of an answer.
+    /// The element that wraps the members of a response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) result_wrapper: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) errors: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) pagination: Option<Pagination>,
-    /// The request carries no signature.
+    /// The request is unsigned.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) unsigned: bool,
 }
 
-/// How an operation's answer is read in pages.
+/// The pagination of an operation.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Pagination {
@@ -51,7 +51,7 @@ pub(crate) struct Pagination {
     pub(crate) result_keys: Vec<String>,
 }
 
-/// One type.
+/// A type.
 #[derive(Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Shape {
@@ -79,7 +79,7 @@ pub(crate) struct Shape {
     pub(crate) error: Option<Error>,
 }
 
-/// One member of a structure.
+/// A member of a structure.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Member {
@@ -89,7 +89,7 @@ pub(crate) struct Member {
     pub(crate) required: bool,
 }
 
-/// What an error shape is on the wire.
+/// The wire form of an error shape.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Error {
@@ -112,7 +112,7 @@ impl Model {
             .with_context(|| format!("shape {name} is not in the model"))
     }
 
-    /// Structures that `from` holds, directly or not, without `from` itself.
+    /// Structures that `from` contains, directly or indirectly, without `from` itself.
     pub(crate) fn reachable(&self, from: &str) -> anyhow::Result<Vec<String>> {
         let mut seen: Vec<String> = Vec::new();
         let mut next = self.shape(from)?.references();

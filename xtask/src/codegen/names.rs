@@ -1,4 +1,4 @@
-//! Spelling: the model's names as Rust, and the order in which AWS reports violations.
+//! Converts the model's names to Rust, and computes the order in which AWS reports violations.
 
 /// `SAMLProviderArn` becomes `saml_provider_arn`.
 pub(super) fn snake(name: &str) -> String {
@@ -26,7 +26,7 @@ pub(super) fn snake(name: &str) -> String {
     }
 }
 
-/// A field's identifier.
+/// The identifier of a field.
 pub(super) fn field(name: &str) -> String {
     let snake = snake(name);
     match snake.as_str() {
@@ -40,12 +40,12 @@ pub(super) fn screaming(name: &str) -> String {
     snake(name).to_ascii_uppercase()
 }
 
-/// A structure's type, with a capital first letter.
+/// The type name of a structure, with an upper-case first letter.
 pub(super) fn pascal(name: &str) -> String {
     map_first(name, |c| c.to_ascii_uppercase())
 }
 
-/// A member's name in an error text: `SAMLAssertion` becomes `sAMLAssertion`.
+/// A member's name in an error message: `SAMLAssertion` becomes `sAMLAssertion`.
 pub(super) fn lower_first(name: &str) -> String {
     map_first(name, |c| c.to_ascii_lowercase())
 }
@@ -55,10 +55,10 @@ fn map_first(name: &str, change: impl Fn(char) -> char) -> String {
     chars.next().map(change).into_iter().chain(chars).collect()
 }
 
-/// The place of a member among the violations that AWS reports for one structure of `count`
+/// The position of a member among the violations that AWS reports for a structure of `count`
 /// members.
 ///
-/// Recorded answers list several violations in neither the model's, nor the request's, nor the
+/// Recorded responses list several violations in neither the model's, nor the request's, nor
 /// alphabetical order, but in the iteration order of a Java hash map keyed by the member's name.
 pub(super) fn report_place(member: &str, count: usize) -> u32 {
     let mut buckets: u32 = 16;

@@ -1,4 +1,4 @@
-//! From botocore's service description to the reduced model: everything but the prose.
+//! Reduces botocore's service description to our model: everything except the documentation.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -42,7 +42,7 @@ pub(super) fn reduce(data: &Path, service: &str) -> anyhow::Result<Model> {
     Ok(model)
 }
 
-/// Error shapes keep no members, which leaves their message types unused.
+/// Error shapes keep no members, so their message types become unused.
 fn drop_unused(model: &mut Model) -> anyhow::Result<()> {
     let mut used: Vec<String> = Vec::new();
     for operation in model.operations.values() {
@@ -154,7 +154,7 @@ struct RawPagination {
     result_key: serde_json::Value,
 }
 
-/// Members in the order of the file, which a map would forget.
+/// Members in file order, which a map would lose.
 #[derive(Default)]
 struct Members(Vec<(String, String)>);
 
@@ -214,7 +214,7 @@ impl RawPagination {
 
 impl RawShape {
     fn reduce(self, name: &str) -> Shape {
-        // An error shape without a code of its own is sent under its name, as a client's fault.
+        // An error shape without a code uses its name and counts as a client error.
         let error = self.exception.then(|| match self.error {
             Some(e) => Error {
                 code: e.code,

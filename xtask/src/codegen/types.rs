@@ -1,11 +1,11 @@
-//! The Rust type of a shape, and its one-line description.
+//! The Rust type of a shape and its one-line description.
 
 use anyhow::bail;
 
 use super::model::{Model, Shape};
 use super::names::pascal;
 
-/// Members that hold a secret although the model does not flag their type.
+/// Members that are secret although the model does not mark their type as sensitive.
 const SECRETS: [&str; 4] = [
     "SecretAccessKey",
     "Password",
@@ -13,7 +13,7 @@ const SECRETS: [&str; 4] = [
     "Base32StringSeed",
 ];
 
-/// The type of a member, before `Option`.
+/// The type of a member, before wrapping in `Option`.
 pub(super) fn rust_type(model: &Model, shape: &str, member: &str) -> anyhow::Result<String> {
     let of = |name: &Option<String>| rust_type(model, name.as_deref().unwrap_or_default(), "");
     let found = model.shape(shape)?;
@@ -36,7 +36,7 @@ pub(super) fn rust_type(model: &Model, shape: &str, member: &str) -> anyhow::Res
     })
 }
 
-/// Whether the type has no `Default` of its own.
+/// Whether the type is a secret, which has no `Default`.
 pub(super) fn is_secret(shape: &Shape, member: &str) -> bool {
     let scalar = matches!(shape.kind.as_str(), "string" | "blob");
     scalar && (shape.sensitive || SECRETS.contains(&member))

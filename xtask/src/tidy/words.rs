@@ -1,20 +1,20 @@
-//! Identifiers are in the field's words: `docs/glossary.md`.
+//! Checks that identifiers use the terms of `docs/glossary.md`.
 //!
-//! It checks names only, not prose. A name says what a thing is; the words listed here say what
-//! somebody did with it, and had come to stand for a dozen different things.
+//! Only names are checked, not prose. A name must say what a thing is. The words listed here say
+//! what happened to it, and each had come to stand for several different things.
 
 use std::path::Path;
 
 use anyhow::Context;
 use proc_macro2::{TokenStream, TokenTree};
 
-/// Words that no identifier may have as a part.
+/// Words that must not occur in an identifier.
 const BANNED: &[&str] = &[
     "anew", "asked", "astray", "doomed", "kept", "lend", "lent", "rouse", "said", "shelf", "shown",
     "somebody", "spent", "told", "whoever", "whom", "whose",
 ];
 
-/// Names that have to stay, and why.
+/// Exceptions, and why.
 const EXCEPTIONS: &[(&str, &str)] = &[
     ("Asked", "a hold's code in the journal and on the wire"),
     ("spent", "a field's name in stored MFA devices"),
@@ -23,7 +23,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
 /// Checks a source file.
 ///
 /// # Errors
-/// When it is not Rust.
+/// If it is not valid Rust.
 pub(super) fn check(path: &Path, text: &str, places: &mut Vec<String>) -> anyhow::Result<()> {
     let name = path.display().to_string();
     let tokens: TokenStream = text
@@ -57,7 +57,7 @@ fn visit(tokens: TokenStream, found: &mut Vec<(String, &'static str)>) {
     }
 }
 
-/// The first banned word of an identifier in any case style.
+/// The first banned word in an identifier of any case style.
 fn banned_word(identifier: &str) -> Option<&'static str> {
     if EXCEPTIONS.iter().any(|(name, _)| *name == identifier) {
         return None;

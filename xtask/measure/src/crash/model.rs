@@ -1,39 +1,40 @@
-//! What one client believes: the state that was acknowledged to it, and the one request that was
-//! under way when the server died.
+//! A client's model: the state that was acknowledged to it, and the one request that was in flight
+//! when the server died.
 //!
-//! It protects the verdict: after a crash an entity may be as it was acknowledged or as the request
-//! under way would have left it, and in no other state. Each client has entities of its own, so
-//! nothing else can have changed them. It asks nobody; see `verify.rs` and `worker.rs`.
+//! Invariant: after a crash an entity is either as acknowledged or as the request in flight would
+//! have left it. Each client has its own entities, so nothing else can have changed them. The model
+//! makes no requests; see `verify.rs` and `worker.rs`.
 
 use std::collections::BTreeMap;
 
 use crate::chance::Chance;
 use crate::requests::Key;
 
-/// Users of a client.
+/// Users per client.
 const USERS: u64 = 4;
-/// Objects of a client.
+/// Objects per client.
 const OBJECTS: u64 = 6;
-/// Tags of a user; all have the same value, so that half an update shows.
+/// Tags per user. All have the same value, so a partial update is visible.
 pub(super) const TAGS: usize = 8;
-/// Bytes of the largest object; more than one read of the body, so that half of one can exist.
+/// Size of the largest object in bytes: more than one read of the body, so that a partial write is
+/// possible.
 const OBJECT_BYTES: u64 = 200_000;
 
 /// A user that exists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct User {
-    /// The value of all its tags.
+    /// The value of all of its tags.
     pub(super) generation: u64,
-    /// Its keys' ids, and whether each is active.
+    /// Its key IDs, and whether each is active.
     pub(super) keys: BTreeMap<String, bool>,
 }
 
-/// The content of an object, which a number gives.
+/// The content of an object, generated from a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Content(pub(super) u64);
 
 impl Content {
-    /// The bytes.
+    /// Generates the bytes.
     pub(super) fn bytes(self) -> Vec<u8> {
         let mut chance = Chance::new(self.0);
         let length = usize::try_from(chance.below(OBJECT_BYTES)).unwrap_or_default();
@@ -46,7 +47,7 @@ impl Content {
     }
 }
 
-/// One request.
+/// A request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
     CreateUser {
@@ -82,26 +83,26 @@ pub(super) enum Step {
 }
 
 impl Step {
-    /// Whether it is a commit of IAM's state.
+    /// Whether it commits to the IAM state.
     pub(super) const fn commits(&self) -> bool {
         !matches!(self, Self::Put { .. } | Self::Delete { .. })
     }
 }
 
-/// What a client believes.
+/// A client's model.
 #[derive(Debug, Clone)]
 pub(super) struct Model {
-    /// The client's number; part of all its names.
+    /// The client's number, part of all its names.
     pub(super) client: usize,
     /// Acknowledged users by name.
     pub(super) users: BTreeMap<String, User>,
     /// Acknowledged objects by key.
     pub(super) objects: BTreeMap<String, Content>,
-    /// Every key whose secret was ever answered.
+    /// Every key whose secret was ever returned.
     pub(super) secrets: Vec<Key>,
-    /// What was under way when the server died.
+    /// The request in flight when the server died.
     pub(super) under_way: Option<Step>,
-    /// Acknowledged commits of IAM's state in this round.
+    /// Acknowledged commits to the IAM state in this round.
     pub(super) commits: u64,
     chance: Chance,
 }
@@ -119,12 +120,12 @@ impl Model {
         }
     }
 
-    /// The client's users' path, so that they can be listed alone.
+    /// The path of the client's users, by which they can be listed.
     pub(super) fn path(&self) -> String {
         format!("/client{}/", self.client)
     }
 
-    /// The next request: any that the acknowledged state allows.
+    /// Chooses the next request among those that the acknowledged state allows.
     pub(super) fn next(&mut self) -> Step {
         if self.chance.below(3) == 0 {
             return self.next_object();
@@ -168,7 +169,7 @@ impl Model {
         }
     }
 
-    /// Takes a request as done. `made` is the id of a created key.
+    /// Records a request as done. `made` is the ID of a created key.
     pub(super) fn done(&mut self, step: Step, made: Option<String>) {
         match step {
             Step::CreateUser { user, generation } => {
@@ -200,7 +201,7 @@ impl Model {
         }
     }
 
-    /// The model if what was under way had been done; `made` as for [`Model::done`].
+    /// The model as if the request in flight had been done. `made` as for [`Model::done`].
     pub(super) fn otherwise(&self, made: Option<String>) -> Option<Self> {
         let step = self.under_way.clone()?;
         let mut other = self.clone();

@@ -1,8 +1,8 @@
-//! Holds a restarted server to what it had acknowledged.
+//! Compares a restarted server with what it had acknowledged.
 //!
-//! For each client the state is read back whole and must be the acknowledged one, or the one that
-//! the request under way would have made; the model then goes on from what was found. Keys are
-//! tried: an active one must sign, any other must be refused.
+//! The complete state of each client is read back. It must be either the acknowledged one or the
+//! one that the request in flight would have produced, and becomes the model's new state. Keys are
+//! tested: an active key must work, any other must be rejected.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
@@ -17,7 +17,7 @@ use crate::{
     requests::{self, Key},
 };
 
-/// Keys of the past that are tried beside the present ones, newest first.
+/// Former keys to test besides the current ones, newest first.
 const PAST_KEYS: usize = 16;
 
 /// A connection as root.
@@ -36,10 +36,10 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Checks a client's state and takes it over.
+    /// Checks a client's state and adopts it.
     ///
     /// # Errors
-    /// The difference between what is there and what may be.
+    /// The difference between the actual and the possible states.
     pub(super) fn check(&mut self, model: &mut Model) -> anyhow::Result<()> {
         let users = self.users(model)?;
         let made = made(model, &users);
@@ -60,7 +60,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// A client's users as the server has them.
+    /// A client's users on the server.
     fn users(&mut self, model: &Model) -> anyhow::Result<BTreeMap<String, User>> {
         let path = model.path();
         let listed = self.iam("ListUsers", &[("PathPrefix", &path)])?;
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
         Ok(users)
     }
 
-    /// Tries the secrets of present keys and of the last past ones.
+    /// Tests the secrets of current and recent former keys.
     fn check_keys(&mut self, model: &Model, users: &BTreeMap<String, User>) -> anyhow::Result<()> {
         let mut past = 0;
         for key in model.secrets.iter().rev() {
@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The key that a CreateAccessKey under way has made; its secret was never told to anyone.
+/// The key created by a CreateAccessKey in flight, whose secret was never returned.
 fn made(model: &Model, users: &BTreeMap<String, User>) -> Option<String> {
     let Some(Step::CreateKey { user }) = &model.under_way else {
         return None;
@@ -177,7 +177,7 @@ fn made(model: &Model, users: &BTreeMap<String, User>) -> Option<String> {
     keys.find(|id| !known.contains_key(*id)).cloned()
 }
 
-/// The one value of all tags of a user; `None` unless all are there with the same value.
+/// The common value of all tags of a user. `None` unless all exist with the same value.
 fn generation(user: &str) -> Option<u64> {
     let values: Vec<_> = elements(user, "Value").collect();
     let first = values.first()?;
@@ -185,7 +185,7 @@ fn generation(user: &str) -> Option<u64> {
     whole.then(|| first.parse().ok()).flatten()
 }
 
-/// The texts of all elements of this name.
+/// The text of every element of this name.
 fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
     let open = format!("<{name}>");
     let mut rest = xml;

@@ -1,5 +1,5 @@
-//! One client of the crash test: sends one request after another until the server is gone, and
-//! keeps what was acknowledged.
+//! A client of the crash test: sends one request after another until the server dies, and records
+//! what was acknowledged.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
@@ -12,17 +12,16 @@ use crate::{
     requests::{self, Key},
 };
 
-/// The bucket of all clients.
+/// The bucket shared by all clients.
 pub(super) const BUCKET: &str = "crashing";
 
-/// Sends requests until the connection breaks. The request that was under way then stays in the
-/// model.
+/// Sends requests until the connection fails. The request in flight then stays in the model.
 ///
 /// # Errors
-/// An answer that refuses what the acknowledged state allows.
+/// A response that rejects what the acknowledged state allows.
 pub(super) fn work(model: &mut Model, address: SocketAddr, root: &Key) -> anyhow::Result<()> {
     let Ok(mut connection) = Connection::open(address) else {
-        // It died before this client came to it.
+        // The server died before this client connected.
         return Ok(());
     };
     loop {
@@ -46,7 +45,7 @@ pub(super) fn work(model: &mut Model, address: SocketAddr, root: &Key) -> anyhow
     }
 }
 
-/// The id of the key in an answer; its secret goes into the model.
+/// The ID of the key in a response. Adds its secret to the model.
 fn made(reply: &Reply<'_>, model: &mut Model) -> Option<String> {
     let id = reply.element("AccessKeyId")?.to_owned();
     let secret = Secret::new(reply.element("SecretAccessKey")?.to_owned());
@@ -108,7 +107,7 @@ fn request(step: &Step, model: &Model, address: SocketAddr, root: &Key) -> anyho
     }
 }
 
-/// All tags of a user, with one value.
+/// All tags of a user, with the same value.
 fn tags(generation: u64) -> BTreeMap<String, String> {
     let mut parameters = BTreeMap::new();
     for number in 1..=TAGS {

@@ -1,9 +1,9 @@
-//! Two times that nobody publishes: from "created" to "accepted", and from "deactivated" to
-//! "refused", as a client sees them.
+//! Two latencies that nobody publishes: from "created" to "accepted", and from "deactivated" to
+//! "rejected", as a client sees them.
 //!
-//! A time begins when the reply to the change is whole, and ends with the first reply to a request
-//! of the key that shows it; so it holds one round trip at least. Every reply before that one,
-//! which still shows the state before, is counted: on AWS there are many, here there is none.
+//! A latency starts when the response to the change is complete and ends with the first response to
+//! a request with the key that reflects it, so it includes at least one round trip. Earlier
+//! responses, which still reflect the old state, are counted: AWS has many, Keywright none.
 
 use anyhow::{Context, ensure};
 use keywright_base::Secret;
@@ -15,12 +15,12 @@ use crate::{
     requests::{Key, query},
 };
 
-/// Replies that may still show the state before, until the run fails.
+/// Stale responses after which the run fails.
 const STALE_MAX: u64 = 100_000;
-/// Upper bounds of the histogram, in microseconds; what is above the last has a place of its own.
+/// Upper bounds of the histogram in microseconds. Larger values have a bucket of their own.
 const BOUNDS_MICROS: [u128; 7] = [250, 500, 1_000, 2_000, 5_000, 20_000, 100_000];
 
-/// The times of one kind of change.
+/// The latencies of one kind of change.
 #[derive(Default)]
 pub(super) struct Gaps {
     micros: Vec<u128>,
@@ -34,7 +34,7 @@ pub(super) struct Both {
 }
 
 impl Both {
-    /// Makes, deactivates and deletes a key of a user, so often.
+    /// Creates, deactivates and deletes a user's key repeatedly.
     pub(super) fn measure(
         server: &Running,
         operator: &Key,
@@ -76,7 +76,7 @@ impl Both {
         })
     }
 
-    /// Two columns of counts.
+    /// Formats the counts in two columns.
     pub(super) fn table(&self) -> String {
         let mut text = format!("\n{:<28}{:>18}{:>18}\n", "", "created to", "deactivated to");
         text.push_str(&format!("{:<28}{:>18}{:>18}\n", "", "accepted", "refused"));
@@ -94,7 +94,7 @@ impl Both {
 }
 
 impl Gaps {
-    /// Asks until the status is this.
+    /// Repeats the request until the response has this status.
     fn until(&mut self, asks: &mut Connection, who: &[u8], status: u16) -> anyhow::Result<()> {
         let begun = instant();
         let before = self.stale;

@@ -1,5 +1,5 @@
 //! The kinds of hostile requests, and the account that makes them expensive: many users, a policy
-//! that is mostly white space, denials, and a user whose every decision takes long.
+//! that is mostly whitespace, denials, and a user whose decisions take long.
 
 use anyhow::{Context, ensure};
 
@@ -9,28 +9,29 @@ use crate::{
     requests::{self, Key},
 };
 
-/// Users of the account: as many as the longest page has.
+/// Users in the account: the size of the longest page.
 const USERS: usize = 1000;
-/// Denied requests that are remembered.
+/// Number of denied requests that are remembered.
 const DENIALS: usize = 1000;
-/// Characters of the longest policy document, white space included.
+/// Characters of the longest policy document, including whitespace.
 const DOCUMENT_CHARS: usize = 131_072;
-/// Patterns of each managed policy of the user whose decisions take long, and such policies.
+/// For the user whose decisions take long: patterns per managed policy, and number of such
+/// policies.
 const WIDE: (usize, usize) = (80, 10);
-/// Patterns and values of a simulation that is refused: 197 kB, as it was found.
+/// Patterns and values of a simulation that is rejected: 197 kB, as first found.
 const REFUSED: Size = Size {
     patterns: 5000,
     values: 2000,
     value_bytes: 10,
 };
-/// Of one that is carried out, with about as many steps as a page may take.
+/// The same for one that is carried out, with about as many steps as a page may take.
 const CARRIED_OUT: Size = Size {
     patterns: 400,
     values: 400,
     value_bytes: 90,
 };
 
-/// How large a simulation is.
+/// The size of a simulation.
 #[derive(Clone, Copy)]
 struct Size {
     patterns: usize,
@@ -38,13 +39,13 @@ struct Size {
     value_bytes: usize,
 }
 
-/// A kind of request, and the request.
+/// The name of a kind, and its request.
 type Kind = (&'static str, Vec<u8>);
 
-/// Fills the account and makes a request of each kind.
+/// Fills the account and builds a request of each kind.
 ///
 /// # Errors
-/// When the server refuses what root does.
+/// If the server rejects root's requests.
 pub(super) fn prepare(server: &Running, root: &Key) -> anyhow::Result<Vec<Kind>> {
     let mut account = Account {
         server,
@@ -122,7 +123,7 @@ pub(super) fn prepare(server: &Running, root: &Key) -> anyhow::Result<Vec<Kind>>
     ])
 }
 
-/// An account that root fills.
+/// The account being filled.
 struct Account<'a> {
     server: &'a Running,
     root: &'a Key,
@@ -130,7 +131,8 @@ struct Account<'a> {
 }
 
 impl Account<'_> {
-    /// Makes what lists are long of; gives the ARN of a policy that is mostly white space.
+    /// Creates many entities, for long lists. Returns the ARN of a policy that is mostly
+    /// whitespace.
     fn fill(&mut self) -> anyhow::Result<String> {
         let policy = "arn:aws:iam::aws:policy/AmazonS3FullAccess";
         self.ask("CreateGroup", &[("GroupName", "all")])?;
@@ -148,7 +150,7 @@ impl Account<'_> {
         self.policy("blank", &document)
     }
 
-    /// A user with a key.
+    /// Creates a user with a key.
     fn user(&mut self, name: &str, path: &str, policies: &[&str]) -> anyhow::Result<Key> {
         let user = ("UserName", name);
         self.ask("CreateUser", &[user, ("Path", path)])?;
@@ -165,7 +167,8 @@ impl Account<'_> {
         })
     }
 
-    /// A user whose policies compare its long ARN with patterns that nearly match everywhere.
+    /// Creates a user whose policies compare its long ARN with patterns that almost match
+    /// everywhere.
     fn wide(&mut self) -> anyhow::Result<Key> {
         let path = format!("/{}/", "ab".repeat(250));
         let key = self.user("wide", &path, &[])?;
@@ -190,14 +193,14 @@ impl Account<'_> {
         Ok(key)
     }
 
-    /// A managed policy, by its ARN.
+    /// Creates a managed policy and returns its ARN.
     fn policy(&mut self, name: &str, document: &str) -> anyhow::Result<String> {
         let parameters = [("PolicyName", name), ("PolicyDocument", document)];
         let reply = self.ask("CreatePolicy", &parameters)?;
         reply.element("Arn").map(str::to_owned).context("no ARN")
     }
 
-    /// Has requests of a user denied.
+    /// Sends requests of a user that are denied.
     fn deny(&mut self, key: &Key) -> anyhow::Result<()> {
         let user = [("UserName", "user0")];
         let request = requests::query(self.server.address, key, ("iam", "DeleteUser"), &user)?;
@@ -217,7 +220,7 @@ impl Account<'_> {
     }
 }
 
-/// A simulation in which every value is compared with every pattern.
+/// A simulation that compares every value with every pattern.
 fn simulation(server: &Running, key: &Key, size: Size) -> anyhow::Result<Vec<u8>> {
     let patterns = (0..size.patterns).map(|number| format!("\"*a?b*z{number}*\""));
     let patterns: Vec<_> = patterns.collect();

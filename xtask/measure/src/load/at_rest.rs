@@ -1,8 +1,9 @@
-//! What encryption at rest costs a GET over the network: each object is there twice, encrypted and
-//! as versions before encryption stored it, and both are read in turn from the same server.
+//! Measures what encryption at rest costs a GET over the network. Each object exists twice,
+//! encrypted and in the plaintext format of earlier versions, and both are read alternately from
+//! the same server.
 //!
-//! Nothing is written in clear any more, so while the server is stopped the clear twin is made from
-//! an encrypted object: its row goes back to version 1, its file to the text.
+//! The server no longer writes plaintext. So while it is stopped, an encrypted object is converted:
+//! its row to version 1, its file to plaintext.
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
@@ -32,13 +33,13 @@ const CLEAR: &str = "clear";
 const LARGE_BYTES: usize = 1 << 30;
 /// Reads of each large object.
 const LARGE_READS: usize = 8;
-/// The least share of the rate in clear: 10 % less.
+/// Lowest acceptable share of the plaintext rate: 10 % less.
 const TARGET: f64 = 0.9;
 
-/// Reads small objects and large ones, and reports both.
+/// Reads small and large objects and reports both.
 ///
 /// # Errors
-/// When a server does not start or does not answer as it should.
+/// If a server fails to start or sends an unexpected response.
 pub(super) fn at_rest(each: Duration, report: &mut Report) -> anyhow::Result<()> {
     let on = twins(1024)?;
     let lanes = vec![lane(&on, ENCRYPTED)?, lane(&on, CLEAR)?];
@@ -77,12 +78,12 @@ fn lane<'a>(on: &'a Installed, object: &str) -> anyhow::Result<Lane<'a>> {
     })
 }
 
-/// Whole reads in turn, a slice each.
+/// Complete reads in alternation, one per slice.
 fn large(on: &Installed) -> anyhow::Result<(Driven, Driven)> {
     let key = on.keys.first().context("no keys")?;
     let mut connection = Connection::open(on.server.address)?;
     let mut both = (Driven::default(), Driven::default());
-    // The first round fills the page cache and the client's buffer.
+    // The first round warms up the page cache and the client's buffer.
     for round in 0..=LARGE_READS {
         for (object, driven) in [(ENCRYPTED, &mut both.0), (CLEAR, &mut both.1)] {
             let request = get(on, object, key)?;
@@ -106,7 +107,7 @@ fn get(on: &Installed, object: &str, key: &requests::Key) -> anyhow::Result<Vec<
     requests::s3(on.server.address, key, ("GET", &path), b"")
 }
 
-/// A server with the same object encrypted and in clear.
+/// A server with the same object encrypted and in plaintext.
 fn twins(bytes: usize) -> anyhow::Result<Installed> {
     let Seeded { data, keys } = seed::folder(super::FEW)?;
     let mut server = Running::serve(&data)?;
@@ -125,10 +126,10 @@ fn twins(bytes: usize) -> anyhow::Result<Installed> {
     })
 }
 
-/// Turns the stored object into one of version 1: no keys in its row, its text in clear.
+/// Converts the stored object to version 1: no keys in its row, its data in plaintext.
 ///
-/// A row is its version, the length of its JSON, the JSON, and what tells where the text lies: four
-/// zero bytes and the text, or four others, a file's name and its size.
+/// A row consists of its version, the length of its JSON, the JSON, and the location of the data:
+/// four zero bytes followed by the data, or four other bytes, a file name and its size.
 async fn make_clear(data: &Path, text: &[u8]) -> anyhow::Result<()> {
     let store = SqliteStore::open(&data.join("keywright.db"))?;
     let row = store.object(BUCKET, CLEAR).await?;

@@ -1,5 +1,5 @@
-//! The kinds of clients: one that repeats signed requests, one that makes and deletes access keys,
-//! and one that writes and flushes a file.
+//! The kinds of clients: repeating signed requests, creating and deleting access keys, and writing
+//! and flushing a file.
 
 use std::{
     fs::{File, OpenOptions},
@@ -16,7 +16,7 @@ use crate::{
     requests::{self, Key},
 };
 
-/// Repeats requests that were signed before, one after another.
+/// Repeats requests that were signed in advance.
 pub(super) struct Repeating {
     connection: Connection,
     requests: Arc<Vec<Vec<u8>>>,
@@ -47,7 +47,7 @@ impl Client for Repeating {
     }
 }
 
-/// Creates a second access key of its own user and deletes it, in turn. A step is one of the two.
+/// Alternately creates and deletes a second access key of its own user. Each is one step.
 pub(super) struct Rotating {
     connection: Connection,
     address: std::net::SocketAddr,
@@ -92,7 +92,7 @@ impl Client for Rotating {
     }
 }
 
-/// Appends a record to a file and flushes it: what one durable write costs without any server.
+/// Appends a record to a file and flushes it: the cost of a durable write without any server.
 pub(super) struct Flushing {
     file: File,
     record: Vec<u8>,

@@ -1,8 +1,8 @@
-//! Drives several servers in turn from the same threads: a slice of one, a slice of the next, and
-//! around again, so that a noisy machine hurts all alike.
+//! Drives several servers alternately from the same threads, one slice each in rotation, so that
+//! noise on the machine affects all of them alike.
 //!
-//! A client is a thread with one kept-alive connection to each server and its own requests. What a
-//! client does with its connection is a [`Client`]; nothing here knows what is asked.
+//! A client is a thread with one keep-alive connection to each server and its own requests.
+//! [`Client`] defines what it does; nothing here knows the requests.
 
 use std::{
     sync::{
@@ -17,35 +17,35 @@ use anyhow::{Context, bail};
 
 use crate::{client::instant, installation::Running};
 
-/// How long one server is driven before it is the next one's turn.
+/// Length of a slice.
 const SLICE: Duration = Duration::from_millis(250);
 
-/// One client of one server.
+/// A client of one server.
 pub(super) trait Client: Send {
-    /// Does what is timed, once: one request and its answer.
+    /// Performs one timed step: a request and its response.
     ///
     /// # Errors
-    /// Any answer but the one wanted; it ends the run.
+    /// Any unexpected response, which ends the run.
     fn step(&mut self) -> anyhow::Result<()>;
 
-    /// Steps before the first slice, so that connections and caches are warm.
+    /// Untimed steps before the first slice, to warm up connections and caches.
     fn warm_up_steps(&self) -> usize;
 }
 
 /// A server and its clients.
 pub(super) struct Lane<'a> {
-    /// The process whose processor time is counted, if it is one.
+    /// The process whose processor time is measured, if there is one.
     pub(super) server: Option<&'a Running>,
-    /// All lanes have as many, or fewer; a lane with one is driven by one thread.
+    /// Lanes may have different numbers of clients. A lane with one is driven by one thread.
     pub(super) clients: Vec<Box<dyn Client>>,
 }
 
-/// What a lane did.
+/// The measurements of a lane.
 #[derive(Debug, Default)]
 pub(super) struct Driven {
-    /// Steps a second, by slice.
+    /// Steps per second, by slice.
     pub(super) rates: Vec<f64>,
-    /// Microseconds of every step, ascending.
+    /// The duration of every step in microseconds, ascending.
     pub(super) micros: Vec<u32>,
     /// Processor time of the server.
     pub(super) processor: Duration,
@@ -54,7 +54,7 @@ pub(super) struct Driven {
 /// Drives every lane for about `each`.
 ///
 /// # Errors
-/// The first that a client met.
+/// The first client error.
 pub(super) fn drive(lanes: Vec<Lane<'_>>, each: Duration) -> anyhow::Result<Vec<Driven>> {
     let servers: Vec<Option<&Running>> = lanes.iter().map(|lane| lane.server).collect();
     let threads = lanes.iter().map(|lane| lane.clients.len()).max();
@@ -94,13 +94,13 @@ pub(super) fn drive(lanes: Vec<Lane<'_>>, each: Duration) -> anyhow::Result<Vec<
     })
 }
 
-/// Where the threads wait for each other before and after each slice.
+/// The barriers before and after each slice.
 struct Meeting {
     barrier: Barrier,
     failed: AtomicBool,
 }
 
-/// The main thread's part: reads the servers' processor time between the slices.
+/// The main thread: samples the servers' processor time between slices.
 fn watch(
     meeting: &Meeting,
     servers: &[Option<&Running>],
@@ -117,19 +117,19 @@ fn watch(
             let before = time(server);
             meeting.barrier.wait();
             meeting.barrier.wait();
-            // Only now, so that no thread waits for ever.
+            // Return the error only here, after the barrier, so that no thread waits forever.
             *total += time(server)?.saturating_sub(before?);
         }
     }
     Ok(total)
 }
 
-/// One thread's clients: one for each lane, or none.
+/// The clients of one thread: at most one per lane.
 struct Crew {
     places: Vec<Option<Box<dyn Client>>>,
 }
 
-/// What one client did in its slices: the microseconds of each step.
+/// One client's step durations in microseconds, by slice.
 type Logs = Vec<Vec<u32>>;
 
 impl Crew {
@@ -139,7 +139,7 @@ impl Crew {
         }
     }
 
-    /// Keeps coming to the meetings whatever happens, so that nobody waits for ever.
+    /// Reaches every barrier even after an error, so that no thread waits forever.
     fn work(mut self, meeting: &Meeting, slices: usize) -> anyhow::Result<Vec<Logs>> {
         let mut outcome = Ok(());
         let mut note = |done: anyhow::Result<()>| {
@@ -171,7 +171,7 @@ impl Crew {
     }
 }
 
-/// Steps until the slice is over; the one that was under way then does not count.
+/// Runs steps until the slice is over. The step in progress at that time does not count.
 fn slice(client: &mut dyn Client, end: Instant, micros: &mut Vec<u32>) -> anyhow::Result<()> {
     let mut start = instant();
     loop {
@@ -193,7 +193,7 @@ impl Driven {
         }
     }
 
-    /// A step that was a slice of its own.
+    /// Records a step that was a slice of its own.
     pub(super) fn step(&mut self, took: Duration, processor: Duration) {
         self.rates.push(1.0 / took.as_secs_f64());
         let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
@@ -210,26 +210,26 @@ impl Driven {
         }
     }
 
-    /// Steps a second: the median slice.
+    /// Steps per second in the median slice.
     pub(super) fn rate(&self) -> f64 {
         median(self.rates.clone())
     }
 
-    /// The median of the slices' ratios to the neighbouring slices of another lane.
+    /// The median ratio to the neighbouring slices of another lane.
     pub(super) fn ratio_to(&self, other: &Self) -> f64 {
         let ratios = self.rates.iter().zip(&other.rates);
         median(ratios.map(|(mine, theirs)| mine / theirs).collect())
     }
 
-    /// Microseconds that this share of the steps stayed within.
+    /// The given percentile of the step duration in microseconds.
     pub(super) fn percentile(&self, percent: usize) -> u32 {
         let at = self.micros.len().saturating_sub(1) * percent / 100;
         self.micros.get(at).copied().unwrap_or_default()
     }
 
-    /// Microseconds of the server's processor time for one step.
+    /// Microseconds of the server's processor time per step.
     pub(super) fn processor_micros(&self) -> f64 {
-        // The steps that did not count cost too; they are one a client and slice.
+        // Includes the cost of uncounted steps: one per client and slice.
         let steps = u32::try_from(self.micros.len().max(1)).unwrap_or(u32::MAX);
         self.processor.as_secs_f64() * 1e6 / f64::from(steps)
     }

@@ -1,8 +1,8 @@
-//! Data folders with many users, made once through the identity crate itself and then seeded beside
+//! Data folders with many users. They are created once with the identity crate and stored beside
 //! the binaries; a run works on a copy.
 //!
-//! Every user has one access key, a tag and two attached policies. An account holds at most 5,000
-//! users, as on AWS, so many users are many accounts.
+//! Every user has one access key, one tag and two attached policies. An account holds at most 5,000
+//! users, as on AWS, so more users need several accounts.
 
 use std::{
     fs,
@@ -28,27 +28,27 @@ use crate::{
     requests::Key,
 };
 
-/// Part of the folder's name; another one makes every seed anew.
+/// Part of the folder's name. Change it to create all seeds again.
 const FORM: u32 = 1;
 const POLICIES: [&str; 2] = [
     "arn:aws:iam::aws:policy/IAMFullAccess",
     "arn:aws:iam::aws:policy/AmazonS3FullAccess",
 ];
-/// One line for each user: key id, space, secret.
+/// One line per user: key ID, space, secret.
 const KEYS: &str = "seed.keys";
 
-/// A data folder to run on, and the keys of its users.
+/// A data folder and its users' keys.
 pub(crate) struct Seeded {
     /// The folder.
     pub(crate) data: PathBuf,
-    /// One key for each user.
+    /// One key per user.
     pub(crate) keys: Vec<Key>,
 }
 
-/// A fresh copy of the data folder with so many users.
+/// A fresh copy of the data folder with this number of users.
 ///
 /// # Errors
-/// When it cannot be made.
+/// If it cannot be created.
 pub(crate) fn folder(users: usize) -> anyhow::Result<Seeded> {
     let name = format!("seed-{FORM}-{users}");
     let seeded = binaries()?.join("measure").join(&name);

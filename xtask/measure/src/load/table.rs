@@ -1,4 +1,4 @@
-//! What a run found, for people and for machines.
+//! The results of a run, as text and as JSON.
 
 use std::io::Write;
 
@@ -6,16 +6,16 @@ use serde::Serialize;
 
 use super::drive::Driven;
 
-/// A run.
+/// The results.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Report {
-    /// The works, in order.
+    /// One row per workload, in order.
     pub(super) rows: Vec<Row>,
-    /// The figures that are not rates.
+    /// Figures that are not rates.
     pub(super) figures: Vec<Figure>,
 }
 
-/// One work on one server.
+/// A workload on a server.
 #[derive(Debug, Serialize)]
 pub(super) struct Row {
     work: String,
@@ -23,13 +23,13 @@ pub(super) struct Row {
     rate: f64,
     p50_us: u32,
     p99_us: u32,
-    /// To the bare server, or for durable writes to one flush each.
+    /// Ratio to the bare server, or for durable writes to one flush each.
     ratio: Option<f64>,
-    /// Processor time of the server for one request.
+    /// The server's processor time per request.
     server_us: Option<f64>,
 }
 
-/// A figure with the most that it should be, or the least.
+/// A figure with its upper or lower target.
 #[derive(Debug, Serialize)]
 pub(super) struct Figure {
     name: String,
@@ -79,10 +79,10 @@ impl Figure {
 }
 
 impl Report {
-    /// Writes it to standard output.
+    /// Prints to standard output.
     ///
     /// # Errors
-    /// When nobody reads.
+    /// If standard output is closed.
     pub(super) fn print(&self, json: bool) -> anyhow::Result<()> {
         let mut out = std::io::stdout().lock();
         if json {

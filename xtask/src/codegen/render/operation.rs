@@ -1,4 +1,4 @@
-//! One operation's file.
+//! Renders the file of one operation.
 
 use anyhow::Context as _;
 

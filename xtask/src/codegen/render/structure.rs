@@ -1,4 +1,4 @@
-//! Structures: the Rust type, and how it is read from a form or written to an answer.
+//! Renders structures: the Rust type, parsing from a form, and serialization into a response.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use crate::codegen::model::{Member, Model};
 use crate::codegen::names::{field, pascal, report_place, screaming};
 use crate::codegen::types::{describe, is_secret, rust_type};
 
-/// What a structure is used for.
+/// How a structure is used.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Use {
     pub(super) decode: bool,
     pub(super) encode: bool,
 }
 
-/// The file of structures that inputs and outputs hold.
+/// Renders the file of structures nested in inputs and outputs.
 pub(super) fn shared(model: &Model) -> anyhow::Result<String> {
     let mut body = String::new();
     for (name, does) in uses(model)? {
@@ -34,7 +34,7 @@ pub(super) fn shared(model: &Model) -> anyhow::Result<String> {
     Ok(import.to_owned() + &body)
 }
 
-/// Names of those structures.
+/// The names of those structures.
 pub(super) fn names(model: &Model) -> anyhow::Result<Vec<String>> {
     Ok(uses(model)?.into_keys().collect())
 }
@@ -56,7 +56,7 @@ fn uses(model: &Model) -> anyhow::Result<BTreeMap<String, Use>> {
     Ok(uses)
 }
 
-/// Structures that a structure's fields name, as Rust types.
+/// The structures that a structure's fields refer to, as Rust types.
 pub(super) fn direct_structures(model: &Model, shape: &str) -> anyhow::Result<Vec<String>> {
     let mut found = Vec::new();
     for member in model.shape(shape)?.members() {
@@ -72,7 +72,7 @@ pub(super) fn direct_structures(model: &Model, shape: &str) -> anyhow::Result<Ve
     Ok(found)
 }
 
-/// One structure and its impls.
+/// Renders one structure with its impls.
 pub(super) fn render(
     model: &Model,
     shape: &str,
@@ -129,7 +129,7 @@ fn field_doc(model: &Model, member: &Member) -> anyhow::Result<String> {
     Ok(out + &line + "\n")
 }
 
-/// A required secret has no default, so the derive would not compile.
+/// Whether to derive `Default`. A required secret has no default, so the derive would not compile.
 fn needs_default(model: &Model, members: &[Member]) -> anyhow::Result<bool> {
     for member in members {
         if member.required && is_secret(model.shape(&member.shape)?, &member.name) {

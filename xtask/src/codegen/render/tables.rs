@@ -1,4 +1,4 @@
-//! The tables of a service: constraints of input shapes, error shapes, enum values.
+//! Renders the tables of a service: constraints of input shapes, error shapes, enum values.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use super::structure::member_constraints;
 use crate::codegen::model::{Model, Shape};
 use crate::codegen::names::{pascal, screaming, snake};
 
-/// One static per shape that an input can hold.
+/// One static per shape that an input can contain.
 pub(super) fn constraints(model: &Model) -> anyhow::Result<String> {
     let mut names = BTreeSet::new();
     for operation in model.operations.values() {
@@ -54,7 +54,7 @@ fn text(shape: &Shape) -> String {
     )
 }
 
-/// Error shapes: code and status.
+/// Error shapes with code and status.
 pub(super) fn errors(model: &Model) -> String {
     let mut out = String::from("use crate::operation::ErrorShape;\n\n");
     let mut table = String::new();

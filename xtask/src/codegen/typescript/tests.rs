@@ -1,4 +1,4 @@
-//! Imports that are found, and what is written of an operation.
+//! Detection of imports, and the output for an operation.
 
 use super::{Model, imports, render};
 
