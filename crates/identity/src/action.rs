@@ -1,9 +1,13 @@
-//! The one way an action is declared and carried out.
+//! Declares and runs actions.
 //!
-//! It protects the order that clients see: decode and validate, then authorize, then exist and
-//! quota, then commit; and the rule that no action runs without a [`Permit`] of its own. An action
-//! is declared once, in `actions/`; routing, its policy action name and the list of what is not
-//! served are derived from [`ACTIONS`](crate::actions::ACTIONS).
+//! Invariants:
+//!
+//! - Errors surface in a fixed order: decode and validate, then authorize, then existence and
+//!   quotas, then commit.
+//! - No action runs without a [`Permit`] of its own.
+//!
+//! An action is declared once, in `actions/`. Routing, the name of its policy action and the list
+//! of unimplemented operations are derived from [`ACTIONS`](crate::actions::ACTIONS).
 
 mod run;
 
@@ -44,26 +48,27 @@ pub enum ActionLevel {
 }
 
 impl ActionLevel {
-    /// Whether actions of this level change state, unless they say otherwise.
+    /// Whether actions of this level change state by default.
     pub const fn changes_state(self) -> bool {
         !matches!(self, Self::List | Self::Read)
     }
 }
 
-/// How much an action computes, and so where.
+/// How much an action computes, which determines where it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effort {
-    /// Little, and its answer is short, whatever an account holds: where requests are answered.
+    /// Little, with a short response, whatever the account holds. Runs on the request threads.
     Small,
-    /// A page of many items, or as much text: on other threads, of which there are few, when it is
-    /// the caller's turn.
+    /// A page of many items, or as much text. Runs on a few other threads, when it is the caller's
+    /// turn.
     Page,
-    /// For longer: likewise, but apart from pages, so that nobody waits for it who wants one.
+    /// More than a page. Runs like one, but in a queue of its own, so that pages do not wait for
+    /// it.
     Long,
 }
 
 impl Effort {
-    /// What lists is taken for a page, unless it says otherwise.
+    /// The default: actions that list are pages.
     pub const fn of(access: ActionLevel) -> Self {
         match access {
             ActionLevel::List => Self::Page,
@@ -75,23 +80,23 @@ impl Effort {
     }
 }
 
-/// What an action leads to.
+/// The result of running an action.
 #[derive(Debug)]
 pub struct ActionResult<O> {
-    /// The answer.
+    /// The response.
     pub output: O,
-    /// What changes in the account.
+    /// Changes to the account.
     pub changes: Vec<StateChange>,
-    /// The session it issued, to be recorded before the answer.
+    /// The session it issued, which is recorded before the response is sent.
     pub session: Option<IssuedSession>,
-    /// Keys and users whose last use is to be forgotten.
+    /// Keys and users whose last use is deleted.
     pub forget: Vec<String>,
-    /// Whether rotation policies changed, so that the engine looks at them.
+    /// Whether rotation policies changed, so that the engine must check them.
     pub policies_changed: bool,
 }
 
 impl<O> ActionResult<O> {
-    /// An answer that changes nothing.
+    /// A response without changes.
     pub const fn answer(output: O) -> Self {
         Self {
             output,
@@ -102,7 +107,7 @@ impl<O> ActionResult<O> {
         }
     }
 
-    /// An answer with one change.
+    /// A response with one change.
     pub fn change(output: O, change: StateChange) -> Self {
         Self {
             changes: vec![change],
@@ -111,29 +116,30 @@ impl<O> ActionResult<O> {
     }
 }
 
-/// An operation of IAM, STS or Keywright's extension, as this server serves it.
+/// An operation of IAM, STS or Keywright's extension, as this server implements it.
 pub trait Action: Sized + Send + Sync + 'static {
-    /// Its operation in the model.
+    /// The operation in the model.
     type Shape: OperationShape<Input: Send + Sync + 'static, Output: Send>;
     /// AWS's access level.
     const ACCESS: ActionLevel;
-    /// Whether it must run alone in the whole installation, because it looks at other accounts.
+    /// Whether it needs exclusive access to the installation because it reads other accounts.
     const ALONE: bool = false;
-    /// How much it computes. What is not [`Effort::Small`] must not change state.
+    /// How much it computes. Actions other than [`Effort::Small`] must not change state.
     const EFFORT: Effort = Effort::of(Self::ACCESS);
 
-    /// What the caller must be allowed: each action on each resource with its condition keys.
+    /// The permissions that the caller needs: each action on each resource, with its condition
+    /// keys.
     ///
     /// # Errors
-    /// Only what AWS reports before authorization.
+    /// Only those that AWS reports before authorization.
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault>;
 
-    /// Whether it may change state, and so runs alone for its account.
+    /// Whether it may change state, so that it needs exclusive access to its account.
     fn writes(_input: &Input<Self>) -> bool {
         Self::ACCESS.changes_state()
     }
 
-    /// What must be gathered between authorization and [`Action::run`].
+    /// What to prefetch between authorization and [`Action::run`].
     ///
     /// # Errors
     /// As [`Action::run`].
@@ -141,30 +147,30 @@ pub trait Action: Sized + Send + Sync + 'static {
         Ok(Vec::new())
     }
 
-    /// Carries it out on a snapshot.
+    /// Runs the action on a snapshot.
     ///
     /// # Errors
-    /// What AWS reports after authorization.
+    /// Those that AWS reports after authorization.
     fn run(view: &StateView<'_>, permit: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self>;
 }
 
 /// The result of [`Action::run`].
 pub type ActionOutcome<A> = Result<ActionResult<Output<A>>, IamFault>;
 
-/// A request for an action, decoded as far as its parameters.
+/// A request for an action with decoded parameters.
 #[derive(Debug, Clone, Copy)]
 pub struct ActionCall<'a> {
-    /// Who calls.
+    /// The caller.
     pub caller: &'a Arc<Caller>,
-    /// The request's head.
+    /// The context from the request's head.
     pub facts: &'a RequestContext,
     /// The parameters.
     pub form: &'a Form,
-    /// The id of the request, for the answer.
+    /// The request ID for the response.
     pub request_id: &'a str,
 }
 
-/// A request as an action sees it, beside its input.
+/// A request as an action sees it, apart from its input.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestHead<'a> {
     pub(crate) caller: &'a Caller,
@@ -182,10 +188,10 @@ impl<'a> From<ActionCall<'a>> for RequestHead<'a> {
     }
 }
 
-/// The answer to a request.
+/// The response to a request.
 #[derive(Debug)]
 pub struct Answer {
-    /// Its whole XML body.
+    /// The complete XML body.
     pub xml: String,
     /// Whether the request may have changed something, so that it must be answered.
     pub changed: bool,
@@ -193,13 +199,13 @@ pub struct Answer {
 
 type Handling<'a> = Pin<Box<dyn Future<Output = Result<Answer, IamFault>> + Send + 'a>>;
 
-/// A row of the action table.
+/// An entry in the action table.
 pub struct ActionEntry {
-    /// Its operation.
+    /// The operation.
     pub operation: &'static Operation,
-    /// Its access level.
+    /// The access level.
     pub access: ActionLevel,
-    /// How much it computes, and so where.
+    /// How much it computes, which determines where it runs.
     pub effort: Effort,
     pub(crate) handle: for<'a> fn(&'a Arc<Identity>, ActionCall<'a>) -> Handling<'a>,
 }
@@ -210,7 +216,7 @@ impl std::fmt::Debug for ActionEntry {
     }
 }
 
-/// The row of an action.
+/// The table entry of an action.
 pub const fn served<A: Action>() -> ActionEntry {
     ActionEntry {
         operation: <A::Shape as OperationShape>::OPERATION,
@@ -243,7 +249,7 @@ async fn handle<A: Action>(
     Ok(Answer { xml, changed })
 }
 
-/// Decodes and validates the input; a long one when it is the caller's turn.
+/// Decodes and validates the input. A long one waits for the caller's turn.
 async fn decode<A: Action>(
     identity: &Identity,
     call: ActionCall<'_>,

@@ -1,8 +1,12 @@
-//! From a presented signature to a [`Caller`], or to AWS's refusal.
+//! Authenticates a signature: returns a [`Caller`], or AWS's error.
 //!
-//! It protects two rules: an unknown, an inactive and a deleted key are refused with the same
-//! words; and nothing is recorded of a caller whose signature does not hold. The order (date and
-//! scope before the key, the key before the signature) begins in `sigv4` and ends here.
+//! Invariants:
+//!
+//! - Unknown, inactive and deleted keys are rejected with the same message.
+//! - Nothing is recorded about a caller whose signature is invalid.
+//!
+//! The order of checks (date and scope before the key, the key before the signature) starts in
+//! `sigv4` and ends here.
 
 use std::{str::FromStr, sync::Arc};
 
@@ -23,12 +27,12 @@ use crate::{
     vault::{DataVault, OpenError, SealPurpose},
 };
 
-/// A refused request.
+/// A rejected request.
 #[derive(Debug)]
 pub struct AuthFailure {
-    /// What the client is told.
+    /// The error for the client.
     pub fault: SignatureFault,
-    /// The inactive key whose signature was right; the one case that leaves a trace.
+    /// The inactive key if its signature was correct, the only case that is recorded.
     pub inactive: Option<AccessKeyId>,
 }
 
@@ -41,33 +45,33 @@ impl From<SignatureFault> for AuthFailure {
     }
 }
 
-/// A request whose signature is to be verified.
+/// A request with a signature to verify.
 #[derive(Debug, Clone, Copy)]
 pub struct SignedRequest<'a> {
-    /// Its head, as it came.
+    /// The head as received.
     pub parts: &'a Parts,
-    /// What it presents.
+    /// The presented signature.
     pub presented: &'a PresentedSignature,
-    /// What stands for its body.
+    /// The hash of the body, or its substitute.
     pub payload: PayloadHash,
-    /// The present time.
+    /// The current time.
     pub now: Timestamp,
-    /// What its key is used for.
+    /// The purpose for which the key is used.
     pub key_use: KeyUse,
 }
 
-/// What a key is used for, as far as the record of its uses is concerned.
+/// The purpose of a key's use, which determines whether it is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyUse {
-    /// Anything that anyone may ask for.
+    /// An ordinary request.
     Work,
-    /// Somebody asks whose the key is, which shows no program that needs it.
+    /// A query for the key's owner, which is no evidence of a program that needs the key.
     Check,
-    /// The server's own rotation engine verifies the key: that is nobody's use.
+    /// Verification by the server's own rotation engine, which does not count as use.
     Verification,
 }
 
-/// The region of a signature of Version 2, which names none.
+/// The region of a Signature Version 2 request, which names none.
 const V2_REGION: &str = "us-east-1";
 
 /// A signature of either version.
@@ -88,12 +92,12 @@ impl<'a> SignatureVersion<'a> {
     const fn key_use(self) -> KeyUse {
         match self {
             Self::V4(signed) => signed.key_use,
-            // Only requests for objects are signed so.
+            // Only object requests are signed this way.
             Self::V2(..) => KeyUse::Work,
         }
     }
 
-    /// The service and region that it is for.
+    /// The service and the region of the signature.
     fn scope(self) -> (&'a str, &'a str) {
         match self {
             Self::V4(signed) => {
@@ -114,20 +118,21 @@ pub struct Authenticator {
     pub(crate) sessions: Arc<ConsoleSessions>,
 }
 
-/// A caller and the signing key, which aws-chunked bodies need further on.
+/// A caller and the signing key, which is needed later for aws-chunked bodies.
 #[derive(Debug)]
 pub struct AuthenticatedCaller {
-    /// The proven caller.
+    /// The verified caller.
     pub caller: Caller,
-    /// The key of the request's scope; nothing for Version 2, which has none.
+    /// The signing key of the request's scope. `None` for Version 2, which has no scope.
     pub signing_key: Option<SigningKey>,
 }
 
 impl Authenticator {
-    /// Verifies a signature and says who made it.
+    /// Verifies a signature and returns its caller.
     ///
     /// # Errors
-    /// [`Refusal`] for an unknown or inactive key, a bad or expired token, a wrong signature.
+    /// [`AuthFailure`] for an unknown or inactive key, an invalid or expired token, or a wrong
+    /// signature.
     pub fn authenticate(
         &self,
         signed: SignedRequest<'_>,
@@ -137,7 +142,7 @@ impl Authenticator {
         self.prove(named, SignatureVersion::V4(signed))
     }
 
-    /// Verifies a URL that is signed with Version 2 and says who made it.
+    /// Verifies a Version 2 presigned URL and returns its caller.
     ///
     /// # Errors
     /// As [`Authenticator::authenticate`].
@@ -167,11 +172,11 @@ impl Authenticator {
         }
     }
 
-    /// Refuses what no signature could make authentic, in the words of
-    /// [`Authenticator::authenticate`]: a key that is unknown, a token that cannot be opened.
+    /// Rejects early what no signature could make valid, with the errors of
+    /// [`Authenticator::authenticate`]: an unknown key, or a token that cannot be opened.
     ///
     /// # Errors
-    /// The [`Fault`] to render.
+    /// The [`SignatureFault`] to render.
     pub fn recognize(
         &self,
         presented: &PresentedSignature,
@@ -238,7 +243,7 @@ impl Authenticator {
             });
         }
         let proof = verified.map_err(SignatureFault::from)?;
-        // Only now: whoever knows no more than the id must not push others out of the cache.
+        // Cache only now: a client that knows just the ID must not evict other entries.
         if let (SignatureVersion::V4(signed), Some(derived)) = (signature, &signing_key) {
             let scope = signed.presented.scope();
             if key.material.cached(scope).is_none() {
@@ -256,12 +261,12 @@ impl Authenticator {
         })
     }
 
-    /// Whether a caller that was proven when its request came would still be one: asked before what
-    /// took a while is committed or answered. That temporary credentials have expired meanwhile
-    /// revokes nothing.
+    /// Whether a caller that was verified when its request arrived still would be. Called before a
+    /// delayed request is committed or answered. Expiry of temporary credentials in the meantime
+    /// does not count.
     ///
     /// # Errors
-    /// [`Refusal`] for a key, a user or a console session that is gone or inactive by now.
+    /// [`AuthFailure`] if the key, user or console session has been deleted or deactivated.
     pub fn check_again(
         &self,
         account: &Account,
@@ -380,7 +385,7 @@ fn unknown(access_key_id: &str) -> AuthFailure {
 /// Opens the secret of a long-term key.
 ///
 /// # Errors
-/// [`OpenError`] under another data key than it was sealed with.
+/// [`OpenError`] if the data key is not the one it was sealed with.
 pub(crate) fn open_secret(vault: &DataVault, key: &AccessKey) -> Result<Secret<String>, OpenError> {
     let place = (SealPurpose::AccessKey, key.id.as_str());
     let bytes = vault.open(place, key.material.sealed().as_bytes())?;
@@ -399,21 +404,21 @@ pub(crate) fn principal(account: &Account, owner: &KeyOwner) -> Principal {
     }
 }
 
-/// What a session token says once it is opened. The client holds it sealed; no server keeps it.
+/// The content of a session token. The client holds it sealed; the server does not store it.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SessionToken {
     secret: String,
-    /// The user's unique id; absent for root.
+    /// The user's unique ID. Absent for root.
     user: Option<String>,
     issued: i64,
     expires: i64,
-    /// When a multi-factor code was given.
+    /// When MFA was passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mfa_at: Option<i64>,
-    /// The console session that it ends with.
+    /// The console session with which it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     console: Option<String>,
-    /// The long-term key that minted it, if one did.
+    /// The long-term key that issued it, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<String>,
     /// The service that uses it on behalf of the principal.
@@ -427,7 +432,7 @@ impl Drop for SessionToken {
     }
 }
 
-/// Temporary credentials; whoever gets them has the only copy.
+/// Temporary credentials. The recipient has the only copy.
 #[derive(Debug)]
 pub struct TemporaryCredentials {
     /// `ASIA…`.
@@ -436,12 +441,12 @@ pub struct TemporaryCredentials {
     pub secret: Secret<String>,
     /// The session token.
     pub token: Secret<String>,
-    /// When they expire.
+    /// The expiry time.
     pub expires: Timestamp,
 }
 
 impl SessionToken {
-    /// With a new secret.
+    /// Creates a token with a new secret.
     pub(crate) fn new(
         principal: &Principal,
         validity: ValidityPeriod,
@@ -462,13 +467,13 @@ impl SessionToken {
         }
     }
 
-    /// The token of the rotation service, which acts for the principal.
+    /// Marks the token as used by the rotation service on behalf of the principal.
     pub(crate) fn of_service(mut self) -> Self {
         self.service = Some(ROTATION_SERVICE.to_owned());
         self
     }
 
-    /// The service that uses it; an error if it is none that is known.
+    /// The service that uses it. An error if the service is unknown.
     fn service(&self) -> Result<Option<&'static str>, ()> {
         match self.service.as_deref() {
             None => Ok(None),
@@ -477,37 +482,37 @@ impl SessionToken {
         }
     }
 
-    /// The token of a session that a long-term key has minted.
+    /// Marks the token as issued by a long-term key.
     pub(crate) fn minted_by(mut self, key: AccessKeyId) -> Self {
         self.source = Some(key.to_string());
         self
     }
 
-    /// The key that minted it; an error if what it says cannot be read.
+    /// The key that issued it. An error if the ID is malformed.
     fn source(&self) -> Result<Option<AccessKeyId>, ()> {
         let id = |text: &String| text.parse().map_err(drop);
         self.source.as_ref().map(id).transpose()
     }
 
-    /// The token of a console session.
+    /// Binds the token to a console session.
     pub(crate) fn of_console(mut self, session: SessionId) -> Self {
         self.console = Some(session.to_text());
         self
     }
 
-    /// The token of whoever gave a multi-factor code, if one was given.
+    /// Records when MFA was passed, if it was.
     pub(crate) fn with_mfa(mut self, at: Option<Timestamp>) -> Self {
         self.mfa_at = at.map(Timestamp::millis);
         self
     }
 
-    /// The console session that it belongs to; an error if what it says cannot be read.
+    /// The console session it belongs to. An error if the ID is malformed.
     fn console(&self) -> Result<Option<SessionId>, ()> {
         let id = |text: &String| SessionId::from_text(text).ok_or(());
         self.console.as_ref().map(id).transpose()
     }
 
-    /// Issues credentials with a new id that carry this token; `None` if it cannot be sealed.
+    /// Issues credentials with a new ID that carry this token. `None` if sealing fails.
     pub(crate) fn issue(
         self,
         account: AccountId,
@@ -538,7 +543,7 @@ impl SessionToken {
         Timestamp::from_millis(self.expires)
     }
 
-    /// The principal as it is now; `None` when the user was deleted.
+    /// The principal as it is now. `None` if the user was deleted.
     fn principal(&self, account: &Account) -> Option<Principal> {
         let Some(id) = &self.user else {
             return Some(Principal::Root);
@@ -548,11 +553,11 @@ impl SessionToken {
     }
 }
 
-/// From when to when.
+/// The validity period.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ValidityPeriod {
-    /// The first instant.
+    /// Start, inclusive.
     pub issued: Timestamp,
-    /// The first instant after the last.
+    /// End, exclusive.
     pub expires: Timestamp,
 }

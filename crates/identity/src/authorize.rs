@@ -1,7 +1,7 @@
-//! The authorizer: the only place that mints a [`Permit`].
+//! The authorizer: the only place that creates a [`Permit`].
 //!
-//! It protects one rule: denied, unknown and error-while-deciding are the same, refused. The texts
-//! of refusals are AWS's (`User: … is not authorized to perform: … on resource: … because …`).
+//! Invariant: it fails closed. Denied, unknown, and an error during the decision all mean denied.
+//! Error messages are AWS's (`User: … is not authorized to perform: … on resource: … because …`).
 
 mod implied;
 mod permit;
@@ -29,23 +29,23 @@ use crate::{
     view::{RequestContext, StateView},
 };
 
-/// Leave to carry out one action, once. Not `Clone`; only this module makes one.
+/// Permission to run one action once. Not `Clone`, and only this module creates one.
 #[derive(Debug)]
 #[must_use]
 pub struct Permit<A>(PhantomData<A>);
 
-/// What a caller must be allowed for an action.
+/// The permissions that an action requires.
 #[derive(Debug)]
 pub enum Requirement {
-    /// Nothing: AWS lets every verified caller do this.
+    /// None: AWS allows this for every verified caller.
     Nothing,
-    /// Every one of these; an empty list is refused.
+    /// All of these. An empty list is denied.
     All(Vec<AuthTarget>),
-    /// For an action of the extension whose own targets are not what it is about.
+    /// For an action of the extension whose own targets differ from what the action is about.
     On {
-        /// Every one of these; an empty list is refused.
+        /// All of these. An empty list is denied.
         own: Vec<AuthTarget>,
-        /// What the actions that it implies are asked on.
+        /// The resources on which the implied actions are authorized.
         subjects: Vec<AuthTarget>,
     },
 }
@@ -64,22 +64,23 @@ pub struct AuthTarget {
     pub action: Option<&'static str>,
     /// The ARN that policies match, or `*`.
     pub resource: String,
-    /// Whether all are meant whose ARN begins with `resource`, also those that do not exist yet.
+    /// Whether the target means every ARN with the prefix `resource`, including those that do not
+    /// exist yet.
     pub every: bool,
-    /// How AWS writes the resource in a refusal, for example `user bob`.
+    /// The resource in AWS's error message, for example `user bob`.
     pub display: String,
     /// Tags of the resource, for `aws:ResourceTag/…` and `iam:ResourceTag/…`.
     pub resource_tags: Vec<Tag>,
     /// Tags in the request, for `aws:RequestTag/…` and `aws:TagKeys`.
     pub request_tags: Vec<Tag>,
-    /// Keys of tags to remove, for `aws:TagKeys`.
+    /// Tag keys to remove, for `aws:TagKeys`.
     pub tag_keys: Vec<String>,
     /// Other condition keys of the action, for example `iam:PolicyARN`.
     pub keys: Vec<(&'static str, String)>,
 }
 
 impl AuthTarget {
-    /// A resource by ARN, and how it is shown.
+    /// A resource by ARN, with its name in messages.
     pub fn new(resource: impl Into<String>, listed: impl Into<String>) -> Self {
         Self {
             action: None,
@@ -98,7 +99,7 @@ impl AuthTarget {
         Self::new("*", "*")
     }
 
-    /// A user by name, with the stored path, case and tags when it exists.
+    /// A user by name, with the stored path, case and tags if it exists.
     pub fn user(view: &StateView<'_>, name: &str) -> Self {
         let listed = format!("user {name}");
         match view.account.user(name) {
@@ -110,7 +111,7 @@ impl AuthTarget {
         }
     }
 
-    /// A user by name, with the boundary that it has for `iam:PermissionsBoundary`.
+    /// A user by name, with its permissions boundary for `iam:PermissionsBoundary`.
     pub fn bounded_user(view: &StateView<'_>, name: &str) -> Self {
         let target = Self::user(view, name);
         let user = view.account.user(name);
@@ -120,7 +121,7 @@ impl AuthTarget {
         }
     }
 
-    /// A group by name, with the stored path and case when it exists.
+    /// A group by name, with the stored path and case if it exists.
     pub fn group(view: &StateView<'_>, name: &str) -> Self {
         let listed = format!("group {name}");
         match view.account.group(name) {
@@ -155,7 +156,8 @@ impl AuthTarget {
         }
     }
 
-    /// What an ARN of the account names, if it exists: a user, group, managed policy or MFA device.
+    /// The existing entity with this ARN in the account: a user, group, managed policy or MFA
+    /// device.
     pub fn existing(view: &StateView<'_>, arn: &str) -> Option<Self> {
         let parsed = keywright_base::Arn::parse(arn).ok()?;
         let (kind, path) = parsed.resource().split_once('/')?;
@@ -170,7 +172,7 @@ impl AuthTarget {
         (found.resource == arn).then_some(found)
     }
 
-    /// Whoever an ARN names, shown by the ARN: a user with its tags, or what is not known to exist.
+    /// The principal with this ARN, shown by ARN: a user with its tags, or one that may not exist.
     pub fn principal(view: &StateView<'_>, arn: &str) -> Self {
         let existing = Self::existing(view, arn);
         Self {
@@ -193,7 +195,7 @@ impl AuthTarget {
         self
     }
 
-    /// Checks another policy action than the operation's own.
+    /// Requires another policy action than the operation's own.
     #[must_use]
     pub const fn as_action(mut self, action: &'static str) -> Self {
         self.action = Some(action);
@@ -214,7 +216,7 @@ fn principal<'a>(caller: &'a Caller, arn: &'a str, id: &'a str) -> PrincipalRef<
     }
 }
 
-/// A resource of another service (S3), with the policy that is attached to it.
+/// A resource of another service (S3) with its resource policy.
 #[derive(Debug, Clone)]
 pub struct ForeignResource<'a> {
     /// Its ARN, or `*`.
@@ -225,31 +227,31 @@ pub struct ForeignResource<'a> {
     pub policy: Option<&'a Arc<Policy>>,
 }
 
-/// A refusal of [`decide`].
+/// A denial by [`decide`].
 #[derive(Debug)]
 pub struct AccessDenied {
-    /// The end of AWS's sentence: `because no identity-based policy allows the … action`.
+    /// The end of AWS's message: `because no identity-based policy allows the … action`.
     pub why: String,
-    /// What decided; `None` for an anonymous caller.
+    /// What led to the denial. `None` for an anonymous caller.
     pub evidence: Option<Box<DenialEvidence>>,
 }
 
-/// The outcome of [`decide`], and what it took.
+/// The outcome of [`decide`] and its cost.
 #[derive(Debug)]
 pub struct MeasuredOutcome {
-    /// Whether the action may go ahead.
+    /// Whether the action is allowed.
     pub outcome: Result<(), AccessDenied>,
-    /// Steps of matching.
+    /// Matching steps used.
     pub steps: u64,
-    /// Whether it is denied because there were not enough steps.
+    /// Whether it was denied because the step limit was reached.
     pub cut_short: bool,
 }
 
-/// Decides an action of a service that keeps its own resources, in so many steps at most. `account`
-/// is the caller's; an anonymous caller has none and can only be allowed by the resource's policy.
+/// Decides an action of a service that keeps its own resources, within a step limit. `account` is
+/// the caller's. An anonymous caller has none and can be allowed by the resource's policy only.
 ///
-/// `names` tells, for a denial, the service's own keys that the context may have; without it no
-/// evidence is gathered.
+/// `names` returns, for a denial, the service's own condition keys that the context may have.
+/// Without it, no evidence is collected.
 pub fn decide(
     caller: Option<(&Caller, &Account)>,
     action: &str,
@@ -305,9 +307,9 @@ pub fn decide(
     }
 }
 
-/// The policy of a resource as far as it binds. The root user of a bucket's account may read,
-/// replace and delete the bucket's policy whatever it says: otherwise one that denies everyone
-/// would stand for ever.
+/// The policy of a resource, unless it does not apply. The root user of a bucket's account may
+/// read, replace and delete the bucket's policy whatever it says. Otherwise a policy that denies
+/// everyone could never be removed.
 pub(crate) fn binding<'a>(
     policy: Option<&'a Arc<Policy>>,
     request: &AccessRequest<'_>,
@@ -324,7 +326,7 @@ pub(crate) fn binding<'a>(
     policy.filter(|_| !(owner && freed))
 }
 
-/// The identity policies of a caller: none for root, who needs none.
+/// The identity policies of a caller. Root has none and needs none.
 fn effective(account: &Account, caller: &Caller) -> PolicySet {
     let Principal::User { id, .. } = caller.principal() else {
         return PolicySet::default();
@@ -333,7 +335,7 @@ fn effective(account: &Account, caller: &Caller) -> PolicySet {
     user.map_or_else(PolicySet::unreadable, |user| policies_of(account, user))
 }
 
-/// The identity policies of a user, compiled once for each state of the account's grants.
+/// The identity policies of a user, compiled once for each version of the account's grants.
 pub(crate) fn policies_of(account: &Account, user: &User) -> PolicySet {
     if let Some(cached) = &*user.effective.load()
         && cached.0 == account.grants_version()
@@ -346,7 +348,7 @@ pub(crate) fn policies_of(account: &Account, user: &User) -> PolicySet {
     set
 }
 
-/// Every policy in effect; `None` if one of them cannot be read, which must refuse.
+/// All effective policies. `None` if one is unreadable, which must lead to a denial.
 fn collect(account: &Account, user: &User) -> Option<PolicySet> {
     let mut policies = Vec::new();
     add(account, &user.grants, &mut policies)?;
@@ -364,8 +366,8 @@ fn collect(account: &Account, user: &User) -> Option<PolicySet> {
     }
 }
 
-/// What AllowUsersToChangePassword gives every user, as the policy that it amounts to: an explicit
-/// deny or a boundary still holds against it. ChangePassword is about nobody but the caller.
+/// AllowUsersToChangePassword as the equivalent policy for every user, so that an explicit deny or
+/// a boundary still applies. ChangePassword always concerns the caller alone.
 const OWN_PASSWORD: &str = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow",
     "Action": ["iam:ChangePassword", "iam:GetAccountPasswordPolicy"], "Resource": "*"}}"#;
 
@@ -407,7 +409,7 @@ fn managed(account: &Account, arn: &str) -> Option<Arc<Policy>> {
         .map(Arc::clone)
 }
 
-/// The condition keys that every request has, for services that keep their own resources.
+/// The condition keys of every request, for services that keep their own resources.
 #[must_use]
 pub fn common<'a>(
     caller: Option<(&'a Caller, &'a Account)>,

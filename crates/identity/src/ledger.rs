@@ -1,10 +1,12 @@
-//! The accounts of an installation: snapshots that are read without locks, and writes that are
-//! computed one after another but flushed many at a time.
+//! The accounts of an installation: lock-free snapshots for readers, and writes that are computed
+//! serially but committed in groups.
 //!
-//! It protects two rules. Nothing is answered before what it says is durable: a write waits for its
-//! commit, and a refusal computed from a change that is still being flushed waits for that change.
-//! And a snapshot becomes visible only once it is durable, before its write is answered, so that
-//! what was revoked is refused from the next request on.
+//! Invariants:
+//!
+//! - Nothing is answered before what it says is durable. A write waits for its commit, and a
+//!   rejection computed from a change that is still being flushed waits for that change.
+//! - A snapshot becomes visible only once it is durable, and before its write is answered, so a
+//!   revocation takes effect with the next request.
 
 use std::{
     collections::HashMap,
@@ -22,16 +24,16 @@ use crate::{
     state::{Account, StateChange},
 };
 
-/// Why the ledger could not answer.
+/// Why the ledger failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LedgerError {
-    /// The store failed, or a change that this one was computed from did.
+    /// The store failed, or an earlier change that this one was computed from did.
     #[error("{0}")]
     Store(#[from] StoreError),
-    /// A record could not be read or written.
+    /// A record cannot be read or written.
     #[error("{0}")]
     Record(#[from] RecordError),
-    /// An earlier change of the account was not committed; nothing of this one was.
+    /// An earlier change of the account was not committed, so nothing of this one was either.
     #[error("an earlier change of the account could not be committed")]
     Superseded,
 }
@@ -49,10 +51,11 @@ impl std::fmt::Debug for IamLedger {
 }
 
 impl IamLedger {
-    /// Loads every account, several at a time. Blocking; for the start.
+    /// Loads every account, several in parallel. Blocks; for startup.
     ///
     /// # Errors
-    /// [`LedgerError`] when the store cannot be read or has a record that this program cannot.
+    /// [`LedgerError`] if the store cannot be read or has a record that this version does not
+    /// understand.
     pub fn load(store: Arc<dyn Store>) -> Result<Self, LedgerError> {
         let mut listed = store.accounts()?;
         listed.retain(|(id, _)| *id != AccountId::INSTALLATION);
@@ -65,13 +68,13 @@ impl IamLedger {
         })
     }
 
-    /// The account, if there is one.
+    /// The account, if it exists.
     pub fn account(&self, id: AccountId) -> Option<Arc<AccountCell>> {
         self.accounts.load().get(&id).map(Arc::clone)
     }
 
-    /// The account that has this alias, or is about to: what is still being flushed counts, so
-    /// that an alias is never promised twice.
+    /// The account that has this alias or is about to get it. Includes changes still being flushed,
+    /// so an alias is never assigned twice.
     pub fn alias_holder(&self, alias: &str) -> Option<AccountId> {
         let accounts = self.accounts.load();
         let mut holders = accounts.iter().filter(|(_, cell)| {
@@ -81,7 +84,7 @@ impl IamLedger {
         holders.next().map(|(id, _)| *id)
     }
 
-    /// The ids of all accounts, ascending.
+    /// The IDs of all accounts, ascending.
     pub fn ids(&self) -> Vec<AccountId> {
         let mut ids: Vec<_> = self.accounts.load().keys().copied().collect();
         ids.sort_unstable();
@@ -91,7 +94,7 @@ impl IamLedger {
     /// Creates an account with its first changes.
     ///
     /// # Errors
-    /// [`LedgerError::Store`] with a conflict when it exists already.
+    /// [`LedgerError::Store`] with a conflict if the account exists.
     pub async fn create(
         &self,
         id: AccountId,
@@ -109,14 +112,14 @@ impl IamLedger {
         Ok(())
     }
 
-    /// Computes a change of an account from its newest state and commits it.
+    /// Computes a change from an account's newest state and commits it.
     ///
-    /// `compute` runs alone for the account and must be quick. It returns an answer and the
-    /// changes; the answer is given back once they, and everything they were computed from, are
-    /// durable. A refusal (`Err`) is given back once what it was computed from is durable.
+    /// `compute` runs exclusively for the account and must be quick. It returns a response and the
+    /// changes. The response is returned once the changes, and everything they were computed from,
+    /// are durable. A rejection (`Err`) is returned once what it was computed from is durable.
     ///
     /// # Errors
-    /// The outer error when the store failed: then nothing may be said about the outcome.
+    /// The outer error if the store failed. The outcome is then unknown and must not be reported.
     pub async fn write<T, E>(
         &self,
         cell: &Arc<AccountCell>,
@@ -154,19 +157,20 @@ enum CommitWait {
 /// The newest computed state, possibly not durable yet.
 struct ComputedHead {
     account: Arc<Account>,
-    /// Counts recoveries, so that a waiter knows that what it waits for will never come.
+    /// Incremented by each recovery, so that a waiter learns that its version will never be
+    /// durable.
     generation: u64,
     failed: bool,
 }
 
-/// How far the account is durable.
+/// The version up to which the account is durable.
 #[derive(Debug, Clone, Copy)]
 struct DurablePoint {
     version: u64,
     generation: u64,
 }
 
-/// One account: the durable snapshot for readers, the head for writers.
+/// An account: the durable snapshot for readers, the computed head for writers.
 pub struct AccountCell {
     snapshot: ArcSwap<Account>,
     head: Mutex<ComputedHead>,
@@ -205,19 +209,18 @@ impl AccountCell {
         }
     }
 
-    /// The newest durable snapshot.
+    /// The latest durable snapshot.
     pub fn snapshot(&self) -> arc_swap::Guard<Arc<Account>> {
         self.snapshot.load()
     }
 
     fn head(&self) -> MutexGuard<'_, ComputedHead> {
-        // A panic inside `compute` leaves the head as it was before: it is replaced only
-        // afterwards.
+        // A panic inside `compute` leaves the head unchanged: it is replaced only afterwards.
         self.head.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues the commit and moves the head on. The flush is a task of its own, so that a client
-    /// that goes away does not keep a durable change from becoming visible.
+    /// Queues the commit and advances the head. The flush runs in its own task, so a durable change
+    /// becomes visible even if the client disconnects.
     fn flush(
         self: &Arc<Self>,
         head: &mut ComputedHead,
@@ -243,7 +246,7 @@ impl AccountCell {
         }))
     }
 
-    /// Makes a durable snapshot visible, unless a newer one is already.
+    /// Makes a durable snapshot visible unless a newer one already is.
     fn publish(&self, account: Arc<Account>, generation: u64) {
         let version = account.version();
         self.snapshot.rcu(|current| {
@@ -278,7 +281,7 @@ impl AccountCell {
             .wait_for(|durable| durable.generation != generation || durable.version >= version)
             .await
             .map_err(|_| LedgerError::Superseded)?;
-        // What was durable before a failure stays durable after it.
+        // What was durable before a failure stays durable.
         if reached.version >= version {
             Ok(())
         } else {
@@ -286,7 +289,7 @@ impl AccountCell {
         }
     }
 
-    /// After a failed commit the stored state is unknown: it is read again before the next write.
+    /// Reads the stored state again before the next write: after a failed commit it is unknown.
     async fn recover(self: &Arc<Self>, store: &Arc<dyn Store>) -> Result<(), LedgerError> {
         let _alone = self.recovering.lock().await;
         if !self.head().failed {
@@ -313,7 +316,7 @@ impl AccountCell {
     }
 }
 
-/// Shares the accounts out among as many threads as there are processors.
+/// Distributes the accounts over as many threads as there are processors.
 fn load_accounts(
     store: &dyn Store,
     listed: &[(AccountId, u64)],

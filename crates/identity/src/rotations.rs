@@ -1,8 +1,10 @@
-//! The port to whoever carries rotations out: the engine of the server, which is on a floor above.
+//! The interface to the rotation engine, which a higher layer implements.
 //!
-//! It protects two rules: nothing is asked of the engine before the caller's permit is minted
-//! ([`crate::view::Need::Rotation`] is gathered after that); and where there is no engine, every
-//! question is refused.
+//! Invariants:
+//!
+//! - The engine is called only after the caller's permit was created, because
+//!   [`crate::view::Prefetch::Rotation`] is fetched after that.
+//! - Without an engine, every request is rejected.
 
 use std::collections::HashMap;
 
@@ -11,12 +13,12 @@ use keywright_wire::keywright;
 
 use crate::{Identity, fault::IamFault, on_behalf::OnBehalf, state::User, view::StateView};
 
-/// A user whose rotations are meant.
+/// The user of a rotation.
 #[derive(Debug, Clone)]
 pub struct UserRef {
-    /// The name, for sentences.
+    /// The name, for messages.
     pub name: String,
-    /// The unique id.
+    /// The unique ID.
     pub id: String,
 }
 
@@ -29,158 +31,158 @@ impl UserRef {
     }
 }
 
-/// What is asked of the engine.
+/// A request to the engine.
 #[derive(Debug)]
 pub struct RotationRequest {
-    /// Who asks, and is acted for.
+    /// The principal that makes the request and on whose behalf the engine acts.
     pub by: OnBehalf,
-    /// What.
+    /// The command.
     pub command: RotationCommand,
 }
 
-/// A question or an order.
+/// A query or an order.
 #[derive(Debug)]
 pub enum RotationCommand {
-    /// Begin a rotation.
+    /// Start a rotation.
     Start(RotationStart),
-    /// One rotation of a user: this one, or the newest.
+    /// Get a user's rotation: the one with this ID, or the newest.
     Show(UserRef, Option<String>),
-    /// A page of rotations, newest first.
+    /// List a page of rotations, newest first.
     List {
-        /// Of one user.
+        /// Only those of this user.
         user: Option<UserRef>,
-        /// Only those that are not over.
+        /// Only open ones.
         open: bool,
-        /// Those begun before this one.
+        /// Only those started before this one.
         after: Option<String>,
-        /// How many.
+        /// The page size.
         limit: usize,
     },
-    /// The new key of the open rotation, which a person delivers; who retrieves it is written down.
+    /// Get the new key of the open rotation, which a person delivers. The retrieval is recorded.
     Key(UserRef),
-    /// An order about the open rotation.
+    /// Give an order to the open rotation.
     Order(UserRef, RotationOrder),
-    /// A page of what happened, oldest first.
+    /// List a page of the history, oldest first.
     History {
-        /// In whose rotations.
+        /// The user.
         user: UserRef,
-        /// In this one only.
+        /// Only this rotation.
         id: Option<String>,
-        /// What came after the event of this number.
+        /// Only events after this number.
         after: i64,
-        /// How many.
+        /// The page size.
         limit: usize,
     },
-    /// The places that the operator allows.
+    /// List the destinations that the operator allows.
     Places,
-    /// Nothing, if all these places are allowed; otherwise a refusal.
+    /// Check that all these destinations are allowed.
     Check(Vec<String>),
-    /// What kept the account's rotation policies from being followed when they were last looked at.
+    /// List the problems from the last check of the account's rotation policies.
     Troubles,
 }
 
-/// What a rotation is to do.
+/// The parameters of a new rotation.
 #[derive(Debug)]
 pub struct RotationStart {
-    /// Whose key.
+    /// The owner of the key.
     pub user: UserRef,
-    /// The key; nothing where the user has but one.
+    /// The key. Optional if the user has only one.
     pub key: Option<String>,
-    /// Where the new key goes.
+    /// The destinations of the new key.
     pub places: Vec<String>,
-    /// Seconds that the old key must be quiet, if not the usual.
+    /// Observation window in seconds. `None` for the default.
     pub observe_secs: Option<i64>,
-    /// Seconds that it stays inactive, if not the usual.
+    /// Dwell in seconds. `None` for the default.
     pub dwell_secs: Option<i64>,
-    /// Whether the key has leaked: it is not waited for silence, and its sessions end.
+    /// Whether the key has leaked: do not wait until it is unused, and end its sessions.
     pub incident: bool,
-    /// Whether it is deactivated before there is a new one.
+    /// Whether to deactivate the old key before the new one exists.
     pub deactivate_first: bool,
-    /// Why the old key may be deleted although no consumer has used the new one, if it may.
+    /// Why the old key may be deleted although no consumer has used the new one. `None` forbids it.
     pub override_unused: Option<String>,
 }
 
 /// An order about an open rotation.
 #[derive(Debug)]
 pub enum RotationOrder {
-    /// The new key is where it is used.
+    /// Confirm that the new key is installed where it is used.
     Confirm,
-    /// Look again now.
+    /// Check again now.
     Resume,
-    /// Stop, for this reason.
+    /// Hold it, with a reason.
     Hold(String),
-    /// Go on.
+    /// Release it.
     Release,
-    /// Put everything back, for this reason.
+    /// Roll it back, with a reason.
     RollBack(String),
-    /// End it as it is, for this reason.
+    /// Abandon it, with a reason.
     Abandon(String),
-    /// Be more or less careful, or deliver to other places.
+    /// Change its parameters or destinations.
     Change(RotationChange),
 }
 
-/// What is to be different in an open rotation.
+/// Changes to an open rotation.
 #[derive(Debug)]
 pub struct RotationChange {
-    /// Seconds that the old key must be quiet.
+    /// New observation window in seconds.
     pub observe_secs: Option<i64>,
-    /// Seconds that it stays inactive.
+    /// New dwell in seconds.
     pub dwell_secs: Option<i64>,
-    /// Whether the key has leaked: then it is not waited until it is quiet, and its sessions end.
+    /// Whether the key has leaked: do not wait until it is unused, and end its sessions.
     pub incident: bool,
-    /// Whether it is deactivated now, before its consumers have the new one.
+    /// Whether to deactivate the old key now, before its consumers have the new one.
     pub deactivate_first: bool,
     /// Why the old key may be deleted although no consumer has used the new one.
     pub override_unused: Option<String>,
-    /// Where the new key goes as well.
+    /// Destinations to add.
     pub add_places: Vec<String>,
-    /// Where it does not go any more; nothing is deleted there.
+    /// Destinations to remove. Nothing is deleted there.
     pub remove_places: Vec<String>,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 
-/// What the engine answers.
+/// A reply of the engine.
 #[derive(Debug)]
 pub enum RotationReply {
-    /// One rotation.
+    /// A rotation.
     Rotation(Box<keywright::Rotation>),
     /// Rotations.
     Rotations(Vec<keywright::Rotation>),
-    /// A new key: its id and its secret.
+    /// A new key: its ID and its secret.
     Key(String, Secret<String>),
     /// Events with their numbers.
     Events(Vec<(i64, keywright::RotationEvent)>),
-    /// Places.
+    /// Destination names.
     Destinations(Vec<String>),
-    /// Troubles by the names of rotation policies.
+    /// Problems by the name of the rotation policy.
     PolicyFailures(HashMap<String, String>),
 }
 
-/// The engine.
+/// The rotation engine.
 #[async_trait::async_trait]
 pub trait RotationEngine: Send + Sync {
-    /// Answers a question or carries out an order. The caller was authorized for it.
+    /// Answers a query or carries out an order. The caller is already authorized.
     ///
     /// # Errors
-    /// [`Fault`].
+    /// [`IamFault`].
     async fn ask(&self, requested: RotationRequest) -> Result<RotationReply, IamFault>;
 
-    /// The rotation policies of an account have changed.
+    /// Notifies the engine that the rotation policies of an account have changed.
     fn policies_changed(&self);
 
-    /// What the operator calls a destination, however the caller spells it; `None`: there is none
-    /// such.
+    /// The operator's name for a destination, however the caller spells it. `None` if there is no
+    /// such destination.
     fn destination(&self, place: &str, user: Option<&str>) -> Option<String>;
 
-    /// Whether the operator lets a user's keys go to a destination of that name.
+    /// Whether the operator allows a user's keys at the destination with this name.
     fn accepts(&self, place: &str, user: &User) -> bool;
 }
 
 impl Identity {
-    /// Says who carries rotations out; the first one stays.
+    /// Sets the rotation engine. The first one stays.
     pub fn set_rotations(&self, engine: std::sync::Arc<dyn RotationEngine>) {
-        // A second one is refused: there is one journal.
+        // Ignore a second engine: there is only one journal.
         let _ = self.rotations.set(engine);
     }
 
@@ -195,7 +197,7 @@ impl Identity {
     }
 }
 
-/// What was told is not what was asked for.
+/// The engine's reply does not match the request.
 fn unexpected_reply() -> IamFault {
     IamFault::Internal("the rotation engine answered something else".to_owned())
 }

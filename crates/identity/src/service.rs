@@ -1,5 +1,5 @@
-//! The identity service: opens an installation, and carries out one IAM, STS or extension request
-//! of a proven caller.
+//! The identity service: opens an installation and handles IAM, STS and extension requests of
+//! verified callers.
 
 use std::{
     future::Future,
@@ -34,8 +34,8 @@ use crate::{
     work::{WorkLimits, WorkOwner, WorkPermit, WorkQueue},
 };
 
-/// Tells whose a resource of another service is and what its policy says, by its ARN; an error when
-/// that cannot be known.
+/// Looks up the owner and the policy of another service's resource by ARN. Returns an error if they
+/// cannot be determined.
 pub type ResourceLookup = Box<dyn Fn(String) -> LookupFuture + Send + Sync>;
 
 type LookupFuture = Pin<Box<dyn Future<Output = Result<Option<ResourcePolicy>, String>> + Send>>;
@@ -48,19 +48,20 @@ pub struct Identity {
     pub(crate) vault: Arc<DataVault>,
     keyring: Keyring,
     pub(crate) entropy: Arc<dyn Entropy>,
-    /// Held by actions that must be alone in the installation ([`crate::action::Action::ALONE`]).
+    /// Locked by actions that need exclusive access to the installation
+    /// ([`crate::action::Action::ALONE`]).
     pub(crate) alone: tokio::sync::Mutex<()>,
     denials: DeniedRequests,
     pub(crate) mfa_attempts: MfaAttempts,
     password_attempts: PasswordAttempts,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) passwords: PasswordHasher,
-    /// Where long actions ([`crate::action::Effort::Long`]) and long decisions get the processor.
+    /// Schedules long actions ([`crate::action::Effort::Long`]) and long decisions.
     pub(crate) heavy: WorkQueue,
-    /// Where pages ([`crate::action::Effort::Page`]) get the processor: whoever waits for one does
-    /// not wait for what takes long.
+    /// Schedules pages ([`crate::action::Effort::Page`]), so that they do not wait for long
+    /// actions.
     pub(crate) pages: WorkQueue,
-    /// Where S3 listings get their turn.
+    /// Schedules S3 listings.
     listings: WorkQueue,
     pub(crate) sessions: Arc<ConsoleSessions>,
     pub(crate) rotations: OnceLock<Arc<dyn RotationEngine>>,
@@ -74,15 +75,15 @@ impl std::fmt::Debug for Identity {
     }
 }
 
-/// What an installation is opened with.
+/// The dependencies of an installation.
 pub struct IdentityParts {
     /// The durable state.
     pub store: Arc<dyn Store>,
     /// The master key, [`crate::vault::KEY_BYTES`] bytes.
     pub master_key: Secret<Vec<u8>>,
-    /// The system's time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// The system's randomness.
+    /// The source of randomness.
     pub entropy: Arc<dyn Entropy>,
 }
 
@@ -95,19 +96,19 @@ impl std::fmt::Debug for IdentityParts {
 /// Why an installation could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenFault {
-    /// The state cannot be read.
+    /// The state is unreadable.
     #[error("cannot read the state: {0}")]
     Ledger(#[from] LedgerError),
     /// The store failed.
     #[error("cannot use the store: {0}")]
     Store(#[from] StoreError),
-    /// The credentials of a new account's root user could not be kept.
+    /// The credentials of a new account's root user could not be stored.
     #[error("cannot keep the root credentials: {0}")]
     Credentials(std::io::Error),
     /// Root's console password could not be hashed.
     #[error("cannot hash the console password of root")]
     Password,
-    /// The data keys cannot be opened, or not with this master key.
+    /// The data keys cannot be opened, at least not with this master key.
     #[error("{0}")]
     Keyring(#[from] KeyringError),
     /// A secret cannot be sealed.
@@ -115,31 +116,31 @@ pub enum OpenFault {
     Vault(#[from] OpenError),
 }
 
-/// The root credentials of a new account, shown once.
+/// The root credentials of a new account, shown only once.
 #[derive(Debug)]
 pub struct RootCredentials {
     /// The account.
     pub account: AccountId,
-    /// The key's id.
+    /// The access key ID.
     pub key: AccessKeyId,
-    /// The key's secret.
+    /// The secret access key.
     pub secret: Secret<String>,
 }
 
 impl Identity {
-    /// A place to make a listing in, which principals take in turn.
+    /// Waits for a slot for a listing. Slots are shared fairly among principals.
     ///
     /// # Errors
-    /// [`Fault::Throttled`] when too many wait, or the wait takes too long.
+    /// [`IamFault::Throttled`] if the queue is full or the wait takes too long.
     pub async fn listing_place(&self, owner: WorkOwner) -> Result<WorkPermit, IamFault> {
         self.listings.enter(owner).await
     }
 
-    /// Computes for a caller, or for an address that has proven nothing, beside the threads that
-    /// answer requests, once its turn has come.
+    /// Runs a computation for a caller or an unverified address outside the request threads, when
+    /// its turn has come.
     ///
     /// # Errors
-    /// [`Fault::Throttled`] when too much waits already, or the wait takes too long.
+    /// [`IamFault::Throttled`] if the queue is full or the wait takes too long.
     pub async fn run_beside<T: Send + 'static>(
         &self,
         caller: Option<&Caller>,
@@ -150,11 +151,11 @@ impl Identity {
         self.heavy.enter(owner).await?.run(work).await
     }
 
-    /// Reads a long text that a request brought from an address, beside the threads that answer
-    /// requests, once it is the turn of that address among pages.
+    /// Parses a long text from a request outside the request threads, when the address's turn among
+    /// pages has come.
     ///
     /// # Errors
-    /// [`Fault::Throttled`] when too much waits already, or the wait takes too long.
+    /// [`IamFault::Throttled`] if the queue is full or the wait takes too long.
     pub async fn read_beside<T: Send + 'static>(
         &self,
         address: IpAddr,
@@ -162,12 +163,12 @@ impl Identity {
         read: impl FnOnce(&[u8]) -> T + Send + 'static,
     ) -> Result<T, IamFault> {
         let place = self.pages.enter(WorkOwner::address(address)).await?;
-        // There are as many copies as places.
+        // The slots limit the number of copies.
         let text = text.to_vec();
         place.run(move || read(&text)).await
     }
 
-    /// Opens an installation; makes its data key if it is new. Loads everything.
+    /// Opens an installation, creating its data key if it is new, and loads all accounts.
     ///
     /// # Errors
     /// [`OpenFault`].
@@ -213,11 +214,11 @@ impl Identity {
         }))
     }
 
-    /// Creates an account whose root user has one access key. `keep` puts the credentials where
-    /// they stay; it runs before the account exists, so that no account is ever without them.
+    /// Creates an account whose root user has one access key. `keep` stores the credentials. It
+    /// runs before the account exists, so no account is ever without them.
     ///
     /// # Errors
-    /// [`OpenFault`] when the account exists, the store fails, or `keep` does.
+    /// [`OpenFault`] if the account exists, the store fails, or `keep` does.
     pub async fn create_account(
         &self,
         account: AccountId,
@@ -243,17 +244,17 @@ impl Identity {
         Ok(credentials)
     }
 
-    /// The durable state.
+    /// The store.
     pub const fn store(&self) -> &Arc<dyn Store> {
         &self.store
     }
 
-    /// What seals and opens this installation's secrets and objects.
+    /// The vault for this installation's secrets and objects.
     pub const fn vault(&self) -> &Arc<DataVault> {
         &self.vault
     }
 
-    /// Where its keys are stored.
+    /// The storage of its data keys.
     pub const fn keyring(&self) -> &Keyring {
         &self.keyring
     }
@@ -263,39 +264,40 @@ impl Identity {
         &self.ledger
     }
 
-    /// Resolves and verifies callers.
+    /// The authenticator of callers.
     pub const fn authenticator(&self) -> &Authenticator {
         &self.authenticator
     }
 
-    /// Last uses and attempts.
+    /// Last uses and attempts of keys.
     pub const fn usage(&self) -> &Arc<KeyUsage> {
         &self.usage
     }
 
-    /// What was denied.
+    /// The denied requests.
     pub const fn denials(&self) -> &DeniedRequests {
         &self.denials
     }
 
-    /// Says, once, who knows the resources of other services: explanations ask their policies too.
+    /// Sets the lookup for other services' resources, once. Explanations evaluate their policies
+    /// too.
     pub fn know_resources(&self, resources: ResourceLookup) {
-        // Whoever comes second knows no more.
+        // The first lookup stays.
         let _ = self.resources.set(resources);
     }
 
-    /// Removes the records of sessions that have ended.
+    /// Removes the records of ended sessions.
     ///
     /// # Errors
-    /// From the store.
+    /// Store errors.
     pub async fn purge_sessions(&self) -> Result<(), StoreError> {
         self.store.purge_sessions(self.clock.now()).await
     }
 
-    /// Carries out a request.
+    /// Handles a request.
     ///
     /// # Errors
-    /// [`Fault`], to be rendered with [`Fault::wire`].
+    /// [`IamFault`]; render it with [`IamFault::wire`].
     pub async fn call(
         self: &Arc<Self>,
         service: Service,
@@ -314,21 +316,21 @@ impl Identity {
         (served.handle)(self, call).await
     }
 
-    /// The operation that a form asks for, if the models say that it is called without a signature.
+    /// The operation in a form if the models say that it is unsigned.
     pub fn unsigned(service: Service, form: &Form) -> Option<&'static Operation> {
         let version = form.version().unwrap_or_default();
         operation(service, version, form.action()?).filter(|operation| operation.unsigned)
     }
 
-    /// Carries out an operation that is called without a signature; none of them is served yet.
+    /// Handles an unsigned operation. None is implemented yet.
     ///
     /// # Errors
-    /// [`Fault::NotServed`].
+    /// [`IamFault::NotServed`].
     pub fn call_unsigned(&self, operation: &'static Operation) -> Result<String, IamFault> {
         Err(IamFault::NotServed(operation.name))
     }
 
-    /// The name of the action that a form asks for, for the record; unverified text is cut short.
+    /// The name of the action in a form, for records. Truncated, because the text is unverified.
     pub fn action_name(service: Service, form: &Form) -> String {
         let name: String = form.action().unwrap_or("?").chars().take(64).collect();
         format!("{}:{name}", service.scope_name())

@@ -1,4 +1,4 @@
-//! What an action sees: the snapshot it runs on, who calls, and what the request's head says.
+//! The view of an action: its snapshot, its caller, and the request's context.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -18,61 +18,61 @@ use crate::{
     vault::DataVault,
 };
 
-/// What the request's head says, beside the action's own input.
+/// The context from the request's head, apart from the action's own input.
 #[derive(Debug, Clone)]
 pub struct RequestContext {
-    /// When it is.
+    /// The current time.
     pub now: Timestamp,
-    /// The peer's address.
+    /// The client's address.
     pub source_address: IpAddr,
     /// The `User-Agent` header.
     pub user_agent: String,
     /// The `Referer` header.
     pub referer: Option<String>,
-    /// Whether it came over TLS.
+    /// Whether it was sent over TLS.
     pub secure: bool,
-    /// The region it was signed for.
+    /// The region in the signature.
     pub region: String,
     /// The idempotency token, if one was sent and signed.
     pub idempotency_token: Option<String>,
 }
 
-/// What an action needs before it can run and cannot compute quickly.
+/// Data that an action needs before it runs and cannot compute quickly.
 #[derive(Debug)]
 pub enum Prefetch {
     /// An Argon2id hash of a new password.
     Hash(keywright_base::Secret<String>),
-    /// Whether a password is the one of any of these hashes, in order.
+    /// Whether a password matches each of these hashes, in order.
     Matches(keywright_base::Secret<String>, Vec<String>),
     /// The attempts with an inactive key.
     Attempts(keywright_base::AccessKeyId),
-    /// A page of the sessions minted from a key.
+    /// A page of the sessions issued by a key.
     Sessions(SessionPage),
-    /// The account of the installation that has this alias.
+    /// The account in this installation with this alias.
     AliasHolder(String),
-    /// The owner and the policy of a resource that another service keeps, by its ARN.
+    /// The owner and the policy of another service's resource, by ARN.
     Attached(String),
     /// The text of a new credential report.
     CredentialReport,
-    /// The engine's answer; it may have carried out an order.
+    /// The rotation engine's reply. The engine may have carried out an order.
     Rotation(Box<RotationRequest>),
 }
 
-/// Whose a resource of another service is, and what its policy says.
+/// The owner and the policy of another service's resource.
 #[derive(Debug, Clone)]
 pub struct ResourcePolicy {
     /// The account that owns it.
     pub owner: AccountId,
     /// Its policy, if it has one.
     pub policy: Option<Arc<keywright_policy::Policy>>,
-    /// The tags of the object that the ARN names; `None`: there is no such object.
+    /// The tags of the object named by the ARN. `None` if there is no such object.
     pub tags: Option<Vec<(String, String)>>,
-    /// Whether the policy serves the owner's account only.
+    /// Whether the policy applies only to callers of the owner's account.
     pub restricted: bool,
 }
 
 impl ResourcePolicy {
-    /// The policy as far as it counts for a caller of an account.
+    /// The policy if it applies to callers of this account.
     pub fn policy_for(&self, caller: Option<AccountId>) -> Option<&Arc<keywright_policy::Policy>> {
         let foreign = caller != Some(self.owner);
         self.policy
@@ -81,54 +81,54 @@ impl ResourcePolicy {
     }
 }
 
-/// What was gathered for an action's [`Need`]s.
+/// The data prefetched for an action's [`Prefetch`] list.
 #[derive(Debug, Default)]
 pub struct Prefetched {
-    /// For [`Need::Hash`].
+    /// For [`Prefetch::Hash`].
     pub hash: Option<String>,
-    /// For each [`Need::Matches`], every hash with the answer for it: the state may have moved on
-    /// since they were asked about.
+    /// For each [`Prefetch::Matches`], every hash with its result: the state may have changed
+    /// since.
     pub matches: Vec<Vec<(String, bool)>>,
-    /// For [`Need::AliasHolder`].
+    /// For [`Prefetch::AliasHolder`].
     pub alias_holder: Option<AccountId>,
-    /// For [`Need::Attached`]; `None`: there is no such resource.
+    /// For [`Prefetch::Attached`]. `None` if there is no such resource.
     pub attached: Option<ResourcePolicy>,
-    /// For [`Need::Attempts`]: latest first, and the total.
+    /// For [`Prefetch::Attempts`]: latest first, and the total.
     pub attempts: (Vec<KeyAttempt>, u64),
-    /// For [`Need::Sessions`]: latest first.
+    /// For [`Prefetch::Sessions`]: latest first.
     pub sessions: Vec<IssuedSession>,
-    /// For [`Need::CredentialReport`].
+    /// For [`Prefetch::CredentialReport`].
     pub credential_report: Option<Arc<str>>,
-    /// For [`Need::Rotation`].
+    /// For [`Prefetch::Rotation`].
     pub rotation: Option<RotationReply>,
 }
 
-/// Everything an action may look at.
+/// Everything that an action can access.
 #[derive(Clone, Copy)]
 pub struct StateView<'a> {
     /// The account's state.
     pub account: &'a Account,
-    /// Who calls.
+    /// The caller.
     pub caller: &'a Caller,
-    /// The request's head.
+    /// The context from the request's head.
     pub context: &'a RequestContext,
-    /// What was gathered.
+    /// The prefetched data.
     pub prefetched: &'a Prefetched,
-    /// The id of the request.
+    /// The request ID.
     pub request_id: &'a str,
-    /// What was denied before.
+    /// Earlier denied requests.
     pub denials: &'a DeniedRequests,
-    /// The codes of MFA devices that were tried.
+    /// Recently tried codes of MFA devices.
     pub(crate) mfa_attempts: &'a MfaAttempts,
-    /// The old passwords that were tried.
+    /// Recently tried passwords.
     pub(crate) password_attempts: &'a PasswordAttempts,
     /// Last uses.
     pub usage: &'a KeyUsage,
     /// Seals new secrets.
     pub vault: &'a DataVault,
-    /// Makes new ids and secrets.
+    /// Generates new IDs and secrets.
     pub entropy: &'a dyn Entropy,
-    /// The engine of rotations, if there is one; it is asked for names only.
+    /// The rotation engine, if there is one. Actions ask it only for names.
     pub(crate) rotations: Option<&'a dyn RotationEngine>,
 }
 
@@ -139,12 +139,12 @@ impl std::fmt::Debug for StateView<'_> {
 }
 
 impl<'a> StateView<'a> {
-    /// The account's id.
+    /// The account ID.
     pub const fn id(&self) -> AccountId {
         self.account.id()
     }
 
-    /// The present time in whole seconds, as IAM stores times.
+    /// The current time in whole seconds, the precision that IAM stores.
     pub const fn now(&self) -> Timestamp {
         self.context.now.truncate_to_secs()
     }
@@ -154,7 +154,7 @@ impl<'a> StateView<'a> {
         PolicyCatalogue::built_in()
     }
 
-    /// A user by name in any case.
+    /// A user by case-insensitive name.
     ///
     /// # Errors
     /// `NoSuchEntity`.
@@ -164,7 +164,7 @@ impl<'a> StateView<'a> {
             .ok_or_else(|| MissingEntity::User(name.to_owned()).into())
     }
 
-    /// A group by name in any case.
+    /// A group by case-insensitive name.
     ///
     /// # Errors
     /// `NoSuchEntity`.
@@ -174,9 +174,10 @@ impl<'a> StateView<'a> {
             .ok_or_else(|| MissingEntity::Group(name.to_owned()).into())
     }
 
-    /// The user that an action with an optional `UserName` is about: the named one, or the caller.
+    /// The user that an action with an optional `UserName` concerns: the named one, or the caller.
     ///
-    /// Temporary credentials are the user's, too: there are no roles whose sessions are nobody's.
+    /// Temporary credentials count as their user: there are no roles, whose sessions would have
+    /// none.
     pub fn subject(&self, name: Option<&str>) -> CredentialSubject {
         match (name, self.caller.principal()) {
             (Some(name), _) => CredentialSubject::User(name.to_owned()),
@@ -186,11 +187,11 @@ impl<'a> StateView<'a> {
     }
 }
 
-/// Whom an action on credentials is about.
+/// The principal whose credentials an action concerns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CredentialSubject {
     /// The root user.
     Root,
-    /// The user of this name, which need not exist.
+    /// The user with this name, which may not exist.
     User(String),
 }

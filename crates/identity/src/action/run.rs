@@ -1,9 +1,11 @@
-//! Carries out one action: authorizes it, gathers what it needs, and runs it where its declaration
-//! says.
+//! Runs an action: authorizes it, prefetches its data, and executes it where its declaration says.
 //!
-//! It protects two rules. The threads that answer requests never compute for long: decisions that
-//! take long, pages and long actions have their turn elsewhere. And what has waited for its turn is
-//! authenticated and authorized again, on the state of then.
+//! Invariants:
+//!
+//! - The request threads never compute for long. Long decisions, pages and long actions are queued
+//!   to run elsewhere.
+//! - After waiting in a queue, a request is authenticated and authorized again on the current
+//!   state.
 
 use std::sync::Arc;
 
@@ -21,7 +23,7 @@ use crate::{
     work::{WorkOwner, WorkPermit, WorkQueue},
 };
 
-/// Authorizes and runs an action; gives its answer as XML.
+/// Authorizes and runs an action. Returns its response as XML.
 pub(super) async fn carry_out<A: Action>(
     identity: &Arc<Identity>,
     call: ActionCall<'_>,
@@ -57,25 +59,25 @@ pub(super) async fn carry_out<A: Action>(
     }
 }
 
-/// A request on its way.
+/// A request in progress.
 struct Run<'a, A: Action> {
     identity: &'a Arc<Identity>,
     call: ActionCall<'a>,
     cell: Arc<AccountCell>,
     input: Arc<Input<A>>,
-    /// What it was last permitted by, if that took long to decide.
+    /// The last permission, if the decision took long.
     long: Option<Arc<LongDecision<A>>>,
 }
 
 /// Why nothing was written.
 enum Unwritten {
     IamFault(IamFault),
-    /// It takes too long to decide under the account's order of writes.
+    /// The decision takes too long to be made under the account's write lock.
     Undecided,
 }
 
 impl<A: Action> Run<'_, A> {
-    /// The permit, and the state by which it was decided.
+    /// Authorizes the request. Returns the permit and the state on which it was decided.
     async fn authorize(&mut self) -> Result<(Arc<Account>, Permit<A>), IamFault> {
         let snapshot = self.cell.snapshot().clone();
         let none = Prefetched::default();
@@ -86,7 +88,7 @@ impl<A: Action> Run<'_, A> {
         }
     }
 
-    /// The same beside the threads that answer requests, when it is the caller's turn.
+    /// The same outside the request threads, when it is the caller's turn.
     async fn authorize_beside(&mut self) -> Result<(Arc<Account>, Permit<A>), IamFault> {
         let place = self.enter(&self.identity.heavy).await?;
         let snapshot = self.cell.snapshot().clone();
@@ -132,7 +134,7 @@ impl<A: Action> Run<'_, A> {
         Err(IamFault::Throttled)
     }
 
-    /// Runs what takes long when it is the caller's turn.
+    /// Runs a long action when it is the caller's turn.
     async fn at_length(&self, snapshot: &Arc<Account>) -> Result<ActionResult<String>, IamFault> {
         let gathered = Arc::new(self.gather(snapshot).await?);
         let place = self.enter(&self.identity.heavy).await?;
@@ -145,8 +147,8 @@ impl<A: Action> Run<'_, A> {
         self.compute(place, (&snapshot, gathered), run).await
     }
 
-    /// Runs and commits a change. It is decided again on the newest state, under the account's
-    /// order of writes: what was revoked by a change that is still being flushed no longer permits.
+    /// Runs and commits a change. It is authorized again on the newest state, under the account's
+    /// write lock: a permission revoked by a change that is still being flushed no longer counts.
     async fn write(&mut self, gathered: &Prefetched) -> Result<ActionResult<String>, IamFault> {
         for _ in 0..limits::LONG_DECISIONS_EACH {
             let (identity, call, input) = (self.identity, self.call, &self.input);
@@ -165,7 +167,7 @@ impl<A: Action> Run<'_, A> {
             match outcome.map_err(|error| IamFault::Internal(error.to_string()))? {
                 Ok(done) => return Ok(encoded::<A>(done, call.request_id)),
                 Err(Unwritten::IamFault(fault)) => return Err(fault),
-                // Whoever is alone keeps others waiting.
+                // An action with exclusive access blocks all others, so do not retry.
                 Err(Unwritten::Undecided) if A::ALONE => break,
                 Err(Unwritten::Undecided) => drop(self.authorize_beside().await?),
             }
@@ -177,7 +179,7 @@ impl<A: Action> Run<'_, A> {
         queue.enter(WorkOwner::of(self.call.caller)).await
     }
 
-    /// Computes on a thread that answers no requests. The caller has waited: it must still be one.
+    /// Computes outside the request threads. The caller has waited, so it is authenticated again.
     async fn compute<T: Send + 'static>(
         &self,
         place: WorkPermit,

@@ -1,5 +1,5 @@
-//! How actions are dispatched: what is heavy waits for its turn and delays nobody else, and what
-//! has waited is authenticated and authorized again.
+//! Dispatch of actions: expensive ones are queued and delay nobody else, and after waiting they are
+//! authenticated and authorized again.
 
 use std::{
     sync::Arc,
@@ -22,7 +22,7 @@ use crate::{
 const SIMULATE: &str = "Action=SimulateCustomPolicy&ActionNames.member.1=s3:GetObject\
      &PolicyInputList.member.1={\"Version\":\"2012-10-17\",\"Statement\":[]}";
 
-/// The operations that have their turn beside the threads that answer requests.
+/// The operations that run outside the request threads.
 #[test]
 fn efforts() {
     let of = |effort| {
@@ -67,11 +67,11 @@ fn efforts() {
     }
 }
 
-/// Bytes of the longest answer that may be made where requests are answered: about those of a user
-/// with fifty of the longest tags.
+/// Size limit in bytes for a response built on a request thread: about a user with fifty of the
+/// longest tags.
 const SHORT_ANSWER_BYTES: usize = 64 * 1024;
 
-/// An account with more users than a page has, all of them in a group, with a policy and a tag.
+/// An account with more users than fit on a page, all in one group, with a policy and a tag.
 fn crowded(bench: &TestInstallation) {
     bench.user("someone", &["AmazonS3FullAccess"]);
     bench.root("Action=CreateGroup&GroupName=some").ok();
@@ -107,7 +107,7 @@ fn crowded(bench: &TestInstallation) {
     bench.block_on(writing).unwrap().unwrap();
 }
 
-/// What an action declares is so: whatever is not a page answers shortly.
+/// Checks the declarations: an action that is not a page has a short response.
 #[test]
 fn what_is_made_where_requests_are_answered_is_short() {
     let bench = TestInstallation::new();
@@ -139,7 +139,7 @@ fn what_is_made_where_requests_are_answered_is_short() {
     assert!(short >= 10, "{short}");
 }
 
-/// Takes every place of a queue.
+/// Takes every slot of a queue.
 fn occupy(bench: &TestInstallation, queue: &WorkQueue) -> Vec<WorkPermit> {
     let free = queue.limits().permits;
     let enter = |_| bench.block_on(queue.enter(WorkOwner::Installation));
@@ -149,7 +149,7 @@ fn occupy(bench: &TestInstallation, queue: &WorkQueue) -> Vec<WorkPermit> {
 const HEAVY: fn(&Identity) -> &WorkQueue = |identity| &identity.heavy;
 const PAGES: fn(&Identity) -> &WorkQueue = |identity| &identity.pages;
 
-/// Sends a request while every place of a queue is taken; `meanwhile` runs once it waits.
+/// Sends a request while every slot of a queue is taken. `meanwhile` runs once it waits.
 fn wait_for_place(
     bench: &TestInstallation,
     queue: fn(&Identity) -> &WorkQueue,
@@ -244,7 +244,7 @@ fn a_long_decision_is_made_when_it_is_the_callers_turn() {
             .ok()
             .contains("<Key>k</Key>")
     );
-    // What was revoked while it waited is.
+    // A permission revoked while the request waited no longer counts.
     let detach = format!(
         "Action=DetachUserPolicy&UserName=wide&PolicyArn=arn:aws:iam::{ACCOUNT}:policy/wide"
     );

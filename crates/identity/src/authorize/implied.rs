@@ -1,8 +1,8 @@
-//! What an action of the extension implies: the permissions of IAM for what it does or reveals.
+//! The IAM permissions that an action of the extension implies by what it does or reveals.
 //!
-//! It protects one rule: the extension is no way around IAM. Whatever an action of ours has done on
-//! behalf of its caller, or tells it, the caller must be allowed to do or read itself, on the same
-//! resources. What that is stands in the policy crate's table; here it becomes targets.
+//! Invariant: the extension cannot be used to bypass IAM. Whatever an extension action does on
+//! behalf of its caller, or reveals to it, the caller must be allowed to do or read itself, on the
+//! same resources. The policy crate has the table; this module turns it into targets.
 
 use keywright_base::ROTATION_MARK;
 use keywright_policy::{
@@ -17,8 +17,8 @@ use crate::{
     view::StateView,
 };
 
-/// Everything that an action of the extension is authorized on, its own permission first; nothing,
-/// which is refused, where it does not say what that is.
+/// Everything an extension action is authorized on, its own permission first. Empty, and therefore
+/// denied, if its requirement is empty or the action is not in the catalogue.
 pub(super) fn with_implied(
     view: &StateView<'_>,
     action: &str,
@@ -39,7 +39,7 @@ pub(super) fn with_implied(
     own
 }
 
-/// What an action implies, asked on subjects.
+/// The actions implied by an action, on the given subjects.
 fn implied(action: &str, subjects: &[AuthTarget]) -> Vec<AuthTarget> {
     let catalogue = ActionCatalogue::built_in();
     let Some(known) = catalogue.action(action) else {
@@ -55,7 +55,7 @@ fn implied(action: &str, subjects: &[AuthTarget]) -> Vec<AuthTarget> {
     does.chain(requested(&known.reveals)).collect()
 }
 
-/// What a request for an action on a resource would imply, for an explanation.
+/// The actions implied by an action on a resource, for an explanation.
 pub(crate) fn implied_by(view: &StateView<'_>, action: &str, resource: &str) -> Vec<AuthTarget> {
     let subjects = match resource {
         "*" => vec![AuthTarget::every_user(view, &UserSelector::Everyone)],
@@ -64,7 +64,7 @@ pub(crate) fn implied_by(view: &StateView<'_>, action: &str, resource: &str) -> 
     implied(action, &subjects)
 }
 
-/// Decides a request on everything that a target stands for, in so many steps at most.
+/// Decides a request on every resource that a target stands for, within a step limit.
 pub(crate) fn decide_on_every(
     set: &PolicySet,
     request: &AccessRequest<'_>,
@@ -74,7 +74,7 @@ pub(crate) fn decide_on_every(
     evaluate_every_within(set, request, &|key| target.leaves_open(key), steps_max)
 }
 
-/// An implied action on each of the subjects that it is about.
+/// An implied action on each subject of its kind.
 fn on(name: &'static str, implied: &ServiceAction, subjects: &[AuthTarget]) -> Vec<AuthTarget> {
     let ask = |target: AuthTarget| {
         let mut target = target.as_action(name);
@@ -92,14 +92,14 @@ fn on(name: &'static str, implied: &ServiceAction, subjects: &[AuthTarget]) -> V
     about.cloned().map(ask).collect()
 }
 
-/// What kind of resource an implied action is asked on; `None`: it knows none.
+/// The resource type of an implied action. `None` if it has none.
 fn kind_of_action(action: &ServiceAction) -> Option<&'static str> {
     let kinds = ["user", "group", "policy", "bucket", "object"];
     let known = kinds.into_iter().find(|kind| action.is_on(kind));
     known.or_else(|| action.resources.first().map(|used| used.name))
 }
 
-/// The kind of a subject. Whatever is not known counts as a user, so that it is asked about.
+/// The type of a subject. An unknown one counts as a user, so that it is authorized.
 fn kind_of(resource: &str) -> &'static str {
     let mut parts = resource.splitn(6, ':').skip(2);
     let (service, path) = (parts.next(), parts.nth(2).unwrap_or_default());
@@ -112,7 +112,7 @@ fn kind_of(resource: &str) -> &'static str {
     }
 }
 
-/// What an action's own target is about: the user, or all of them.
+/// The subject of an action's own target: the user, or all users.
 fn subject(view: &StateView<'_>, target: &AuthTarget) -> AuthTarget {
     if target.resource == "*" {
         return AuthTarget::every_user(view, &UserSelector::Everyone);
@@ -125,7 +125,7 @@ fn subject(view: &StateView<'_>, target: &AuthTarget) -> AuthTarget {
 }
 
 impl AuthTarget {
-    /// Every user that a selector can mean, now or later.
+    /// Every user that a selector can match, now or later.
     pub(crate) fn every_user(view: &StateView<'_>, selector: &UserSelector) -> Self {
         let (path, tags) = match selector {
             UserSelector::Path(path) => (path.as_str(), Vec::new()),
@@ -141,8 +141,8 @@ impl AuthTarget {
         }
     }
 
-    /// Those whose text an explanation of a principal's rights can quote: the principal, its groups
-    /// and managed policies, and the resource with its policy and tags.
+    /// The entities that an explanation of a principal's permissions can quote: the principal, its
+    /// groups and managed policies, and the resource with its policy and tags.
     pub(crate) fn of_explanation(
         view: &StateView<'_>,
         principal: &str,
@@ -156,8 +156,8 @@ impl AuthTarget {
         subjects
     }
 
-    /// The bucket and the object that an ARN names: what is told may quote the bucket's policy and
-    /// the object's tags.
+    /// The bucket and the object in an ARN: an explanation may quote the bucket's policy and the
+    /// object's tags.
     pub(crate) fn of_storage(resource: &str) -> Vec<Self> {
         let Some(path) = resource.strip_prefix("arn:aws:s3:::") else {
             return Vec::new();
@@ -171,7 +171,7 @@ impl AuthTarget {
         subjects
     }
 
-    /// Whether nothing is known of a condition key for all that the target stands for.
+    /// Whether the condition key is unknown for the resources that the target stands for.
     fn leaves_open(&self, key: &str) -> bool {
         let tag = ["aws:resourcetag/", "iam:resourcetag/"];
         let tag = tag.into_iter().find_map(|prefix| key.strip_prefix(prefix));
@@ -180,8 +180,8 @@ impl AuthTarget {
     }
 }
 
-/// The groups and the account's own managed policies that a user's rights come from. What AWS's
-/// managed policies say is known to everyone.
+/// The groups and customer managed policies that grant a user's permissions. AWS managed policies
+/// are public.
 fn sources<'a>(view: &'a StateView<'_>, user: &'a User) -> impl Iterator<Item = AuthTarget> + 'a {
     let account: &Account = view.account;
     let groups = user.groups.iter().filter_map(|id| account.group_by_id(*id));

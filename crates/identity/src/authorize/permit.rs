@@ -1,8 +1,9 @@
-//! Mints permits: decides an action on everything that it takes, in a bounded number of steps.
+//! Creates permits: decides an action on all of its targets within a step limit.
 //!
-//! It protects two rules. A thread that answers requests decides for a moment only: what takes
-//! longer is decided beside those threads. And a decision that took long stands in for a later one
-//! only where everything that it follows from is the same.
+//! Invariants:
+//!
+//! - A request thread makes only short decisions. Long ones are made outside those threads.
+//! - The result of a long decision is reused only if everything it depends on is unchanged.
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -26,10 +27,11 @@ use crate::{
     view::StateView,
 };
 
-/// A permission that took long to decide, of one request.
+/// A permission whose decision took long, for one request.
 #[derive(Debug)]
 pub(crate) struct LongDecision<A> {
-    /// With its tags, groups and policies; held, so that no other is found in its place.
+    /// The user with its tags, groups and policies. Keeping the reference prevents another user
+    /// from being allocated at the same address.
     user: Arc<User>,
     grants_version: u64,
     targets: Vec<AuthTarget>,
@@ -37,7 +39,7 @@ pub(crate) struct LongDecision<A> {
 }
 
 impl<A> LongDecision<A> {
-    /// Of a user; root has no policies that could take long.
+    /// For a user. Root has no policies that could take long.
     fn of(view: &StateView<'_>, targets: Vec<AuthTarget>) -> Option<Self> {
         Some(Self {
             user: Arc::clone(user(view)?),
@@ -47,7 +49,7 @@ impl<A> LongDecision<A> {
         })
     }
 
-    /// Whether the request would be decided by the same policies, tags and targets.
+    /// Whether the same policies, tags and targets would decide the request.
     fn is_of(&self, view: &StateView<'_>, targets: &[AuthTarget]) -> bool {
         user(view).is_some_and(|user| Arc::ptr_eq(user, &self.user))
             && self.grants_version == view.account.grants_version()
@@ -62,20 +64,20 @@ fn user<'a>(view: &StateView<'a>) -> Option<&'a Arc<User>> {
     }
 }
 
-/// Steps that the decisions of a request may still take.
+/// The remaining steps of a request's decisions.
 struct StepsLeft {
     left: u64,
-    /// Whether a decision that needs more is left to be made elsewhere, not denied.
+    /// Whether to defer a decision that needs more steps instead of denying it.
     may_be_long: bool,
 }
 
 impl StepsLeft {
-    /// Where other requests are answered.
+    /// The limit on request threads.
     const SHORT: Self = Self {
         left: limits::SHORT_DECISION_STEPS,
         may_be_long: true,
     };
-    /// Beside those threads.
+    /// The limit outside request threads.
     const LONG: Self = Self {
         left: limits::REQUEST_STEPS,
         may_be_long: false,
@@ -97,13 +99,13 @@ impl StepsLeft {
 /// Why there is no permit.
 enum Refusal {
     Denied(IamFault),
-    /// It takes too long to be decided here.
+    /// The decision takes too long to be made here.
     CutShort,
 }
 
-/// Decides an action, and mints its permit if everything required is allowed. An action of the
-/// extension also takes the permissions of what it does or reveals. `None`: that takes too long for
-/// a thread that answers requests.
+/// Decides an action and creates its permit if everything required is allowed. An extension action
+/// also requires the permissions for what it does or reveals. `None` if the decision takes too long
+/// for a request thread.
 pub(crate) fn permit_shortly<A: Action>(
     view: &StateView<'_>,
     input: &Input<A>,
@@ -124,11 +126,10 @@ pub(crate) fn permit_shortly<A: Action>(
     }
 }
 
-/// The same however long it takes, and the decision if it took long. Not for threads that answer
-/// requests.
+/// The same without the short limit, with the decision if it took long. Not for request threads.
 ///
 /// # Errors
-/// [`Fault::AccessDenied`] with AWS's text, or what AWS reports before authorization.
+/// [`IamFault::AccessDenied`] with AWS's message, or what AWS reports before authorization.
 pub(crate) fn permit_at_length<A: Action>(
     view: &StateView<'_>,
     input: &Input<A>,
@@ -145,8 +146,8 @@ pub(crate) fn permit_at_length<A: Action>(
     Ok((Permit(PhantomData), long.flatten()))
 }
 
-/// Whether the caller would be permitted an action of the extension that takes all this, in so many
-/// steps at most, which are fewer then. It is no request: a denial is not remembered.
+/// Whether the caller would be permitted an extension action with this requirement. Uses up steps
+/// from the given limit. This is not a request, so a denial is not recorded.
 pub(crate) fn would_permit(
     view: &StateView<'_>,
     (action, required): (&str, Requirement),
@@ -160,7 +161,7 @@ pub(crate) fn would_permit(
         *steps_left = steps_left.saturating_sub(measured.steps);
         measured.decision.is_allowed()
     };
-    // Most that is denied is denied here, before anything is made of what it implies.
+    // Most denials are decided here, before the implied actions are computed.
     let own = match &required {
         Requirement::Nothing => return false,
         Requirement::All(own) | Requirement::On { own, .. } => own.iter().all(&mut allowed),
@@ -169,7 +170,7 @@ pub(crate) fn would_permit(
     all.is_some_and(|all| !all.is_empty() && all.iter().all(allowed))
 }
 
-/// Everything that an action is authorized on; nothing where every verified caller may do it.
+/// Everything an action is authorized on. Empty if every verified caller may use it.
 fn targets<A: Action>(view: &StateView<'_>, input: &Input<A>) -> Result<Vec<AuthTarget>, IamFault> {
     let operation = <A::Shape as OperationShape>::OPERATION;
     let action = operation.policy_action;
@@ -200,7 +201,7 @@ fn decide_all<A: Action>(
     Ok(())
 }
 
-/// One action on one target, with what its request borrows.
+/// One action on one target, with the data that its request borrows.
 struct Question<'a> {
     action: &'a str,
     target: &'a AuthTarget,
@@ -249,7 +250,7 @@ fn decide(
     }
 }
 
-/// Decides one action on one target, and remembers a denial.
+/// Decides one action on one target and records a denial.
 fn check(
     view: &StateView<'_>,
     set: &PolicySet,
@@ -266,14 +267,14 @@ fn check(
     let why = reason.sentence(action);
     let text =
         format!("User: {arn} is not authorized to perform: {action} on resource: {display} {why}");
-    // Between accounts AWS gives no reason.
+    // Across accounts, AWS gives no reason.
     let message = text.trim_end().to_owned();
     let evidence = question.ask(|request| {
         let mut request = *request;
         if target.every {
             request.resource = display;
-            // What is denied only because some user could be different has no story to tell of one
-            // request.
+            // A denial that only follows from possible differences between users has no explanation
+            // as a single request.
             let one = |most| PoliciesInForce::new(set).decide_within(&request, most);
             if steps.decide(one)?.is_allowed() {
                 return Ok(None);

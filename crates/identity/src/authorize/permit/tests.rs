@@ -1,4 +1,4 @@
-//! How long a decision takes, and for what a long one stands.
+//! The cost of decisions, and when a long one is reused.
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ fn a_long_decision_stands_for_the_same_policies_tags_and_targets_only() {
         permit_shortly::<TagUser>(&view, input, long.as_ref()).map(|permit| permit.is_ok())
     };
     assert_eq!(again(&tag), Some(true));
-    // What is of others changes nothing.
+    // Other users' changes do not matter.
     bench.root("Action=CreateAccessKey&UserName=other").ok();
     assert_eq!(again(&tag), Some(true));
     let mut longer = tag.clone();
