@@ -193,7 +193,7 @@ fn node(folder: &Path) -> anyhow::Result<PathBuf> {
 }
 
 const CHROMIUM: &str = "/usr/bin/chromium";
-/// A program that reads JSON credential files.
+/// One of the programs that read JSON files in the tests.
 const JQ: &str = "/usr/bin/jq";
 const SSH: &str = "/usr/bin/ssh";
 const SSHD: &str = "/usr/sbin/sshd";

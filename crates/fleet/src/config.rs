@@ -1,7 +1,8 @@
 //! The configuration of a fleet.
 //!
-//! Invariant: a rule without any selector matches nobody. To select all users, it must say
-//! `everyone = true`. Reading and checking the file is in `parse` and `check`.
+//! Invariant: a rule never selects everyone by omission. A rule without any selector is rejected;
+//! to select all users, it must say `everyone = true`. Reading and checking the file is in `parse`
+//! and `check`.
 
 use std::collections::BTreeMap;
 
