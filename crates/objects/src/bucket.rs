@@ -117,9 +117,9 @@ impl Objects {
     /// Creates a bucket with its tags. `endpoint` is the region that the request was signed for.
     ///
     /// # Errors
-    /// [`Fault::InvalidBucketName`], [`Fault::Tag`], the location faults,
-    /// [`Fault::BucketOwnedByYou`] (but it succeeds and changes nothing in us-east-1, unless tags
-    /// were given), [`Fault::BucketExists`], [`Fault::TooManyBuckets`].
+    /// [`S3Fault::InvalidBucketName`], [`S3Fault::Tag`], the location faults,
+    /// [`S3Fault::BucketOwnedByYou`] (but it succeeds and changes nothing in us-east-1, unless tags
+    /// were given), [`S3Fault::BucketExists`], [`S3Fault::TooManyBuckets`].
     pub async fn create_bucket(
         &self,
         name: &str,
@@ -168,7 +168,7 @@ impl Objects {
     /// The bucket of that name.
     ///
     /// # Errors
-    /// [`Fault::Internal`].
+    /// [`S3Fault::Internal`].
     pub async fn find_bucket(&self, name: &str) -> Result<Option<Bucket>, S3Fault> {
         self.index
             .bucket(name)
@@ -181,7 +181,7 @@ impl Objects {
     /// A page of an account's buckets, by name.
     ///
     /// # Errors
-    /// [`Fault::Internal`].
+    /// [`S3Fault::Internal`].
     pub async fn list_buckets(
         &self,
         owner: AccountId,
@@ -224,7 +224,7 @@ impl Objects {
     /// Deletes a bucket without objects; its unfinished uploads go with it, parts included.
     ///
     /// # Errors
-    /// [`Fault::BucketNotEmpty`], [`Fault::NoSuchBucket`].
+    /// [`S3Fault::BucketNotEmpty`], [`S3Fault::NoSuchBucket`].
     pub async fn delete_bucket(&self, name: &str) -> Result<(), S3Fault> {
         let range = ListRange {
             limit: limits::S3_PAGE,
@@ -266,7 +266,7 @@ impl Objects {
     /// Replaces or removes a bucket's policy. The text was validated before.
     ///
     /// # Errors
-    /// [`Fault::NoSuchBucket`].
+    /// [`S3Fault::NoSuchBucket`].
     pub async fn set_policy(&self, bucket: &str, policy: Option<&str>) -> Result<(), S3Fault> {
         self.change(bucket, |bucket| bucket.policy = policy.map(Arc::from))
             .await
@@ -275,7 +275,7 @@ impl Objects {
     /// Replaces a bucket's tags; none removes them.
     ///
     /// # Errors
-    /// [`Fault::NoSuchBucket`], [`Fault::Tag`].
+    /// [`S3Fault::NoSuchBucket`], [`S3Fault::Tag`].
     pub async fn set_bucket_tags(&self, bucket: &str, tags: &Tags) -> Result<(), S3Fault> {
         crate::check_bucket_tags(tags)?;
         self.change(bucket, |bucket| bucket.tags.clone_from(tags))
@@ -285,7 +285,7 @@ impl Objects {
     /// Adds tags to a bucket's, each in place of one with the same key, and removes others by key.
     ///
     /// # Errors
-    /// [`Fault::NoSuchBucket`], [`Fault::Tag`].
+    /// [`S3Fault::NoSuchBucket`], [`S3Fault::Tag`].
     pub async fn change_bucket_tags(
         &self,
         bucket: &str,
@@ -305,7 +305,7 @@ impl Objects {
     /// Replaces or removes a bucket's settings of Block Public Access.
     ///
     /// # Errors
-    /// [`Fault::NoSuchBucket`].
+    /// [`S3Fault::NoSuchBucket`].
     pub async fn set_public_access_block(
         &self,
         bucket: &str,

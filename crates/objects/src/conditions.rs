@@ -59,7 +59,7 @@ impl ReadIf {
     /// whether it holds or not, outranks `If-Modified-Since`.
     ///
     /// # Errors
-    /// [`Fault::PreconditionFailed`], [`Fault::NotModified`].
+    /// [`S3Fault::PreconditionFailed`], [`S3Fault::NotModified`].
     pub fn check(&self, object: &Object) -> Result<(), S3Fault> {
         let modified = object.modified.truncate_to_secs();
         match (&self.matches, self.unmodified_since) {
@@ -87,7 +87,7 @@ impl ReadIf {
     /// precondition.
     ///
     /// # Errors
-    /// [`Fault::PreconditionFailed`].
+    /// [`S3Fault::PreconditionFailed`].
     pub fn check_source(&self, object: &Object) -> Result<(), S3Fault> {
         self.check(object).map_err(|fault| match fault {
             S3Fault::PreconditionFailed("If-Match") => {
@@ -122,7 +122,7 @@ impl WriteIf {
     /// The condition that the two headers of a write make.
     ///
     /// # Errors
-    /// [`Fault::ConditionNotServed`] for the values that S3 does not serve.
+    /// [`S3Fault::ConditionNotServed`] for the values that S3 does not serve.
     pub fn parse(matches: Option<&str>, none_match: Option<&str>) -> Result<Self, S3Fault> {
         match (matches, none_match) {
             (None, None) => Ok(Self::Always),

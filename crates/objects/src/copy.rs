@@ -55,8 +55,8 @@ impl Objects {
     /// Copies an object that was looked up before.
     ///
     /// # Errors
-    /// The conditions' faults, [`Fault::CopyToItself`], [`Fault::CopySourceTooLarge`], and those of
-    /// a put.
+    /// The conditions' faults, [`S3Fault::CopyToItself`], [`S3Fault::CopySourceTooLarge`], and
+    /// those of a put.
     pub async fn copy(
         &self,
         source: Object,
@@ -94,8 +94,8 @@ impl Objects {
     /// Uploads a part from a range of an object that was looked up before.
     ///
     /// # Errors
-    /// The conditions' faults, [`Fault::CopyRangeForm`], [`Fault::CopyRangeOutside`],
-    /// [`Fault::CopySourceTooLarge`], and those of a part.
+    /// The conditions' faults, [`S3Fault::CopyRangeForm`], [`S3Fault::CopyRangeOutside`],
+    /// [`S3Fault::CopySourceTooLarge`], and those of a part.
     pub async fn copy_part(
         &self,
         upload: &Upload,

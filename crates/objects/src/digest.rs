@@ -143,7 +143,7 @@ impl ChecksumType {
     /// The kind of that name.
     ///
     /// # Errors
-    /// [`Fault::InvalidArgument`].
+    /// [`S3Fault::InvalidArgument`].
     pub fn parse(name: &str) -> Result<Self, S3Fault> {
         match name {
             "FULL_OBJECT" => Ok(Self::FullObject),
@@ -344,7 +344,7 @@ fn crc_bytes(algorithm: ChecksumAlgorithm, crc: u64) -> Vec<u8> {
 /// Checks a `Content-MD5` header's form and returns the 16 bytes.
 ///
 /// # Errors
-/// [`Fault::InvalidMd5`].
+/// [`S3Fault::InvalidMd5`].
 pub(crate) fn parse_md5(header: &str) -> Result<[u8; 16], S3Fault> {
     STANDARD
         .decode(header)

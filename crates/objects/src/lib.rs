@@ -172,7 +172,7 @@ impl Objects {
     /// requests are served.
     ///
     /// # Errors
-    /// [`Fault::Internal`] when the folder or the index cannot be read.
+    /// [`S3Fault::Internal`] when the folder or the index cannot be read.
     pub fn open(
         folder: PathBuf,
         index: Arc<dyn ObjectIndex>,
@@ -215,7 +215,7 @@ impl Objects {
     /// any.
     ///
     /// # Errors
-    /// [`Fault::Internal`] when the index cannot be read.
+    /// [`S3Fault::Internal`] when the index cannot be read.
     pub async fn with_limits(
         self,
         reserve: Arc<DiskReserve>,

@@ -62,7 +62,7 @@ impl Objects {
     /// A page of a bucket's objects.
     ///
     /// # Errors
-    /// [`Fault::Internal`].
+    /// [`S3Fault::Internal`].
     pub async fn list(&self, bucket: &str, ask: &ListRequest) -> Result<ListPage, S3Fault> {
         let mut listing = ListPage::default();
         let mut roller = PrefixRoller::new(&ask.prefix, &ask.delimiter, &ask.after, ask.limit);

@@ -177,8 +177,8 @@ impl Objects {
     /// Begins an upload.
     ///
     /// # Errors
-    /// What can be wrong with key and metadata; [`Fault::Checksum`] when kind and algorithm do not
-    /// go together; [`Fault::NoSuchBucket`], [`Fault::QuotaExceeded`].
+    /// What can be wrong with key and metadata; [`S3Fault::Checksum`] when kind and algorithm do
+    /// not go together; [`S3Fault::NoSuchBucket`], [`S3Fault::QuotaExceeded`].
     pub async fn create_upload(
         &self,
         bucket: &str,
@@ -219,7 +219,7 @@ impl Objects {
     /// The upload of that id, if it is for that bucket and key.
     ///
     /// # Errors
-    /// [`Fault::NoSuchUpload`].
+    /// [`S3Fault::NoSuchUpload`].
     pub async fn find_upload(&self, bucket: &str, key: &str, id: &str) -> Result<Upload, S3Fault> {
         let found = self.index.upload(id).await?.map(row::upload).transpose()?;
         found
@@ -230,8 +230,8 @@ impl Objects {
     /// Takes in a part, replacing an earlier one of the same number.
     ///
     /// # Errors
-    /// [`Fault::PartNumberOutside`], what can be wrong with a body and its claims,
-    /// [`Fault::NoSuchUpload`] when the upload ended meanwhile.
+    /// [`S3Fault::PartNumberOutside`], what can be wrong with a body and its claims,
+    /// [`S3Fault::NoSuchUpload`] when the upload ended meanwhile.
     pub async fn put_part(
         &self,
         upload: &Upload,
@@ -287,7 +287,7 @@ impl Objects {
     /// The parts with numbers above `after`, at most `limit`.
     ///
     /// # Errors
-    /// [`Fault::Internal`].
+    /// [`S3Fault::Internal`].
     pub async fn list_parts(
         &self,
         upload: &Upload,
@@ -310,7 +310,7 @@ impl Objects {
     /// A page of a bucket's unfinished uploads.
     ///
     /// # Errors
-    /// [`Fault::InvalidArgument`] for the id of another key's upload.
+    /// [`S3Fault::InvalidArgument`] for the id of another key's upload.
     pub async fn list_uploads(&self, bucket: &str, ask: &UploadAsk) -> Result<UploadPage, S3Fault> {
         if !ask.key_marker.is_empty() && !ask.id_marker.is_empty() {
             let marked = self.index.upload(&ask.id_marker).await?;
@@ -362,7 +362,7 @@ impl Objects {
     /// Ends an upload and frees its parts.
     ///
     /// # Errors
-    /// [`Fault::NoSuchUpload`].
+    /// [`S3Fault::NoSuchUpload`].
     pub async fn abort(&self, upload: &Upload) -> Result<(), S3Fault> {
         let held = self.alone(&upload.id).await;
         let write = IndexWrite::DeleteUpload(upload.id.clone());
@@ -379,9 +379,9 @@ impl Objects {
     /// because its answer was lost, gives the object that it made.
     ///
     /// # Errors
-    /// [`Fault::NoSuchUpload`], [`Fault::NoParts`], [`Fault::InvalidPartOrder`],
-    /// [`Fault::InvalidPart`], [`Fault::EntityTooSmall`], [`Fault::SizeMismatch`],
-    /// [`Fault::Checksum`], the condition's, [`Fault::Conflict`], and [`Fault::Throttled`].
+    /// [`S3Fault::NoSuchUpload`], [`S3Fault::NoParts`], [`S3Fault::InvalidPartOrder`],
+    /// [`S3Fault::InvalidPart`], [`S3Fault::EntityTooSmall`], [`S3Fault::SizeMismatch`],
+    /// [`S3Fault::Checksum`], the condition's, [`S3Fault::Conflict`], and [`S3Fault::Throttled`].
     pub async fn complete(
         &self,
         (bucket, key, id): (&str, &str, &str),

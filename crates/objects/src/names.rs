@@ -23,7 +23,7 @@ const CLASSES: [&str; 8] = [
 /// suffix.
 ///
 /// # Errors
-/// [`Fault::InvalidBucketName`].
+/// [`S3Fault::InvalidBucketName`].
 pub fn check_bucket(name: &str) -> Result<(), S3Fault> {
     let edge =
         |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
@@ -52,7 +52,7 @@ pub fn check_bucket(name: &str) -> Result<(), S3Fault> {
 /// Checks a key's length: 1 to 1,024 bytes.
 ///
 /// # Errors
-/// [`Fault::KeyTooLong`].
+/// [`S3Fault::KeyTooLong`].
 pub fn check_key(key: &str) -> Result<(), S3Fault> {
     let size = key.len();
     if size > limits::S3_KEY_BYTES {
@@ -67,7 +67,7 @@ pub fn check_key(key: &str) -> Result<(), S3Fault> {
 /// Checks a storage class.
 ///
 /// # Errors
-/// [`Fault::InvalidStorageClass`].
+/// [`S3Fault::InvalidStorageClass`].
 pub fn check_class(class: &str) -> Result<(), S3Fault> {
     if CLASSES.contains(&class) {
         Ok(())

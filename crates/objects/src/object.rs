@@ -176,8 +176,8 @@ impl ObjectMeta {
     /// Checks storage class, tags and the size of the metadata.
     ///
     /// # Errors
-    /// [`Fault::InvalidStorageClass`], [`Fault::Tag`], [`Fault::MetadataTooLarge`],
-    /// [`Fault::HeadersTooLarge`].
+    /// [`S3Fault::InvalidStorageClass`], [`S3Fault::Tag`], [`S3Fault::MetadataTooLarge`],
+    /// [`S3Fault::HeadersTooLarge`].
     pub fn check(&self) -> Result<(), S3Fault> {
         names::check_class(self.class())?;
         crate::check_object_tags(&self.tags)?;
@@ -236,7 +236,7 @@ impl Objects {
     ///
     /// # Errors
     /// Everything that can be wrong with key, metadata, tags, claims and condition;
-    /// [`Fault::NoSuchBucket`]; [`Fault::Body`] when the body failed. Nothing is visible then.
+    /// [`S3Fault::NoSuchBucket`]; [`S3Fault::Body`] when the body failed. Nothing is visible then.
     pub async fn put(
         &self,
         bucket: &str,
@@ -285,7 +285,7 @@ impl Objects {
     /// The object of that key.
     ///
     /// # Errors
-    /// [`Fault::Internal`].
+    /// [`S3Fault::Internal`].
     pub async fn find(&self, bucket: &str, key: &str) -> Result<Option<Object>, S3Fault> {
         self.index
             .object(bucket, key)
@@ -297,7 +297,7 @@ impl Objects {
     /// Replaces an object's tags; none removes them.
     ///
     /// # Errors
-    /// [`Fault::NoSuchKey`], [`Fault::Tag`].
+    /// [`S3Fault::NoSuchKey`], [`S3Fault::Tag`].
     pub async fn set_tags(&self, bucket: &str, key: &str, tags: &Tags) -> Result<(), S3Fault> {
         crate::check_object_tags(tags)?;
         if !tags.is_empty() {
@@ -314,7 +314,7 @@ impl Objects {
     /// Deletes an object; one that is not there is no fault, unless a condition says so.
     ///
     /// # Errors
-    /// [`Fault::PreconditionFailed`], [`Fault::NoSuchKey`].
+    /// [`S3Fault::PreconditionFailed`], [`S3Fault::NoSuchKey`].
     pub async fn delete(
         &self,
         bucket: &str,
@@ -344,7 +344,7 @@ impl Objects {
     /// Deletes objects, all in one commit.
     ///
     /// # Errors
-    /// [`Fault::NoSuchBucket`].
+    /// [`S3Fault::NoSuchBucket`].
     pub async fn delete_all(&self, bucket: &str, keys: Vec<String>) -> Result<(), S3Fault> {
         let batch = keys.into_iter().map(|key| IndexWrite::DeleteObject {
             bucket: bucket.into(),

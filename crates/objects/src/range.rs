@@ -42,7 +42,7 @@ impl ByteSpan {
 /// The bytes that a `Range` header asks for; nothing when the header has to be ignored.
 ///
 /// # Errors
-/// [`Fault::InvalidRange`] when it has no byte in common with the object.
+/// [`S3Fault::InvalidRange`] when it has no byte in common with the object.
 pub(crate) fn parse(header: &str, size: u64) -> Result<Option<ByteSpan>, S3Fault> {
     let outside = || S3Fault::InvalidRange {
         requested: header.into(),
@@ -73,7 +73,7 @@ pub(crate) fn parse(header: &str, size: u64) -> Result<Option<ByteSpan>, S3Fault
 /// The bytes that `x-amz-copy-source-range` asks for.
 ///
 /// # Errors
-/// [`Fault::CopyRangeForm`], [`Fault::CopyRangeOutside`], [`Fault::CopyRangeBeyond`].
+/// [`S3Fault::CopyRangeForm`], [`S3Fault::CopyRangeOutside`], [`S3Fault::CopyRangeBeyond`].
 pub(crate) fn parse_copy(header: &str, size: u64) -> Result<ByteSpan, S3Fault> {
     let Some((Some(first), Some(last))) = split(header) else {
         return Err(S3Fault::CopyRangeForm(header.into()));

@@ -59,8 +59,8 @@ impl ReadRequest {
     /// Decides what of an object is given.
     ///
     /// # Errors
-    /// The conditions' faults, [`Fault::InvalidRange`], [`Fault::NoSuchPart`],
-    /// [`Fault::RangeAndPart`], [`Fault::PartNumberOutside`].
+    /// The conditions' faults, [`S3Fault::InvalidRange`], [`S3Fault::NoSuchPart`],
+    /// [`S3Fault::RangeAndPart`], [`S3Fault::PartNumberOutside`].
     pub fn view(&self, object: Object) -> Result<ObjectView, S3Fault> {
         self.conditions.check(&object)?;
         let size = object.size;
@@ -112,7 +112,7 @@ impl Objects {
     /// bytes could be opened.
     ///
     /// # Errors
-    /// As [`Ask::view`]; [`Fault::NoSuchKey`] when it was deleted meanwhile.
+    /// As [`ReadRequest::view`]; [`S3Fault::NoSuchKey`] when it was deleted meanwhile.
     pub async fn read(
         &self,
         found: Object,

@@ -38,7 +38,7 @@ impl Objects {
     /// not.
     ///
     /// # Errors
-    /// [`Fault::Internal`]; what was done by then stays done.
+    /// [`S3Fault::Internal`]; what was done by then stays done.
     pub async fn reseal(&self, accounts: &[AccountId]) -> Result<u64, S3Fault> {
         let mut changed = 0;
         for account in accounts {

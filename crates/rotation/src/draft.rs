@@ -1,8 +1,8 @@
-//! The draft of a rotation: everything is looked at before anything is done.
+//! Drafts a rotation: checks every precondition before it changes anything.
 //!
-//! It protects one rule: what can be known beforehand to go wrong, a second key, a clock, a file
-//! that is read-only, is refused while nothing is changed yet. The planner that refuses is the one
-//! that is asked later.
+//! Invariant: whatever can be known to fail in advance (a second key, clock skew, a read-only file)
+//! is rejected before the first change. The draft is judged by the same planner that drives the
+//! rotation later.
 
 use keywright_base::Timestamp;
 
@@ -15,7 +15,7 @@ use crate::{
     ports::ListedKey,
 };
 
-/// The key to be replaced: the one that is named, or the user's only one.
+/// The key to replace: the one the caller named, or the user's only key.
 fn old_key(named: Option<KeyId>, keys: &[ListedKey]) -> Result<KeyId, HoldReason> {
     match (named, keys) {
         (Some(old), _) => Ok(old),
@@ -26,10 +26,10 @@ fn old_key(named: Option<KeyId>, keys: &[ListedKey]) -> Result<KeyId, HoldReason
 }
 
 impl Executor<'_> {
-    /// The rotation that an order comes to, from what is there now. Nothing is changed or written.
+    /// Drafts a rotation from what exists now. Changes and writes nothing.
     ///
     /// # Errors
-    /// [`Stopped::Refused`] with what stands against it.
+    /// [`TickError::Refused`] with the reason.
     pub async fn draft(&self, order: NewRotation) -> Result<Rotation, TickError> {
         let user = self.issuer.user(&order.user).await?;
         let listing = self.issuer.keys(&user.name).await?;
@@ -100,7 +100,8 @@ impl Executor<'_> {
         Ok(rotation)
     }
 
-    /// For how long a use may not show; both windows must be longer, or accepted.
+    /// Returns how long a use may stay invisible, in seconds. Both windows must be longer than
+    /// that, unless the caller accepts shorter ones.
     fn check_windows(&self, order: &NewRotation) -> Result<i64, TickError> {
         let blind_secs = self.usage.blind_secs();
         match order
@@ -112,7 +113,7 @@ impl Executor<'_> {
         }
     }
 
-    /// Whoever deactivates the key that signs first can do nothing more.
+    /// A rotator that deactivates the key it signs with first could make no further calls.
     fn check_own_key(&self, order: &NewRotation, old: &KeyId) -> Result<(), TickError> {
         let first = order.incident.is_some_and(|it| it.deactivate_first);
         if first && self.issuer.signer().as_ref() == Some(old) {
@@ -121,7 +122,7 @@ impl Executor<'_> {
         Ok(())
     }
 
-    /// Whether each sink can be read, is there or may be made, and holds nothing foreign.
+    /// Checks that each sink is readable, exists or may be created, and holds no foreign key.
     async fn look_at_sinks(&self, rotation: &mut Rotation, create: bool) -> Result<(), TickError> {
         check_count(self.sinks.len())?;
         for (at, sink) in self.sinks.iter().enumerate() {

@@ -1,9 +1,10 @@
-//! The executor: looks, asks the planner, does the one thing it says, and writes down what came of
-//! it; before and after whatever cannot be undone.
+//! The executor: observes, asks the planner for one step, carries it out and journals the result.
+//! It also journals before any step that cannot be undone.
 //!
-//! It protects two rules. Every change of a rotation is a compare-and-swap in the journal, so of
-//! two processes one goes on and the other stops. And the new secret is sealed in the journal
-//! before anything else happens with it. It never waits: [`Tick::Wait`] says until when.
+//! Two invariants. Every change to a rotation is a compare-and-swap in the journal, so of two
+//! processes one continues and the other stops. The new secret is sealed in the journal before it
+//! is used for anything else. The executor never sleeps: [`TickOutcome::Wait`] says when to tick
+//! again.
 
 mod abandon;
 mod delivery;
@@ -40,39 +41,39 @@ use crate::{
     },
 };
 
-/// What one look and at most one step came to.
+/// The result of one tick: one observation and at most one step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TickOutcome {
-    /// It went on; what was done.
+    /// The rotation progressed; the text says what was done.
     Progressed(String),
-    /// Nothing to do before this time of the issuer.
+    /// There is nothing to do until this time.
     Wait {
-        /// The issuer's time.
+        /// By the issuer's clock.
         until: Timestamp,
-        /// For what.
+        /// What the rotation waits for.
         why: String,
     },
     /// A person must decide.
     Held(HoldReason),
-    /// Nothing left to do.
+    /// The rotation has ended.
     Over,
 }
 
-/// Why a tick ended early. The rotation is where the journal says; another tick goes on from there.
+/// Why a tick failed. The journal holds the rotation's state, so another tick continues from there.
 #[derive(Debug, thiserror::Error)]
 pub enum TickError {
-    /// The journal failed, or another process goes on with the rotation.
+    /// The journal failed, or another process advanced the rotation.
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The issuer failed.
     #[error(transparent)]
     Issuer(#[from] IssuerError),
-    /// This machine's clock and the issuer's are too far apart.
+    /// This machine's clock and the issuer's differ too much.
     #[error("this machine's clock says {here}, the service's says {there}; set the clock first")]
     Skew {
         /// This machine's time.
         here: String,
-        /// The issuer's.
+        /// The issuer's time.
         there: String,
     },
     /// There is no such rotation.
@@ -81,55 +82,55 @@ pub enum TickError {
     /// A sink of the rotation is not configured here.
     #[error("the sink {0} of this rotation is not given here")]
     NoSink(String),
-    /// It cannot be put back or changed any more, or is being put back.
+    /// The phase no longer allows a rollback or a change, or a rollback is already under way.
     #[error("the rotation is {0:?}, too late for that")]
     TooLate(Phase),
-    /// No delivery waits for a person.
+    /// No delivery is waiting for a person's confirmation.
     #[error("no delivery waits for a person to confirm it")]
     NothingToConfirm,
-    /// Nothing shows that anyone but the engine has the new key.
+    /// There is no evidence that anyone but the engine has the new key.
     #[error("nobody has retrieved {0}, and nobody has used it; retrieve it first")]
     NotRetrieved(KeyId),
-    /// No new key is for a person to retrieve.
+    /// There is no new key for a person to retrieve.
     #[error(
         "no new key can be retrieved: it is not created yet, it goes to other places, or the \
          rotation is over"
     )]
     NothingToRetrieve,
-    /// It is not known yet whether the new key was created.
+    /// It is not yet known whether the new key was created.
     #[error("it is not known yet whether the new key was created; resume the rotation first")]
     Unresolved,
-    /// The plan itself is refused; nothing was changed.
+    /// The plan itself is rejected; nothing was changed.
     #[error("refused: {0}")]
     Refused(HoldReason),
-    /// A sink, or its entry, is not there, and the order does not allow to make it.
+    /// A sink or its entry is missing, and the order does not allow creating it.
     #[error("{0}")]
     Absent(String),
-    /// A window is shorter than what the evidence can show.
+    /// A window is too short for the evidence to prove anything.
     #[error("{0}")]
     Blind(BlindWindow),
-    /// Whoever deactivates the key that signs its own calls can do nothing more.
+    /// A rotator that deactivates the key it signs with could make no further calls.
     #[error("{0} signs the calls of this rotation, so it cannot be deactivated first")]
     OwnKey(KeyId),
-    /// A sink cannot be read now, so nothing was begun.
+    /// A sink cannot be read right now, so the rotation did not begin.
     #[error("nothing was begun: {0}")]
     NotNow(String),
-    /// The destinations cannot be changed like that.
+    /// The requested change of destinations is not possible.
     #[error("{0}")]
     Destinations(String),
 }
 
-/// What a rotation is carried out with.
+/// Everything that is needed to carry out a rotation.
 pub struct Executor<'a> {
     /// Issues keys.
     pub issuer: &'a dyn Issuer,
-    /// Knows who uses keys.
+    /// Reports who uses which key.
     pub usage: &'a dyn UsageEvidence,
     /// The sinks, in the order of delivery.
     pub sinks: Vec<&'a dyn Sink>,
-    /// Keeps rotations.
+    /// Stores rotations.
     pub journal: &'a dyn RotationJournal,
-    /// This machine's time, only to see whether it is wrong.
+    /// This machine's clock, used only to detect skew.
     pub clock: &'a dyn Clock,
 }
 
@@ -140,48 +141,50 @@ impl std::fmt::Debug for Executor<'_> {
     }
 }
 
-/// What a rotation is to do.
+/// A request to begin a rotation.
 #[derive(Debug, Clone)]
 pub struct NewRotation {
-    /// The id of the rotation to be.
+    /// The id that the rotation will have.
     pub id: RotationId,
-    /// How the issuer is reached, to be kept with the rotation.
+    /// How to reach the issuer; stored with the rotation.
     pub access: String,
-    /// The ARN of whoever begins it.
+    /// The ARN of the principal that begins it.
     pub by: String,
-    /// The rule that it is begun by, where rules have names.
+    /// The name of the rule that begins it, if any.
     pub rule: Option<String>,
     /// The account, 12 digits.
     pub account: String,
     /// The user's name.
     pub user: String,
-    /// The key to be replaced; if none is named, the user must have exactly one.
+    /// The key to replace. If none is given, the user must have exactly one.
     pub old: Option<KeyId>,
-    /// How careful to be.
+    /// The rotation's windows and limits.
     pub rules: RotationRules,
-    /// Whether what is not there yet, a file, a profile, a field, may be made.
+    /// Whether a missing file, profile or field may be created.
     pub create: bool,
-    /// What is done because the key has leaked, if it has: then it is not waited until it is quiet.
+    /// How to respond to a leak, if the key has leaked. The rotation then does not wait for the key
+    /// to be quiet.
     pub incident: Option<LeakResponse>,
-    /// Why the old key may be deleted although no consumer has used the new one, if it may.
+    /// Why the old key may be deleted although no consumer has used the new one, if that is
+    /// allowed.
     pub override_unused: Option<String>,
 }
 
 type TickResult = Result<TickOutcome, TickError>;
 
 impl Executor<'_> {
-    /// Writes a drafted rotation down, so that it is open.
+    /// Writes a drafted rotation to the journal, which opens it.
     ///
     /// # Errors
-    /// [`JournalError::Open`] when one of this user is open already.
+    /// [`JournalError::Open`] when this user already has an open rotation.
     pub async fn begin(&self, rotation: &Rotation) -> Result<(), TickError> {
         Ok(self.journal.begin(rotation).await?)
     }
 
-    /// Looks, and does the next thing.
+    /// Observes and carries out the next step.
     ///
     /// # Errors
-    /// [`Stopped`]; the rotation can be ticked again.
+    /// [`TickError`]; the rotation can be ticked again.
     pub async fn tick(&self, id: &RotationId) -> TickResult {
         let mut rotation = self.load(id).await?;
         if rotation.phase.is_over() {
@@ -202,14 +205,15 @@ impl Executor<'_> {
                     .await
             }
             Err(TickError::Issuer(IssuerError::NoSuchUser(_))) => {
-                // It was there a moment ago. The step may have written something down since.
+                // The user existed a moment ago. The step may have journaled something since, so
+                // reload.
                 self.seek(self.load(id).await?, None).await
             }
             outcome => outcome,
         }
     }
 
-    /// Whether a person has granted by now what was refused shows only when it is asked for again.
+    /// A missing permission is only found to be granted by trying the call again.
     async fn ask_again(&self, mut rotation: Rotation, why: String) -> TickResult {
         let id = rotation.id.clone();
         rotation.held = None;
@@ -261,7 +265,8 @@ impl Executor<'_> {
         let mut step = plan(rotation, &seen);
         if let PlanStep::Mark(mark) = step {
             self.issuer.tag(&rotation.user, MARK, &mark).await?;
-            // Read again: of two rotators that mark at once, the later one's mark stays.
+            // Read the user again: when two rotators write the mark concurrently, the later write
+            // wins.
             seen.user = self.issuer.user(&rotation.user).await?;
             let theirs =
                 |(key, value): &(String, String)| key == MARK && !value.starts_with(&rotation.id.0);
@@ -274,8 +279,8 @@ impl Executor<'_> {
         self.perform(rotation.clone(), &seen, step).await
     }
 
-    /// A rotator whose own key is being replaced signs with the new one as soon as every sink has
-    /// it, and with the old one again when things are put back.
+    /// When the rotator's own key is being replaced, it signs with the new key once every sink has
+    /// it, and with the old key again during a rollback.
     async fn choose_signer(&self, rotation: &Rotation) -> Result<(), TickError> {
         let signer = self.issuer.signer();
         let back = matches!(rotation.phase, Phase::Settling | Phase::Retiring);
@@ -416,7 +421,7 @@ impl Executor<'_> {
             Ok((pair, created)) => self.created(rotation, pair, created).await,
             Err(error @ IssuerError::Unknown(_)) => Err(error.into()),
             Err(error) => {
-                // Nothing was created: the plan is as good as before.
+                // Nothing was created, so the plan is still valid.
                 rotation.pre_image.clear();
                 rotation.enter(Phase::Planned, now);
                 if error == IssuerError::TwoKeys {
@@ -428,7 +433,7 @@ impl Executor<'_> {
         }
     }
 
-    /// A failure says nothing about the call before, whose outcome stays unknown.
+    /// A failure here says nothing about the earlier call, whose outcome stays unknown.
     async fn create_again(&self, rotation: Rotation) -> TickResult {
         let token = rotation.id.0.clone();
         let (pair, created) = self.issuer.create(&rotation.user, &token).await?;
@@ -474,7 +479,7 @@ impl Executor<'_> {
         self.advance(rotation, &event).await
     }
 
-    /// A key may be unknown for a while. Only an answer counts: a service that cannot be reached
+    /// A new key may be unknown for a while. Only an actual answer counts: an unreachable service
     /// says nothing about the key.
     async fn not_known(&self, rotation: Rotation, now: Timestamp) -> TickResult {
         let within = rotation.rules.verify_within_secs;
@@ -487,8 +492,8 @@ impl Executor<'_> {
         Ok(TickOutcome::Wait { until, why })
     }
 
-    /// Before anyone has the new key it is simply put away; later a person must look. So must one
-    /// where the old key is inactive already: only a person makes a leaked key active again.
+    /// Before anyone has the new key, it is simply discarded. After that a person must decide. The
+    /// same holds when the old key is already inactive: only a person reactivates a leaked key.
     async fn not_verified(&self, rotation: Rotation, why: String, now: Timestamp) -> TickResult {
         match rotation.phase {
             Phase::Created if rotation.inactive_first().is_none() => {
@@ -582,7 +587,8 @@ impl Executor<'_> {
                 .await;
         }
         if let Some(delivery) = rotation.deliveries.get_mut(at) {
-            // Not as before it was written: whoever has read it since uses the new key.
+            // Do not reset it to its state before the write: a consumer that has read it since uses
+            // the new key.
             delivery.stage = DeliveryStage::Writing;
         }
         if rotation.phase == Phase::Confirming {
@@ -637,7 +643,7 @@ impl Executor<'_> {
         self.advance(rotation, event).await
     }
 
-    /// Other sinks go on meanwhile; the person's word is not waited for by asking again.
+    /// Other sinks continue meanwhile. The engine does not poll for the person's confirmation.
     async fn wait_for_person(
         &self,
         mut rotation: Rotation,
@@ -684,7 +690,7 @@ impl Executor<'_> {
             return self.not_first(rotation).await;
         }
         if rotation.new.as_ref() == Some(key) {
-            // Before the key that may be signing is taken away.
+            // Do this before the key that may be signing is removed.
             self.issuer.revert();
         }
         match self.issuer.set_status(&rotation.user, key, status).await {
@@ -731,13 +737,13 @@ impl Executor<'_> {
     }
 }
 
-/// What is said where nothing is known of what a sink held.
+/// Reported when the previous content of a sink is unknown.
 const NO_BACKUP: &str = "there is no backup of it";
-/// Seconds between two tries to verify.
+/// Seconds between two attempts to verify.
 const VERIFY_PAUSE_SECS: i64 = 3;
-/// The longest pause of a failing sink, in seconds.
+/// The longest backoff of a failing sink, in seconds.
 const PAUSE_SECS_MAX: i64 = 3600;
-/// Seconds after which the history says once more that a person is waited for.
+/// Seconds after which the history repeats that the rotation waits for a person.
 const PERSON_PAUSE_SECS: i64 = 24 * 3600;
 
 fn backup_of(rotation: &Rotation, at: usize) -> Option<SinkBackup> {
@@ -766,7 +772,8 @@ fn has(held: &SinkContent, pair: Option<&KeyPair>) -> bool {
     }
 }
 
-/// Doubles from five seconds to an hour; spread by a quarter, so that many do not return at once.
+/// Exponential backoff from five seconds to an hour, with 25 % jitter so that many rotations do not
+/// retry together.
 fn pause_secs(id: &RotationId, failures: u32) -> i64 {
     let doubled = 5_i64
         .saturating_mul(1 << failures.min(10))

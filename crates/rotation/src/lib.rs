@@ -1,9 +1,10 @@
-//! Access-key rotation that never strands a consumer: plan, execute, write down, go on.
+//! Access-key rotation that never strands a consumer: plan, execute, journal, continue.
 //!
-//! Floor 3. The planner ([`plan`]) is pure; the executor does one idempotent step at a time through
-//! the [`ports`] and journals before and after. It protects the safety property: at every moment
-//! every known consumer holds a key that works, no secret in use exists only in memory, and at most
-//! one key is left over, ours and scheduled to go. It knows no service, file or database by name.
+//! Floor 3. The planner ([`plan`]) is pure; the executor carries out one idempotent step at a time
+//! through the [`ports`] and journals before and after. Safety property: at every moment every
+//! known consumer holds a working key, no secret in use exists only in memory, and at most one key
+//! is left over, which is ours and scheduled for removal. This crate knows no service, file or
+//! database by name.
 
 mod draft;
 pub mod execute;

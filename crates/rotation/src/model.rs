@@ -1,8 +1,8 @@
-//! A rotation: what it is about, how far it is, and what it still has to keep in mind.
+//! A rotation: its subject, its progress, and everything the next process needs to continue safely.
 //!
-//! It protects one rule: whatever the next process needs to go on safely is in here, because this
-//! is what the journal keeps. Secrets are apart from the rest ([`Secrets`]), so that everything
-//! else can be shown. Times are the issuer's own, never this machine's.
+//! Invariant: whatever is needed to continue is in this model, because the model is what the
+//! journal stores. Secrets are kept apart ([`Secrets`]), so that everything else can be displayed.
+//! Times come from the issuer's clock, never from this machine's.
 
 use std::fmt;
 
@@ -40,24 +40,24 @@ pub struct KeyPair {
     pub secret: Secret<String>,
 }
 
-/// How careful a rotation is. Seconds are of the issuer's time.
+/// The windows and limits of a rotation. Seconds are by the issuer's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RotationRules {
-    /// How often in a row the new key must be accepted before any consumer gets it.
+    /// How many times in a row the new key must be accepted before any consumer gets it.
     pub verify_in_a_row: u32,
-    /// How long a new key may be unknown before it counts as never valid.
+    /// How long a new key may be unknown before it counts as invalid.
     pub verify_within_secs: i64,
     /// How long the old key must have been quiet before it is deactivated.
     pub observe_secs: i64,
     /// How long the old key stays inactive before it is deleted.
     pub dwell_secs: i64,
-    /// Whether windows may be shorter than the time for which a use may not show.
+    /// Whether windows may be too short for a use to become visible.
     #[serde(default)]
     pub accept_blind: bool,
 }
 
 impl RotationRules {
-    /// Nobody is hurried: a quiet day, then a week.
+    /// The default: a quiet day, then a week of dwell.
     pub const SAFE: Self = Self {
         verify_in_a_row: 5,
         verify_within_secs: 300,
@@ -66,15 +66,15 @@ impl RotationRules {
         accept_blind: false,
     };
 
-    /// For a key that has leaked: does not wait for it to be quiet. It is still verified, delivered
-    /// and read back first, and can still be brought back until the dwell is over.
+    /// For a leaked key: does not wait for it to be quiet. The new key is still verified, delivered
+    /// and read back first, and the old one can be reactivated until the dwell ends.
     pub const INCIDENT: Self = Self {
         observe_secs: 0,
         ..Self::SAFE
     };
 
-    /// The first window that is shorter than the time for which a use may not show. One of no time
-    /// at all is none: that is said by whoever skips it.
+    /// The first window that is too short for a use to become visible. A window of zero is not
+    /// reported here; whoever skips the window reports it.
     pub fn blind_window(&self, blind_secs: i64, incident: bool) -> Option<BlindWindow> {
         let windows = [("observe", self.observe_secs), ("dwell", self.dwell_secs)];
         let skipped = |name: &str, secs: i64| incident && name == "observe" && secs == 0;
@@ -90,14 +90,14 @@ impl RotationRules {
     }
 }
 
-/// A window that proves nothing.
+/// A window that is too short to prove anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlindWindow {
-    /// Which one.
+    /// The window's name.
     pub name: &'static str,
-    /// How long it is, in seconds.
+    /// Its length in seconds.
     pub secs: i64,
-    /// For how long a use may not show, in seconds.
+    /// How long a use may stay invisible, in seconds.
     pub blind_secs: i64,
 }
 
@@ -116,40 +116,40 @@ impl fmt::Display for BlindWindow {
     }
 }
 
-/// How far a rotation is. Each is durable before anything of the next is done.
+/// The progress of a rotation. Each phase is durable before any work of the next one begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Phase {
-    /// Agreed on; nothing is done.
+    /// Planned; nothing is done yet.
     Planned,
-    /// The new key is being asked for: it may exist.
+    /// The new key has been requested and may exist.
     Creating,
-    /// The new pair is in the journal, sealed.
+    /// The new key pair is sealed in the journal.
     Created,
-    /// The new key was accepted several times in a row as the intended user.
+    /// The new key was accepted several times in a row, as the intended user.
     Distributing,
-    /// Every sink has read back the new key; the old one must become quiet.
+    /// Every sink has read back the new key; the old one must now become quiet.
     Observing,
-    /// It is quiet: every sink is read and the new key verified once more.
+    /// The old key is quiet: every sink is read and the new key verified once more.
     Confirming,
     /// The old key is being deactivated.
     Deactivating,
-    /// The old key is inactive and can be brought back.
+    /// The old key is inactive and can be reactivated.
     Dwelling,
     /// The old key is being deleted.
     Deleting,
     /// The new key has replaced the old one.
     Done,
-    /// Everything is being put back as it was.
+    /// A rollback is under way.
     RollingBack,
-    /// Every sink has the old pair again; the new key must become quiet.
+    /// Every sink has the old key pair again; the new key must become quiet.
     Settling,
-    /// Everything is as it was; the new key is inactive until its dwell is over.
+    /// Everything is restored; the new key stays inactive until its dwell ends.
     Retiring,
-    /// Everything is as it was.
+    /// Everything is restored.
     RolledBack,
-    /// The user is not there any more, and its keys went with it: there is nothing left to do.
+    /// The user was deleted together with its keys, so nothing is left to do.
     UserGone,
-    /// Ended as it was, by a person or because another rotation came first; the history says what
+    /// Ended as it was, by a person or because another rotation came first; the history lists what
     /// is left.
     Abandoned,
 }
@@ -183,7 +183,7 @@ impl Phase {
         )
     }
 
-    /// Whether a person may still ask for everything to be put back.
+    /// Whether a person may still request a rollback.
     pub const fn can_roll_back(self) -> bool {
         !matches!(
             self,
@@ -199,54 +199,54 @@ impl Phase {
     }
 }
 
-/// How far one sink is.
+/// The progress of one sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeliveryStage {
-    /// Nothing is done.
+    /// Nothing is done yet.
     Pending,
     /// Its backup is in the journal.
     Staged,
-    /// The new pair is being written: consumers may see it.
+    /// The new key pair is being written, so consumers may see it.
     Writing,
-    /// The new pair was written.
+    /// The new key pair was written.
     Written,
-    /// It was read back.
+    /// The new key pair was read back.
     ReadBack,
-    /// The old pair was put back.
+    /// The old key pair was restored.
     Restored,
 }
 
-/// One sink of a rotation.
+/// A delivery to one sink.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     /// The sink's name.
     pub sink: String,
-    /// How far it is.
+    /// Its progress.
     pub stage: DeliveryStage,
-    /// Failures since it last went on.
+    /// Failures since the last progress.
     pub failures: u32,
-    /// Not to be tried again before.
+    /// The earliest time for the next attempt.
     #[serde(with = "millis")]
     pub not_before: Timestamp,
-    /// What it said last when it failed.
+    /// The most recent error text.
     pub trouble: Option<String>,
-    /// Whether it said that it will go on failing until a person mends it.
+    /// Whether the sink reported an error that lasts until a person fixes it.
     pub stuck: bool,
-    /// What a person has to do with it, or has done.
+    /// What a person has to do for this delivery, or has done.
     #[serde(default)]
     pub person: ManualStep,
-    /// What was there when the rotation was drafted; of rotations that an older program began
-    /// nothing is known.
+    /// What the sink held when the rotation was drafted; unknown for rotations begun by an older
+    /// version.
     #[serde(default)]
     pub found: Option<InitialContent>,
-    /// Whether a person has removed it: it is not written or read any more. What may have the new
-    /// key all the same is put back with the others.
+    /// Whether a person has removed it. It is no longer written or read, but a rollback still
+    /// restores it if it may hold the new key.
     #[serde(default)]
     pub removed: bool,
 }
 
 impl Delivery {
-    /// One that nothing is done for yet.
+    /// A delivery that has not started.
     pub(crate) fn pending(sink: &str) -> Self {
         Self {
             sink: sink.to_owned(),
@@ -261,7 +261,7 @@ impl Delivery {
         }
     }
 
-    /// Whether a consumer may have got the new pair from it.
+    /// Whether a consumer may have got the new key pair from it.
     pub const fn may_hold_new(&self) -> bool {
         matches!(
             self.stage,
@@ -269,18 +269,18 @@ impl Delivery {
         )
     }
 
-    /// Whether the new pair is still to be written there.
+    /// Whether the new key pair still has to be written there.
     pub const fn is_undelivered(&self) -> bool {
         !self.removed && !matches!(self.stage, DeliveryStage::Written | DeliveryStage::ReadBack)
     }
 }
 
-/// What a sink held before a rotation, for a person to read.
+/// What a sink held before a rotation, for people to read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InitialContent {
-    /// What it held.
+    /// Its content.
     pub state: FoundState,
-    /// Other entries of the same file or secret that held the old key, and are not written.
+    /// Other entries of the same file or secret that held the old key. They are not written.
     pub also: Vec<String>,
     /// What a person should know.
     pub warnings: Vec<String>,
@@ -289,18 +289,18 @@ pub struct InitialContent {
 /// What a sink held before a rotation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FoundState {
-    /// The key to be replaced.
+    /// The key to replace.
     OldKey,
-    /// The sink was there and held no key.
+    /// The sink existed and held no key.
     Empty,
-    /// Something had to be made first.
+    /// Something had to be created first.
     Absent {
-        /// What was not there.
+        /// What was missing.
         what: String,
-        /// What was there under almost that name.
+        /// Existing names that are similar.
         similar: Vec<String>,
     },
-    /// It cannot be read, by its nature.
+    /// The sink cannot be read, by its nature.
     Unreadable,
 }
 
@@ -334,49 +334,49 @@ impl fmt::Display for FoundState {
     }
 }
 
-/// What a person has to do with a delivery.
+/// What a person has to do for a delivery.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ManualStep {
-    /// Nothing: the sink does it.
+    /// Nothing: the sink writes the pair itself.
     #[default]
     Nothing,
-    /// The person must put the new pair where it is used, and say so.
+    /// A person must put the new key pair where it is used, and confirm it.
     Awaited,
-    /// The person said that it is there.
+    /// The person confirmed that it is there.
     Confirmed,
 }
 
-/// Why a person must decide.
+/// Why a rotation is held until a person decides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HoldReason {
-    /// The user has a second key that this rotation did not make.
+    /// The user has a second key, which this rotation did not create.
     SecondKey(KeyId),
-    /// The old key is not there, or not active.
+    /// The old key is missing or not active.
     OldKeyGone(KeyId),
-    /// The new key is not there, or not active.
+    /// The new key is missing or not active.
     NewKeyGone(KeyId),
-    /// A key was activated by someone while it should rest.
+    /// Someone activated a key that should be inactive.
     Activated(KeyId),
-    /// Another user has the name now, by this unique id; what became of the rotation's own user
-    /// cannot be told.
+    /// Another user, with this unique id, has the name now. What happened to the rotation's own
+    /// user is unknown.
     AnotherUser(String),
-    /// There is no user of this name any more; whether it was renamed or deleted cannot be told.
+    /// No user has this name any more. Whether it was renamed or deleted is unknown.
     UserMissing(String),
-    /// The new key was never accepted, or is another user's.
+    /// The new key was never accepted, or belongs to another user.
     NotVerified(String),
-    /// The old key is still used, long after everything was delivered.
+    /// The old key is still in use, long after every delivery.
     StillUsed(String),
-    /// No consumer has used the new key, and the old one would be deleted now.
+    /// No consumer has used the new key, and the old one is due for deletion.
     NewKeyUnused(KeyId),
-    /// A sink cannot be written or read until someone mends it.
+    /// A sink cannot be written or read until someone fixes it.
     Sink(String),
-    /// The issuer refuses something that this rotation needs.
+    /// The issuer denies something that this rotation needs.
     Refused(String),
-    /// Somebody else's rotation marked this user.
+    /// Another rotation has marked this user.
     Marked(String),
-    /// A key that may be the lost one is in use, so it is not ours.
+    /// The key that may be the lost one is in use, so it is not ours.
     NotOurs(KeyId),
-    /// A person asked for it.
+    /// A person requested it.
     Asked(String),
 }
 
@@ -425,15 +425,15 @@ impl fmt::Display for HoldReason {
     }
 }
 
-/// Why there is a rotation.
+/// The origin of a rotation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RotationOrigin {
-    /// The ARN of whoever began it.
+    /// The ARN of the principal that began it.
     pub by: String,
-    /// The rule that it was begun by, where rules have names.
+    /// The name of the rule that began it, if any.
     pub rule: Option<String>,
-    /// When it was drafted, by the issuer's time.
+    /// When it was drafted, by the issuer's clock.
     #[serde(with = "millis")]
     pub at: Timestamp,
 }
@@ -443,11 +443,11 @@ pub struct RotationOrigin {
 pub struct Rotation {
     /// Its id.
     pub id: RotationId,
-    /// Counts the journal's writes, from 1.
+    /// The generation: counts the journal's writes, from 1.
     pub generation: u64,
-    /// How the issuer is reached, in the words of whoever opens it again; opaque here.
+    /// How the issuer is reached. Opaque here; only the opener interprets it.
     pub access: String,
-    /// Why there is one; of rotations that an older program began nothing is known.
+    /// Its origin; unknown for rotations begun by an older version.
     #[serde(default)]
     pub origin: RotationOrigin,
     /// The account, 12 digits.
@@ -456,94 +456,95 @@ pub struct Rotation {
     pub user: String,
     /// The user's unique id.
     pub user_id: String,
-    /// The user's ARN when it was drafted; empty in rotations that an older program began.
+    /// The user's ARN at draft time; empty in rotations begun by an older version.
     #[serde(default)]
     pub arn: String,
-    /// The key to be replaced; named by the plan, never guessed.
+    /// The key to replace; named by the plan, never guessed.
     pub old: KeyId,
-    /// How careful it is.
+    /// Its windows and limits.
     pub rules: RotationRules,
-    /// When it may deactivate and delete, in the words of whoever drives it; opaque here. Nothing
-    /// for one that a person began.
+    /// When it may deactivate and delete. Opaque here; only the driver interprets it. `None` for a
+    /// rotation that a person began.
     #[serde(default)]
     pub calendar: Option<String>,
-    /// What is done beside it because the old key has leaked, if it has.
+    /// The leak response, if the old key has leaked.
     #[serde(default)]
     pub incident: Option<LeakResponse>,
-    /// How far it is.
+    /// Its phase.
     pub phase: Phase,
-    /// Since when, by the issuer's time.
+    /// When it entered the phase, by the issuer's clock.
     #[serde(with = "millis")]
     pub since: Timestamp,
-    /// The keys that existed before the new one was asked for.
+    /// The keys that existed before the new one was requested.
     pub pre_image: Vec<KeyId>,
     /// The new key, once it is known.
     pub new: Option<KeyId>,
-    /// A key that was created and whose secret was lost.
+    /// A key that was created while its secret was lost.
     pub orphan: Option<OrphanedKey>,
-    /// Whether the new key was accepted as often as the rules ask, in this phase.
+    /// Whether the new key was accepted as often as the rules require, in this phase.
     pub verified: bool,
-    /// For how long a use of a key may not show, in seconds, as it was when it was drafted.
+    /// How long a use may stay invisible, in seconds, as of the draft.
     #[serde(default)]
     pub blind_secs: i64,
-    /// The last use of the old key that was known when it was drafted.
+    /// The last use of the old key that was known at draft time.
     #[serde(default)]
     pub used_before: Option<NotedUse>,
-    /// The last use of the old key that was known when it was deactivated, if it was to be quiet;
-    /// the beginning of time if there was none.
+    /// If the old key had to be quiet: its last use that was known when it was deactivated, or the
+    /// epoch if there was none.
     #[serde(default, with = "optional_millis")]
     pub last_known: Option<Timestamp>,
-    /// When this engine itself used the new key last, to verify it: such uses are nobody's.
+    /// When the engine itself last used the new key, to verify it. Such a use is not a consumer's.
     #[serde(default, with = "optional_millis")]
     pub checked: Option<Timestamp>,
-    /// When a person retrieved the new key first.
+    /// When a person first retrieved the new key.
     #[serde(default, with = "optional_millis")]
     pub retrieved: Option<Timestamp>,
-    /// The first use of the new key by a consumer that is known.
+    /// The first known use of the new key by a consumer.
     #[serde(default)]
     pub adopted: Option<NotedUse>,
-    /// Why the old key may be deleted although no consumer has used the new one, if it may.
+    /// Why the old key may be deleted although no consumer has used the new one, if that is
+    /// allowed.
     #[serde(default)]
     pub override_unused: Option<String>,
-    /// Whether the old key was activated again, in this phase.
+    /// Whether the old key was reactivated, in this phase.
     #[serde(default)]
     pub reactivated: bool,
     /// The sinks, in the order of delivery.
     pub deliveries: Vec<Delivery>,
-    /// What keeps it from going on.
+    /// Why it is held, if it is.
     pub held: Option<HoldReason>,
-    /// Not to be tried again before.
+    /// The earliest time for the next attempt.
     #[serde(with = "millis")]
     pub not_before: Timestamp,
-    /// Why it is being put back, or has ended before it was done.
+    /// Why it is being rolled back, or ended early.
     pub why_back: Option<String>,
-    /// Since when its user is not found under its name.
+    /// The search for its user, if it is not found by name.
     #[serde(default)]
     pub missing: Option<MissingUser>,
-    /// The secrets, which the journal seals.
+    /// The secrets; the journal seals them.
     #[serde(skip)]
     pub secrets: RotationSecrets,
 }
 
-/// What is done beside a rotation because the old key has leaked.
+/// How a rotation responds to a leak of the old key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LeakResponse {
-    /// Whether the old key is deactivated before anything else is done: its consumers are refused
+    /// Whether the old key is deactivated before everything else. Its consumers are then denied
     /// until they have the new one.
     pub deactivate_first: bool,
-    /// Since when it is inactive, if that came first.
+    /// When it became inactive, if that came first.
     #[serde(with = "optional_millis")]
     pub inactive_since: Option<Timestamp>,
-    /// When the sessions that were minted from it ended last.
+    /// When the sessions minted from it were last ended.
     #[serde(with = "optional_millis")]
     pub sessions_ended: Option<Timestamp>,
 }
 
-/// A use of a key, as the journal remembers it.
+/// A use of a key, as stored in the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotedUse {
-    /// When.
+    /// When it was used.
     #[serde(with = "millis")]
     pub at: Timestamp,
     /// The service that was called.
@@ -562,43 +563,43 @@ impl From<LastUse> for NotedUse {
     }
 }
 
-/// A user who is not found under its name, which may pass.
+/// A user that is not found by name, which may be temporary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingUser {
-    /// When it was missed first; this and the next by this machine's clock, since an answer that
-    /// there is no user has no listing with the issuer's time.
+    /// When it was first missed. This and the next field are by this machine's clock, because a "no
+    /// such user" answer comes without a listing and the issuer's time.
     #[serde(with = "millis")]
     pub since: Timestamp,
-    /// When it was looked for last.
+    /// When it was last looked up.
     #[serde(with = "millis")]
     pub last: Timestamp,
-    /// How often it was looked for.
+    /// How many lookups have failed.
     pub looks: u32,
 }
 
-/// A key whose secret nobody has.
+/// A key whose secret is lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrphanedKey {
     /// The key.
     pub key: KeyId,
-    /// Since when it is inactive; nothing while it is not.
+    /// When it became inactive; `None` while it is active.
     #[serde(with = "optional_millis")]
     pub inactive_since: Option<Timestamp>,
 }
 
-/// What only the journal's seal may hold.
+/// The secret part of a rotation, which is stored sealed only.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RotationSecrets {
     /// The new key's secret.
     pub new: Option<Secret<String>>,
-    /// The old key's secret, where a sink let it be read.
+    /// The old key's secret, if a sink revealed it.
     pub old: Option<Secret<String>>,
-    /// Each delivery's backup, in their order.
+    /// The backup of each delivery, in delivery order.
     pub backups: Vec<Option<SinkBackup>>,
 }
 
 impl Rotation {
-    /// The new pair, once it is sealed.
+    /// The new key pair, once it is sealed.
     pub fn pair(&self) -> Option<KeyPair> {
         Some(KeyPair {
             id: self.new.clone()?,
@@ -606,7 +607,7 @@ impl Rotation {
         })
     }
 
-    /// The old pair, where its secret is known.
+    /// The old key pair, if its secret is known.
     pub fn old_pair(&self) -> Option<KeyPair> {
         Some(KeyPair {
             id: self.old.clone(),
@@ -614,7 +615,7 @@ impl Rotation {
         })
     }
 
-    /// Notes what a sink holds: the old pair is needed by sinks that can only be written.
+    /// Keeps the old key pair that a sink holds: write-only sinks need it for a rollback.
     pub(crate) fn note_old(&mut self, held: &SinkContent) {
         if let SinkContent::Pair(pair) = held
             && pair.id == self.old
@@ -623,7 +624,7 @@ impl Rotation {
         }
     }
 
-    /// Goes on to a phase.
+    /// Enters a phase.
     pub fn enter(&mut self, phase: Phase, at: Timestamp) {
         self.phase = phase;
         self.since = at;
@@ -632,8 +633,8 @@ impl Rotation {
         self.not_before = Timestamp::default();
     }
 
-    /// Whether a wait until then is longer than the rules ask for, or for a sink that fails:
-    /// somebody should have a look before a person must decide.
+    /// Whether waiting until then takes longer than the rules ask for, or waits for a failing sink.
+    /// Someone should look at it before a person has to decide.
     pub fn is_in_trouble(&self, until: Timestamp) -> bool {
         let requested = match self.phase {
             Phase::Observing => self.rules.observe_secs,
@@ -649,8 +650,8 @@ impl Rotation {
         until > self.since.plus_secs(requested)
     }
 
-    /// How long the new key must have been quiet before it is withdrawn, when everything is put
-    /// back. It has not leaked, so an incident is no reason to refuse those that have it.
+    /// How long the new key must have been quiet before a rollback withdraws it. It has not leaked,
+    /// so an incident is no reason to cut off its consumers.
     pub fn settle_secs(&self) -> i64 {
         let requested = self.rules.observe_secs;
         self.incident.map_or(requested, |_| {
@@ -658,19 +659,19 @@ impl Rotation {
         })
     }
 
-    /// The place of the delivery that a person is waited for, in the order of delivery.
+    /// The index of the delivery that waits for a person, in delivery order.
     pub fn awaits_person(&self) -> Option<usize> {
         let awaited = |delivery: &Delivery| {
             let writing = delivery.stage == DeliveryStage::Writing && !delivery.removed;
             writing && delivery.person == ManualStep::Awaited
         };
-        // What is added once the old key is inactive is delivered while it dwells.
+        // A sink that is added once the old key is inactive gets the new key during the dwell.
         let delivering = matches!(self.phase, Phase::Distributing | Phase::Dwelling);
         let at = self.deliveries.iter().position(awaited);
         at.filter(|_| delivering)
     }
 
-    /// Whether it has asked for nothing yet, so that nothing is left if it ends now.
+    /// Whether it has created nothing yet, so that ending it now leaves nothing behind.
     pub fn has_made_nothing(&self) -> bool {
         self.phase == Phase::Planned
             && self.orphan.is_none()
@@ -678,13 +679,12 @@ impl Rotation {
             && self.inactive_first().is_none()
     }
 
-    /// Since when the old key is inactive, where that came before everything else.
+    /// When the old key became inactive, if that came before everything else.
     pub fn inactive_first(&self) -> Option<Timestamp> {
         self.incident?.inactive_since
     }
 
-    /// Whether the new pair is for a person to retrieve, and still there: the old key may be gone
-    /// after that.
+    /// Whether a person may retrieve the new key pair. After this the old key may be gone.
     pub fn is_retrievable(&self) -> bool {
         let delivers = matches!(
             self.phase,
@@ -700,12 +700,13 @@ impl Rotation {
         delivers && self.deliveries.iter().any(by_person)
     }
 
-    /// Whether a consumer may have seen the new pair.
+    /// Whether a consumer may have seen the new key pair.
     pub fn may_be_delivered(&self) -> bool {
         self.deliveries.iter().any(Delivery::may_hold_new)
     }
 
-    /// Whether a destination has yet to get the new pair: one was added after the others had it.
+    /// Whether a destination still lacks the new key pair because it was added after the others had
+    /// it.
     pub fn is_incomplete(&self) -> bool {
         self.deliveries.iter().any(Delivery::is_undelivered)
     }

@@ -1,9 +1,9 @@
-//! The planner: what to do next, as a pure function of the rotation and of what was seen just now.
+//! The planner: computes the next step as a pure function of the rotation and a fresh observation.
 //!
-//! It protects the rules that may never break: only the keys that the rotation names are touched;
-//! unknown is never read as "never"; the old key is deactivated only after every sink has read back
-//! the new one, the new one was verified again and the old one was quiet; it is deleted only after
-//! its dwell. It does nothing itself.
+//! Invariants: only the keys named in the rotation are touched. Unknown is never read as "never".
+//! The old key is deactivated only after every sink has read back the new one, the new one was
+//! verified again and the old one was quiet. It is deleted only after its dwell. The planner itself
+//! does no I/O.
 
 mod adoption;
 mod delivery;
@@ -18,22 +18,23 @@ use crate::{
     ports::{InactiveKeyAttempt, IssuerUser, KeyStatus, LastUse, ListedKey},
 };
 
-/// How long listings may lag behind what was done, in seconds.
+/// How long listings may lag behind a change, in seconds.
 pub(crate) const SETTLE_SECS: i64 = 60;
-/// How long an idempotency token is surely remembered, in seconds: two thirds of what is promised.
+/// How long an idempotency token is certain to be remembered, in seconds: two thirds of the
+/// promised time.
 const TOKEN_SECS: i64 = 600;
-/// How much later than it was asked for a key may have been created, in seconds.
+/// How long after the request a key may still be created, in seconds.
 const CREATE_SECS: i64 = 300;
 /// How long an orphan stays inactive before it is deleted, in seconds. Nobody has its secret.
 const ORPHAN_DWELL_SECS: i64 = 3600;
-/// How long a mark on the user holds, in seconds.
+/// How long a mark on the user is valid, in seconds.
 const MARK_SECS: i64 = 3600;
-/// How many quiet windows the old key may be in use before a person must look.
+/// How many quiet windows the old key may stay in use before a person must decide.
 const PATIENCE: i64 = 30;
 /// The tag that marks a user whose key is being rotated: `ROTATION-ID EXPIRY-SECONDS`.
 pub const MARK: &str = keywright_base::ROTATION_MARK;
 
-/// What was seen just now.
+/// A fresh observation.
 #[derive(Debug, Clone)]
 pub struct Observation {
     /// The user.
@@ -46,67 +47,67 @@ pub struct Observation {
     pub used: Option<LastUse>,
     /// The last use of the key that [`awaited`] asks for, if it is a consumer's.
     pub used_new: Option<LastUse>,
-    /// The latest attempt with the key that [`resting`] asks for, where the issuer records them.
+    /// The latest attempt with the key that [`resting`] asks for, if the issuer records attempts.
     pub tried: Option<InactiveKeyAttempt>,
-    /// Whether the issuer knows idempotency tokens.
+    /// Whether the issuer supports idempotency tokens.
     pub repeats_create: bool,
-    /// Whether what was done may reach some of the issuer's servers later than others.
+    /// Whether a change may reach some of the issuer's servers later than others.
     pub lags: bool,
 }
 
-/// The one thing to do next.
+/// The next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlanStep {
-    /// Nothing, ever.
+    /// Nothing more to do, ever.
     Over,
-    /// Nothing, until a person decides.
+    /// Nothing to do until a person decides.
     Held,
-    /// Nothing before this time.
+    /// Nothing to do before this time.
     Wait {
-        /// The issuer's time.
+        /// By the issuer's clock.
         until: Timestamp,
-        /// For what.
+        /// What it waits for.
         why: String,
     },
-    /// Ask a person.
+    /// Hold the rotation for this reason.
     Hold(HoldReason),
-    /// End: another was first, for this reason, and nothing was changed.
+    /// End the rotation: another came first, for this reason, and nothing was changed.
     Lose(HoldReason),
-    /// Look by its keys for the user, who is not found under its name.
+    /// Search by its keys for the user, which is not found by name.
     Seek,
-    /// Note that the user is not found.
+    /// Record that the user is not found.
     Miss,
-    /// Note the name that the user has now.
+    /// Record the user's new name.
     Rename(String),
     /// Put this mark on the user.
     Mark(String),
-    /// Go on to a phase.
+    /// Enter a phase.
     Enter(Phase),
-    /// Note that a consumer uses the new key.
+    /// Record that a consumer uses the new key.
     NoteAdoption(LastUse),
-    /// Note the pre-image, then ask for the new key.
+    /// Record the pre-image, then request the new key.
     Create,
-    /// Ask for the new key again with the same token.
+    /// Request the new key again with the same token.
     CreateAgain,
-    /// Note a key whose secret was lost.
+    /// Record a key whose secret was lost.
     Adopt(KeyId),
-    /// Note that the orphan is gone.
+    /// Record that the orphan is gone.
     Forget,
-    /// Note that the orphan is inactive.
+    /// Record that the orphan is inactive.
     OrphanRests,
-    /// Verify the new key as often as the rules ask.
+    /// Verify the new key as often as the rules require.
     Verify,
-    /// Stage a sink, by its place in the list.
+    /// Stage a sink, by its index.
     Stage(usize),
     /// Write a sink.
     Write(usize),
     /// Read a sink back.
     ReadBack(usize),
-    /// Put a sink back as it was.
+    /// Restore a sink.
     Restore(usize),
     /// Activate or deactivate a key.
     SetStatus(KeyId, KeyStatus),
-    /// End the sessions that were minted from the old key.
+    /// End the sessions minted from the old key.
     EndSessions,
     /// Delete a key.
     Delete(KeyId),
@@ -127,7 +128,7 @@ pub fn resting(rotation: &Rotation) -> Option<&KeyId> {
     matches!(rotation.phase, Phase::Dwelling | Phase::Deleting).then_some(&rotation.old)
 }
 
-/// What to do next.
+/// Computes the next step.
 pub fn plan(rotation: &Rotation, seen: &Observation) -> PlanStep {
     if rotation.phase.is_over() {
         return PlanStep::Over;
@@ -164,7 +165,7 @@ pub fn plan(rotation: &Rotation, seen: &Observation) -> PlanStep {
     }
 }
 
-/// What to do next, once the user is marked.
+/// Computes the next step once the user is marked.
 pub(crate) fn plan_marked(rotation: &Rotation, seen: &mut Observation) -> PlanStep {
     let step = plan(rotation, seen);
     let PlanStep::Mark(mark) = step else {
@@ -180,8 +181,8 @@ fn wait(until: Timestamp, why: impl Into<String>) -> PlanStep {
     PlanStep::Wait { until, why }
 }
 
-/// The mark is a fence: whoever finds another's before anything was done has lost; a rotation that
-/// is under way waits until it is taken away or has expired.
+/// The mark is a fence: a rotation that finds another's mark before it has changed anything has
+/// lost; one that is under way waits until the mark is removed or expires.
 fn mark(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
     let marked = seen.user.tags.iter().find(|(key, _)| key == MARK);
     let (owner, left) = match marked.and_then(|(_, value)| value.split_once(' ')) {
@@ -206,7 +207,7 @@ fn status(seen: &Observation, key: &KeyId) -> Option<KeyStatus> {
     found.map(|listed| listed.status)
 }
 
-/// Nothing goes on without a new key that works.
+/// Nothing continues without a working new key.
 fn new_key_gone(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
     let new = rotation.new.as_ref()?;
     let lagging = seen.now < rotation.since.plus_secs(SETTLE_SECS);
@@ -239,7 +240,7 @@ fn planned(rotation: &Rotation, seen: &Observation) -> PlanStep {
     }
 }
 
-/// A key whose secret was lost can never be used: if it is, it is somebody's.
+/// A key whose secret was lost can never be used. If it is used, it belongs to someone else.
 fn orphaned(orphan: &OrphanedKey, seen: &Observation) -> PlanStep {
     if seen.used.is_some() {
         return PlanStep::Hold(HoldReason::NotOurs(orphan.key.clone()));
@@ -264,7 +265,7 @@ fn orphaned(orphan: &OrphanedKey, seen: &Observation) -> PlanStep {
     }
 }
 
-/// The new key may exist or not. Only a listing can tell, or an issuer that knows the token.
+/// The new key may or may not exist. Only a listing can tell, or an issuer that knows the token.
 fn creating(rotation: &Rotation, seen: &Observation) -> PlanStep {
     let requested = rotation.since;
     if seen.repeats_create && seen.now < requested.plus_secs(TOKEN_SECS) {
@@ -293,7 +294,7 @@ fn created(rotation: &Rotation, seen: &Observation) -> PlanStep {
     PlanStep::Verify
 }
 
-/// From when on the old key has been quiet, and who broke the silence.
+/// Since when the old key has been quiet, and the use that last interrupted it.
 fn quiet_since<'a>(rotation: &Rotation, seen: &'a Observation) -> (Timestamp, Option<&'a LastUse>) {
     match &seen.used {
         Some(used) if used.at > rotation.since => (used.at, Some(used)),
@@ -370,8 +371,8 @@ fn deactivating(rotation: &Rotation, seen: &Observation) -> PlanStep {
     }
 }
 
-/// A destination was added when the old key was about to be deactivated. That may have been done
-/// already, and a listing lag behind: then nothing needs to wait until it is quiet.
+/// A destination was added when the old key was about to be deactivated. The deactivation may have
+/// happened already while a listing lags; then there is no need to wait for quiet.
 fn not_yet(rotation: &Rotation, seen: &Observation) -> PlanStep {
     let settled = rotation.since.plus_secs(SETTLE_SECS);
     if seen.lags && seen.now < settled {
@@ -384,8 +385,8 @@ fn not_yet(rotation: &Rotation, seen: &Observation) -> PlanStep {
     PlanStep::Enter(Phase::Distributing)
 }
 
-/// What is left to do when the old key was deleted by another user. A destination that was added
-/// since gets the new key first.
+/// What is left to do when another user deleted the old key. Destinations added since get the new
+/// key first.
 fn gone(rotation: &Rotation) -> PlanStep {
     if rotation.is_incomplete() && rotation.phase != Phase::Dwelling {
         return PlanStep::Enter(Phase::Dwelling);
@@ -393,7 +394,7 @@ fn gone(rotation: &Rotation) -> PlanStep {
     incident::unended(rotation).unwrap_or(PlanStep::Enter(Phase::Done))
 }
 
-/// Why a key that should rest does not: a listing that lags, or somebody who activated it.
+/// Why a key that should be inactive is active: a lagging listing, or someone activated it.
 fn awake(since: Timestamp, seen: &Observation, key: &KeyId) -> PlanStep {
     let settled = since.plus_secs(SETTLE_SECS);
     if seen.now < settled {
@@ -417,7 +418,8 @@ fn dwelling(rotation: &Rotation, seen: &Observation) -> PlanStep {
     };
     let sessions = || incident::sessions(rotation, seen, rotation.since);
     let step = there.then(sessions).flatten();
-    // What was added while the old key is inactive: nothing is deleted before it has the new one.
+    // Destinations added while the old key is inactive: nothing is deleted before they have the new
+    // key.
     if let Some(step) = step.or_else(|| delivery::undelivered(rotation, seen)) {
         return step;
     }
@@ -434,7 +436,7 @@ fn dwelling(rotation: &Rotation, seen: &Observation) -> PlanStep {
         .unwrap_or(PlanStep::Enter(Phase::Deleting))
 }
 
-/// A use in the quiet window that was published only afterwards: whoever it was is refused now.
+/// A use in the quiet window that was published late: that consumer is denied now.
 fn used_before(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
     let known = rotation.last_known?;
     let used = seen.used.as_ref().filter(|used| used.at > known)?;
@@ -446,8 +448,8 @@ fn used_before(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
     ))))
 }
 
-/// Nothing can be put back after a deletion, so whoever still tries the key must be found first.
-/// A rotation that does not wait for silence does not wait here either: the key has leaked.
+/// A deletion cannot be undone, so whoever still tries the key must be found first. A rotation that
+/// does not wait for quiet does not wait here either, because the key has leaked.
 fn still_tried(rotation: &Rotation, seen: &Observation, due: Timestamp) -> Option<PlanStep> {
     let window = rotation.rules.observe_secs;
     let tried = seen.tried.as_ref()?;
@@ -486,7 +488,8 @@ fn rolling_back(rotation: &Rotation, seen: &Observation) -> PlanStep {
     }
     match status(seen, &rotation.old) {
         None => return PlanStep::Hold(HoldReason::OldKeyGone(rotation.old.clone())),
-        // A listing may lag behind the deactivation, so once it is done whatever the listing shows.
+        // A listing may lag behind the deactivation, so one deactivation is enough whatever the
+        // listing says.
         Some(status) if status == KeyStatus::Inactive || !rotation.reactivated => {
             return PlanStep::SetStatus(rotation.old.clone(), KeyStatus::Active);
         }
@@ -515,13 +518,13 @@ fn rolling_back(rotation: &Rotation, seen: &Observation) -> PlanStep {
     }
 }
 
-/// Whether a consumer may have got the new pair before it was put back.
+/// Whether a consumer may have got the new key pair before the rollback.
 fn was_delivered(rotation: &Rotation) -> bool {
     let restored = |delivery: &Delivery| delivery.stage == DeliveryStage::Restored;
     rotation.deliveries.iter().any(restored)
 }
 
-/// Consumers that still hold the new pair have as much time to go back as they had to come.
+/// Consumers that still hold the new key pair get as much time to return as they had to switch.
 fn settling(rotation: &Rotation, seen: &Observation) -> PlanStep {
     let Some(new) = &rotation.new else {
         return PlanStep::Enter(Phase::RolledBack);

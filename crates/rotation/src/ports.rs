@@ -1,27 +1,26 @@
-//! What a rotation needs of the world: the issuer of keys, evidence of their use, the places that
-//! keep them, and the journal.
+//! The ports of a rotation: the issuer of keys, evidence of their use, the sinks, and the journal.
 //!
-//! It protects one rule: every answer says what is known and what is not. An error is never read
-//! as "no" or "never", and an outcome that nobody knows has a variant of its own. Implementations
-//! live in `aws`, `sinks` and `fleet`; nothing here does I/O.
+//! Invariant: every answer distinguishes what is known from what is not. An error is never read as
+//! "no" or "never", and an unknown outcome has its own variant. Implementations live in `aws`,
+//! `sinks` and `fleet`; this file does no I/O.
 
 use async_trait::async_trait;
 use keywright_base::{Secret, Timestamp};
 
 use crate::model::{KeyId, KeyPair, Rotation, RotationId};
 
-/// Why an issuer did not do what it was asked.
+/// Why an issuer did not carry out a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IssuerError {
-    /// Too many requests; nothing was done.
+    /// The service throttled the request; nothing was done.
     #[error("the service asks to slow down")]
     Throttled,
-    /// The caller may not do this; nothing was done. The action, and the service's own text.
+    /// The caller lacks permission; nothing was done. Holds the action and the service's own text.
     #[error("not allowed to call {action}: {message}")]
     Denied {
         /// The policy action, for example `iam:CreateAccessKey`.
         action: &'static str,
-        /// The service's sentence.
+        /// The service's message.
         message: String,
     },
     /// There is no such user.
@@ -30,21 +29,21 @@ pub enum IssuerError {
     /// The user has no such key.
     #[error("there is no key {0}")]
     NoSuchKey(KeyId),
-    /// The user has as many keys as one may have.
+    /// The user already has the maximum number of access keys.
     #[error("the user has two access keys already")]
     TwoKeys,
-    /// The request may have been carried out or not: the reply was lost.
+    /// The reply was lost, so the request may or may not have been carried out.
     #[error("no reply, so it is not known whether it was done: {0}")]
     Unknown(String),
     /// The request did not reach the service; nothing was done.
     #[error("cannot reach the service: {0}")]
     Unreachable(String),
-    /// Anything else that the service refused.
+    /// Any other error of the service.
     #[error("{code}: {message}")]
     Refused {
-        /// The service's code.
+        /// The service's error code.
         code: String,
-        /// The service's sentence.
+        /// The service's message.
         message: String,
     },
 }
@@ -52,22 +51,22 @@ pub enum IssuerError {
 /// A user as the issuer knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuerUser {
-    /// The unique id, which a user of the same name created later does not have.
+    /// The unique id. A user created later with the same name has another one.
     pub id: String,
     /// The ARN.
     pub arn: String,
-    /// The name with its own spelling.
+    /// The name, as it is spelled at the service.
     pub name: String,
-    /// The tags: the rotation's mark is among them.
+    /// The tags, including the rotation's mark.
     pub tags: Vec<(String, String)>,
 }
 
-/// Whether a key is accepted.
+/// The status of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyStatus {
-    /// It is.
+    /// It is accepted.
     Active,
-    /// It exists and is refused.
+    /// It exists and is rejected.
     Inactive,
 }
 
@@ -76,13 +75,13 @@ pub enum KeyStatus {
 pub struct ListedKey {
     /// Its id.
     pub id: KeyId,
-    /// Whether it is accepted.
+    /// Its status.
     pub status: KeyStatus,
     /// When it was created, by the service's clock.
     pub created: Timestamp,
 }
 
-/// The keys of a user, and when the service said so.
+/// A user's keys, and the service's time of the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyListing {
     /// At most two.
@@ -91,30 +90,30 @@ pub struct KeyListing {
     pub at: Timestamp,
 }
 
-/// Who a key belongs to.
+/// The identity behind a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyIdentity {
     /// The account, 12 digits.
     pub account: String,
-    /// `aws:userid`: for a user its unique id.
+    /// `aws:userid`; for a user, its unique id.
     pub user_id: String,
     /// The ARN.
     pub arn: String,
 }
 
-/// The answer to a call that was signed with a key.
+/// The result of a call that was signed with a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyCheck {
-    /// Accepted, as this identity.
+    /// Accepted as this identity.
     Accepted(KeyIdentity),
-    /// The key is not known (yet, or any more).
+    /// The key is unknown (not yet, or no longer, known).
     NotKnown,
 }
 
 /// Issues and withdraws keys: IAM of Keywright or of AWS, under one caller's credentials.
 ///
-/// No method retries a call that changes something; throttling and retries of calls that only read
-/// are the implementation's.
+/// No method retries a call that changes something. Throttling and retries of read-only calls are
+/// up to the implementation.
 #[async_trait]
 pub trait Issuer: Send + Sync {
     /// Reads a user.
@@ -123,18 +122,19 @@ pub trait Issuer: Send + Sync {
     /// Lists the keys of a user.
     async fn keys(&self, user: &str) -> Result<KeyListing, IssuerError>;
 
-    /// Creates a key. `token` is the same for every attempt of one rotation; an issuer that knows
-    /// idempotency tokens returns the same key for it, so that a lost reply can be asked for again.
+    /// Creates a key. `token` is the same for every attempt of one rotation. An issuer that
+    /// supports idempotency tokens returns the same key for it, so a lost reply can be requested
+    /// again.
     async fn create(&self, user: &str, token: &str) -> Result<(KeyPair, Timestamp), IssuerError>;
 
     /// Whether [`Issuer::create`] may be repeated with the same token.
     fn repeats_create(&self) -> bool;
 
-    /// For how long a user who is there may be said not to be, in seconds; 0 where answers never
-    /// lag behind what was done.
+    /// How long an existing user may be reported as missing, in seconds; 0 if answers never lag
+    /// behind changes.
     fn lags_secs(&self) -> i64;
 
-    /// Activates or deactivates a key. Setting what is set already is success.
+    /// Activates or deactivates a key. Setting the current status again succeeds.
     async fn set_status(
         &self,
         user: &str,
@@ -142,9 +142,8 @@ pub trait Issuer: Send + Sync {
         status: KeyStatus,
     ) -> Result<(), IssuerError>;
 
-    /// Ends the sessions that were minted from a key before this time of the service, or denies
-    /// them everything; says which and how, for the history. An error if none of them could be
-    /// ended.
+    /// Ends the sessions minted from a key before this time of the service, or denies them
+    /// everything. Returns which and how, for the history. Fails if none of them could be ended.
     async fn end_sessions(
         &self,
         user: &str,
@@ -161,31 +160,31 @@ pub trait Issuer: Send + Sync {
     /// Removes a tag of the user.
     async fn untag(&self, user: &str, key: &str) -> Result<(), IssuerError>;
 
-    /// Asks one of the endpoints (0 to [`Issuer::endpoints`] − 1) who the pair belongs to, signed
-    /// with the pair itself.
+    /// Asks one of the endpoints (0 to [`Issuer::endpoints`] − 1) for the identity behind the key
+    /// pair, signed with the pair itself.
     async fn verify(&self, pair: &KeyPair, endpoint: usize) -> Result<KeyCheck, IssuerError>;
 
-    /// How many endpoints can verify, 1 or more.
+    /// The number of endpoints that can verify a key, at least 1.
     fn endpoints(&self) -> usize;
 
-    /// The key that signs this issuer's own calls, where it is a long-term one.
+    /// The key that signs this issuer's own calls, if it is a long-term key.
     fn signer(&self) -> Option<KeyId>;
 
-    /// Whether [`Issuer::signer`] is what [`Issuer::adopt`] was given, and not read from where the
-    /// rotator's own credentials are kept.
+    /// Whether [`Issuer::signer`] came from [`Issuer::adopt`] instead of the rotator's own
+    /// credential source.
     fn has_adopted(&self) -> bool;
 
-    /// Signs with this pair from now on: the rotator's own key is being rotated.
+    /// Signs with this key pair from now on, because the rotator's own key is being rotated.
     fn adopt(&self, pair: &KeyPair);
 
-    /// Signs with its own credentials again, read anew from where they are kept.
+    /// Signs with the rotator's own credentials again, reloaded from their source.
     fn revert(&self);
 }
 
-/// The last use of a key, as coarse as the service tells it.
+/// The last use of a key, as precise as the service reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastUse {
-    /// When; a lower bound, since services may publish late and round.
+    /// When. A lower bound, because services may publish late and round.
     pub at: Timestamp,
     /// The service that was called, for example `s3`.
     pub service: String,
@@ -196,59 +195,60 @@ pub struct LastUse {
 /// Correctly signed attempts with an inactive key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InactiveKeyAttempt {
-    /// When last.
+    /// When the last attempt was made.
     pub at: Timestamp,
-    /// How often.
+    /// How many there were.
     pub count: u64,
-    /// From where.
+    /// The source address.
     pub source_address: String,
-    /// With what.
+    /// The user agent.
     pub user_agent: String,
-    /// What for.
+    /// The attempted action.
     pub action: String,
 }
 
-/// Whose a key is.
+/// The owner of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyOwnership {
-    /// This user's, by name.
+    /// This user, by name.
     User(String),
-    /// Nobody's: there is no such key.
+    /// Nobody: there is no such key.
     Nobody,
-    /// The service does not say: AWS refuses to tell of a key that it does not know.
+    /// The service does not say: AWS denies information about a key it does not know.
     Undisclosed,
 }
 
 /// Evidence of who uses a key.
 #[async_trait]
 pub trait UsageEvidence: Send + Sync {
-    /// The name of the user whose key it is.
+    /// The owner of a key.
     async fn owner(&self, key: &KeyId) -> Result<KeyOwnership, IssuerError>;
 
-    /// The last use; `None` only if the service says that there was none since it keeps count.
+    /// The last use. `None` only if the service says that there was none since it began to track
+    /// it.
     async fn last_use(&self, key: &KeyId) -> Result<Option<LastUse>, IssuerError>;
 
-    /// The last use of a key by anyone but this engine and those who only ask whose it is; nothing
-    /// where the service cannot tell these apart.
+    /// The last use of a key by anyone except this engine and callers that only ask for its owner.
+    /// The outer `None` means that the service cannot tell these apart.
     async fn consumer_use(&self, key: &KeyId) -> Result<Option<Option<LastUse>>, IssuerError>;
 
-    /// For how long a use may not show, in seconds; 0 where each shows at once.
+    /// How long a use may stay invisible, in seconds; 0 if every use shows immediately.
     fn blind_secs(&self) -> i64;
 
-    /// Attempts since the key is inactive; `None` where the service does not record them.
+    /// Attempts since the key became inactive; `None` if the service does not record them.
     async fn attempts(&self, key: &KeyId) -> Result<Option<Vec<InactiveKeyAttempt>>, IssuerError>;
 }
 
-/// Why a sink did not do what it was asked. Texts never hold a secret.
+/// Why a sink did not carry out a request. The texts never contain a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SinkError {
-    /// It may work later: down, busy, full, throttled.
+    /// It may work later: down, busy, full or throttled.
     #[error("{0}")]
     Later(String),
-    /// It will not work until a person changes something: missing, refused, malformed.
+    /// It will not work until a person changes something: missing, denied or malformed.
     #[error("{0}")]
     Never(String),
-    /// Only a person can do it, and then confirms it; nothing is wrong.
+    /// Only a person can do it and then confirm it; nothing is wrong.
     #[error("{0}")]
     Person(String),
 }
@@ -256,35 +256,35 @@ pub enum SinkError {
 /// What a sink holds now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SinkContent {
-    /// This pair.
+    /// This key pair.
     Pair(KeyPair),
-    /// This key; the secret cannot be read back from it.
+    /// This key; its secret cannot be read back.
     Key(KeyId),
-    /// No pair, or one that cannot be told apart.
+    /// No key pair, or one that cannot be identified.
     Nothing,
     /// The sink cannot be read at all, by its nature (a command, a webhook).
     Unreadable,
 }
 
-/// Something that a sink would have to make before it can hold a pair.
+/// Something that a sink would have to create before it can hold a key pair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingTarget {
-    /// What is not there, for example "there is no profile prdo".
+    /// What is missing, for example "there is no profile prdo".
     pub what: String,
-    /// What is there and has almost that name.
+    /// Existing names that are similar.
     pub similar: Vec<String>,
 }
 
-/// What a look at a sink came to, before a rotation begins or before anything is written.
+/// The result of inspecting a sink, before a rotation begins or before anything is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SinkInspection {
     /// What it holds.
     pub held: SinkContent,
-    /// What would have to be made, where something would.
+    /// What would have to be created, if anything.
     pub absent: Option<MissingTarget>,
-    /// Other entries of the same file or secret that hold the key to be replaced.
+    /// Other entries of the same file or secret that hold the key to replace.
     pub also: Vec<String>,
-    /// What a person should know, for example that everyone can read the file.
+    /// Warnings for a person, for example that everyone can read the file.
     pub warnings: Vec<String>,
 }
 
@@ -299,31 +299,30 @@ impl From<SinkContent> for SinkInspection {
     }
 }
 
-/// What a sink needs to be put back as it was. Sealed in the journal before anything is written.
+/// What is needed to restore a sink. It is sealed in the journal before anything is written.
 pub type SinkBackup = Secret<Vec<u8>>;
 
-/// The pairs of a rotation that is put back.
+/// The key pairs of a rollback.
 #[derive(Debug, Clone, Copy)]
 pub struct RotationPairs<'a> {
-    /// What was written.
+    /// The pair that was written.
     pub new: &'a KeyPair,
-    /// The old pair, where any of the rotation's sinks let its secret be read; a sink that can only
-    /// be written needs it.
+    /// The old pair, if any of the rotation's sinks revealed its secret. Write-only sinks need it.
     pub old: Option<&'a KeyPair>,
 }
 
-/// A place that keeps a pair for its consumers.
+/// A destination that holds a key pair for its consumers.
 ///
-/// Every method may be called again after a crash, at any point, with the same arguments, and then
-/// ends the same. A consumer sees the old pair or the new pair, never a mixture.
+/// Every method can be called again with the same arguments after a crash at any point, and then
+/// has the same result. A consumer sees the old pair or the new pair, never a mixture.
 #[async_trait]
 pub trait Sink: Send + Sync {
-    /// What it is called, for example `aws-profile:default`; unique within a rotation.
+    /// Its name, for example `aws-profile:default`; unique within a rotation.
     fn name(&self) -> &str;
 
-    /// What is there before a rotation begins, or before anything is written. What can be found out
-    /// without changing anything, for example that a file is read-only, is an error already now.
-    /// `old` is the key to be replaced, for which its other entries are searched.
+    /// Inspects the sink before a rotation begins, or before anything is written. Problems that can
+    /// be detected without changing anything, for example a read-only file, are reported as errors
+    /// here. `old` is the key to replace; other entries that hold it are reported.
     async fn inspect(&self, _old: &KeyId) -> Result<SinkInspection, SinkError> {
         self.read_back().await.map(SinkInspection::from)
     }
@@ -332,8 +331,9 @@ pub trait Sink: Send + Sync {
     /// [`Sink::restore`] needs.
     async fn stage(&self, rotation: &RotationId) -> Result<SinkBackup, SinkError>;
 
-    /// Makes the new pair what consumers see, in the place of what [`Sink::stage`] found. Anything
-    /// else that it holds by now is another's: [`SinkError::Never`], and nothing is written.
+    /// Makes the new pair visible to consumers, replacing what [`Sink::stage`] found. If the sink
+    /// holds anything else by now, that belongs to someone else: [`SinkError::Never`], and nothing
+    /// is written.
     async fn commit(
         &self,
         rotation: &RotationId,
@@ -344,8 +344,8 @@ pub trait Sink: Send + Sync {
     /// What consumers see now; [`SinkError::Later`] while some of them do not see it yet.
     async fn read_back(&self) -> Result<SinkContent, SinkError>;
 
-    /// Puts back what [`Sink::stage`] found, in the place of the new pair. Anything else that it
-    /// holds by now is another's: [`SinkError::Never`], and nothing is written.
+    /// Restores what [`Sink::stage`] found, replacing the new pair. If the sink holds anything else
+    /// by now, that belongs to someone else: [`SinkError::Never`], and nothing is written.
     async fn restore(
         &self,
         rotation: &RotationId,
@@ -354,27 +354,27 @@ pub trait Sink: Send + Sync {
     ) -> Result<(), SinkError>;
 }
 
-/// Why the journal did not do what it was asked.
+/// Why the journal did not carry out a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JournalError {
-    /// Another generation is stored: someone else went on with this rotation.
+    /// Another generation is stored: another process advanced this rotation.
     #[error("another process went on with this rotation")]
     Conflict,
-    /// An open rotation of this user exists.
+    /// The user already has an open rotation.
     #[error("rotation {0} of this user is open")]
     Open(RotationId),
-    /// It cannot be read or written.
+    /// The journal cannot be read or written.
     #[error("the journal cannot be used: {0}")]
     Unavailable(String),
 }
 
-/// Where rotations are kept. What a method acknowledges is durable.
+/// Stores rotations. What a method acknowledges is durable.
 #[async_trait]
 pub trait RotationJournal: Send + Sync {
-    /// Adds a rotation of generation 1; at most one of a user is open.
+    /// Adds a rotation of generation 1. A user has at most one open rotation.
     async fn begin(&self, rotation: &Rotation) -> Result<(), JournalError>;
 
-    /// Replaces a rotation if its stored generation is one less, and appends to its history.
+    /// Replaces a rotation if the stored generation is one less, and appends to its history.
     async fn advance(&self, rotation: &Rotation, event: &str) -> Result<(), JournalError>;
 
     /// A rotation by id.

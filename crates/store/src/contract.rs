@@ -1,11 +1,11 @@
 //! The contract that every engine keeps, and the rule it protects: nothing is acknowledged before
 //! it is durable, and a change is committed against the version it was computed from.
 //!
-//! Three parts. [`Ledger`] holds IAM state as opaque records per account, under one version number
-//! per account. [`Journal`] holds the few unbounded tables beside it: last use, attempts with
-//! inactive keys, sessions. [`ObjectIndex`] holds what S3 knows about buckets, objects and uploads
-//! (never their bytes). The store does not know what a record means; secrets reach it already
-//! sealed.
+//! Three parts. [`LedgerStore`] holds IAM state as opaque records per account, under one version
+//! number per account. [`ActivityStore`] holds the few unbounded tables beside it: last use,
+//! attempts with inactive keys, sessions. [`ObjectIndex`] holds what S3 knows about buckets,
+//! objects and uploads (never their bytes). The store does not know what a record means; secrets
+//! reach it already sealed.
 
 use std::{future::Future, pin::Pin};
 
@@ -55,7 +55,7 @@ pub enum FailedPrecondition {
     BucketNotEmpty,
     /// The upload does not exist.
     NoSuchUpload,
-    /// The object's [`Expect`] did not hold; its present row, if there is one.
+    /// The object's [`ObjectCondition`] did not hold; its present row, if there is one.
     ObjectChanged(Option<Box<ObjectRow>>),
 }
 
@@ -73,7 +73,7 @@ pub struct StateRecord {
     pub body: Vec<u8>,
 }
 
-/// One write of a [`Commit`].
+/// One write of a [`LedgerCommit`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecordWrite {
     /// Inserts or replaces.
@@ -247,7 +247,7 @@ pub struct ObjectRow {
     pub bucket: String,
     /// The key; ordered by its UTF-8 bytes.
     pub key: String,
-    /// The entity tag without quotes; what [`Expect::Etag`] compares.
+    /// The entity tag without quotes; what [`ObjectCondition::Etag`] compares.
     pub etag: String,
     /// Everything else (size, blob, metadata, …), opaque to the store.
     pub body: Vec<u8>,
@@ -292,21 +292,22 @@ pub enum ObjectCondition {
 /// One write to the index. A batch of them is all or nothing; each sees what those before it did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IndexWrite {
-    /// Creates a bucket. Fails with [`Failed::BucketExists`].
+    /// Creates a bucket. Fails with [`FailedPrecondition::BucketExists`].
     CreateBucket(BucketRow),
     /// Replaces a bucket's body (never its owner) if it still has the body `was`; fails with
-    /// [`Failed::NoSuchBucket`], or with [`Failed::BucketExists`] and the present row when the body
-    /// is another.
+    /// [`FailedPrecondition::NoSuchBucket`], or with [`FailedPrecondition::BucketExists`] and the
+    /// present row when the body is another.
     UpdateBucket {
         /// The new row.
         row: BucketRow,
         /// The body that was read.
         was: Vec<u8>,
     },
-    /// Deletes a bucket that has no objects and no uploads. Fails with [`Failed::NoSuchBucket`] or
-    /// [`Failed::BucketNotEmpty`].
+    /// Deletes a bucket that has no objects and no uploads. Fails with
+    /// [`FailedPrecondition::NoSuchBucket`] or [`FailedPrecondition::BucketNotEmpty`].
     DeleteBucket(String),
-    /// Writes an object. Fails with [`Failed::NoSuchBucket`] or [`Failed::ObjectChanged`].
+    /// Writes an object. Fails with [`FailedPrecondition::NoSuchBucket`] or
+    /// [`FailedPrecondition::ObjectChanged`].
     PutObject {
         /// The new row.
         row: ObjectRow,
@@ -314,7 +315,7 @@ pub enum IndexWrite {
         expect: ObjectCondition,
     },
     /// Deletes an object; one that is not there (nor its bucket) is not an error unless `expect`
-    /// says so. Fails with [`Failed::ObjectChanged`].
+    /// says so. Fails with [`FailedPrecondition::ObjectChanged`].
     DeleteObject {
         /// The bucket.
         bucket: String,
@@ -323,11 +324,12 @@ pub enum IndexWrite {
         /// Its precondition.
         expect: ObjectCondition,
     },
-    /// Starts an upload under an id that was never used. Fails with [`Failed::NoSuchBucket`].
+    /// Starts an upload under an id that was never used. Fails with
+    /// [`FailedPrecondition::NoSuchBucket`].
     CreateUpload(UploadRow),
-    /// Adds or replaces a part. Fails with [`Failed::NoSuchUpload`].
+    /// Adds or replaces a part. Fails with [`FailedPrecondition::NoSuchUpload`].
     PutPart(PartRow),
-    /// Ends an upload and removes its parts' rows. Fails with [`Failed::NoSuchUpload`].
+    /// Ends an upload and removes its parts' rows. Fails with [`FailedPrecondition::NoSuchUpload`].
     DeleteUpload(String),
 }
 

@@ -21,9 +21,9 @@ use crate::contract::{
 /// A part of the contract whose writes are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContractPart {
-    /// [`Ledger::commit`].
+    /// [`LedgerStore::commit`].
     Ledger,
-    /// The writes of [`Journal`].
+    /// The writes of [`ActivityStore`].
     Journal,
     /// [`ObjectIndex::apply`].
     Index,
@@ -88,7 +88,7 @@ impl FaultyStore {
         self.script().down = down;
     }
 
-    /// From now on writes take effect but are not acknowledged, until [`Faulty::release`].
+    /// From now on writes take effect but are not acknowledged, until [`FaultyStore::release`].
     pub fn hold(&self) {
         self.gate.send_modify(|gate| gate.shut = true);
     }

@@ -80,11 +80,11 @@ impl SqliteStore {
         Self::open_with(path, None)
     }
 
-    /// As [`Sqlite::open`], for a disk that may fill up: what is written on a full disk takes its
-    /// space from the reserve.
+    /// As [`SqliteStore::open`], for a disk that may fill up: what is written on a full disk takes
+    /// its space from the reserve.
     ///
     /// # Errors
-    /// As [`Sqlite::open`].
+    /// As [`SqliteStore::open`].
     pub fn open_with(path: &Path, reserve: Option<Arc<DiskReserve>>) -> Result<Self, StoreError> {
         let failed = |error| unavailable(path, &error);
         let lock = lock(path)?;

@@ -1,4 +1,4 @@
-//! The one place that maps a [`Fault`] to what a client sees: status, code, message, extra
+//! The one place that maps a [`S3Fault`] to what a client sees: status, code, message, extra
 //! elements.
 //!
 //! The rule: every text here is wire format that SDKs and tools match on; `tests.rs` holds it

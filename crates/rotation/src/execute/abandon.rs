@@ -1,8 +1,8 @@
-//! The end of a rotation that is not to go on: abandoned by a person, or lost to another rotation.
+//! Ends a rotation early: a person abandoned it, or another rotation won.
 //!
-//! It protects two rules. No key that anybody may hold is touched: whatever works goes on working,
-//! and the history says what is left. And nothing can stand in the way: what cannot be looked at is
-//! named, and the rotation ends all the same, so that no user is blocked for good.
+//! Two invariants. No key that anyone may hold is touched: what works keeps working, and the
+//! history lists what is left. Nothing can block the end: what cannot be inspected is reported and
+//! the rotation ends anyway, so that no user stays blocked.
 
 use std::fmt::Write;
 
@@ -15,10 +15,10 @@ use crate::{
     ports::{IssuerError, JournalError, KeyStatus, ListedKey, RotationJournal},
 };
 
-/// Ends a rotation whose service cannot be reached in the way that it was begun.
+/// Ends a rotation whose service can no longer be reached the way it was when the rotation began.
 ///
 /// # Errors
-/// [`Stopped::Unknown`], [`Stopped::TooLate`], [`Stopped::Journal`].
+/// [`TickError::Unknown`], [`TickError::TooLate`], [`TickError::Journal`].
 pub async fn abandon_unseen(
     journal: &dyn RotationJournal,
     id: &RotationId,
@@ -33,19 +33,19 @@ pub async fn abandon_unseen(
 }
 
 impl Executor<'_> {
-    /// Ends a rotation as it is. A new key that nobody can have is deleted; every other key and
-    /// every sink stays as it is. What is left is said in the history.
+    /// Ends a rotation as it is. Deletes a new key that nobody can have; leaves every other key and
+    /// every sink unchanged. The history lists what is left.
     ///
     /// # Errors
-    /// [`Stopped::TooLate`] when it is over, [`Stopped::Journal`].
+    /// [`TickError::TooLate`] when the rotation is over, [`TickError::Journal`].
     pub async fn abandon(&self, id: &RotationId, why: &str) -> Result<(), TickError> {
         let mut rotation = self.load(id).await?;
         check_open(&rotation)?;
         let now = self.clock.now();
         let early = matches!(rotation.phase, Phase::Created | Phase::Distributing);
         if early && is_in_nobodys_hands(&rotation) {
-            // Before its key goes: if this is cut off, nothing goes on, and whoever releases it has
-            // the key verified again before anyone gets it.
+            // Hold first, then delete the key: if this is interrupted, nothing proceeds, and
+            // releasing the hold makes the engine verify the key again before it delivers it.
             rotation.held = Some(HoldReason::Asked(format!("it is being ended: {why}")));
             rotation.enter(Phase::Created, now);
             rotation.generation += 1;
@@ -59,7 +59,7 @@ impl Executor<'_> {
         Ok(())
     }
 
-    /// Puts away the new key if nobody can have it, takes the mark away, and lists what is left.
+    /// Deletes the new key if nobody can have it, removes the mark, and lists what is left.
     async fn look_and_clean(&self, rotation: &Rotation) -> Result<Vec<ListedKey>, IssuerError> {
         let UserLookup::User(user) = self.find(rotation).await? else {
             return Err(IssuerError::NoSuchUser(rotation.user.clone()));
@@ -88,7 +88,8 @@ impl Executor<'_> {
         self.issuer.delete(user, key).await
     }
 
-    /// Another was first, and nothing was done yet: ends, and says who won.
+    /// Another rotation came first and this one has changed nothing yet: end it and report the
+    /// winner.
     pub(super) async fn lose(
         &self,
         rotation: Rotation,
@@ -117,7 +118,7 @@ fn is_marked(rotation: &Rotation, tags: &[(String, String)]) -> bool {
     tags.iter().any(|(key, value)| key == MARK && ours(value))
 }
 
-/// Whether the new pair is in no sink, never was, and no person has retrieved it.
+/// Whether the new key pair never was in any sink and no person has retrieved it.
 fn is_in_nobodys_hands(rotation: &Rotation) -> bool {
     let untouched =
         |stage: DeliveryStage| matches!(stage, DeliveryStage::Pending | DeliveryStage::Staged);
@@ -141,7 +142,7 @@ async fn end(
         .await
 }
 
-/// What is left of a rotation, for whoever looks after it.
+/// Describes what is left of a rotation, for the person who cleans up.
 fn statement(rotation: &Rotation, keys: Result<&[ListedKey], &str>) -> String {
     let mut text = match keys {
         Ok(keys) => {
@@ -168,7 +169,7 @@ fn statement(rotation: &Rotation, keys: Result<&[ListedKey], &str>) -> String {
             DeliveryStage::Writing => "the old or the new key",
             DeliveryStage::Written | DeliveryStage::ReadBack => "the new key",
         };
-        // Writing to a string does not fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(text, "; {} has {holds}", delivery.sink);
     }
     text

@@ -1,6 +1,6 @@
-//! What shows that a delivery reached somebody: a retrieval of the new key, or a consumer's use.
+//! Evidence that a delivery reached someone: a retrieval of the new key, or a consumer's use of it.
 //!
-//! It protects one rule: a person's word is not evidence, and neither are the engine's own calls.
+//! Invariant: neither a person's word nor the engine's own calls count as evidence.
 
 use keywright_base::Timestamp;
 
@@ -11,11 +11,11 @@ use crate::{
     ports::{IssuerError, LastUse, RotationJournal},
 };
 
-/// Hands out the new pair to a person, and writes that down first. It stays retrievable until the
-/// old key is deleted: what was retrieved may be lost.
+/// Hands the new key pair to a person, after journaling the retrieval. It can be retrieved again
+/// until the old key is deleted, because a retrieved pair may get lost.
 ///
 /// # Errors
-/// [`Stopped::NothingToRetrieve`], [`Stopped::Unknown`], [`Stopped::Journal`].
+/// [`TickError::NothingToRetrieve`], [`TickError::Unknown`], [`TickError::Journal`].
 pub async fn retrieve(
     journal: &dyn RotationJournal,
     id: &RotationId,
@@ -34,7 +34,7 @@ pub async fn retrieve(
 }
 
 impl Executor<'_> {
-    /// What shows that somebody has the new key.
+    /// Evidence that anyone has the new key.
     pub(super) async fn delivery_evidence(&self, rotation: &Rotation) -> Result<String, TickError> {
         if let Some(at) = rotation.retrieved {
             return Ok(format!("it was retrieved at {}", at.iso8601()));
@@ -47,7 +47,7 @@ impl Executor<'_> {
         Err(TickError::NotRetrieved(new))
     }
 
-    /// The last use of the new key, if it is a consumer's.
+    /// The last use of the new key by a consumer.
     pub(super) async fn consumer_use(
         &self,
         rotation: &Rotation,
@@ -57,8 +57,8 @@ impl Executor<'_> {
         };
         let signs = self.issuer.signer().as_ref() == Some(new);
         if signs && self.reads_own(rotation).await {
-            // A rotator that reads the new key from where its own credentials are kept is a
-            // consumer of it.
+            // A rotator that reads the new key from its own credential source is a consumer of that
+            // key.
             return Ok(Some(LastUse {
                 at: self.clock.now(),
                 service: "the rotator itself".to_owned(),
@@ -72,8 +72,8 @@ impl Executor<'_> {
         Ok(used.filter(|used| is_consumers(rotation, used, signs)))
     }
 
-    /// Whether the rotator's own credentials, read again from where they are kept, are the new key.
-    /// What it has adopted it has from the journal, which shows nothing of that place.
+    /// Whether the rotator's own credentials, read again from their source, are the new key. A key
+    /// it adopted from the journal proves nothing about that source.
     async fn reads_own(&self, rotation: &Rotation) -> bool {
         if !self.issuer.has_adopted() {
             return true;
@@ -89,7 +89,7 @@ impl Executor<'_> {
         false
     }
 
-    /// The same, where an error says nothing.
+    /// Like `consumer_use`, but treats an error as no evidence.
     pub(super) async fn adoption(&self, rotation: &Rotation) -> Option<LastUse> {
         self.consumer_use(rotation).await.ok().flatten()
     }

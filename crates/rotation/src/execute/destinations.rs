@@ -1,8 +1,9 @@
-//! What is at a destination before it is written, and how those of an open rotation are changed.
+//! Inspects destinations before they are written, and changes those of an open rotation.
 //!
-//! It protects two rules. A destination that holds another's key, or that would have to be made
-//! without an order to do so, is refused before anything is written. And removing one deletes
-//! nothing there: what may have the new key keeps it, and is put back by a rollback like the rest.
+//! Two invariants. A destination that holds another user's key, or that would have to be created
+//! without permission, is rejected before anything is written. Removing a destination deletes
+//! nothing there: if it may have the new key it keeps it, and a rollback restores it like the
+//! others.
 
 use keywright_base::limits;
 
@@ -12,11 +13,11 @@ use crate::{
     ports::{Sink, SinkContent, SinkError, SinkInspection},
 };
 
-/// Looks at destinations that are to be added to an open rotation. Nothing is changed or written;
+/// Inspects destinations that are to be added to an open rotation. Changes and writes nothing;
 /// [`super::change`] adds them.
 ///
 /// # Errors
-/// [`Stopped::Destinations`], [`Stopped::Absent`].
+/// [`TickError::Destinations`], [`TickError::Absent`].
 pub async fn look_at_added(
     rotation: &Rotation,
     sinks: &[&dyn Sink],
@@ -49,8 +50,8 @@ fn not_added(error: TickError) -> TickError {
     }
 }
 
-/// What was there before the new key came is what a rollback puts back, and here nobody knows it.
-/// Two names of one destination show like this as well.
+/// A rollback restores what a destination held before the new key, which is unknown if it already
+/// holds the new key. This also catches one destination given under two names.
 fn check_no_new_key(rotation: &Rotation, name: &str, held: &SinkContent) -> Result<(), TickError> {
     let found = match held {
         SinkContent::Pair(pair) => &pair.id,
@@ -66,7 +67,7 @@ fn check_no_new_key(rotation: &Rotation, name: &str, held: &SinkContent) -> Resu
     )))
 }
 
-/// What a destination holds. It must be there or may be made, and hold nothing foreign.
+/// Reads what a destination holds. It must exist or be creatable, and hold no foreign key.
 pub(crate) async fn look(
     rotation: &Rotation,
     sink: &dyn Sink,
@@ -99,7 +100,7 @@ pub(crate) async fn look(
     Ok((found, inspection.held))
 }
 
-/// A sink that holds a key which is none of this rotation's is somebody else's.
+/// A sink that holds a key unknown to this rotation belongs to someone else.
 pub(super) fn check_ours(rotation: &Rotation, held: &SinkContent) -> Result<(), SinkError> {
     let found = match held {
         SinkContent::Pair(pair) => &pair.id,
@@ -113,7 +114,7 @@ pub(super) fn check_ours(rotation: &Rotation, held: &SinkContent) -> Result<(), 
     Err(SinkError::Never(why))
 }
 
-/// What was there when the rotation was drafted, and is gone now, is not made in another's place.
+/// A target that existed at draft time and has disappeared since is not created again elsewhere.
 pub(super) fn check_there(
     rotation: &Rotation,
     sink: &str,
@@ -134,7 +135,7 @@ pub(super) fn check_there(
     }
 }
 
-/// Whether a rotation has too many destinations, removed ones among them.
+/// Checks the number of destinations of a rotation, removed ones included.
 pub(crate) fn check_count(count: usize) -> Result<(), TickError> {
     const MAX: usize = limits::ROTATION_DESTINATIONS;
     if count <= MAX {
@@ -144,7 +145,7 @@ pub(crate) fn check_count(count: usize) -> Result<(), TickError> {
     Err(TickError::Destinations(text))
 }
 
-/// Adds and removes destinations; what is different by that.
+/// Adds and removes destinations; returns a description of the changes.
 pub(super) fn change_destinations(
     rotation: &mut Rotation,
     change: &RotationEdit,
@@ -172,7 +173,7 @@ pub(super) fn change_destinations(
         return Err(TickError::Destinations(text.to_owned()));
     }
     if !message.is_empty() && matches!(rotation.held, Some(HoldReason::Sink(_))) {
-        // If it is another one that a person must mend, the next look says so again.
+        // If another sink needs repair, the next tick holds the rotation again.
         rotation.held = None;
     }
     Ok(message)
@@ -191,7 +192,7 @@ fn add(rotation: &mut Rotation, added: &Delivery) -> Option<String> {
     }
     known.removed = false;
     match known.stage {
-        // Whatever was done there since, it is written and read back again.
+        // Its content may have changed since, so it is written and read back again.
         DeliveryStage::Written | DeliveryStage::ReadBack => known.stage = DeliveryStage::Writing,
         DeliveryStage::Writing => {}
         DeliveryStage::Pending | DeliveryStage::Staged | DeliveryStage::Restored => {

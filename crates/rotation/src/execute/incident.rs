@@ -1,7 +1,7 @@
-//! What is done because a key has leaked: its deactivation before everything else, and the end of
-//! the sessions that it has minted.
+//! Leak response: deactivates a leaked key before everything else and ends the sessions minted from
+//! it.
 //!
-//! It protects one rule: each is in the history, as the choice that it was.
+//! Invariant: the history records each of these as a deliberate choice.
 
 use keywright_base::Timestamp;
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Executor<'_> {
-    /// Notes that the old key was deactivated before anything else.
+    /// Records that the old key was deactivated before anything else.
     pub(super) async fn inactive_first(
         &self,
         mut rotation: Rotation,
@@ -26,7 +26,8 @@ impl Executor<'_> {
         self.advance(rotation, &event).await
     }
 
-    /// Whoever deactivates the key that signs could not go on: it comes last, as ever.
+    /// A rotator that deactivated the key it signs with could not continue, so that key is
+    /// deactivated last, as usual.
     pub(super) async fn not_first(&self, mut rotation: Rotation) -> TickResult {
         rotation.incident.get_or_insert_default().deactivate_first = false;
         let event = format!(
@@ -36,8 +37,8 @@ impl Executor<'_> {
         self.advance(rotation, &event).await
     }
 
-    /// Ends the sessions that the old key has minted. What the service refuses a person must see:
-    /// the sessions go on, and the rotation does not.
+    /// Ends the sessions minted from the old key. If the service refuses, the rotation is held for
+    /// a person, because the sessions stay valid.
     pub(super) async fn end_sessions(&self, mut rotation: Rotation, now: Timestamp) -> TickResult {
         let (user, old) = (&rotation.user, &rotation.old);
         let how = match self.issuer.end_sessions(user, old, now).await {

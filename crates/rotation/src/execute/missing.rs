@@ -1,7 +1,7 @@
-//! Looking for a user who is not found under its name, by the keys that it had.
+//! Searches for a user that is not found by name, using the keys it had.
 //!
-//! It protects one rule: a rotation follows its user, by the unique id, and never whoever has the
-//! name now. What is to be done about what it finds is the planner's to say.
+//! Invariant: a rotation follows its user by unique id, never by name, because another user may
+//! have the name now. The planner decides what to do with the result.
 
 use keywright_base::Timestamp;
 
@@ -15,16 +15,16 @@ use crate::{
     ports::{IssuerError, IssuerUser, JournalError, KeyCheck, KeyOwnership, RotationJournal},
 };
 
-/// Who has the rotation's user's name.
+/// Who has the name of the rotation's user.
 pub(super) enum UserLookup {
     /// The user.
     User(IssuerUser),
-    /// Nobody, or somebody of this unique id.
+    /// Nobody, or another user with this unique id.
     Missing(Option<String>),
 }
 
-/// Ends a rotation whose user is not there any more. Nothing is asked for that: whoever could be
-/// asked may have gone with the user.
+/// Ends a rotation whose user no longer exists. It makes no calls: the credentials for them may be
+/// gone together with the user.
 ///
 /// # Errors
 /// [`JournalError`].
@@ -58,14 +58,14 @@ impl Executor<'_> {
         }
     }
 
-    /// A rotation that is held waits for a person; not for ever, if its user is gone meanwhile.
+    /// A held rotation waits for a person, but not forever if its user has been deleted meanwhile.
     pub(super) async fn look_while_held(&self, rotation: Rotation, hold: HoldReason) -> TickResult {
         let looked = match self.find(&rotation).await {
             Ok(UserLookup::Missing(other)) => self.seek(rotation, other).await,
             Ok(UserLookup::User(_)) if rotation.missing.is_some() => {
                 self.there_again(rotation).await
             }
-            // Whatever fails here is no answer, and nothing was to be done anyway.
+            // A failure here is inconclusive, and there was nothing to do anyway.
             Ok(UserLookup::User(_)) | Err(_) => return Ok(TickOutcome::Held(hold)),
         };
         match looked {
@@ -80,14 +80,14 @@ impl Executor<'_> {
         self.advance(rotation, "the user is there again").await
     }
 
-    /// The new pair may have been asked who it is while its user was not found.
+    /// The search for the user may have called the service with the new key pair; note that use.
     fn note_check(&self, rotation: &mut Rotation) {
         if rotation.checked.is_some() {
             rotation.checked = Some(self.clock.now());
         }
     }
 
-    /// Looks for the user by its keys, and does what the planner says of that.
+    /// Searches for the user by its keys and carries out the planner's decision.
     pub(super) async fn seek(&self, mut rotation: Rotation, other: Option<String>) -> TickResult {
         let traces = self.traces(&rotation).await?;
         let (now, lags) = (self.clock.now(), self.issuer.lags_secs());
@@ -122,14 +122,15 @@ impl Executor<'_> {
         }
     }
 
-    /// Ends a rotation whose user is gone.
+    /// Ends a rotation whose user has been deleted.
     pub(super) async fn end(&self, rotation: Rotation, why: &str, at: Timestamp) -> TickResult {
         let event = format!("there is no user {} any more: {why}", rotation.user);
         self.journal.advance(&ended(rotation, at), &event).await?;
         Ok(TickOutcome::Progressed(event))
     }
 
-    /// What the keys say: first the service about each of them, then the pairs themselves.
+    /// What the keys reveal: first ask the service about each key, then try the key pairs
+    /// themselves.
     async fn traces(&self, rotation: &Rotation) -> Result<Vec<OwnerTrace>, TickError> {
         let orphan = rotation.orphan.as_ref().map(|orphan| &orphan.key);
         let keys = [rotation.new.as_ref(), orphan, Some(&rotation.old)];
@@ -152,7 +153,7 @@ impl Executor<'_> {
             && old_is_active(rotation)
             && !found(&traces)
         {
-            // Whoever else may have withdrawn it: only that it is accepted says something.
+            // Anyone may have withdrawn this key, so only acceptance is informative.
             let accepted = self.identity(rotation, &old).await?;
             traces.extend(Some(accepted).filter(|trace| *trace != OwnerTrace::Refused));
         }
@@ -167,7 +168,7 @@ impl Executor<'_> {
         };
         match self.issuer.user(&name).await {
             Ok(user) if user.id == rotation.user_id => Ok(OwnerTrace::Owner(user.name)),
-            // It may have been renamed once more meanwhile.
+            // The user may have been renamed again meanwhile.
             Ok(_) | Err(IssuerError::NoSuchUser(_)) => Ok(OwnerTrace::Silent),
             Err(error) => Err(error.into()),
         }

@@ -1,7 +1,7 @@
-//! What a person may order while a rotation is under way: hold, release, confirm, change, put back.
+//! What a person may do with a rotation under way: hold, release, confirm, edit, roll back.
 //!
-//! It protects one rule: an order only notes what is to be; the ticks that follow carry it out, by
-//! the same steps as everything else.
+//! Invariant: these commands only record the request. The following ticks carry it out, step by
+//! step like everything else.
 
 use keywright_base::Timestamp;
 
@@ -11,34 +11,36 @@ use crate::{
     ports::RotationJournal,
 };
 
-/// What is to be different in an open rotation; nothing stays as it is.
+/// Changes to an open rotation. An empty edit changes nothing.
 #[derive(Debug, Clone, Default)]
 pub struct RotationEdit {
-    /// How long the old key must have been quiet, in seconds.
+    /// How long the old key must have been quiet before it is deactivated, in seconds.
     pub observe_secs: Option<i64>,
-    /// How long it stays inactive, in seconds.
+    /// How long the old key stays inactive before it is deleted, in seconds.
     pub dwell_secs: Option<i64>,
-    /// Whether the key has leaked: then it is not waited until it is quiet, and its sessions end.
+    /// Whether the key has leaked. The rotation then does not wait for quiet, and ends the key's
+    /// sessions.
     pub incident: bool,
-    /// Whether it is deactivated now, before its consumers have the new one.
+    /// Whether to deactivate the old key now, before its consumers have the new one.
     pub deactivate_first: bool,
-    /// Whether windows may be shorter than the time for which a use may not show.
+    /// Whether windows may be too short for a use to become visible.
     pub accept_blind: bool,
-    /// Why it may be deleted although no consumer has used the new one.
+    /// Why the old key may be deleted although no consumer has used the new one.
     pub override_unused: Option<String>,
-    /// Destinations that are added, as [`super::look_at_added`] found them.
+    /// Destinations to add, as [`super::look_at_added`] found them.
     pub added: Vec<Delivery>,
-    /// Names of destinations that are removed. Nothing is deleted there.
+    /// Names of destinations to remove. Nothing is deleted there.
     pub removed: Vec<String>,
 }
 
-/// Changes how careful an open rotation is, and where the new key goes, and writes down why;
-/// whether anything was different. What it waits for is decided by the new times from then on, and
-/// what was added gets the new key before anything else is done.
+/// Changes the rules and destinations of an open rotation and journals the reason. Returns whether
+/// anything changed. New windows apply from then on, and added destinations get the new key before
+/// any other step.
 ///
 /// # Errors
-/// [`Stopped::TooLate`] when it is over, or for destinations when they would come too late;
-/// [`Stopped::Destinations`], [`Stopped::Blind`], [`Stopped::Unknown`], [`Stopped::Journal`].
+/// [`TickError::TooLate`] when the rotation is over, or too far along to add destinations;
+/// [`TickError::Destinations`], [`TickError::Blind`], [`TickError::Unknown`],
+/// [`TickError::Journal`].
 pub async fn change(
     journal: &dyn RotationJournal,
     id: &RotationId,
@@ -95,7 +97,7 @@ pub async fn change(
     Ok(true)
 }
 
-/// Notes that a key has leaked; what is different by that.
+/// Records that the key has leaked; returns a description of the changes.
 fn leaked(rotation: &mut Rotation, change: &RotationEdit) -> Vec<String> {
     let mut message = Vec::new();
     if !change.incident {
@@ -116,21 +118,21 @@ impl Executor<'_> {
     /// Stops a rotation until [`Executor::release`].
     ///
     /// # Errors
-    /// [`Stopped`].
+    /// [`TickError`].
     pub async fn ask_hold(&self, id: &RotationId, why: &str) -> TickResult {
         let rotation = self.load(id).await?;
         self.hold(rotation, HoldReason::Asked(why.to_owned())).await
     }
 
-    /// Lets a held rotation, and sinks that were stuck, go on.
+    /// Releases a held rotation and its stuck sinks.
     ///
     /// # Errors
-    /// [`Stopped`].
+    /// [`TickError`].
     pub async fn release(&self, id: &RotationId) -> TickResult {
         let mut rotation = self.load(id).await?;
         rotation.missing = None;
         if let Some(HoldReason::StillUsed(_)) = rotation.held.take() {
-            // Whoever used the old key was found: from now on it must be quiet.
+            // The person found who used the old key, so the quiet window starts now.
             let now = self.issuer.keys(&rotation.user).await?.at;
             rotation.enter(Phase::Observing, now);
             rotation.last_known = None;
@@ -143,11 +145,11 @@ impl Executor<'_> {
         self.advance(rotation, "released by a person").await
     }
 
-    /// Notes that a person has put the new pair where it is used. The word alone is not enough:
-    /// somebody must have retrieved the pair, or used it.
+    /// Records that a person has put the new key pair where it is used. The confirmation alone is
+    /// not enough: someone must have retrieved the pair or used it.
     ///
     /// # Errors
-    /// [`Stopped::NothingToConfirm`], [`Stopped::NotRetrieved`].
+    /// [`TickError::NothingToConfirm`], [`TickError::NotRetrieved`].
     pub async fn confirm(&self, id: &RotationId) -> TickResult {
         let mut rotation = self.load(id).await?;
         let Some(awaited) = rotation.awaits_person() else {
@@ -163,21 +165,22 @@ impl Executor<'_> {
         self.advance(rotation, &event).await
     }
 
-    /// Reaches the issuer in another way from now on: whoever it was reached for is gone.
+    /// Changes how the issuer is reached from now on, because the previous principal no longer
+    /// exists.
     ///
     /// # Errors
-    /// [`Stopped`].
+    /// [`TickError`].
     pub async fn hand_over(&self, id: &RotationId, access: String, to: &str) -> TickResult {
         let mut rotation = self.load(id).await?;
         rotation.access = access;
         self.advance(rotation, &format!("taken over by {to}")).await
     }
 
-    /// Begins to put everything back as it was. It is carried out by further ticks. Where the user
-    /// is not found, and nothing can be put back for it, the rotation ends.
+    /// Begins a rollback; further ticks carry it out. If the user is missing and nothing can be
+    /// restored, the rotation ends.
     ///
     /// # Errors
-    /// [`Stopped::TooLate`] once the old key is being deleted, [`Stopped::Unresolved`].
+    /// [`TickError::TooLate`] once the old key is being deleted, [`TickError::Unresolved`].
     pub async fn roll_back(&self, id: &RotationId, why: &str) -> TickResult {
         let mut rotation = self.load(id).await?;
         if let Some(HoldReason::UserMissing(_) | HoldReason::AnotherUser(_)) = rotation.held
@@ -196,7 +199,7 @@ impl Executor<'_> {
         rotation.held = None;
         rotation.why_back = Some(why.to_owned());
         for delivery in &mut rotation.deliveries {
-            // What it waited for does not matter any more.
+            // Whatever it was waiting for no longer matters.
             delivery.not_before = Timestamp::default();
         }
         let now = self.issuer.keys(&rotation.user).await?.at;

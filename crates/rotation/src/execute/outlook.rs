@@ -1,6 +1,6 @@
-//! How things stand with an open rotation: what it waits for, until when, and who used its keys.
+//! The outlook of an open rotation: what it waits for, until when, and who used its keys.
 //!
-//! It protects one rule: a look changes nothing, neither in the service nor in the journal.
+//! Invariant: looking changes nothing, neither in the service nor in the journal.
 
 use keywright_base::Timestamp;
 
@@ -11,22 +11,23 @@ use crate::{
     ports::{IssuerUser, LastUse},
 };
 
-/// How things stand.
+/// The outlook of an open rotation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RotationOutlook {
-    /// What it waits for, and until when by the issuer's time; nothing if the next tick goes on.
+    /// What it waits for, and until when by the issuer's clock; `None` if the next tick makes
+    /// progress.
     pub waits: Option<(String, Timestamp)>,
-    /// The last use of the old key, where the service knows of one.
+    /// The last use of the old key, if the service knows of one.
     pub old_used: Option<LastUse>,
     /// The last use of the new key by a consumer.
     pub new_used: Option<LastUse>,
 }
 
 impl Executor<'_> {
-    /// Looks at an open rotation as the next tick will, and does nothing.
+    /// Observes an open rotation like the next tick will, and changes nothing.
     ///
     /// # Errors
-    /// [`Stopped`].
+    /// [`TickError`].
     pub async fn outlook(&self, id: &RotationId) -> Result<RotationOutlook, TickError> {
         let rotation = self.load(id).await?;
         let mut outlook = RotationOutlook {
@@ -45,7 +46,7 @@ impl Executor<'_> {
         Ok(outlook)
     }
 
-    /// Everything that the planner needs to know.
+    /// Collects everything that the planner needs.
     pub(super) async fn look(
         &self,
         rotation: &Rotation,

@@ -1,8 +1,8 @@
-//! Whether the new key is in use: what counts as a consumer's use, and what is done for want of it.
+//! Adoption: whether a consumer uses the new key, and what happens if none does.
 //!
 //! A delivery is a claim, by a program or a person, and a read-back only repeats it. So the old key
-//! is deleted only after a consumer has called something with the new one, or a person has said why
-//! not. The engine's own calls are nobody's use. It looks at nothing itself.
+//! is deleted only after a consumer has made a call with the new one, or a person has given a
+//! reason. The engine's own calls do not count. This module does no I/O.
 
 use keywright_base::Timestamp;
 
@@ -12,22 +12,22 @@ use crate::{
     ports::LastUse,
 };
 
-/// How much later than it happened a verification may be published, in seconds: AWS records the
-/// first use in each quarter of an hour.
+/// How long after the fact a verification may be published, in seconds: AWS records the first use
+/// in each quarter of an hour.
 const CHECK_SECS: i64 = 15 * 60;
-/// How long after the dwell a consumer's use is waited for at least, before a person must decide.
+/// How long past the dwell to wait at least for a consumer's use before a person must decide.
 const UNUSED_SECS: i64 = 24 * 3600;
-/// Seconds between two looks for it.
+/// Seconds between two checks for such a use.
 const LOOK_SECS: i64 = 10 * 60;
 
-/// The new key, while no consumer's use of it is known and the old one is to be deleted.
+/// The new key, while no consumer's use of it is known and the old one is due for deletion.
 pub fn awaited(rotation: &Rotation) -> Option<&KeyId> {
     let waits = rotation.phase == Phase::Dwelling && rotation.adopted.is_none();
     rotation.new.as_ref().filter(|_| waits)
 }
 
-/// Whether a use of the new key is a consumer's. The engine verifies it by calls of STS, and where
-/// the key is the rotator's own, calls IAM with it as soon as it is delivered.
+/// Whether a use of the new key is a consumer's. The engine verifies the key with STS calls. If the
+/// key is the rotator's own, the rotator also calls IAM with it as soon as it is delivered.
 pub fn is_consumers(rotation: &Rotation, used: &LastUse, own: bool) -> bool {
     match used.service.as_str() {
         "sts" => {
@@ -39,14 +39,14 @@ pub fn is_consumers(rotation: &Rotation, used: &LastUse, own: bool) -> bool {
     }
 }
 
-/// A consumer's use that was found just now.
+/// A consumer's use that was just observed.
 pub(super) fn noted(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
     awaited(rotation)?;
     let used = seen.used_new.clone()?;
     Some(PlanStep::NoteAdoption(used))
 }
 
-/// What is done when the old key is due and no consumer has used the new one.
+/// The step when the old key is due for deletion and no consumer has used the new one.
 pub(super) fn missing(rotation: &Rotation, seen: &Observation, due: Timestamp) -> Option<PlanStep> {
     let new = awaited(rotation)?;
     if rotation.override_unused.is_some() {

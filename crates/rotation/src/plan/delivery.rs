@@ -1,8 +1,8 @@
-//! Which destination comes next: each gets the new key and is read back, also one that was added
-//! when the others had it already.
+//! The order of deliveries: every destination gets the new key and is read back, including one
+//! added after the others had it.
 //!
-//! It protects two rules: a destination that must wait holds up no other; and one that a person has
-//! removed is neither written nor read, but put back with the others if it may have the new key.
+//! Two invariants. A destination that must wait delays no other. A removed destination is neither
+//! written nor read, but a rollback restores it if it may have the new key.
 
 use super::{Observation, PlanStep, new_key_gone, wait};
 use crate::model::{Delivery, DeliveryStage, HoldReason, Phase, Rotation};
@@ -13,8 +13,7 @@ pub(super) fn distributing(rotation: &Rotation, seen: &Observation) -> PlanStep 
         .unwrap_or(PlanStep::Enter(Phase::Observing))
 }
 
-/// The next step towards every destination having been read back with the new key; nothing if each
-/// has.
+/// The next step until every destination has read back the new key; `None` once all have.
 pub(super) fn undelivered(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
     let next = |delivery: &Delivery, at| match delivery.stage {
         _ if delivery.removed => None,
@@ -26,8 +25,7 @@ pub(super) fn undelivered(rotation: &Rotation, seen: &Observation) -> Option<Pla
     each(rotation, seen, next)
 }
 
-/// The first sink that has something to do and need not wait; those that must wait hold up nobody
-/// else.
+/// The first sink that has work to do and need not wait. Waiting sinks delay no other.
 pub(super) fn each(
     rotation: &Rotation,
     seen: &Observation,

@@ -1,8 +1,8 @@
-//! What is done beside a rotation because the old key has leaked: its sessions end, and where
-//! nobody must go on using it, it is deactivated before anything else.
+//! Leak response: ends the sessions of the old key and, where its use must stop immediately,
+//! deactivates it before everything else.
 //!
-//! It protects two rules. Sessions end only once the key is inactive, since until then it mints
-//! more. And a key that was deactivated first is made active again by a person's rollback only.
+//! Two invariants. Sessions are ended only once the key is inactive, because until then it can mint
+//! more. A key that was deactivated first is reactivated only by a person's rollback.
 
 use keywright_base::Timestamp;
 
@@ -12,8 +12,8 @@ use crate::{
     ports::KeyStatus,
 };
 
-/// What a leaked key asks for in the phases in which the old key is usually active. A rotation that
-/// has made nothing yet is first looked at for what stands against it.
+/// The leak response in the phases in which the old key is usually active. A rotation that has
+/// created nothing yet first checks for obstacles.
 pub(super) fn under_way(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
     let early = matches!(
         rotation.phase,
@@ -50,8 +50,8 @@ pub(super) fn first(rotation: &Rotation, seen: &Observation) -> Option<PlanStep>
     (sessions_ended.is_none() || again).then_some(PlanStep::EndSessions)
 }
 
-/// The end of sessions that have not been ended at all. The key itself may be gone by now: a
-/// session outlives it.
+/// Ends sessions that were never ended. The key itself may be gone by now, but its sessions outlive
+/// it.
 pub(super) fn unended(rotation: &Rotation) -> Option<PlanStep> {
     let incident = rotation.incident?;
     incident
@@ -60,9 +60,10 @@ pub(super) fn unended(rotation: &Rotation) -> Option<PlanStep> {
         .then_some(PlanStep::EndSessions)
 }
 
-/// The end of the sessions of a key that is inactive since then: at once, and again when its
-/// deactivation has reached the whole service, since it may have minted more until then. What was
-/// ended when the key was deactivated first does not count: it may have been active in between.
+/// Ends the sessions of a key that became inactive at that time: once immediately, and again when
+/// the deactivation has reached the whole service, because the key may have minted more until then.
+/// An earlier end, when the key was deactivated first, does not count: the key may have been active
+/// in between.
 pub(super) fn sessions(
     rotation: &Rotation,
     seen: &Observation,

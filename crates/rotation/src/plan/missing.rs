@@ -1,34 +1,34 @@
-//! What became of a user who is not found under its name: renamed, deleted, or not to be told.
+//! What happened to a user that is not found by name: renamed, deleted, or unknown.
 //!
-//! It protects one rule: a rotation ends for want of its user only when no key of it can be left
-//! that somebody would have to look after. One answer that there is no such user proves nothing:
-//! services answer from the past. It looks at nothing itself.
+//! Invariant: a rotation ends for lack of its user only when no key of it can be left for anyone to
+//! clean up. A single "no such user" answer proves nothing, because services may answer from stale
+//! state. This module does no I/O.
 
 use keywright_base::Timestamp;
 
 use super::{PlanStep, wait};
 use crate::model::{HoldReason, Phase, Rotation};
 
-/// How often a user is looked for before it counts as missing, where answers may lag.
+/// How many lookups must fail before a user counts as missing, if answers may lag.
 pub const LOOKS: u32 = 3;
-/// Seconds until a user is looked for again who is there by its key, and not by its name.
+/// Seconds until the next lookup of a user that exists by its key but not by its name.
 const AGAIN_SECS: i64 = 5;
 
-/// What one of the rotation's keys says of the user.
+/// What one of the rotation's keys reveals about the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OwnerTrace {
-    /// It is this user's, who has the rotation's unique id.
+    /// The key belongs to this user, who has the rotation's unique id.
     Owner(String),
     /// There is no such key.
     NoKey,
-    /// It is the new pair, and refused, although nothing of this rotation made it so.
+    /// It is the new key pair and is rejected, although nothing in this rotation caused that.
     Refused,
-    /// It says nothing.
+    /// Nothing.
     Silent,
 }
 
-/// What to do about a user who was not found just now. `other` is the unique id of whoever has the
-/// name instead.
+/// The step for a user that was not found just now. `other` is the unique id of the user that has
+/// the name instead, if any.
 pub fn missing(
     rotation: &Rotation,
     (traces, other): (&[OwnerTrace], Option<&str>),
@@ -70,9 +70,9 @@ pub fn missing(
     ))
 }
 
-/// Users are deleted after their keys, so a new key that should be accepted and is not went with
-/// its user. A rotation that has made nothing yet leaves nothing behind; one that asked for a key
-/// and has not seen it yet may, whatever became of the old key.
+/// Users are deleted after their keys, so a new key that should be accepted and is not was deleted
+/// with its user. A rotation that has created nothing leaves nothing behind; one that requested a
+/// key and has not seen it may, whatever happened to the old key.
 fn is_gone(rotation: &Rotation, traces: &[OwnerTrace]) -> bool {
     match rotation.phase {
         Phase::Planned if rotation.orphan.is_none() && rotation.inactive_first().is_none() => true,
@@ -84,7 +84,7 @@ fn is_gone(rotation: &Rotation, traces: &[OwnerTrace]) -> bool {
     }
 }
 
-/// Whether the new pair should be accepted now, whatever else is.
+/// Whether the new key pair should be accepted now, independent of everything else.
 pub fn new_is_active(rotation: &Rotation) -> bool {
     match rotation.phase {
         Phase::Created
@@ -99,7 +99,7 @@ pub fn new_is_active(rotation: &Rotation) -> bool {
     }
 }
 
-/// Whether the old pair should be accepted now, whatever else is.
+/// Whether the old key pair should be accepted now, independent of everything else.
 pub fn old_is_active(rotation: &Rotation) -> bool {
     let first = rotation.inactive_first().is_some();
     match rotation.phase {

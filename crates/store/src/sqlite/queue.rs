@@ -1,6 +1,6 @@
 //! A bounded queue between callers and the engine's threads.
 //!
-//! The rule it protects: what was pushed is popped in that order, and after [`Queue::close`] the
+//! The rule it protects: what was pushed is popped in that order, and after [`JobQueue::close`] the
 //! rest is still served while nothing new comes in. A full queue makes the pusher wait; it never
 //! drops.
 
@@ -35,7 +35,7 @@ impl<T> JobQueue<T> {
         }
     }
 
-    /// Appends; waits while the queue is full. After [`Queue::close`] the item is dropped.
+    /// Appends; waits while the queue is full. After [`JobQueue::close`] the item is dropped.
     pub(super) fn push(&self, item: T) {
         let mut state = self.lock();
         while state.items.len() >= self.capacity && !state.closed {
