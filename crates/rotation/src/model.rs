@@ -73,8 +73,8 @@ impl RotationRules {
         ..Self::SAFE
     };
 
-    /// The first window that is too short for a use to become visible. A window of zero is not
-    /// reported here; whoever skips the window reports it.
+    /// The first window that is too short for a use to become visible. An observation window of
+    /// zero in an incident is not reported here: whoever skips the window reports it.
     pub fn blind_window(&self, blind_secs: i64, incident: bool) -> Option<BlindWindow> {
         let windows = [("observe", self.observe_secs), ("dwell", self.dwell_secs)];
         let skipped = |name: &str, secs: i64| incident && name == "observe" && secs == 0;
@@ -684,7 +684,8 @@ impl Rotation {
         self.incident?.inactive_since
     }
 
-    /// Whether a person may retrieve the new key pair. After this the old key may be gone.
+    /// Whether a person can retrieve the new key pair now. After these phases the old key may be
+    /// gone.
     pub fn is_retrievable(&self) -> bool {
         let delivers = matches!(
             self.phase,

@@ -488,8 +488,8 @@ fn rolling_back(rotation: &Rotation, seen: &Observation) -> PlanStep {
     }
     match status(seen, &rotation.old) {
         None => return PlanStep::Hold(HoldReason::OldKeyGone(rotation.old.clone())),
-        // A listing may lag behind the deactivation, so one deactivation is enough whatever the
-        // listing says.
+        // A listing may lag behind the deactivation, so activate the key once whatever the listing
+        // shows.
         Some(status) if status == KeyStatus::Inactive || !rotation.reactivated => {
             return PlanStep::SetStatus(rotation.old.clone(), KeyStatus::Active);
         }

@@ -1,45 +1,47 @@
-//! The contract that every engine keeps, and the rule it protects: nothing is acknowledged before
-//! it is durable, and a change is committed against the version it was computed from.
+//! The contract that every engine keeps.
 //!
-//! Three parts. [`LedgerStore`] holds IAM state as opaque records per account, under one version
-//! number per account. [`ActivityStore`] holds the few unbounded tables beside it: last use,
-//! attempts with inactive keys, sessions. [`ObjectIndex`] holds what S3 knows about buckets,
-//! objects and uploads (never their bytes). The store does not know what a record means; secrets
-//! reach it already sealed.
+//! Invariants: nothing is acknowledged before it is durable, and a change is committed against the
+//! version it was computed from.
+//!
+//! The contract has three parts. [`LedgerStore`] holds IAM state as opaque records per account,
+//! under one version number per account. [`ActivityStore`] holds the few unbounded tables beside
+//! it: last use, attempts with inactive keys, sessions. [`ObjectIndex`] holds what S3 knows about
+//! buckets, objects and uploads, but never their bytes. The store does not interpret records;
+//! secrets reach it already sealed.
 
 use std::{future::Future, pin::Pin};
 
 use keywright_base::{AccessKeyId, AccountId, Timestamp};
 
-/// A future that an engine returns. The work is queued when the method is called, in call order,
-/// not when the future is first polled; dropping the future does not cancel the work.
+/// A future returned by an engine. The work is queued when the method is called, in call order, not
+/// when the future is first polled. Dropping the future does not cancel the work.
 pub type StoreFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Why the store could not answer.
+/// Why a store operation failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// The commit was computed from another version than the stored one; nothing was written.
+    /// The commit was computed from a version other than the stored one; nothing was written.
     #[error("account {account} is at version {actual}, the commit was computed from {base}")]
     Conflict {
         /// The account.
         account: AccountId,
-        /// The version the commit named.
+        /// The version that the commit was computed from.
         base: u64,
-        /// The version that is stored.
+        /// The stored version.
         actual: u64,
     },
-    /// A precondition of an index write did not hold; nothing of its batch was written.
+    /// A precondition of an index write failed; nothing in its batch was written.
     #[error("a precondition of the write did not hold")]
     Precondition(FailedPrecondition),
-    /// The stored schema is newer than this program.
+    /// The stored schema is newer than this program supports.
     #[error("the database has schema {found}, this program knows up to {known}")]
     NewerSchema {
-        /// Schema number found.
+        /// The schema number that was found.
         found: u32,
-        /// Newest schema number known.
+        /// The newest schema number that is known.
         known: u32,
     },
-    /// Disk, driver or engine failure. Whether the write happened is then unknown.
+    /// The disk, the driver or the engine failed. Whether the write happened is unknown.
     #[error("storage failure: {0}")]
     Unavailable(String),
 }
@@ -49,25 +51,25 @@ pub enum StoreError {
 pub enum FailedPrecondition {
     /// The bucket does not exist.
     NoSuchBucket,
-    /// The bucket exists; its present row.
+    /// The bucket exists; this is its current row.
     BucketExists(Box<BucketRow>),
     /// The bucket has objects or unfinished uploads.
     BucketNotEmpty,
     /// The upload does not exist.
     NoSuchUpload,
-    /// The object's [`ObjectCondition`] did not hold; its present row, if there is one.
+    /// The object's [`ObjectCondition`] failed; this is its current row, if any.
     ObjectChanged(Option<Box<ObjectRow>>),
 }
 
 // ---------------------------------------------------------------------------------------------
 // Ledger
 
-/// One record of an account's IAM state. `kind` and `id` are its key inside the account.
+/// A record of an account's IAM state. `kind` and `id` are its key within the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateRecord {
-    /// What it is, for example `user`; a short lower-case word.
+    /// The type of the record, for example `user`; a short lower-case word.
     pub kind: String,
-    /// Its immutable id inside the kind.
+    /// The record's immutable id within its kind.
     pub id: String,
     /// The encoded record, opaque to the store.
     pub body: Vec<u8>,
@@ -76,9 +78,9 @@ pub struct StateRecord {
 /// One write of a [`LedgerCommit`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecordWrite {
-    /// Inserts or replaces.
+    /// Inserts or replaces a record.
     Put(StateRecord),
-    /// Removes; removing what is not there is not an error.
+    /// Removes a record; a missing record is not an error.
     Delete {
         /// The record's kind.
         kind: String,
@@ -87,20 +89,20 @@ pub enum RecordWrite {
     },
 }
 
-/// A change of one account, all or nothing.
+/// An atomic change to one account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerCommit {
-    /// The account; version 0 means that it does not exist yet and is created by this commit.
+    /// The account. At version 0 it does not exist yet, and this commit creates it.
     pub account: AccountId,
-    /// The version this was computed from.
+    /// The version that this commit was computed from.
     pub base: u64,
-    /// What changes; the new version is `base + 1`.
+    /// The writes; the new version is `base + 1`.
     pub writes: Vec<RecordWrite>,
 }
 
 /// IAM state, per account.
 pub trait LedgerStore: Send + Sync {
-    /// Every account with its version, ascending by id.
+    /// Returns every account with its version, in ascending order of id.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -113,11 +115,11 @@ pub trait LedgerStore: Send + Sync {
     fn load(&self, account: AccountId, each: &mut dyn FnMut(StateRecord))
     -> Result<(), StoreError>;
 
-    /// Commits durably; the result is the new version. Commits of one account take effect in the
-    /// order of the calls, and many callers share one flush.
+    /// Commits durably and returns the new version. Commits to one account take effect in call
+    /// order, and many callers share one flush.
     ///
-    /// Errors: [`StoreError::Conflict`] when `base` is not the stored version (nothing written);
-    /// [`StoreError::Unavailable`] when the outcome is unknown.
+    /// Errors: [`StoreError::Conflict`] when `base` is not the stored version (nothing was
+    /// written); [`StoreError::Unavailable`] when the outcome is unknown.
     fn commit(&self, commit: LedgerCommit) -> StoreFuture<Result<u64, StoreError>>;
 }
 
@@ -127,116 +129,118 @@ pub trait LedgerStore: Send + Sync {
 /// The last use of an access key or a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastUse {
-    /// An access key id, or a user's unique id for its password.
+    /// An access key ID, or a user's unique id for its password.
     pub subject: String,
-    /// When.
+    /// When it was used.
     pub at: Timestamp,
-    /// Service namespace, for example `s3`.
+    /// The service namespace, for example `s3`.
     pub service: String,
-    /// Region of the credential scope.
+    /// The region of the credential scope.
     pub region: String,
 }
 
-/// A request that was correctly signed with an inactive access key.
+/// A correctly signed request with an inactive access key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyAttempt {
     /// The key.
     pub key: AccessKeyId,
-    /// Where it came from, an IP address.
+    /// The source IP address.
     pub source_address: String,
     /// The `User-Agent` header, truncated by the caller.
     pub user_agent: String,
-    /// Service and action, for example `s3:PutObject`.
+    /// The service and action, for example `s3:PutObject`.
     pub action: String,
-    /// When the last of them was seen.
+    /// When the latest attempt was seen.
     pub at: Timestamp,
-    /// How many; 1 when recording.
+    /// The number of attempts; 1 when recording.
     pub count: u64,
 }
 
-/// Temporary credentials that were issued. The secret stays inside the sealed token that the client
-/// holds; the store only remembers that the session exists.
+/// A session that was issued. The secret stays inside the sealed token that the client holds; the
+/// store only records that the session exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuedSession {
-    /// The temporary (`ASIA`) key id.
+    /// The temporary (`ASIA…`) access key ID.
     pub key: AccessKeyId,
-    /// The long-term key whose signature minted it.
+    /// The long-term key that signed the request for it.
     pub source: AccessKeyId,
-    /// The principal's ARN at the time.
+    /// The ARN of the principal at that time.
     pub principal: String,
-    /// The action that minted it, for example `sts:GetSessionToken`.
+    /// The action that issued it, for example `sts:GetSessionToken`.
     pub action: String,
     /// When it was issued.
     pub issued: Timestamp,
-    /// When it ends.
+    /// When it expires.
     pub expires: Timestamp,
 }
 
-/// A page of the sessions of a long-term key, the last to end first.
+/// Selects a page of the sessions of a long-term key, latest expiry first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionPage {
     /// The long-term key.
     pub source: AccessKeyId,
-    /// They end after this.
+    /// Only sessions that expire after this time.
     pub now: Timestamp,
-    /// They come after the session that ends then and has this key.
+    /// Only sessions after the one with this expiry and access key.
     pub after: Option<(Timestamp, AccessKeyId)>,
-    /// How many at most.
+    /// The maximum number of sessions.
     pub limit: usize,
 }
 
-/// Distinct (source address, user agent, action) rows kept for one inactive key; the oldest give
-/// way, and the total per key keeps counting.
+/// The maximum number of distinct (source address, user agent, action) rows of one inactive key.
+/// The oldest rows are evicted; the total per key still counts them.
 pub const ATTEMPT_ROWS_PER_KEY: usize = 64;
 
-/// Sessions of one long-term key at the same time; more are not recorded.
+/// The maximum number of concurrent sessions of one long-term key; further sessions are not
+/// recorded.
 pub const SESSIONS_PER_KEY: usize = 5000;
 
 /// The unbounded tables beside the ledger.
 pub trait ActivityStore: Send + Sync {
-    /// Every recorded last use. Blocking; called once at the start.
+    /// Returns every recorded last use. Blocking; called once at startup.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     fn last_uses(&self) -> Result<Vec<LastUse>, StoreError>;
 
-    /// Records last uses; a later `at` replaces an earlier one, never the other way round.
+    /// Records last uses. A later `at` replaces an earlier one, never the reverse.
     fn record_last_uses(&self, uses: Vec<LastUse>) -> StoreFuture<Result<(), StoreError>>;
 
-    /// Forgets the last uses of these subjects (deleted keys and users). Attempts stay: who still
-    /// tried a key is what one asks after it was deleted.
+    /// Deletes the last uses of these subjects (deleted keys and users). Attempts stay, because
+    /// they show who still tried a key after its deletion.
     fn forget(&self, subjects: Vec<String>) -> StoreFuture<Result<(), StoreError>>;
 
-    /// Adds to the counts of attempts with inactive keys.
+    /// Adds to the attempt counts of inactive keys.
     fn record_attempts(&self, attempts: Vec<KeyAttempt>) -> StoreFuture<Result<(), StoreError>>;
 
-    /// The attempts with one key, latest first, and the total that includes rows that gave way.
+    /// Returns the attempts with one key, latest first, and the total including evicted rows.
     fn attempts(&self, key: AccessKeyId)
     -> StoreFuture<Result<(Vec<KeyAttempt>, u64), StoreError>>;
 
-    /// Records an issued session; one with the same key is replaced. False, and nothing recorded,
-    /// where [`SESSIONS_PER_KEY`] others of its long-term key end after it is issued.
+    /// Records an issued session, replacing one with the same key. Returns false and records
+    /// nothing if [`SESSIONS_PER_KEY`] other sessions of its long-term key are still valid when it
+    /// is issued.
     fn record_session(&self, session: IssuedSession) -> StoreFuture<Result<bool, StoreError>>;
 
-    /// A page of the sessions minted from one long-term key that have not ended.
+    /// Returns a page of the unexpired sessions issued to one long-term key.
     fn sessions(&self, page: SessionPage) -> StoreFuture<Result<Vec<IssuedSession>, StoreError>>;
 
-    /// Removes sessions that ended before `now`; one that ends exactly then stays for the next
-    /// purge.
+    /// Removes sessions that expired before `now`. A session that expires exactly then stays until
+    /// the next purge.
     fn purge_sessions(&self, now: Timestamp) -> StoreFuture<Result<(), StoreError>>;
 }
 
 // ---------------------------------------------------------------------------------------------
 // Object index
 
-/// A bucket. Names are unique in the whole installation.
+/// A bucket. Names are unique across the installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketRow {
     /// The bucket's name.
     pub name: String,
-    /// Its owner.
+    /// The account that owns it.
     pub account: AccountId,
-    /// Everything else (region, creation, policy, …), opaque to the store.
+    /// Everything else (region, creation time, policy, …), opaque to the store.
     pub body: Vec<u8>,
 }
 
@@ -245,9 +249,9 @@ pub struct BucketRow {
 pub struct ObjectRow {
     /// The bucket.
     pub bucket: String,
-    /// The key; ordered by its UTF-8 bytes.
+    /// The key; keys are ordered by their UTF-8 bytes.
     pub key: String,
-    /// The entity tag without quotes; what [`ObjectCondition::Etag`] compares.
+    /// The entity tag without quotes, as compared by [`ObjectCondition::Etag`].
     pub etag: String,
     /// Everything else (size, blob, metadata, …), opaque to the store.
     pub body: Vec<u8>,
@@ -258,52 +262,53 @@ pub struct ObjectRow {
 pub struct UploadRow {
     /// The bucket.
     pub bucket: String,
-    /// The key that the upload will create.
+    /// The key of the object that the upload will create.
     pub key: String,
-    /// The upload's id, unique in the installation.
+    /// The upload id, unique across the installation.
     pub upload: String,
-    /// Opaque.
+    /// The encoded upload, opaque to the store.
     pub body: Vec<u8>,
 }
 
 /// One uploaded part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartRow {
-    /// The upload's id.
+    /// The upload id.
     pub upload: String,
-    /// 1 to 10,000.
+    /// The part number, 1 to 10,000.
     pub number: i32,
-    /// Opaque.
+    /// The encoded part, opaque to the store.
     pub body: Vec<u8>,
 }
 
-/// What must be true of an object for a write to happen.
+/// The precondition on an object for a write.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum ObjectCondition {
-    /// Anything.
+    /// No condition.
     #[default]
     Any,
-    /// There is no such object (`If-None-Match: *`).
+    /// The object must not exist (`If-None-Match: *`).
     Absent,
-    /// It exists with this entity tag (`If-Match`).
+    /// The object must exist with this entity tag (`If-Match`).
     Etag(String),
 }
 
-/// One write to the index. A batch of them is all or nothing; each sees what those before it did.
+/// A write to the index. A batch of writes is atomic, and each write sees the effects of those
+/// before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IndexWrite {
     /// Creates a bucket. Fails with [`FailedPrecondition::BucketExists`].
     CreateBucket(BucketRow),
-    /// Replaces a bucket's body (never its owner) if it still has the body `was`; fails with
+    /// Replaces a bucket's body (never its owner) if the stored body still equals `was`. Fails with
     /// [`FailedPrecondition::NoSuchBucket`], or with [`FailedPrecondition::BucketExists`] and the
-    /// present row when the body is another.
+    /// current row if the body differs.
     UpdateBucket {
         /// The new row.
         row: BucketRow,
-        /// The body that was read.
+        /// The body that was read before.
         was: Vec<u8>,
     },
-    /// Deletes a bucket that has no objects and no uploads. Fails with
+    /// Deletes a bucket without objects and uploads. Fails with
     /// [`FailedPrecondition::NoSuchBucket`] or [`FailedPrecondition::BucketNotEmpty`].
     DeleteBucket(String),
     /// Writes an object. Fails with [`FailedPrecondition::NoSuchBucket`] or
@@ -314,8 +319,8 @@ pub enum IndexWrite {
         /// Its precondition.
         expect: ObjectCondition,
     },
-    /// Deletes an object; one that is not there (nor its bucket) is not an error unless `expect`
-    /// says so. Fails with [`FailedPrecondition::ObjectChanged`].
+    /// Deletes an object. A missing object or bucket is not an error unless `expect` requires the
+    /// object. Fails with [`FailedPrecondition::ObjectChanged`].
     DeleteObject {
         /// The bucket.
         bucket: String,
@@ -324,56 +329,56 @@ pub enum IndexWrite {
         /// Its precondition.
         expect: ObjectCondition,
     },
-    /// Starts an upload under an id that was never used. Fails with
+    /// Starts an upload under an id that was never used before. Fails with
     /// [`FailedPrecondition::NoSuchBucket`].
     CreateUpload(UploadRow),
     /// Adds or replaces a part. Fails with [`FailedPrecondition::NoSuchUpload`].
     PutPart(PartRow),
-    /// Ends an upload and removes its parts' rows. Fails with [`FailedPrecondition::NoSuchUpload`].
+    /// Ends an upload and removes its part rows. Fails with [`FailedPrecondition::NoSuchUpload`].
     DeleteUpload(String),
 }
 
-/// What a batch replaced or removed, in the order of its writes, so that the caller can free the
-/// bytes behind it.
+/// The rows that a batch replaced or removed, in the order of its writes, so that the caller can
+/// free the bytes behind them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DisplacedRows {
     /// Objects that were overwritten or deleted.
     pub objects: Vec<ObjectRow>,
-    /// Parts that were replaced, or removed with their upload.
+    /// Parts that were replaced, or removed together with their upload.
     pub parts: Vec<PartRow>,
     /// Uploads that ended.
     pub uploads: Vec<UploadRow>,
 }
 
-/// A range of a listing: names that start with `prefix` and are greater than `after` (or, with
-/// `inclusive`, not less), ascending by UTF-8 bytes, at most `limit`.
+/// A range of a listing: at most `limit` names that start with `prefix` and are greater than
+/// `after` (or equal to it, with `inclusive`), in ascending order of UTF-8 bytes.
 #[derive(Debug, Clone, Default)]
 pub struct ListRange {
     /// Only names that start with this.
     pub prefix: String,
-    /// Where to begin; bytes, because the successor of a common prefix need not be UTF-8.
+    /// Where to start. Bytes, because the successor of a common prefix need not be valid UTF-8.
     pub after: Vec<u8>,
     /// Whether a name equal to `after` is included.
     pub inclusive: bool,
-    /// At most this many rows.
+    /// The maximum number of rows.
     pub limit: usize,
-    /// What of their bodies to give.
+    /// How much of each body to return.
     pub bodies: RowBodies,
 }
 
-/// How much of the bodies of rows a listing gives. Rows are as long as their owners made them, and
-/// a page has a thousand: what is not looked at is not to be held.
+/// How much of each row's body a listing returns. Clients determine the size of rows and a page has
+/// a thousand of them, so unneeded bytes must not be held in memory.
 #[derive(Debug, Clone, Copy, Default)]
 pub enum RowBodies {
-    /// All of them.
+    /// The whole body.
     #[default]
     Whole,
-    /// What this makes of each, taken while the row is read.
+    /// The result of this function, applied while the row is read.
     Cut(fn(&[u8]) -> Vec<u8>),
 }
 
 impl RowBodies {
-    /// What to give of a body.
+    /// Applies this selection to a body.
     pub fn of(self, body: &[u8]) -> Vec<u8> {
         match self {
             Self::Whole => body.to_vec(),
@@ -382,45 +387,45 @@ impl RowBodies {
     }
 }
 
-/// What S3 knows, beside the bytes.
+/// What S3 knows about buckets, objects and uploads, without the bytes.
 pub trait ObjectIndex: Send + Sync {
-    /// Applies a batch durably, all or nothing, sharing one flush with other callers.
+    /// Applies a batch durably and atomically. Callers share flushes.
     fn apply(&self, batch: Vec<IndexWrite>) -> StoreFuture<Result<DisplacedRows, StoreError>>;
 
-    /// One bucket.
+    /// Returns one bucket.
     fn bucket(&self, name: &str) -> StoreFuture<Result<Option<BucketRow>, StoreError>>;
 
-    /// The buckets of an account, by name.
+    /// Returns the buckets of an account, ordered by name.
     fn buckets(
         &self,
         account: AccountId,
         range: ListRange,
     ) -> StoreFuture<Result<Vec<BucketRow>, StoreError>>;
 
-    /// One object.
+    /// Returns one object.
     fn object(&self, bucket: &str, key: &str)
     -> StoreFuture<Result<Option<ObjectRow>, StoreError>>;
 
-    /// The objects of a bucket, by key.
+    /// Returns the objects of a bucket, ordered by key.
     fn objects(
         &self,
         bucket: &str,
         range: ListRange,
     ) -> StoreFuture<Result<Vec<ObjectRow>, StoreError>>;
 
-    /// One upload.
+    /// Returns one upload.
     fn upload(&self, upload: &str) -> StoreFuture<Result<Option<UploadRow>, StoreError>>;
 
-    /// The uploads of a bucket, by key and then by upload id; `range.after` is `key \0 upload`.
-    /// Without a zero byte it stands before every upload of that key; ids being ASCII, `key \0
-    /// \xff` stands behind them. Neither keys nor ids contain a zero byte.
+    /// Returns the uploads of a bucket, ordered by key and then by upload id. `range.after` is `key
+    /// \0 upload`. Without a zero byte it sorts before every upload of that key; since ids are
+    /// ASCII, `key \0 \xff` sorts after them. Neither keys nor ids contain a zero byte.
     fn uploads(
         &self,
         bucket: &str,
         range: ListRange,
     ) -> StoreFuture<Result<Vec<UploadRow>, StoreError>>;
 
-    /// The parts of an upload with a number above `after`, ascending, at most `limit`.
+    /// Returns the parts of an upload with numbers above `after`, ascending, at most `limit`.
     fn parts(
         &self,
         upload: &str,
@@ -429,22 +434,21 @@ pub trait ObjectIndex: Send + Sync {
     ) -> StoreFuture<Result<Vec<PartRow>, StoreError>>;
 
     /// Calls `each` with the bucket and the body of every object and part row of the installation,
-    /// so that blobs that nothing refers to can be swept at the start and bytes can be counted.
-    /// Blocking.
+    /// so that startup can sweep unreferenced blobs and count bytes. Blocking.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     fn every_body(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StoreError>;
 
-    /// Calls `each` with the bucket and the body of every unfinished upload's row, so that they can
-    /// be counted. Blocking.
+    /// Calls `each` with the bucket and the body of every unfinished upload's row, to count them.
+    /// Blocking.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     fn every_upload(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StoreError>;
 }
 
-/// An engine: all three parts over one durable medium.
+/// An engine: all three parts on one durable medium.
 pub trait Store: LedgerStore + ActivityStore + ObjectIndex {}
 
 impl<T: LedgerStore + ActivityStore + ObjectIndex> Store for T {}

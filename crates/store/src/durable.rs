@@ -1,9 +1,8 @@
 //! Files that survive a crash: secrets beside the database, and the blobs of objects.
 //!
-//! The rule it protects: when a function here returns, the file is on disk under its final name
-//! with its whole content, readable by its owner only; after a crash in between there is either
-//! nothing or everything under that name. It does not lock, and it does not sweep temporary files a
-//! crash left.
+//! Invariant: when a function here returns, the file is on disk under its final name, complete, and
+//! readable by its owner only. After a crash in between, that name has either nothing or the
+//! complete file. This module takes no locks and does not sweep temporary files left by a crash.
 
 use std::{
     ffi::OsString,
@@ -15,41 +14,42 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// Creates a file that must not exist yet, mode 0600, with this content.
+/// Creates a file with this content and mode 0600. The file must not exist yet.
 ///
 /// # Errors
-/// [`ErrorKind::AlreadyExists`] when something has that name (it is left alone); others from the
-/// disk.
+/// [`ErrorKind::AlreadyExists`] when the name is taken (the existing file is left alone); otherwise
+/// disk errors.
 pub fn create_new(path: &Path, content: &[u8]) -> io::Result<()> {
     let (temporary, file) = temporary_beside(path)?;
-    // A link, unlike a rename, never replaces what is there.
+    // Unlike a rename, a hard link never replaces an existing file.
     let linked = fill(file, content).and_then(|()| fs::hard_link(&temporary, path));
     let removed = fs::remove_file(&temporary);
     linked.and(removed)?;
     sync_dir(folder_of(path))
 }
 
-/// Replaces a file, or creates it, mode 0600, with this content; readers see the old or the new
-/// one.
+/// Replaces or creates a file with this content and mode 0600. Readers see either the old or the
+/// new content.
 ///
 /// # Errors
-/// From the disk; the old content is then still there, unless the last step, syncing the folder,
+/// Disk errors. The old content is then still there, unless the last step, syncing the folder,
 /// failed.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let (temporary, file) = temporary_beside(path)?;
     let renamed = fill(file, content).and_then(|()| fs::rename(&temporary, path));
     if let Err(error) = renamed {
-        // Best effort: the first error is the one worth reporting.
+        // Best effort: the first error is the one to report.
         let _ = fs::remove_file(&temporary);
         return Err(error);
     }
     sync_dir(folder_of(path))
 }
 
-/// Opens a file that must not exist yet for writing, mode 0600. Durable only after [`publish`].
+/// Creates a file with mode 0600 and opens it for writing. The file must not exist yet. It is
+/// durable only after [`publish`].
 ///
 /// # Errors
-/// [`ErrorKind::AlreadyExists`], others from the disk.
+/// [`ErrorKind::AlreadyExists`]; otherwise disk errors.
 pub fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .write(true)
@@ -58,21 +58,22 @@ pub fn create_private(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Makes a written file durable and gives it its final name, replacing what has that name.
+/// Makes a written file durable and moves it to its final name, replacing an existing file.
 /// Blocking: two flushes.
 ///
 /// # Errors
-/// From the disk.
+/// Disk errors.
 pub fn publish(file: &File, from: &Path, to: &Path) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(from, to)?;
     sync_dir(folder_of(to))
 }
 
-/// Creates a folder and its missing parents, mode 0700, durably; one that exists is left as it is.
+/// Durably creates a folder and its missing parents, with mode 0700. An existing folder is left as
+/// it is.
 ///
 /// # Errors
-/// [`ErrorKind::AlreadyExists`] when something else has that name; others from the disk.
+/// [`ErrorKind::AlreadyExists`] when the name belongs to something else; otherwise disk errors.
 pub fn create_dir(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -80,17 +81,17 @@ pub fn create_dir(path: &Path) -> io::Result<()> {
     let parent = folder_of(path);
     create_dir(parent)?;
     match DirBuilder::new().mode(0o700).create(path) {
-        // Another thread was faster.
+        // Another thread created it first.
         Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => {}
         other => other?,
     }
     sync_dir(parent)
 }
 
-/// Makes the names in a folder durable.
+/// Makes the entries of a folder durable.
 ///
 /// # Errors
-/// From the disk.
+/// Disk errors.
 pub fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
@@ -109,7 +110,7 @@ fn fill(mut file: File, content: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// A new hidden file in the same folder, so that a rename stays on one file system.
+/// Creates a hidden file in the same folder, so that a later rename stays within one file system.
 fn temporary_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let name = path.file_name().ok_or(ErrorKind::InvalidInput)?;
@@ -120,7 +121,7 @@ fn temporary_beside(path: &Path) -> io::Result<(PathBuf, File)> {
         hidden.push(format!(".{}.{number}.tmp", process::id()));
         let temporary = path.with_file_name(hidden);
         match create_private(&temporary) {
-            // Left by a crashed process that had our number.
+            // Left by a crashed process that had the same process id.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             other => return other.map(|file| (temporary, file)),
         }

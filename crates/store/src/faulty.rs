@@ -1,8 +1,7 @@
-//! A store that fails on cue: it wraps another engine and follows the test's script.
+//! A store that fails on cue: it wraps another engine and follows a test's script.
 //!
-//! The rule it protects: every outcome that the contract allows can be produced at will, a lost
-//! acknowledgement and a late one included, without a clock. It invents no outcome that a real
-//! engine could not have.
+//! Invariant: a test can produce every outcome that the contract allows, including a lost or late
+//! acknowledgement, without a clock. It produces no outcome that a real engine could not have.
 
 use std::{
     fmt,
@@ -29,16 +28,16 @@ pub enum ContractPart {
     Index,
 }
 
-/// When a write fails.
+/// The point at which a write fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultMoment {
-    /// Nothing was written.
+    /// Before the write: nothing was written.
     Before,
-    /// It took effect, durably; only the answer is lost.
+    /// After the write: it took effect durably, but the acknowledgement is lost.
     After,
 }
 
-/// A store that follows a script; without one it is the store it wraps.
+/// A store that follows a script. Without a script it behaves like the store it wraps.
 pub struct FaultyStore {
     inner: Arc<dyn Store>,
     script: Mutex<FaultPlan>,
@@ -53,7 +52,7 @@ struct FaultPlan {
 
 struct PlannedFault {
     part: ContractPart,
-    /// Writes of that part until this one, itself included.
+    /// The number of writes to that part up to and including the failing one.
     distance: usize,
     moment: FaultMoment,
 }
@@ -74,7 +73,7 @@ impl FaultyStore {
         }
     }
 
-    /// Makes the `nth` write of a part from now on fail; 1 is the next.
+    /// Makes the `nth` write to a part fail, counted from now; 1 is the next write.
     pub fn fail_write(&self, part: ContractPart, nth: usize, moment: FaultMoment) {
         self.script().faults.push(PlannedFault {
             part,
@@ -88,20 +87,20 @@ impl FaultyStore {
         self.script().down = down;
     }
 
-    /// From now on writes take effect but are not acknowledged, until [`FaultyStore::release`].
+    /// From now on, writes take effect but are not acknowledged until [`FaultyStore::release`].
     pub fn hold(&self) {
         self.gate.send_modify(|gate| gate.shut = true);
     }
 
-    /// Acknowledges what was held, and everything after it at once.
+    /// Acknowledges the held writes, and later writes immediately.
     pub fn release(&self) {
         self.gate.send_modify(|gate| gate.shut = false);
     }
 
-    /// Waits until at least `count` writes have taken effect and wait for their acknowledgement.
-    /// Only those count whose futures are being polled.
+    /// Waits until at least `count` writes have taken effect and await their acknowledgement. Only
+    /// writes whose futures are being polled count.
     pub async fn held(&self, count: usize) {
-        // The sender lives in `self`, so the channel cannot be closed.
+        // `self` owns the sender, so the channel cannot be closed.
         let _ = self
             .gate
             .subscribe()
@@ -166,7 +165,7 @@ impl FaultyStore {
 }
 
 impl FaultPlan {
-    /// What happens to the next write of a part.
+    /// Returns the fault of the next write to a part, if any.
     fn next(&mut self, part: ContractPart) -> Option<FaultMoment> {
         for fault in self.faults.iter_mut().filter(|fault| fault.part == part) {
             fault.distance = fault.distance.saturating_sub(1);

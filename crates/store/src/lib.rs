@@ -1,7 +1,7 @@
-//! Durable state: the contract, the embedded engine, and the suite that every engine passes.
+//! Durable state: the contract, the embedded engine, and the test suite that every engine passes.
 //!
-//! Floor 2. It protects one rule: nothing is acknowledged before it is durable. It does not know
-//! what a record, a bucket's or an object's body means, and it never sees an unsealed secret.
+//! Floor 2. Invariant: nothing is acknowledged before it is durable. This crate does not interpret
+//! the bodies of records, buckets and objects, and never sees an unsealed secret.
 
 pub mod contract;
 pub mod durable;

@@ -1,9 +1,9 @@
-//! The disk reserve: real blocks that only IAM writes and deletions may use, so that a full disk
-//! cannot keep a leaked key active.
+//! The disk reserve: allocated blocks that only IAM writes and deletions may use, so that a full
+//! disk cannot keep a leaked key active.
 //!
-//! The rule it protects: bodies of objects are admitted only while the whole reserve is held and
-//! there is headroom beside it. What must still be written on a full disk takes slices of the
-//! reserve, which is filled again when there is space. It does not know who writes what.
+//! Invariant: object bodies are admitted only while the whole reserve is held and there is headroom
+//! beside it. Writes that must succeed on a full disk take slices of the reserve, which is refilled
+//! once there is space. The reserve does not know who writes what.
 
 use std::{
     fs::{File, OpenOptions},
@@ -18,22 +18,23 @@ use std::{
 
 use rustix::fs::{FallocateFlags, fallocate, fstatvfs};
 
-/// The file's name in the data folder.
 const FILE: &str = "disk.reserve";
-/// What is held: twice what a checkpoint of the longest write-ahead log can add to the database.
+/// The size of the reserve: twice what a checkpoint of the longest write-ahead log can add to the
+/// database.
 pub const RESERVE_BYTES: u64 = 32 * MIB;
-/// Free space beside the reserve below which bodies are rejected: the uploads under way may write
-/// this much before the disk is looked at again.
+/// Free space beside the reserve below which bodies are rejected. Uploads in progress may write
+/// this much before the disk is measured again.
 pub const HEADROOM_BYTES: u64 = 16 * MIB;
-/// Released and taken back at a time. Small, because what is released anyone can take.
+/// The amount released or taken back at a time. Small, because any process can take what is
+/// released.
 const SLICE_BYTES: u64 = 4 * MIB;
-/// Free space below which the database's writer spares every block.
+/// Free space below which the database writer conserves blocks.
 const TIGHT_BYTES: u64 = 8 * MIB;
-/// Bytes of bodies between two looks at the disk.
+/// Bytes of bodies between two measurements of the disk.
 const LOOK_BYTES: u64 = 4 * MIB;
 const MIB: u64 = 1024 * 1024;
 
-/// The disk is too full for bodies of objects.
+/// The disk is too full for object bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the disk is full up to its reserve")]
 pub struct DiskFull;
@@ -42,13 +43,13 @@ pub struct DiskFull;
 #[derive(Debug)]
 pub struct DiskReserve {
     path: PathBuf,
-    /// Of the file system that is measured.
+    /// A folder on the measured file system.
     folder: File,
     held: Mutex<HeldBlocks>,
-    /// What is held, for those who must not wait until more is.
+    /// The bytes held, readable without waiting for a refill.
     held_bytes: AtomicU64,
     measured: Mutex<MeasuredSpace>,
-    /// Whether bodies are being rejected, so that each change is logged once.
+    /// Whether bodies are being rejected, to log each change only once.
     rejecting: AtomicBool,
 }
 
@@ -59,7 +60,7 @@ struct HeldBlocks {
     bytes: u64,
 }
 
-/// Free space when it was last measured, and what was admitted since.
+/// The free space at the last measurement, and the bytes admitted since.
 #[derive(Debug, Default)]
 struct MeasuredSpace {
     free: u64,
@@ -67,11 +68,11 @@ struct MeasuredSpace {
 }
 
 impl DiskReserve {
-    /// Opens the reserve of a data folder, making it where there is none, and fills it as far as
-    /// the disk allows. Blocking.
+    /// Opens the reserve of a data folder, creating it if it is missing, and fills it as far as the
+    /// disk allows. Blocking.
     ///
     /// # Errors
-    /// When folder or file cannot be used; that the disk is full is not an error.
+    /// When the folder or the file cannot be used. A full disk is not an error.
     pub fn open(folder: &Path) -> io::Result<Self> {
         let path = folder.join(FILE);
         let file = match open_private(&path) {
@@ -91,7 +92,8 @@ impl DiskReserve {
         Ok(reserve)
     }
 
-    /// Admits a request that will store `announced` bytes, if it says how many. Measures the disk.
+    /// Admits a request that will store `announced` bytes, if it announces a length. Measures the
+    /// disk.
     ///
     /// # Errors
     /// [`DiskFull`].
@@ -101,7 +103,7 @@ impl DiskReserve {
         self.judge(&measured, announced)
     }
 
-    /// Counts bytes of a body as they come in; measures the disk every few megabytes.
+    /// Counts bytes of a body as they arrive. Measures the disk every few megabytes.
     ///
     /// # Errors
     /// [`DiskFull`].
@@ -115,13 +117,13 @@ impl DiskReserve {
         self.judge(&measured, 0)
     }
 
-    /// Whether so little is free that the writer of a database has to spare every block.
+    /// Whether so little space is free that a database writer must conserve blocks.
     pub fn is_tight(&self) -> bool {
         self.free() < TIGHT_BYTES
     }
 
-    /// Gives a slice of the reserve back to the disk, for a write that needs it now; false when
-    /// nothing is left.
+    /// Releases a slice of the reserve for a write that needs it now. Returns false when nothing is
+    /// left.
     pub fn release_slice(&self) -> bool {
         let mut held = self.held();
         let HeldBlocks {
@@ -132,7 +134,7 @@ impl DiskReserve {
             return false;
         };
         let left = bytes.saturating_sub(SLICE_BYTES);
-        // Journaling file systems give blocks back when the change is on disk.
+        // Journaling file systems free the blocks only once the change is on disk.
         if *bytes == 0 || file.set_len(left).and_then(|()| file.sync_all()).is_err() {
             return false;
         }
@@ -145,7 +147,7 @@ impl DiskReserve {
         true
     }
 
-    /// Releases slices until so many bytes are free, or nothing is left.
+    /// Releases slices until this many bytes are free or nothing is left.
     pub fn make_room(&self, bytes: u64) {
         while self.free() < bytes && self.release_slice() {}
     }
@@ -164,7 +166,7 @@ impl DiskReserve {
             };
             let taken = allocate(&file, at, SLICE_BYTES);
             if taken.is_err() {
-                // Whether a part was allocated does not matter once it is cut off.
+                // Whether a part was allocated does not matter, since it is cut off here.
                 let _ = file.set_len(at);
             }
             held.file = Some(file);
@@ -215,11 +217,11 @@ impl DiskReserve {
         };
     }
 
-    /// Bytes that an unprivileged process could still write. A disk that cannot be measured counts
-    /// as full.
+    /// Returns the bytes that an unprivileged process can still write. A disk that cannot be
+    /// measured counts as full.
     fn free(&self) -> u64 {
         match fstatvfs(&self.folder) {
-            // A file system without a size, for example a tmpfs that has no limit.
+            // A file system without a size, for example an unlimited tmpfs.
             Ok(found) if found.f_blocks == 0 => u64::MAX,
             Ok(found) => found.f_bavail.saturating_mul(found.f_frsize),
             Err(error) => {
@@ -238,7 +240,7 @@ impl DiskReserve {
     }
 }
 
-/// Whether an error says that the disk, or the user's share of it, is full.
+/// Whether an error means that the disk, or the user's disk quota, is full.
 pub fn is_full(error: &io::Error) -> bool {
     let kind = error.kind();
     matches!(
@@ -247,11 +249,11 @@ pub fn is_full(error: &io::Error) -> bool {
     )
 }
 
-/// Gives a range of a file blocks of its own, so that writing there never finds the disk full; the
-/// file grows to the range's end.
+/// Allocates blocks for a range of a file, so that writing there cannot fail for lack of space. The
+/// file grows to the end of the range.
 ///
 /// # Errors
-/// From the disk; [`is_full`] says whether it is full.
+/// Disk errors; [`is_full`] tells whether the disk is full.
 pub(crate) fn allocate(file: &File, at: u64, bytes: u64) -> io::Result<()> {
     match fallocate(file, FallocateFlags::empty(), at, bytes) {
         Err(rustix::io::Errno::OPNOTSUPP) => fill(file, at, bytes),
@@ -259,7 +261,7 @@ pub(crate) fn allocate(file: &File, at: u64, bytes: u64) -> io::Result<()> {
     }
 }
 
-/// For file systems that cannot reserve: writes what does not compress.
+/// For file systems that cannot preallocate: writes incompressible data.
 fn fill(file: &File, at: u64, bytes: u64) -> io::Result<()> {
     use std::os::unix::fs::FileExt;
     let mut state = at | 1;
@@ -289,7 +291,7 @@ fn open_private(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// The bytes that a file holds. A copy with holes, from a backup, holds none.
+/// The bytes allocated to a file. A sparse copy, from a backup, has none.
 fn blocks_of(file: &File) -> io::Result<u64> {
     let found = file.metadata()?;
     if found.blocks().saturating_mul(512) >= found.len() && found.len() <= RESERVE_BYTES {

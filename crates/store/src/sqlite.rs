@@ -1,10 +1,10 @@
 //! The embedded engine: one SQLite file in WAL mode with `synchronous=FULL`.
 //!
-//! The rule it protects: one thread writes, in the order of the calls, and answers after the flush
-//! that made the answer true; readers never wait for it and see everything that was acknowledged.
-//! Nothing relies on a clean shutdown. On a full disk writes go on in blocks that the log holds
-//! already, and in slices of the disk reserve. It does not cache rows: whoever wants a snapshot in
-//! memory builds one.
+//! Invariant: one thread writes, in call order, and answers only after the flush that made the
+//! answer true. Readers never wait for the writer and see everything that was acknowledged. Nothing
+//! relies on a clean shutdown. On a full disk, writes continue in blocks that the log already holds
+//! and in slices of the disk reserve. The engine does not cache rows; callers that want a snapshot
+//! in memory build their own.
 
 mod index;
 mod journal;
@@ -38,24 +38,25 @@ use crate::{
     reserve::DiskReserve,
 };
 
-/// Writes that may wait; the next caller blocks until there is room.
+/// The capacity of the write queue; when it is full, the next caller blocks.
 const WRITES_QUEUED: usize = 1024;
-/// Reads that may wait; the next caller blocks until there is room.
+/// The capacity of the read queue; when it is full, the next caller blocks.
 const READS_QUEUED: usize = 1024;
-/// Bounds of the number of reading threads; between them, one per processor.
+/// The minimum and maximum number of reader threads; in between, one per processor.
 const READERS: (usize, usize) = (2, 8);
-/// The write-ahead log's part that has blocks of its own from the start and is never cut off: what
-/// the largest transaction on a full disk, a deletion of 1,000 objects, writes into it, and more.
+/// The size of the preallocated part of the write-ahead log, which is never truncated. It exceeds
+/// what the largest transaction on a full disk, a deletion of 1,000 objects, writes.
 const LOG_BYTES_HELD: u64 = 8 * 1024 * 1024;
-/// What opening a database writes beside that: the log's index, and steps of the schema.
+/// What opening a database writes in addition: the log's index and schema migrations.
 const OPENING_BYTES: u64 = 1024 * 1024;
-/// Prepared statements that a connection keeps; more than the engine has.
+/// The size of a connection's prepared-statement cache; the engine uses fewer statements.
 const STATEMENTS: usize = 96;
 
-/// A read: runs on a reading thread, between transactions.
+/// A read. It runs on a reader thread, between transactions.
 type ReadJob = Box<dyn FnOnce(&Connection) + Send>;
 
-/// The embedded engine. Cheap calls that queue work; dropping it finishes what is queued.
+/// The embedded engine. Its calls are cheap and only queue work. Dropping it finishes what is
+/// queued.
 pub struct SqliteStore {
     path: PathBuf,
     writes: Arc<JobQueue<WriteJob>>,
@@ -65,13 +66,15 @@ pub struct SqliteStore {
     reserve: Option<Arc<DiskReserve>>,
     /// The name of the first thread that panicked.
     panicked: watch::Sender<Option<String>>,
-    /// Held as long as this lives; the system frees it however the process ends.
+    /// Held for the lifetime of this value; the operating system releases it however the process
+    /// ends.
     _lock: File,
 }
 
 impl SqliteStore {
-    /// Opens the database, creating it (mode 0600) in an existing folder, and brings its schema to
-    /// date. Beside `path` it keeps `path` with `-wal`, `-shm` and `-lock` appended. Blocking.
+    /// Opens the database and migrates its schema. Creates the database (mode 0600) in an existing
+    /// folder if it is missing. Beside `path` there are files with `-wal`, `-shm` and `-lock`
+    /// appended. Blocking.
     ///
     /// # Errors
     /// [`StoreError::NewerSchema`]; [`StoreError::Unavailable`], also when another process (or
@@ -80,8 +83,8 @@ impl SqliteStore {
         Self::open_with(path, None)
     }
 
-    /// As [`SqliteStore::open`], for a disk that may fill up: what is written on a full disk takes
-    /// its space from the reserve.
+    /// Like [`SqliteStore::open`], with a reserve from which writes on a full disk take their
+    /// space.
     ///
     /// # Errors
     /// As [`SqliteStore::open`].
@@ -113,12 +116,12 @@ impl SqliteStore {
         Ok(store)
     }
 
-    /// Finishes what is queued and ends the threads; the same as dropping it. Blocking.
+    /// Finishes queued work and stops the threads, just like dropping the value. Blocking.
     pub fn close(self) {
         drop(self);
     }
 
-    /// Starts the threads: one that writes, one that checkpoints, some that read.
+    /// Starts the threads: one writer, one for checkpoints, and the readers.
     fn start(&mut self, connection: Connection) -> Result<(), StoreError> {
         let writer = StoreWriter::new(
             connection,
@@ -158,7 +161,7 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Queues a write. Its result, good or bad, is answered after the flush.
+    /// Queues a write. Its result, success or failure, is sent after the flush.
     fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
@@ -169,7 +172,7 @@ impl SqliteStore {
                 let result = connection.and_then(work);
                 let keep = result.is_ok();
                 let answer = Box::new(move |lost: Option<StoreError>| {
-                    // Nobody listening any more is fine.
+                    // The receiver may be gone, which is fine.
                     let _ = sender.send(lost.map_or(result, Err));
                 });
                 FinishedJob { keep, answer }
@@ -178,7 +181,6 @@ impl SqliteStore {
         answered(receiver)
     }
 
-    /// Queues a read.
     fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
@@ -190,8 +192,8 @@ impl SqliteStore {
         answered(receiver)
     }
 
-    /// Waits until a thread of the store has panicked, which only a defect can cause; its name.
-    /// What it did is not done any more: the process must end.
+    /// Waits until a thread of the store has panicked, which only a bug can cause, and returns its
+    /// name. Nobody does that thread's work any more, so the process must exit.
     pub async fn panicked(&self) -> String {
         let mut panicked = self.panicked.subscribe();
         match panicked.wait_for(Option::is_some).await {
@@ -201,14 +203,14 @@ impl SqliteStore {
         }
     }
 
-    /// Makes the writing thread panic, for tests of whoever has to notice.
+    /// Makes the writer thread panic, to test how callers notice.
     #[cfg(any(test, feature = "suite"))]
     pub fn panic_writer(&self) {
         #[expect(clippy::panic, reason = "this is what is tested")]
         drop(self.write(|_| -> Result<(), StoreError> { panic!("a defect") }));
     }
 
-    /// A connection of its own for a blocking read of much, on the caller's thread.
+    /// Opens a separate connection for a long blocking read on the caller's thread.
     fn reader(&self) -> Result<Connection, StoreError> {
         connect(&self.path, AccessMode::Read)
     }
@@ -255,7 +257,7 @@ fn answered<T: Send + 'static>(
     })
 }
 
-/// Says that its thread panicked, if it did.
+/// Reports the panic of its thread when it is dropped.
 struct PanicReport(String, watch::Sender<Option<String>>);
 
 impl Drop for PanicReport {
@@ -274,8 +276,8 @@ fn serve_reads(connection: &Connection, reads: &JobQueue<ReadJob>) {
     }
 }
 
-/// Copies the log into the database beside the writer. The writer's own checkpoint, further up,
-/// then finds little left to copy, and the log starts over.
+/// Checkpoints the log in parallel with the writer. The writer's own checkpoint (see above) then
+/// finds little left to copy, and the log starts over.
 fn checkpoint(connection: &Connection, wakes: &JobQueue<()>) {
     let _served = QueueGuard(wakes);
     while let Some(()) = wakes.pop() {
@@ -293,7 +295,7 @@ enum AccessMode {
 
 fn connect(path: &Path, access: AccessMode) -> Result<Connection, StoreError> {
     let (flag, settings) = match access {
-        // A second process (a backup, an administrator) may hold a lock for a moment.
+        // Another process (a backup, an administrator) may hold a lock briefly.
         AccessMode::Read => (OpenFlags::SQLITE_OPEN_READ_ONLY, "PRAGMA query_only = ON;"),
         AccessMode::Write => (
             OpenFlags::SQLITE_OPEN_READ_WRITE,
@@ -306,7 +308,8 @@ fn connect(path: &Path, access: AccessMode) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flag | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.execute_batch(settings)?;
-    // Elsewhere there may be a full disk, too; what a transaction needs beside the log is bounded.
+    // Temporary files would fail on a full disk, so they stay in memory; what a transaction needs
+    // beside the log is bounded.
     connection.execute_batch(&format!(
         "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = {LOG_BYTES_HELD};"
     ))?;
@@ -314,14 +317,14 @@ fn connect(path: &Path, access: AccessMode) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Whether a server has the database open. Opens nothing.
+/// Whether a server has the database open. Does not open it.
 pub fn is_served(path: &Path) -> bool {
     let lock = File::open(beside(path, "-lock"));
     lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
-/// The records of an account, beside a server that may have the database open; none where there is
-/// no database. Blocking.
+/// Reads the records of an account, even while a server has the database open. Empty if there is no
+/// database. Blocking.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
@@ -335,7 +338,7 @@ pub fn records(path: &Path, account: AccountId) -> Result<Vec<StateRecord>, Stor
     Ok(records)
 }
 
-/// Takes the lock that keeps a second server out; SQLite's own would also keep backups out.
+/// Takes the lock that keeps a second server out. SQLite's own lock would also keep backups out.
 fn lock(path: &Path) -> Result<File, StoreError> {
     let file = OpenOptions::new()
         .create(true)
@@ -354,7 +357,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// SQLite gives the files beside the database the database's own mode.
+/// SQLite creates the files beside the database with the database's mode.
 fn create_private(path: &Path) -> io::Result<()> {
     OpenOptions::new()
         .create(true)
@@ -382,7 +385,7 @@ fn unavailable(path: &Path, why: &dyn fmt::Display) -> StoreError {
     StoreError::Unavailable(format!("{}: {why}", path.display()))
 }
 
-/// A stored number that the program cannot have written.
+/// The error for a stored number that this program cannot have written.
 fn corrupt(what: &str) -> StoreError {
     StoreError::Unavailable(format!("the database holds an impossible {what}"))
 }

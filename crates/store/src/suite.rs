@@ -1,7 +1,7 @@
-//! What every engine must do: the contract as tests that run on any store.
+//! The contract as tests that run against any store.
 //!
-//! The rule it protects: a sentence of [`crate::contract`] that no case here checks is not a
-//! promise. It knows no engine; crashes are tested from outside, by killing the process.
+//! Invariant: a sentence of [`crate::contract`] that no case here checks is not a promise. The
+//! suite knows no engine; crashes are tested from outside, by killing the process.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,7 +26,7 @@ use keywright_base::{AccessKeyId, AccountId, Entropy, Timestamp};
 
 use crate::contract::{FailedPrecondition, Store, StoreError};
 
-/// Runs everything; each case gets a fresh, empty store from `make`.
+/// Runs every case, each with a fresh, empty store from `make`.
 ///
 /// # Panics
 /// When the store breaks the contract.
@@ -63,8 +63,8 @@ pub fn run_all(make: impl Fn() -> Arc<dyn Store>) {
     }
 }
 
-/// Checks that what was acknowledged is found again; `open` opens the same, at first empty, medium
-/// every time. The store of one call is dropped before the next.
+/// Checks that acknowledged writes are found again. `open` opens the same medium every time, which
+/// is empty at first. The store of one call is dropped before the next call.
 ///
 /// # Panics
 /// When something is missing.
@@ -76,7 +76,7 @@ pub fn run_reopening(open: impl Fn() -> Arc<dyn Store>) {
     }
 }
 
-/// Waits for a future on this thread, whatever engine it comes from.
+/// Blocks this thread on a future, whichever engine it comes from.
 pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
     struct Unpark(Thread);
     impl Wake for Unpark {
@@ -94,12 +94,12 @@ pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Waits for a result that must be good.
+/// Waits for a result that must be `Ok`.
 fn done<T>(future: impl Future<Output = Result<T, StoreError>>) -> T {
     wait(future).unwrap()
 }
 
-/// Asserts that a precondition failed, and which.
+/// Asserts which precondition failed.
 fn refused<T: Debug>(result: Result<T, StoreError>, expected: &FailedPrecondition) {
     let failed = match &result {
         Err(StoreError::Precondition(failed)) => Some(failed),
@@ -112,7 +112,7 @@ fn account(number: u64) -> AccountId {
     AccountId::new(number).unwrap()
 }
 
-/// A key id that differs for every number.
+/// Returns a distinct key id for every number.
 fn key(number: u64) -> AccessKeyId {
     struct Fixed(u64);
     impl Entropy for Fixed {

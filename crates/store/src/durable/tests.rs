@@ -1,4 +1,4 @@
-//! Content, mode and what is left behind, for each way of writing a file.
+//! Tests each way of writing a file: content, mode and leftovers.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! Each fault does what the script says, and an empty script is transparent.
+//! Tests that each fault does what the script says and that an empty script is transparent.
 
 use std::{cell::RefCell, sync::Arc};
 

@@ -1,7 +1,7 @@
 //! Writes to the object index in SQLite, each with its precondition.
 //!
-//! The rule it protects: a precondition is judged in the transaction that acts on it. The reads are
-//! in `listing`.
+//! Invariant: a precondition is checked in the same transaction as the write. Reads are in
+//! `listing`.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -11,7 +11,7 @@ use crate::contract::{
     StoreError, UploadRow,
 };
 
-/// Applies a batch in order, inside the open transaction; an error leaves undoing to the caller.
+/// Applies a batch in order within the open transaction. On an error, the caller rolls back.
 pub(super) fn apply(
     connection: &Connection,
     batch: Vec<IndexWrite>,
@@ -105,7 +105,7 @@ fn require_bucket(connection: &Connection, name: &str) -> Result<(), StoreError>
     }
 }
 
-/// The present object, if what is expected of it holds.
+/// Returns the current object if the condition holds.
 fn expected(
     connection: &Connection,
     bucket: &str,
@@ -159,7 +159,7 @@ fn create_upload(connection: &Connection, row: &UploadRow) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Writes a part; the result is the part that it replaced.
+/// Writes a part and returns the part that it replaced.
 fn put_part(connection: &Connection, row: &PartRow) -> Result<Option<PartRow>, StoreError> {
     let id = row.upload.as_bytes();
     if !connection
@@ -186,7 +186,7 @@ fn put_part(connection: &Connection, row: &PartRow) -> Result<Option<PartRow>, S
     Ok(replaced)
 }
 
-/// Removes an upload; the result is the parts that went with it.
+/// Deletes an upload and returns the parts deleted with it.
 fn delete_upload(
     connection: &Connection,
     upload: &str,

@@ -1,7 +1,7 @@
-//! Last use, attempts with inactive keys and sessions in SQLite.
+//! Last use, attempts with inactive keys, and sessions in SQLite.
 //!
-//! The rules it protects: a last use never moves backwards, and an attempt is counted even when its
-//! row gives way. It decides nothing about keys: what a caller records is recorded.
+//! Invariants: a last use never moves backwards, and an attempt is counted even when its row is
+//! evicted. This module makes no decisions about keys; it records what callers report.
 
 use keywright_base::{AccessKeyId, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
@@ -45,7 +45,7 @@ impl ActivityStore for SqliteStore {
         key: AccessKeyId,
     ) -> StoreFuture<Result<(Vec<KeyAttempt>, u64), StoreError>> {
         self.read(move |connection| {
-            // One snapshot for both, so that the total is never below the rows' sum.
+            // One snapshot for both, so that the total is never less than the sum of the rows.
             let snapshot = connection.unchecked_transaction()?;
             let found = (attempts(&snapshot, key)?, total(&snapshot, key)?);
             snapshot.finish()?;
@@ -89,7 +89,7 @@ fn forget(connection: &Connection, subject: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Counts saturate: a sum beyond 63 bits would turn into a floating-point number.
+/// Counts saturate: SQLite would turn a sum beyond 63 bits into a floating-point number.
 fn add(connection: &Connection, it: &KeyAttempt) -> Result<(), StoreError> {
     let key = it.key.as_str();
     let added = i64::try_from(it.count).unwrap_or(i64::MAX);
@@ -207,7 +207,7 @@ fn sessions(connection: &Connection, page: SessionPage) -> Result<Vec<IssuedSess
     Ok(found)
 }
 
-/// A count from its column; the engine never writes a negative one.
+/// Reads a count from its column; the engine never writes a negative one.
 fn count(column: i64) -> u64 {
     u64::try_from(column).unwrap_or(0)
 }

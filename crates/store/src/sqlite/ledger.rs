@@ -1,7 +1,6 @@
 //! IAM state in SQLite: the version check and the records.
 //!
-//! The rule it protects: a commit is written against the version it was computed from, or not at
-//! all.
+//! Invariant: a commit is applied against the version it was computed from, or not at all.
 
 use keywright_base::AccountId;
 use rusqlite::{Connection, OptionalExtension};
@@ -102,12 +101,12 @@ fn version(column: i64) -> Result<u64, StoreError> {
     u64::try_from(column).map_err(|_| corrupt("version"))
 }
 
-/// An account as a column; twelve digits always fit.
+/// Encodes an account for its column; twelve digits always fit.
 pub(super) fn column(account: AccountId) -> i64 {
     i64::try_from(account.number()).unwrap_or(i64::MAX)
 }
 
-/// An account from a column.
+/// Decodes an account from its column.
 pub(super) fn account(column: i64) -> Result<AccountId, StoreError> {
     let number = u64::try_from(column).map_err(|_| corrupt("account id"))?;
     if number == AccountId::INSTALLATION.number() {

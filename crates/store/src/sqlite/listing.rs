@@ -1,8 +1,8 @@
 //! Reads of the object index in SQLite.
 //!
-//! The rule it protects: a listing is one walk along a primary key or an index between two byte
-//! strings, so its cost is the rows it returns. Whatever a page means to S3 (delimiters, tokens) is
-//! not known here.
+//! Invariant: a listing is one scan of a primary key or an index between two byte strings, so its
+//! cost is proportional to the rows it returns. This module does not know what a page means to S3
+//! (delimiters, tokens).
 
 use keywright_base::AccountId;
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -77,7 +77,8 @@ impl ObjectIndex for SqliteStore {
     }
 
     fn every_body(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StoreError> {
-        // One statement is one snapshot: a completed upload is seen as parts or as an object.
+        // One statement is one snapshot, so a completed upload appears either as parts or as an
+        // object.
         let sql = "SELECT bucket, body FROM object
              UNION ALL
              SELECT upload.bucket, part.body FROM part JOIN upload ON upload.id = part.upload";
@@ -89,7 +90,7 @@ impl ObjectIndex for SqliteStore {
     }
 }
 
-/// Every row of buckets and bodies.
+/// Calls `each` for every row of a query that selects buckets and bodies.
 fn every(
     connection: &Connection,
     sql: &str,
@@ -245,12 +246,12 @@ pub(super) fn parts(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The first name of a range, and the first one behind it.
+/// The first name of a range, and the first name after it.
 fn bounds(range: &ListRange) -> (Vec<u8>, Vec<u8>) {
     let prefix = range.prefix.as_bytes();
     let mut from = range.after.clone();
     if !range.inclusive {
-        // The smallest byte string that is greater than `after`.
+        // The smallest byte string greater than `after`.
         from.push(0);
     }
     (from.max(prefix.to_vec()), successor(prefix))
@@ -270,19 +271,19 @@ fn uploads_from(range: &ListRange) -> (Vec<u8>, Vec<u8>) {
     (key.to_vec(), id).max((range.prefix.as_bytes().to_vec(), Vec::new()))
 }
 
-/// The smallest byte string that is greater than every UTF-8 text with this prefix. No text begins
-/// with the byte 255, so that is the end of everything.
+/// The smallest byte string greater than every UTF-8 text with this prefix. No UTF-8 text begins
+/// with byte 255, so that is the upper end.
 fn successor(prefix: &[u8]) -> Vec<u8> {
     let mut end = prefix.to_vec();
     match end.last_mut() {
-        // The last byte of UTF-8 is at most 0xF4; adding one cannot overflow.
+        // The last byte of UTF-8 text is at most 0xF4, so adding one cannot overflow.
         Some(last) => *last = last.saturating_add(1),
         None => end.push(0xff),
     }
     end
 }
 
-/// What is wanted of a body; SQLite lends its bytes only until the next row.
+/// Extracts the requested part of a body; SQLite's buffer is valid only until the next row.
 fn body(row: &Row<'_>, column: usize, bodies: RowBodies) -> Result<Vec<u8>, StoreError> {
     let whole = row.get_ref(column)?.as_blob();
     whole

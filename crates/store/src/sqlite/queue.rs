@@ -1,8 +1,8 @@
 //! A bounded queue between callers and the engine's threads.
 //!
-//! The rule it protects: what was pushed is popped in that order, and after [`JobQueue::close`] the
-//! rest is still served while nothing new comes in. A full queue makes the pusher wait; it never
-//! drops.
+//! Invariant: items are popped in the order they were pushed. After [`JobQueue::close`] the
+//! remaining items are still served, and no new ones are accepted. A full queue blocks the caller;
+//! it never drops an item.
 
 use std::{
     collections::VecDeque,
@@ -35,7 +35,8 @@ impl<T> JobQueue<T> {
         }
     }
 
-    /// Appends; waits while the queue is full. After [`JobQueue::close`] the item is dropped.
+    /// Appends an item; blocks while the queue is full. After [`JobQueue::close`] the item is
+    /// dropped.
     pub(super) fn push(&self, item: T) {
         let mut state = self.lock();
         while state.items.len() >= self.capacity && !state.closed {
@@ -51,7 +52,7 @@ impl<T> JobQueue<T> {
         }
     }
 
-    /// Appends unless the queue is full or closed.
+    /// Appends an item unless the queue is full or closed.
     pub(super) fn offer(&self, item: T) {
         let mut state = self.lock();
         if state.items.len() < self.capacity && !state.closed {
@@ -61,7 +62,7 @@ impl<T> JobQueue<T> {
         }
     }
 
-    /// The next item; waits for one. `None` once the queue is closed and empty.
+    /// Returns the next item, waiting for one. `None` once the queue is closed and empty.
     pub(super) fn pop(&self) -> Option<T> {
         let mut state = self.lock();
         loop {
@@ -80,7 +81,7 @@ impl<T> JobQueue<T> {
         }
     }
 
-    /// The next item if there is one now.
+    /// Returns the next item if there is one now.
     pub(super) fn try_pop(&self) -> Option<T> {
         let item = self.lock().items.pop_front();
         if item.is_some() {
@@ -89,21 +90,22 @@ impl<T> JobQueue<T> {
         item
     }
 
-    /// Takes nothing more; what is queued is still served.
+    /// Rejects new items; queued items are still served.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.filled.notify_all();
         self.freed.notify_all();
     }
 
-    // No caller's code runs under the lock, so a poisoned state is still whole.
+    // No caller's code runs under the lock, so the state is consistent even if the lock is
+    // poisoned.
     fn lock(&self) -> MutexGuard<'_, QueueState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Held by the thread that serves a queue: however the thread ends, callers get an answer (their
-/// items are dropped) instead of waiting for ever.
+/// Held by the thread that serves a queue. However the thread ends, the queued items are dropped,
+/// so callers get an answer instead of waiting forever.
 pub(super) struct QueueGuard<'a, T>(pub(super) &'a JobQueue<T>);
 
 impl<T> Drop for QueueGuard<'_, T> {

@@ -1,14 +1,14 @@
-//! The schema's steps, one file each, and how they are applied.
+//! Schema migrations, one file each, and how they are applied.
 //!
-//! The rule it protects: a step and the note that it was applied are one transaction, so a crash at
-//! any point leaves a schema that the next start completes; a schema from the future is refused,
-//! untouched. There are no downward steps: going back is restoring a backup.
+//! Invariant: a step and the record that it was applied are one transaction, so after a crash at
+//! any point the next start completes the schema. A newer schema is rejected and left untouched.
+//! There are no down migrations: to go back, restore a backup.
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use crate::contract::StoreError;
 
-/// One step; its number is its position, from 1, and never changes once released.
+/// A migration step. Its number is its position, from 1, and never changes once released.
 struct MigrationStep {
     name: &'static str,
     sql: &'static str,
@@ -33,7 +33,7 @@ const STEPS: &[MigrationStep] = &[
     },
 ];
 
-/// Brings the schema to the newest step.
+/// Migrates the schema to the newest step.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let known = u32::try_from(STEPS.len()).unwrap_or(u32::MAX);
     let found = version(connection)?;
@@ -46,10 +46,10 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The newest step that was applied; 0 for an empty database.
+/// Returns the newest step that was applied; 0 for an empty database.
 ///
 /// # Errors
-/// [`StoreError::Unavailable`] for a database that another program made.
+/// [`StoreError::Unavailable`] for a database created by another program.
 pub(super) fn version(connection: &Connection) -> Result<u32, StoreError> {
     let table = "SELECT name = 'schema_step' FROM sqlite_schema ORDER BY 1 DESC";
     match connection
@@ -125,7 +125,7 @@ mod tests {
         }
     }
 
-    /// The installation's records move away from account 000000000000, once.
+    /// The installation's records move out of account 000000000000, once.
     #[test]
     fn the_installation_leaves_the_account_of_zeros() {
         let mut connection = Connection::open_in_memory().unwrap();
@@ -147,7 +147,7 @@ mod tests {
             (1_000_000_000_000, "keyring".to_owned()),
         ];
         assert_eq!(accounts(&connection), moved);
-        // An account of zeros stays what it is, should the step run again.
+        // If the step ran again, account 000000000000 would stay as it is.
         let put = "INSERT INTO account VALUES (0, 1);
              INSERT INTO record VALUES (0, 'root', '1', x'03')";
         connection.execute_batch(put).unwrap();

@@ -1,4 +1,4 @@
-//! What is particular to this engine: files, locks, threads and lost transactions.
+//! Tests specific to this engine: files, locks, threads and lost transactions.
 
 use std::{
     cell::RefCell,
@@ -124,7 +124,7 @@ fn closing_finishes_what_is_queued() {
     assert_eq!(version(&SqliteStore::open(&path).unwrap()), 50);
 }
 
-/// What an unclean end leaves: the database and its log, copied while the store is in use.
+/// Simulates an unclean shutdown: copies the database and its log while the store is in use.
 #[test]
 fn nothing_relies_on_a_clean_shutdown() {
     let folder = tempfile::tempdir().unwrap();
@@ -139,8 +139,8 @@ fn nothing_relies_on_a_clean_shutdown() {
     assert_eq!(version(&SqliteStore::open(&copy).unwrap()), 5);
 }
 
-/// Holds the writer inside a job until the returned sender is used or dropped, so that what is
-/// queued meanwhile is one group.
+/// Blocks the writer inside a job until the returned sender is used or dropped, so that everything
+/// queued meanwhile becomes one group.
 fn occupy(store: &SqliteStore) -> mpsc::Sender<()> {
     let (release, released) = mpsc::channel();
     drop(store.write(move |_| {
@@ -166,7 +166,7 @@ fn many_callers_share_one_flush() {
     assert_eq!(transactions(&store) - before, 1);
 }
 
-/// The log's index counts the transactions that were committed to it.
+/// The number of committed transactions, as counted in the log's index.
 fn transactions(store: &SqliteStore) -> u32 {
     let header = fs::read(beside(&store.path, "-shm")).unwrap();
     u32::from_ne_bytes(header[8..12].try_into().unwrap())
@@ -179,7 +179,7 @@ fn a_lost_transaction_is_lost_for_everyone_in_it() {
     wait(store.commit(commit(0, "kept"))).unwrap();
     let release = occupy(&store);
     let first = store.commit(commit(1, "lost"));
-    // A failure that ends the transaction under the writer, as a full disk does.
+    // A failure that ends the transaction behind the writer's back, as a full disk does.
     let broken = store.write(|connection| Ok(connection.execute_batch("ROLLBACK")?));
     drop(release);
     assert!(matches!(wait(first), Err(StoreError::Unavailable(_))));
@@ -194,7 +194,7 @@ fn a_commit_that_fails_is_lost_for_everyone_in_it() {
     let store = SqliteStore::open(&folder.path().join("db")).unwrap();
     let release = occupy(&store);
     let first = store.commit(commit(0, "lost"));
-    // A deferred constraint is judged by COMMIT itself.
+    // A deferred constraint is checked by COMMIT itself.
     let broken = store.write(|connection| {
         Ok(connection.execute_batch(
             "PRAGMA defer_foreign_keys = ON;
@@ -258,7 +258,7 @@ fn a_panic_of_any_thread_is_announced() {
     }
 }
 
-/// On a full disk the log's blocks are all there is.
+/// On a full disk, only the log's preallocated blocks are available.
 #[test]
 fn the_log_has_blocks_of_its_own_and_never_gives_them_up() {
     let folder = tempfile::tempdir().unwrap();
@@ -326,8 +326,8 @@ fn the_log_is_bounded() {
     assert_eq!(wait(store.bucket("none")).unwrap(), None);
 }
 
-/// A log whose end was torn by a power cut: whole transactions before it stay, nothing is half
-/// there, and the store opens by itself.
+/// A log with a tail torn by a power failure: complete transactions before it survive, nothing is
+/// half applied, and the store opens without help.
 #[test]
 fn a_torn_log_loses_only_its_torn_end() {
     let folder = tempfile::tempdir().unwrap();

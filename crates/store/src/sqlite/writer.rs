@@ -1,12 +1,12 @@
-//! The one thread that writes: it turns what is queued into one transaction and one flush.
+//! The writer thread: turns queued jobs into one transaction and one flush.
 //!
-//! The rule it protects: an answer, good or bad, leaves only after the transaction that it was
-//! computed in is durable. Each job runs in a savepoint, so a refused one undoes itself and nobody
-//! else. It knows nothing of what the jobs write.
+//! Invariant: an answer, success or failure, is sent only after the transaction that it was
+//! computed in is durable. Each job runs in a savepoint, so a rejected job rolls back only itself.
+//! The writer does not know what the jobs write.
 //!
-//! On a full disk every transaction begins at the start of the log, whose blocks are held: what was
-//! written before is copied into the database first, and only that may need new blocks, from the
-//! disk reserve.
+//! On a full disk every transaction starts at the beginning of the log, whose blocks are
+//! preallocated. Earlier content is first copied into the database; only that copy may need new
+//! blocks, which come from the disk reserve.
 
 use std::{
     cell::Cell,
@@ -30,46 +30,45 @@ use crate::{
     reserve::{self, DiskReserve},
 };
 
-/// Jobs in one transaction; bounds how long the first of them waits for the last.
+/// The maximum number of jobs in one transaction; limits how long the first job waits for the last.
 const BATCH_MAX: usize = 512;
-/// The same on a full disk, where a transaction has to fit into the log's held part.
+/// The same for a full disk, where a transaction has to fit into the preallocated part of the log.
 const BATCH_TIGHT: usize = 1;
-/// The write-ahead log's growth between two checkpoints in the background.
+/// How much the write-ahead log grows between two background checkpoints.
 const CHECKPOINT_BYTES: u64 = 4 * 1024 * 1024;
-/// The log's length at which the writer itself copies it before it goes on.
+/// The log size at which the writer itself checkpoints before it continues.
 const CHECKPOINT_OWN_BYTES: u64 = 4 * CHECKPOINT_BYTES;
-/// A page and its header in the log.
+/// The size of a page and its header in the log.
 const FRAME_BYTES: u64 = 4096 + 24;
 
-/// A job: writes inside the open transaction, or learns why there is none, and returns what to do
-/// once its fate is known.
+/// A job: writes within the open transaction, or learns why there is none. Returns what to do once
+/// the outcome is known.
 pub(super) type WriteJob = Box<dyn FnOnce(Result<&Connection, StoreError>) -> FinishedJob + Send>;
 
-/// A job that has run.
 pub(super) struct FinishedJob {
-    /// Whether it wants its writes kept.
+    /// Whether to keep its writes.
     pub(super) keep: bool,
-    /// Answers the caller; the error replaces the job's own result when the transaction was lost.
+    /// Answers the caller. The error replaces the job's own result if the transaction was lost.
     pub(super) answer: Box<dyn FnOnce(Option<StoreError>) + Send>,
 }
 
 /// The write-ahead log on a disk that may fill up.
 pub(super) struct HeldLog {
     pub(super) reserve: Arc<DiskReserve>,
-    /// The log's file.
+    /// The path of the log file.
     pub(super) path: PathBuf,
 }
 
-/// What the writing thread owns.
+/// The state of the writer thread.
 pub(super) struct StoreWriter {
     connection: Connection,
     jobs: Arc<JobQueue<WriteJob>>,
-    /// Wakes the checkpointing thread; one unserved wake is enough.
+    /// Wakes the checkpoint thread; one pending wake-up is enough.
     checkpoints: Arc<JobQueue<()>>,
     held: Option<HeldLog>,
-    /// Whether the held part of the log has its blocks.
+    /// Whether the preallocated part of the log has its blocks.
     allocated: Cell<bool>,
-    /// Pages in the log after the last commit; SQLite counts.
+    /// The number of pages in the log after the last commit, as counted by SQLite.
     frames: Arc<AtomicU64>,
 }
 
@@ -89,7 +88,7 @@ impl StoreWriter {
             frames: Arc::default(),
         };
         let frames = Arc::clone(&writer.frames);
-        // Takes the place of SQLite's own automatic checkpoint.
+        // Replaces SQLite's automatic checkpoint.
         writer.connection.wal_hook(Some(move |_: &mut _, pages| {
             frames.store(u64::try_from(pages).unwrap_or(0), Ordering::Relaxed);
             Ok(())
@@ -123,7 +122,8 @@ impl StoreWriter {
         }
     }
 
-    /// Runs what is queued in one transaction. On an error none of it happened, or nobody knows.
+    /// Runs the queued jobs in one transaction. On an error, either none of it happened or the
+    /// outcome is unknown.
     fn transact(
         &self,
         first: WriteJob,
@@ -143,7 +143,7 @@ impl StoreWriter {
         self.execute("COMMIT")
     }
 
-    /// One job, in its savepoint.
+    /// Runs one job in its savepoint.
     fn attempt(&self, job: WriteJob, ran: &mut Vec<FinishedJob>) -> Result<(), StoreError> {
         if let Err(error) = self.execute("SAVEPOINT job") {
             ran.push(job(Err(error.clone())));
@@ -153,7 +153,7 @@ impl StoreWriter {
         let keep = done.keep;
         ran.push(done);
         if self.connection.is_autocommit() {
-            // Some failures (disk full, I/O) make SQLite give up the whole transaction.
+            // Some failures (disk full, I/O) make SQLite roll back the whole transaction.
             return Err(StoreError::Unavailable(
                 "the transaction was rolled back".into(),
             ));
@@ -168,13 +168,13 @@ impl StoreWriter {
         if !self.connection.is_autocommit()
             && let Err(error) = self.execute("ROLLBACK")
         {
-            // The next BEGIN will fail too, so nothing is acknowledged that is not durable.
+            // The next BEGIN fails too, so nothing is acknowledged without being durable.
             tracing::error!(%error, "a lost group commit could not be rolled back");
         }
     }
 
-    /// Lets the log be copied in the background when it has grown, and copies it here when that
-    /// did not keep up.
+    /// Requests a background checkpoint when the log has grown, and checkpoints here when the
+    /// background did not keep up.
     fn request_checkpoint(&self, at: u64) -> u64 {
         let length = self.log_bytes();
         if length < at {
@@ -193,7 +193,7 @@ impl StoreWriter {
         self.frames.load(Ordering::Relaxed) * FRAME_BYTES
     }
 
-    /// Makes sure that the next transaction finds room; how many jobs it may have.
+    /// Ensures that the next transaction has room, and returns how many jobs it may contain.
     fn prepare(&self) -> usize {
         let Some(held) = &self.held else {
             return BATCH_MAX;
@@ -201,7 +201,8 @@ impl StoreWriter {
         let reserve = &held.reserve;
         if !reserve.is_tight() {
             if !self.allocated.get() {
-                // Said at the start; until it works, every try on a full disk takes the reserve.
+                // Already logged at startup. Until it succeeds, every attempt on a full disk takes
+                // from the reserve.
                 let _ = self.hold_blocks(held);
             }
             return BATCH_MAX;
@@ -216,14 +217,14 @@ impl StoreWriter {
                 }
             }
         };
-        // A reader can keep the log from starting over, and its blocks may not be held.
+        // A reader can keep the log from starting over, and its blocks may not be allocated.
         if !self.allocated.get() || !copied && self.log_bytes() > LOG_BYTES_HELD / 2 {
             reserve.make_room(LOG_BYTES_HELD);
         }
         BATCH_TIGHT
     }
 
-    /// A disk that filled up during a transaction has room for the next one.
+    /// After the disk filled up during a transaction, makes room for the next one.
     fn make_up_for_loss(&self) {
         if let Some(HeldLog { reserve, .. }) = &self.held
             && reserve.is_tight()
@@ -232,15 +233,15 @@ impl StoreWriter {
         }
     }
 
-    /// Copies the log into the database; whether all of it was copied.
+    /// Copies the log into the database. Returns whether all of it was copied.
     fn checkpoint(&self) -> rusqlite::Result<bool> {
         self.connection
             .prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?
             .query_row([], |row| Ok(row.get::<_, i64>(1)? == row.get::<_, i64>(2)?))
     }
 
-    /// Gives the first part of the log blocks of its own. SQLite takes what it did not write there
-    /// for the rest of an older log, whose checksums do not fit.
+    /// Allocates blocks for the first part of the log. SQLite takes the bytes that it did not write
+    /// there for the rest of an older log, because their checksums do not match.
     fn hold_blocks(&self, held: &HeldLog) -> io::Result<()> {
         let file = OpenOptions::new().write(true).open(&held.path)?;
         reserve::allocate(&file, 0, LOG_BYTES_HELD)?;
@@ -254,8 +255,7 @@ impl StoreWriter {
     }
 }
 
-/// Whether SQLite found the disk full. It reports a share of the disk that is used up as an I/O
-/// error.
+/// Whether SQLite found the disk full. It reports an exhausted disk quota as an I/O error.
 fn is_full(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error_code();
     matches!(code, Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure))

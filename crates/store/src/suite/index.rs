@@ -1,4 +1,4 @@
-//! Buckets, objects, uploads and parts: what a batch requires, does and displaces.
+//! Buckets, objects, uploads and parts: the preconditions, effects and displaced rows of a batch.
 
 use std::sync::Arc;
 
@@ -89,7 +89,7 @@ pub(super) fn objects(store: Arc<dyn Store>) {
     );
     assert_eq!(done(store.object("b", "k")), Some(object("b", "k", "2")));
     assert_eq!(done(store.object("b", "K")), None);
-    // Each write of a batch sees what those before it did.
+    // Each write of a batch sees the effects of those before it.
     let batch = vec![
         put("b", "k", "3"),
         take("b", "k", ObjectCondition::Etag("3".into())),
@@ -112,7 +112,7 @@ pub(super) fn objects(store: Arc<dyn Store>) {
     );
 }
 
-/// Rows: the present entity tag, what is expected, whether a write happens.
+/// Rows: the current entity tag, the condition, whether the write happens.
 pub(super) fn what_an_object_must_be(store: Arc<dyn Store>) {
     done(store.apply(vec![create("b")]));
     let etag = |text: &str| ObjectCondition::Etag(text.into());
@@ -209,7 +209,7 @@ pub(super) fn uploads_and_parts(store: Arc<dyn Store>) {
     assert_eq!(done(store.parts("u2", 0, 9)), [part("u2", 1, "other")]);
 }
 
-/// Every kind of write, undone by a last one that is refused.
+/// Every kind of write, undone because the last one is rejected.
 pub(super) fn a_batch_is_all_or_nothing(store: Arc<dyn Store>) {
     let started = IndexWrite::CreateUpload(upload("b", "k", "u"));
     done(store.apply(vec![

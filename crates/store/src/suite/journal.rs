@@ -36,7 +36,7 @@ pub(super) fn attempts(store: Arc<dyn Store>) {
         attempt(1, "10.0.0.1", 7, 1),
         attempt(2, "10.0.0.1", 1, 1),
     ]));
-    // Counts add up; the time is the latest, not the last recorded.
+    // Counts add up; the time is the latest one, not the one recorded last.
     done(store.record_attempts(vec![attempt(1, "10.0.0.1", 3, 4)]));
     let expected = vec![attempt(1, "10.0.0.2", 9, 2), attempt(1, "10.0.0.1", 7, 6)];
     assert_eq!(done(store.attempts(key(1))), (expected, 8));
@@ -51,7 +51,7 @@ pub(super) fn attempts(store: Arc<dyn Store>) {
     done(store.record_attempts(vec![by_action.clone(), by_agent.clone()]));
     let expected = vec![by_agent, by_action, attempt(2, "10.0.0.1", 1, 1)];
     assert_eq!(done(store.attempts(key(2))), (expected, 3));
-    // They outlive their key.
+    // Attempts outlive their key.
     let before = done(store.attempts(key(1)));
     done(store.forget(vec![key(1).to_string()]));
     assert_eq!(done(store.attempts(key(1))), before);
@@ -60,7 +60,7 @@ pub(super) fn attempts(store: Arc<dyn Store>) {
 
 pub(super) fn attempt_rows_are_capped(store: Arc<dyn Store>) {
     let rows = i64::try_from(ATTEMPT_ROWS_PER_KEY).unwrap();
-    // Out of order, so that the oldest is not the first that was recorded.
+    // Out of order, so that the oldest is not the one recorded first.
     let recorded = (0..rows + 10)
         .rev()
         .map(|n| attempt(1, &format!("10.0.0.{n}"), n, 2));
@@ -105,7 +105,7 @@ pub(super) fn sessions(store: Arc<dyn Store>) {
     assert_eq!(alive(0), [session(5, 10, 500)]);
 }
 
-/// The first of a page of all sessions of a key.
+/// The first page of all sessions of a key.
 fn page(source: u64, now: i64) -> SessionPage {
     SessionPage {
         source: key(source),
@@ -115,7 +115,7 @@ fn page(source: u64, now: i64) -> SessionPage {
     }
 }
 
-/// Those that have ended make room; one that is recorded again needs none.
+/// Expired sessions make room; recording a session again needs none.
 pub(super) fn sessions_of_a_key_are_capped(store: Arc<dyn Store>) {
     let most = u64::try_from(SESSIONS_PER_KEY).unwrap();
     let ends = |n: u64| i64::try_from(n / 2).unwrap() + 1;
@@ -143,7 +143,7 @@ pub(super) fn sessions_of_a_key_are_capped(store: Arc<dyn Store>) {
     );
 }
 
-/// Sessions that end together are told apart by their keys.
+/// Sessions with the same expiry are told apart by their keys.
 pub(super) fn sessions_come_in_pages(store: Arc<dyn Store>) {
     for n in 0..10 {
         let expires = i64::try_from(n / 4).unwrap() + 1;

@@ -1,4 +1,4 @@
-//! Versions, records, order and sharing of commits.
+//! Versions, records, ordering and shared commits.
 
 use std::{sync::Arc, thread};
 
@@ -62,7 +62,7 @@ pub(super) fn records(store: Arc<dyn Store>) {
     ];
     expected.sort();
     assert_eq!(contents(&*store, mine), expected);
-    // The kind is part of the key, and a commit of nothing is still a version.
+    // The kind is part of the key, and an empty commit still makes a version.
     let elsewhere = RecordWrite::Delete {
         kind: "group".into(),
         id: "a".into(),
@@ -195,7 +195,7 @@ fn delete(id: &str) -> RecordWrite {
     }
 }
 
-/// The ids and bodies of an account's records, by id.
+/// The ids and bodies of an account's records, ordered by id.
 fn contents(store: &dyn Store, account: AccountId) -> Vec<(String, String)> {
     let mut found = Vec::new();
     store

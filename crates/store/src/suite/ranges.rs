@@ -1,4 +1,5 @@
-//! Listings: every range over a set of awkward names, against the same range computed by sorting.
+//! Listings: every range over a set of tricky names, compared with the same range computed by
+//! sorting.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use super::{
 };
 use crate::contract::{IndexWrite, ListRange, RowBodies, Store};
 
-/// Sorted by UTF-8 bytes they are not sorted by UTF-16 units, nor as a person would sort them.
+/// Their order by UTF-8 bytes differs from their order by UTF-16 units and from a human's.
 const NAMES: &[&str] = &[
     "!",
     "A",
@@ -193,7 +194,7 @@ fn shapes() -> impl Iterator<Item = (&'static str, bool, usize)> {
     })
 }
 
-/// Where listings begin: at the start, at each name, just behind each common prefix, at the end.
+/// Where listings start: at the beginning, at each name, just after each common prefix, at the end.
 fn afters() -> Vec<Vec<u8>> {
     let successor = |name: &str| {
         let mut bytes = name.as_bytes().to_vec();
