@@ -1,11 +1,11 @@
-//! The bytes of objects on local disk, one file a blob, encrypted as they are written.
+//! The bytes of objects on local disk: one file per blob, encrypted as it is written.
 //!
-//! The rule: no clear text is written here; a blob has its final name only when all its bytes and
-//! its name are durable, and it is removed only when nothing refers to it. A crash leaves at worst
-//! files that nothing refers to; they are swept at the start. This file does not know what an
-//! object is, and everything in it blocks.
+//! Invariant: no clear text is written here. A blob gets its final name only when all its bytes and
+//! its name are durable, and is removed only when nothing refers to it. At worst, a crash leaves
+//! files that nothing refers to; the next start sweeps them. This file does not know what an object
+//! is, and every function in it blocks.
 //!
-//! A reader of several blobs pins them by the first: a removal of pinned blobs waits for the last
+//! A reader of several blobs pins them by the first one; removal of pinned blobs waits for the last
 //! pin.
 
 use std::{
@@ -20,11 +20,11 @@ use std::{
 use keywright_base::Entropy;
 use keywright_vault::{ContentKey, SegmentWriter};
 
-/// The name of a blob: random, never used twice.
+/// The name of a blob: random, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct BlobId(pub(crate) [u8; 16]);
 
-/// The folder of blobs.
+/// The folder that holds the blobs.
 pub(crate) struct BlobFolder {
     root: PathBuf,
     pub(crate) entropy: Arc<dyn Entropy>,
@@ -37,7 +37,7 @@ struct PinnedBlob {
     pending_delete: Vec<BlobId>,
 }
 
-/// A blob that is being written; dropped unfinished, it is gone.
+/// A blob that is being written. Dropping it unfinished removes it.
 pub(crate) struct BlobDraft {
     file: File,
     key: ContentKey,
@@ -46,7 +46,7 @@ pub(crate) struct BlobDraft {
     place: UnfinishedFile,
 }
 
-/// A file that goes when it is dropped before it has its final name.
+/// A file that is removed when it is dropped before it has its final name.
 struct UnfinishedFile {
     path: PathBuf,
     done: bool,
@@ -59,7 +59,7 @@ pub(crate) struct BlobPin {
 }
 
 impl BlobFolder {
-    /// Opens the folder, makes its layout, and removes what a crash left in the making.
+    /// Opens the folder, creates its layout, and removes unfinished files left by a crash.
     pub(crate) fn open(root: PathBuf, entropy: Arc<dyn Entropy>) -> io::Result<Self> {
         make_folder(&root)?;
         let drafts = root.join("tmp");
@@ -78,7 +78,7 @@ impl BlobFolder {
         })
     }
 
-    /// Removes every blob that is not among `used`; how many they were.
+    /// Removes every blob that is not in `used`; returns how many it removed.
     pub(crate) fn sweep(&self, used: &HashSet<BlobId>) -> io::Result<usize> {
         let mut swept = 0;
         for shard in 0..=u8::MAX {
@@ -93,7 +93,7 @@ impl BlobFolder {
         Ok(swept)
     }
 
-    /// Begins a blob.
+    /// Starts a new blob.
     pub(crate) fn draft(&self) -> io::Result<BlobDraft> {
         let mut raw = [0; 16];
         self.entropy.fill(&mut raw);
@@ -114,7 +114,7 @@ impl BlobFolder {
         })
     }
 
-    /// Makes a draft durable under its final name; the key that it is encrypted with.
+    /// Makes a draft durable under its final name; also returns the key that it is encrypted with.
     pub(crate) fn finish(&self, mut draft: BlobDraft) -> io::Result<(BlobId, ContentKey)> {
         let rest = draft.writer.finish().map_err(io::Error::other)?;
         draft.file.write_all(&rest)?;
@@ -128,13 +128,12 @@ impl BlobFolder {
         Ok((draft.id, draft.key))
     }
 
-    /// Opens a blob for reading.
     pub(crate) fn read(&self, id: BlobId) -> io::Result<File> {
         File::open(self.path(id))
     }
 
-    /// Pins the blobs of one object and opens the first of them. `NotFound` says that they were
-    /// removed before: the object has to be looked up again.
+    /// Pins the blobs of one object and opens the first of them. `NotFound` means that they have
+    /// been removed: look up the object again.
     pub(crate) fn pin(self: &Arc<Self>, first: BlobId) -> io::Result<(BlobPin, File)> {
         self.pins().entry(first).or_default().readers += 1;
         let pin = BlobPin {
@@ -145,8 +144,8 @@ impl BlobFolder {
         Ok((pin, file))
     }
 
-    /// Removes the blobs of one object, or leaves that to the last reader's pin. A failure to
-    /// remove is logged; the next start sweeps.
+    /// Removes the blobs of one object, or leaves the removal to the last pin. A failed removal is
+    /// logged; the next start sweeps.
     pub(crate) fn remove(&self, ids: &[BlobId]) {
         let Some((first, rest)) = ids.split_first() else {
             return;
@@ -157,7 +156,8 @@ impl BlobFolder {
                 pinned.pending_delete.extend_from_slice(ids);
                 return;
             }
-            // Under the lock, so that a reader either pinned before or does not find the first.
+            // Under the lock, so that a reader has either pinned the blob before or does not find
+            // it.
             self.unlink(*first);
         }
         for id in rest {

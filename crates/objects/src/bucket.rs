@@ -1,7 +1,7 @@
-//! Buckets: create, find, list, delete, and their policy, tags and Block Public Access.
+//! Buckets: create, find, list, delete, and their policy, tags and Block Public Access settings.
 //!
-//! The rule: a change of a bucket is committed against the row it was computed from. Whether the
-//! caller may do it was decided before. Names are unique in the whole installation.
+//! Invariant: a change to a bucket is committed against the row it was computed from. The caller
+//! has been authorized before. Names are unique across the installation.
 
 use std::sync::Arc;
 
@@ -23,15 +23,15 @@ pub struct Bucket {
     pub region: String,
     /// When it was created.
     pub created: Timestamp,
-    /// Its policy as it was put.
+    /// Its policy, exactly as it was put.
     pub policy: Option<Arc<str>>,
     /// Its tags.
     pub tags: Tags,
-    /// Its settings of Block Public Access; a bucket may have none.
+    /// Its Block Public Access settings, if it has any.
     pub public_access_block: Option<PublicAccessBlock>,
 }
 
-/// A bucket, as much of it as listings show.
+/// A bucket as listings show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedBucket {
     /// Its name.
@@ -42,21 +42,21 @@ pub struct ListedBucket {
     pub created: Timestamp,
 }
 
-/// The settings of Block Public Access. Those about ACLs change nothing, since there are no ACLs.
+/// The Block Public Access settings. Those about ACLs have no effect, because ACLs are disabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PublicAccessBlock {
     /// `BlockPublicAcls`
     pub block_public_acls: bool,
     /// `IgnorePublicAcls`
     pub ignore_public_acls: bool,
-    /// `BlockPublicPolicy`: public policies are refused.
+    /// `BlockPublicPolicy`: public policies are rejected.
     pub block_public_policy: bool,
-    /// `RestrictPublicBuckets`: a public policy serves the bucket's own account only.
+    /// `RestrictPublicBuckets`: a public policy applies to the bucket's own account only.
     pub restrict_public_buckets: bool,
 }
 
 impl PublicAccessBlock {
-    /// All of them, which a new bucket has.
+    /// All settings enabled, as in a new bucket.
     pub const ALL: Self = Self {
         block_public_acls: true,
         ignore_public_acls: true,
@@ -66,13 +66,13 @@ impl PublicAccessBlock {
 }
 
 impl Bucket {
-    /// Whether a public policy of it is refused.
+    /// Whether the bucket rejects a public policy.
     pub fn blocks_public_policy(&self) -> bool {
         let block = self.public_access_block;
         block.is_some_and(|block| block.block_public_policy)
     }
 
-    /// Whether a public policy of it serves its own account only.
+    /// Whether a public policy applies to the bucket's own account only.
     pub fn restricts_public_policy(&self) -> bool {
         let block = self.public_access_block;
         block.is_some_and(|block| block.restrict_public_buckets)
@@ -82,35 +82,35 @@ impl Bucket {
 /// Which buckets of an account to list.
 #[derive(Debug, Clone, Default)]
 pub struct BucketAsk {
-    /// Only names that begin with this.
+    /// Only names with this prefix.
     pub prefix: String,
     /// Only names after this one.
     pub after: String,
-    /// Only this region's.
+    /// Only buckets in this region.
     pub region: Option<String>,
-    /// At most so many; 1 to 10,000.
+    /// The maximum number of buckets, 1 to 10,000.
     pub limit: usize,
 }
 
 /// A page of buckets.
 #[derive(Debug, Clone, Default)]
 pub struct BucketPage {
-    /// By name.
+    /// The buckets, ordered by name.
     pub buckets: Vec<ListedBucket>,
-    /// Where the next page begins, as `after`; nothing on the last.
+    /// Where the next page starts, to pass as `after`; `None` on the last page.
     pub next: Option<String>,
 }
 
-/// The canonical user id of an account, as owners are named in listings: 64 hexadecimal digits.
+/// The canonical user ID of an account, which identifies owners in listings: 64 hexadecimal digits.
 pub fn canonical_id(account: AccountId) -> String {
     use sha2::{Digest, Sha256};
     hex::encode(Sha256::digest(format!("canonical user {account}")))
 }
 
-/// How often a change is computed anew when the bucket changed meanwhile.
+/// How often a change is recomputed because the bucket changed meanwhile.
 const ATTEMPTS: usize = 8;
 const HOME: &str = "us-east-1";
-/// What the location constraint `EU` means.
+/// The region of the location constraint `EU`.
 const EU: &str = "eu-west-1";
 
 impl Objects {
@@ -118,8 +118,8 @@ impl Objects {
     ///
     /// # Errors
     /// [`S3Fault::InvalidBucketName`], [`S3Fault::Tag`], the location faults,
-    /// [`S3Fault::BucketOwnedByYou`] (but it succeeds and changes nothing in us-east-1, unless tags
-    /// were given), [`S3Fault::BucketExists`], [`S3Fault::TooManyBuckets`].
+    /// [`S3Fault::BucketOwnedByYou`] (in us-east-1 it succeeds instead and changes nothing, unless
+    /// tags were given), [`S3Fault::BucketExists`], [`S3Fault::TooManyBuckets`].
     pub async fn create_bucket(
         &self,
         name: &str,
@@ -165,7 +165,7 @@ impl Objects {
         }
     }
 
-    /// The bucket of that name.
+    /// Returns the bucket with this name.
     ///
     /// # Errors
     /// [`S3Fault::Internal`].
@@ -178,7 +178,7 @@ impl Objects {
             .transpose()
     }
 
-    /// A page of an account's buckets, by name.
+    /// Returns a page of an account's buckets, ordered by name.
     ///
     /// # Errors
     /// [`S3Fault::Internal`].
@@ -221,7 +221,7 @@ impl Objects {
         }
     }
 
-    /// Deletes a bucket without objects; its unfinished uploads go with it, parts included.
+    /// Deletes a bucket that has no objects, together with its unfinished uploads and their parts.
     ///
     /// # Errors
     /// [`S3Fault::BucketNotEmpty`], [`S3Fault::NoSuchBucket`].
@@ -231,7 +231,8 @@ impl Objects {
             bodies: row::NAMES,
             ..ListRange::default()
         };
-        // Uploads come and go meanwhile; a bucket with more than a page of them takes more rounds.
+        // Uploads begin and end meanwhile, and a bucket with more than a page of them takes more
+        // rounds.
         let mut rounds = 0;
         while rounds < ATTEMPTS {
             let one = ListRange {
@@ -263,7 +264,7 @@ impl Objects {
         Err(S3Fault::BucketNotEmpty(name.into()))
     }
 
-    /// Replaces or removes a bucket's policy. The text was validated before.
+    /// Replaces or removes a bucket's policy. The text has been validated before.
     ///
     /// # Errors
     /// [`S3Fault::NoSuchBucket`].
@@ -272,7 +273,7 @@ impl Objects {
             .await
     }
 
-    /// Replaces a bucket's tags; none removes them.
+    /// Replaces a bucket's tags; an empty set removes them.
     ///
     /// # Errors
     /// [`S3Fault::NoSuchBucket`], [`S3Fault::Tag`].
@@ -282,7 +283,7 @@ impl Objects {
             .await
     }
 
-    /// Adds tags to a bucket's, each in place of one with the same key, and removes others by key.
+    /// Adds tags to a bucket, replacing those with the same key, and removes others by key.
     ///
     /// # Errors
     /// [`S3Fault::NoSuchBucket`], [`S3Fault::Tag`].
@@ -302,7 +303,7 @@ impl Objects {
         .await
     }
 
-    /// Replaces or removes a bucket's settings of Block Public Access.
+    /// Replaces or removes a bucket's Block Public Access settings.
     ///
     /// # Errors
     /// [`S3Fault::NoSuchBucket`].
@@ -352,7 +353,7 @@ impl Objects {
     }
 }
 
-/// What a batch's failure means where a missing bucket is the only precondition.
+/// Maps the failure of a batch whose only precondition is that the bucket exists.
 pub(crate) fn missing(error: CommitError, bucket: &str) -> S3Fault {
     match error {
         CommitError::Store(StoreError::Precondition(FailedPrecondition::NoSuchBucket)) => {
@@ -372,8 +373,8 @@ fn taken(wanted: Bucket, found: &Bucket) -> Result<Bucket, S3Fault> {
     }
 }
 
-/// The region of a new bucket. The endpoint of us-east-1 is the global one and creates everywhere;
-/// every other endpoint creates in its own region and wants to be told so.
+/// The region of a new bucket. The us-east-1 endpoint is the global one and creates buckets in any
+/// region; every other endpoint creates them in its own region and requires a matching constraint.
 fn location(endpoint: &str, constraint: Option<&str>) -> Result<String, S3Fault> {
     if region(endpoint).is_none() {
         return Err(S3Fault::WrongRegion {

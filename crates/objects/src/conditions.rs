@@ -1,24 +1,25 @@
-//! Conditional requests: which reads and writes go on, given the object's entity tag and date.
+//! Conditional requests: decides from the object's entity tag and date which reads and writes
+//! proceed.
 //!
-//! The rule: a condition is decided against the same version of the object that is then read, or is
-//! handed to the index to be decided in the commit. Pure.
+//! Invariant: a condition is decided against the same version of the object that is then read, or
+//! is passed to the index and decided in the commit. This module does no I/O.
 
 use keywright_base::Timestamp;
 use keywright_store::contract::ObjectCondition;
 
 use crate::{fault::S3Fault, object::Object};
 
-/// An entity-tag condition: any version, or one of some entity tags (without quotes).
+/// An entity-tag condition: any version, or one of several entity tags (without quotes).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EntityTags {
     /// `*`.
     Any,
-    /// A list.
+    /// A list of entity tags.
     OneOf(Vec<String>),
 }
 
 impl EntityTags {
-    /// Parses a header's value; quotes and a weak prefix are dropped.
+    /// Parses a header value; drops quotes and a weak prefix.
     pub fn parse(header: &str) -> Self {
         if header.trim() == "*" {
             return Self::Any;
@@ -41,7 +42,7 @@ impl EntityTags {
     }
 }
 
-/// The conditions of a read, or of the source of a copy.
+/// The conditions of a read, or on the source of a copy.
 #[derive(Debug, Clone, Default)]
 pub struct ReadIf {
     /// `If-Match`.
@@ -55,8 +56,9 @@ pub struct ReadIf {
 }
 
 impl ReadIf {
-    /// Decides a read. `If-Match` that holds outranks `If-Unmodified-Since`; `If-None-Match`,
-    /// whether it holds or not, outranks `If-Modified-Since`.
+    /// Checks the conditions of a read. An `If-Match` that holds takes precedence over
+    /// `If-Unmodified-Since`; `If-None-Match`, whether it holds or not, takes precedence over
+    /// `If-Modified-Since`.
     ///
     /// # Errors
     /// [`S3Fault::PreconditionFailed`], [`S3Fault::NotModified`].
@@ -83,8 +85,8 @@ impl ReadIf {
         }
     }
 
-    /// Decides the source of a copy: as a read, but everything that does not hold is a failed
-    /// precondition.
+    /// Checks the conditions on the source of a copy. Like a read, but everything that does not
+    /// hold is a failed precondition.
     ///
     /// # Errors
     /// [`S3Fault::PreconditionFailed`].
@@ -107,22 +109,22 @@ impl ReadIf {
 /// The condition of a write.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum WriteIf {
-    /// None.
+    /// No condition.
     #[default]
     Always,
     /// `If-None-Match: *`.
     Absent,
-    /// `If-Match` with an entity tag without quotes.
+    /// `If-Match` with an entity tag (without quotes).
     Matches(String),
-    /// `If-Match: *`: any present version, for deletions.
+    /// `If-Match: *`: any current version, for deletions.
     Present,
 }
 
 impl WriteIf {
-    /// The condition that the two headers of a write make.
+    /// Parses the two condition headers of a write.
     ///
     /// # Errors
-    /// [`S3Fault::ConditionNotServed`] for the values that S3 does not serve.
+    /// [`S3Fault::ConditionNotServed`] for values that S3 does not support.
     pub fn parse(matches: Option<&str>, none_match: Option<&str>) -> Result<Self, S3Fault> {
         match (matches, none_match) {
             (None, None) => Ok(Self::Always),
@@ -133,7 +135,7 @@ impl WriteIf {
         }
     }
 
-    /// What the index has to expect.
+    /// The condition for the index to check.
     pub(crate) fn expect(&self) -> ObjectCondition {
         match self {
             Self::Always | Self::Present => ObjectCondition::Any,
@@ -142,7 +144,7 @@ impl WriteIf {
         }
     }
 
-    /// The header that made it.
+    /// The name of the header it came from.
     pub(crate) const fn header(&self) -> &'static str {
         match self {
             Self::Absent => "If-None-Match",
@@ -150,7 +152,7 @@ impl WriteIf {
         }
     }
 
-    /// What a write gets whose condition does not hold for the present version.
+    /// The fault of a write whose condition does not hold for the current version.
     pub(crate) fn fault(&self, key: &str, present: bool) -> S3Fault {
         match self {
             Self::Matches(_) | Self::Present if !present => S3Fault::NoSuchKey(key.into()),
@@ -158,8 +160,8 @@ impl WriteIf {
         }
     }
 
-    /// Decides early, so that a write that cannot succeed does not upload its body first; the index
-    /// decides again in the commit.
+    /// Checks the condition early, so that a write that cannot succeed does not upload its body
+    /// first. The index checks it again in the commit.
     ///
     /// # Errors
     /// As [`WriteIf::fault`].

@@ -1,9 +1,10 @@
-//! The encryption of objects: each has a content key of its own, sealed by the vault for its
-//! bucket, key and blob.
+//! The encryption of objects: each has its own content key, sealed by the vault for its bucket, key
+//! and blob.
 //!
-//! The rule: bytes that were stored for one object never come out as another's. Who can write to
-//! the folder of blobs but has no key can destroy an object, not change or exchange it. It does not
-//! protect the index: who can write that can make rows as versions before encryption did.
+//! Invariant: bytes stored for one object are never returned as another's. An attacker who can
+//! write to the blob folder but has no key can destroy objects, not modify or swap them. The index
+//! is not protected: an attacker who can write to it can create rows in the format of versions
+//! before encryption.
 
 use bytes::Bytes;
 
@@ -17,7 +18,7 @@ use crate::{
     object::{BlobPiece, InlineBytes, Object, ObjectContent},
 };
 
-/// A content that was taken in, with the key that it is encrypted with.
+/// Content that was ingested, with the key that it is encrypted with.
 pub(crate) enum TakenContent {
     Inline {
         stored: Bytes,
@@ -41,14 +42,15 @@ impl TakenContent {
     }
 }
 
-/// What a content key is sealed for. A bucket's name has no slash and the first word none either.
+/// The context that a content key is sealed for. Neither a bucket name nor the first word contains
+/// a slash.
 fn subject(blob: Option<BlobId>, (bucket, key): (&str, &str)) -> String {
     let blob = blob.map_or_else(|| "inline".to_owned(), |blob| hex::encode(blob.0));
     format!("{blob}/{bucket}/{key}")
 }
 
-/// Reads a piece of the object with this bucket and key; nothing for clear text of earlier
-/// versions.
+/// Returns a reader for a piece of the object with this bucket and key; `None` for clear text from
+/// earlier versions.
 pub(crate) fn reader(
     vault: &DataVault,
     piece: &BlobPiece,
@@ -60,7 +62,7 @@ pub(crate) fn reader(
 }
 
 impl Objects {
-    /// Seals the key of a content for the object that it belongs to.
+    /// Seals a content's key for the object that it belongs to.
     pub(crate) fn sealed(
         &self,
         taken: TakenContent,
@@ -103,7 +105,7 @@ impl Objects {
         Ok(text.into())
     }
 
-    /// The same content with its keys sealed again by the vault's newest key; it has to be
+    /// Seals the keys of the same content again under the vault's newest key. The content must be
     /// encrypted.
     pub(crate) fn renewed(
         &self,
@@ -134,14 +136,14 @@ impl Objects {
     }
 }
 
-/// How a content stands to the vault's newest key.
+/// How a content relates to the vault's newest key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ContentProtection {
-    /// Sealed by it.
+    /// Sealed by the newest key.
     Current,
     /// Sealed by an older key.
     Older,
-    /// Clear text of an earlier version.
+    /// Clear text from an earlier version.
     Clear,
 }
 

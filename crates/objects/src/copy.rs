@@ -1,8 +1,7 @@
-//! Copying an object, and copying a part out of one.
+//! Copies objects, and copies parts out of objects.
 //!
-//! The rule: a copy is a read of one version and a put of its own bytes; no two objects share a
-//! blob, so that freeing one never harms another. That source and target may be touched was decided
-//! before.
+//! Invariant: a copy reads one version and puts bytes of its own. No two objects share a blob, so
+//! freeing one never damages another. Access to source and target has been authorized before.
 
 use futures_util::{StreamExt, TryStreamExt};
 
@@ -21,7 +20,7 @@ use crate::{
     tags::Tags,
 };
 
-/// What a copy changes. What is not replaced comes from the source.
+/// The changes that a copy makes. Everything else comes from the source.
 #[derive(Debug, Clone, Default)]
 pub struct CopyRequest {
     /// Conditions on the source.
@@ -34,9 +33,9 @@ pub struct CopyRequest {
     pub redirect: Option<String>,
     /// New tags (`x-amz-tagging-directive: REPLACE`).
     pub tags: Option<Tags>,
-    /// New storage class.
+    /// The new storage class.
     pub storage_class: Option<String>,
-    /// Another checksum algorithm than the source's.
+    /// A checksum algorithm that replaces the source's.
     pub algorithm: Option<ChecksumAlgorithm>,
 }
 
@@ -55,8 +54,8 @@ impl Objects {
     /// Copies an object that was looked up before.
     ///
     /// # Errors
-    /// The conditions' faults, [`S3Fault::CopyToItself`], [`S3Fault::CopySourceTooLarge`], and
-    /// those of a put.
+    /// The faults of the conditions, [`S3Fault::CopyToItself`], [`S3Fault::CopySourceTooLarge`],
+    /// and those of a put.
     pub async fn copy(
         &self,
         source: Object,
@@ -76,7 +75,7 @@ impl Objects {
         meta.headers = copy.headers.unwrap_or(meta.headers);
         meta.headers.redirect = copy.redirect;
         meta.tags = copy.tags.unwrap_or(meta.tags);
-        // The class of a copy is that of the request, never the source's.
+        // The storage class of a copy comes from the request, never from the source.
         meta.storage_class = copy.storage_class.unwrap_or_default();
         let algorithm = copy.algorithm.unwrap_or(view.object.checksum.algorithm);
         let claims = ClaimedBody {
@@ -94,8 +93,8 @@ impl Objects {
     /// Uploads a part from a range of an object that was looked up before.
     ///
     /// # Errors
-    /// The conditions' faults, [`S3Fault::CopyRangeForm`], [`S3Fault::CopyRangeOutside`],
-    /// [`S3Fault::CopySourceTooLarge`], and those of a part.
+    /// The faults of the conditions, [`S3Fault::CopyRangeForm`], [`S3Fault::CopyRangeOutside`],
+    /// [`S3Fault::CopySourceTooLarge`], and those of a part upload.
     pub async fn copy_part(
         &self,
         upload: &Upload,

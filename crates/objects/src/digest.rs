@@ -1,7 +1,8 @@
-//! Entity tags and checksums: MD5 always, and one of S3's five checksum algorithms.
+//! Entity tags and checksums: always MD5, plus one of S3's five checksum algorithms.
 //!
-//! The rule: what is stored as a checksum was calculated here from the bytes, never copied from the
-//! client. CRCs of parts combine into the object's without reading a byte again. No I/O.
+//! Invariant: a stored checksum was computed here from the bytes, never copied from the client.
+//! CRCs of parts are combined into the object's without reading the bytes again. This module does
+//! no I/O.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use crc_fast::{CrcAlgorithm, checksum_combine};
@@ -27,12 +28,12 @@ pub enum ChecksumAlgorithm {
     Sha256,
 }
 
-/// How a multipart object's checksum is made.
+/// How the checksum of a multipart object is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ChecksumType {
-    /// Of the object's bytes.
+    /// Over the object's bytes.
     FullObject,
-    /// Of the parts' checksums, followed by `-` and their number.
+    /// Over the parts' checksums, followed by `-` and the number of parts.
     Composite,
 }
 
@@ -43,12 +44,12 @@ pub struct Checksum {
     pub algorithm: ChecksumAlgorithm,
     /// Base64; composite checksums end in `-` and the number of parts.
     pub value: String,
-    /// How it was made.
+    /// How it was computed.
     pub kind: ChecksumType,
 }
 
 impl ChecksumAlgorithm {
-    /// All of them, in the order in which S3 names them.
+    /// All algorithms, in S3's order.
     pub const ALL: [Self; 5] = [
         Self::Crc32,
         Self::Crc32c,
@@ -57,7 +58,7 @@ impl ChecksumAlgorithm {
         Self::Sha256,
     ];
 
-    /// S3's name, for example `CRC64NVME`.
+    /// S3's name for it, for example `CRC64NVME`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Crc32 => "CRC32",
@@ -68,7 +69,7 @@ impl ChecksumAlgorithm {
         }
     }
 
-    /// The name in lower case, as some messages have it.
+    /// The lower-case name, as used in some messages.
     pub const fn lower(self) -> &'static str {
         match self {
             Self::Crc32 => "crc32",
@@ -90,7 +91,7 @@ impl ChecksumAlgorithm {
         }
     }
 
-    /// The algorithm of that name, in any case.
+    /// Parses an algorithm name, ignoring case.
     ///
     /// # Errors
     /// [`ChecksumFault::UnknownAlgorithm`].
@@ -101,7 +102,7 @@ impl ChecksumAlgorithm {
             .ok_or(ChecksumFault::UnknownAlgorithm)
     }
 
-    /// Checks that a text is the base64 of a value of this algorithm.
+    /// Checks that a text is a base64 value of this algorithm's length.
     ///
     /// # Errors
     /// [`ChecksumFault::Malformed`].
@@ -132,7 +133,7 @@ impl ChecksumAlgorithm {
 }
 
 impl ChecksumType {
-    /// S3's name.
+    /// S3's name for it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::FullObject => "FULL_OBJECT",
@@ -140,7 +141,7 @@ impl ChecksumType {
         }
     }
 
-    /// The kind of that name.
+    /// Parses the name of a checksum type.
     ///
     /// # Errors
     /// [`S3Fault::InvalidArgument`].
@@ -156,7 +157,7 @@ impl ChecksumType {
         }
     }
 
-    /// Checks that an algorithm can make this kind, or finds the algorithm's own kind.
+    /// Checks that an algorithm supports this type, or returns the algorithm's default type.
     ///
     /// # Errors
     /// [`ChecksumFault::Incompatible`].
@@ -187,8 +188,8 @@ pub(crate) struct BodyHasher {
     md5: Md5,
     algorithm: ChecksumAlgorithm,
     sum: RunningChecksum,
-    /// CRC64NVME beside another algorithm: parts of an upload that named none may come with any,
-    /// and the object has this one. It costs little beside MD5.
+    /// CRC64NVME beside another algorithm: if an upload named none, its parts may come with any
+    /// algorithm, and the object gets this one. It costs little compared to MD5.
     crc64: Option<Box<crc_fast::Digest>>,
 }
 
@@ -207,7 +208,7 @@ pub(crate) struct BodyDigests {
     pub(crate) algorithm: ChecksumAlgorithm,
     /// The checksum, raw.
     pub(crate) sum: Vec<u8>,
-    /// CRC64NVME, raw.
+    /// The CRC64NVME, raw.
     pub(crate) crc64: Vec<u8>,
 }
 
@@ -258,12 +259,12 @@ impl BodyHasher {
 }
 
 impl BodyDigests {
-    /// CRC64NVME in base64.
+    /// The CRC64NVME in base64.
     pub(crate) fn crc64(&self) -> String {
         STANDARD.encode(&self.crc64)
     }
 
-    /// The entity tag of a single upload.
+    /// The entity tag of an object uploaded in one request.
     pub(crate) fn etag(&self) -> String {
         hex::encode(self.md5)
     }
@@ -278,7 +279,7 @@ impl BodyDigests {
     }
 }
 
-/// The entity tag of an object made of parts with these entity tags.
+/// The entity tag of an object assembled from parts with these entity tags.
 pub(crate) fn multipart_etag<'a>(parts: impl Iterator<Item = &'a str>) -> Result<String, S3Fault> {
     let mut md5 = Md5::new();
     let mut count = 0_usize;
@@ -290,7 +291,7 @@ pub(crate) fn multipart_etag<'a>(parts: impl Iterator<Item = &'a str>) -> Result
     Ok(format!("{}-{count}", hex::encode(md5.finalize())))
 }
 
-/// The checksum of an object made of parts with these checksums (base64) and sizes.
+/// The checksum of an object assembled from parts with these checksums (base64) and sizes.
 pub(crate) fn multipart_checksum(
     algorithm: ChecksumAlgorithm,
     kind: ChecksumType,
@@ -341,7 +342,7 @@ fn crc_bytes(algorithm: ChecksumAlgorithm, crc: u64) -> Vec<u8> {
         .collect()
 }
 
-/// Checks a `Content-MD5` header's form and returns the 16 bytes.
+/// Parses a `Content-MD5` header into its 16 bytes.
 ///
 /// # Errors
 /// [`S3Fault::InvalidMd5`].

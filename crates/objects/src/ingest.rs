@@ -1,9 +1,10 @@
-//! Taking in a body: digests of its text, encryption, bytes to disk, claims checked at the end.
+//! Ingests a body: computes its digests, encrypts it, writes it to disk, and checks the claims at
+//! the end.
 //!
-//! The rule: what [`ingest`] returns is durable, encrypted, and has the digests that were claimed;
-//! when it fails, nothing is left. Memory is bounded: one batch is gathered while the batch before
-//! it is hashed, encrypted and written off the async threads. It knows nothing of keys and buckets,
-//! so the key that it encrypted with still has to be sealed for its object.
+//! Invariant: what [`ingest`] returns is durable, encrypted, and has the claimed digests; on
+//! failure nothing is left behind. Memory is bounded: one batch is collected while the previous one
+//! is hashed, encrypted and written off the async threads. This module knows no keys and buckets,
+//! so the caller still has to seal the content key for its object.
 
 use std::{mem, pin::Pin, sync::Arc};
 
@@ -20,21 +21,21 @@ use crate::{
     fault::{BodyError, ChecksumFault, S3Fault},
 };
 
-/// A request's body. It ends with an error when the sender or the verifier of the request gave up.
+/// A request body. It ends with an error when the client or the signature verification fails.
 pub type ObjectStream = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
 
-/// A body of at most so many bytes is kept in the index instead of a blob of its own.
+/// Bodies up to this size are stored in the index instead of a separate blob.
 pub const INLINE_BYTES: usize = 16 * 1024;
 
-/// Bytes gathered before they are hashed and written together.
+/// Bytes collected before they are hashed and written together.
 const BATCH_BYTES: usize = 1024 * 1024;
 
-/// What the client says about a body.
+/// What the client claims about a body.
 #[derive(Default)]
 pub struct ClaimedBody {
     /// `Content-MD5`, base64.
     pub md5: Option<String>,
-    /// The length of the body, when it was announced.
+    /// The announced length of the body, if any.
     pub length: Option<u64>,
     /// The checksum algorithm; the default is CRC64NVME.
     pub algorithm: Option<ChecksumAlgorithm>,
@@ -45,12 +46,13 @@ pub struct ClaimedBody {
 /// Where a claimed checksum comes from.
 #[derive(Default)]
 pub enum ClaimedValue {
-    /// None is claimed.
+    /// No checksum is claimed.
     #[default]
     None,
-    /// It came before the body.
+    /// It was sent before the body.
     Known(String),
-    /// It comes after the body; asked for once the body ended. None there is a malformed claim.
+    /// It is sent after the body; called once the body has ended. `None` at that point is a
+    /// malformed claim.
     Trailing(Box<dyn FnOnce() -> Option<String> + Send>),
 }
 
@@ -72,14 +74,14 @@ impl std::fmt::Debug for ClaimedValue {
     }
 }
 
-/// A body that was taken in.
+/// An ingested body.
 pub(crate) struct Ingested {
     pub(crate) content: TakenContent,
     pub(crate) size: u64,
     pub(crate) digests: BodyDigests,
 }
 
-/// Takes in a body. `inline` allows a small one to stay in memory, for the index.
+/// Ingests a body. `inline` allows a small one to stay in memory, to be stored in the index.
 pub(crate) async fn ingest(
     blobs: &Arc<BlobFolder>,
     mut body: ObjectStream,
@@ -110,10 +112,10 @@ pub(crate) async fn ingest(
     })
 }
 
-/// Holds a body that is in memory to what the client says about it.
+/// Checks a body in memory against the client's claims.
 ///
 /// # Errors
-/// What a put would be refused for.
+/// The faults that a put would be rejected with.
 pub fn check_document(bytes: &[u8], claims: ClaimedBody) -> Result<(), S3Fault> {
     check_claims(&claims)?;
     let mut hasher = BodyHasher::new(claims.algorithm.unwrap_or(ChecksumAlgorithm::Crc64Nvme));
@@ -195,7 +197,7 @@ fn write(
     })
 }
 
-/// What can be refused before the first byte is read.
+/// Rejects what can be rejected before the first byte is read.
 fn check_claims(claims: &ClaimedBody) -> Result<(), S3Fault> {
     if let Some(md5) = &claims.md5 {
         digest::parse_md5(md5)?;

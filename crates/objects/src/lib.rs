@@ -1,10 +1,10 @@
-//! What S3 means: buckets, objects, listings, multipart uploads, tags and bucket policies.
+//! The semantics of S3: buckets, objects, listings, multipart uploads, tags and bucket policies.
 //!
-//! The rule: an answer is given only after the bytes and the index are durable, and nothing is ever
-//! half visible. Bytes are encrypted: files under one folder (`blobs`), small ones in the index;
-//! everything else is rows of [`keywright_store::contract::ObjectIndex`]. This crate does not know
-//! HTTP or XML, who the caller is, or what it may do: the server authorizes first and passes what
-//! it looked up.
+//! Invariant: a response is sent only after the bytes and the index are durable, and nothing is
+//! ever partly visible. Bytes are encrypted: files in one folder (`blobs`), small bodies in the
+//! index. Everything else is rows of [`keywright_store::contract::ObjectIndex`]. This crate does
+//! not know HTTP or XML, the caller, or its permissions: the server authorizes first and passes on
+//! what it looked up.
 
 mod blobs;
 mod bucket;
@@ -92,23 +92,23 @@ pub struct Objects {
     stale: bool,
 }
 
-/// Says, immediately before a write is committed, whether it may be. What was permitted when a
-/// request came can be revoked by the time its body has arrived or its copy was made.
+/// Decides immediately before a write is committed whether it is still allowed. Permissions may
+/// have been revoked while a body arrived or a copy was made.
 pub trait CommitCheck: Send + Sync {
-    /// Whether to commit.
+    /// Checks whether to commit.
     fn check(&self) -> CheckFuture<'_>;
 
-    /// Does work that takes long beside the threads that answer requests, once it is the turn of
-    /// whoever the check is about.
+    /// Runs long work off the request threads, once it is the turn of the caller that this check
+    /// belongs to.
     fn run_beside(&self, work: Box<dyn FnOnce() + Send>) -> CheckFuture<'_>;
 }
 
-/// The outcome of a [`CommitCheck`] to come.
+/// The pending result of a [`CommitCheck`].
 pub type CheckFuture<'a> = Pin<Box<dyn Future<Output = Result<(), S3Fault>> + Send + 'a>>;
 
-/// Why a batch was not written.
+/// Why a batch was not committed.
 enum CommitError {
-    /// The check said no.
+    /// The commit check rejected it.
     Denied(S3Fault),
     Store(StoreError),
 }
@@ -122,20 +122,21 @@ impl From<CommitError> for S3Fault {
     }
 }
 
-/// Locks by hash: a write that only replaces shares one with others, a write that keeps the blobs
-/// of the row it read excludes them, so that nobody frees what it keeps.
+/// The number of locks, selected by hash. A write that only replaces a row shares its lock with
+/// others; a write that keeps the blobs of the row it read holds it exclusively, so that nobody
+/// frees those blobs.
 const LOCKS: usize = 64;
 
-/// The blobs that the rows of a batch refer to.
+/// The blobs referenced by the rows of a batch.
 enum BlobRefs {
     /// None.
     Nothing,
-    /// Blobs made for this batch, and what they were charged to.
+    /// Blobs created for this batch, and the charge they were made under.
     Fresh(
         Vec<BlobId>,
         #[expect(dead_code, reason = "held, not read")] Arc<StorageCharge>,
     ),
-    /// Blobs that other rows refer to already.
+    /// Blobs that other rows already refer to.
     Existing(Vec<BlobId>),
 }
 
@@ -147,7 +148,7 @@ impl BlobRefs {
         }
     }
 
-    /// What to free when the batch was not written.
+    /// The blobs to free if the batch was not written.
     fn unwritten(&self) -> Vec<Vec<BlobId>> {
         match self {
             Self::Fresh(ids, _) => vec![ids.clone()],
@@ -168,7 +169,7 @@ impl std::fmt::Debug for Objects {
 }
 
 impl Objects {
-    /// Opens the folder of blobs and sweeps what no row refers to. Blocking; call it once, before
+    /// Opens the blob folder and sweeps blobs that no row refers to. Blocking; call it once, before
     /// requests are served.
     ///
     /// # Errors
@@ -211,8 +212,7 @@ impl Objects {
         })
     }
 
-    /// These objects, on a disk with a reserve and with quotas. Counts what is stored if there are
-    /// any.
+    /// Adds a disk reserve and quotas. Counts what is stored if there are quotas.
     ///
     /// # Errors
     /// [`S3Fault::Internal`] when the index cannot be read.
@@ -225,7 +225,7 @@ impl Objects {
         Ok(Self { room, ..self })
     }
 
-    /// Begins an upload into a bucket; nothing of it is read before.
+    /// Admits an upload into a bucket before anything of it is read.
     async fn admit(
         &self,
         bucket: &str,
@@ -234,7 +234,7 @@ impl Objects {
         self.room.admit(&self.index, bucket, announced).await
     }
 
-    /// The same objects; whatever is written through this handle is checked first.
+    /// Returns a handle to the same objects that runs this check before every write.
     #[must_use]
     pub fn checked_by(&self, check: Arc<dyn CommitCheck>) -> Self {
         Self {
@@ -243,7 +243,7 @@ impl Objects {
         }
     }
 
-    /// The time.
+    /// The current time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -258,8 +258,8 @@ impl Objects {
         self.alone_all(&[name]).await
     }
 
-    /// The locks of several names. Each has its turn in one order, so that two of these never wait
-    /// for each other; everyone else holds one lock at most.
+    /// Locks several names exclusively. Callers of this function acquire the locks in one global
+    /// order, so that two of them never deadlock; everyone else holds at most one lock.
     async fn alone_all(&self, names: &[&str]) -> Option<LockedKey> {
         let mut slots: Vec<_> = names.iter().map(|name| self.slot(name)).collect();
         slots.sort_unstable();
@@ -271,7 +271,7 @@ impl Objects {
         Some(LockedKey::Alone(guards))
     }
 
-    /// The same if nobody has to be waited for.
+    /// Like `alone_all`, but only if it need not wait.
     fn try_alone_all(&self, names: &[&str]) -> Option<LockedKey> {
         let mut slots: Vec<_> = names.iter().map(|name| self.slot(name)).collect();
         slots.sort_unstable();
@@ -281,7 +281,7 @@ impl Objects {
         Some(LockedKey::Alone(guards.collect::<Option<_>>()?))
     }
 
-    /// Computes beside the threads that answer requests, in the turn of whoever writes.
+    /// Runs work off the request threads, in the caller's turn.
     async fn beside<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -307,10 +307,10 @@ impl Objects {
         usize::try_from(slot).unwrap_or(0)
     }
 
-    /// Asks the check, commits a batch that concerns one bucket, then frees what it displaced,
-    /// except for what its own rows refer to. When nothing was written, blobs made for it are
-    /// freed; when the outcome is unknown nothing is: the next start sweeps. It runs to its end
-    /// even if the request that asked for it goes away.
+    /// Runs the check, commits a batch that concerns one bucket, and frees the blobs it displaced,
+    /// except those its own rows refer to. If nothing was written, blobs created for it are freed.
+    /// If the outcome is unknown nothing is freed, and the next start sweeps. It runs to completion
+    /// even if the request goes away.
     async fn commit(
         &self,
         bucket: &str,
@@ -339,7 +339,7 @@ impl Objects {
                 count,
                 named,
             };
-            // To look at many rows takes too long for a thread that answers requests.
+            // Examining many rows would block a request thread for too long.
             let (result, pending_delete) = if settled.is_long() {
                 let settling = spawn_blocking(move || settled.end()).await;
                 settling.map_err(|error| CommitError::Store(unknown(&error)))?
@@ -362,7 +362,7 @@ fn unknown(error: &tokio::task::JoinError) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 
-/// A commit that has an outcome.
+/// A commit with a known outcome.
 struct Settled {
     result: Result<DisplacedRows, CommitError>,
     count: Option<CommitCount>,
@@ -376,7 +376,7 @@ impl Settled {
         displaced.is_some_and(|rows| rows.parts.len() > limits::S3_PARTS_SHORTLY)
     }
 
-    /// Moves the counts; gives the blobs that nothing refers to any more.
+    /// Updates the counts and returns the blobs that nothing refers to any more.
     fn end(self) -> (Result<DisplacedRows, CommitError>, Vec<Vec<BlobId>>) {
         let pending_delete = match &self.result {
             Ok(displaced) => freed(displaced, self.named.blobs()),
@@ -392,7 +392,7 @@ impl Settled {
     }
 }
 
-/// The blobs behind displaced rows, object by object, without those that are still referred to.
+/// The blobs behind displaced rows, grouped by object, without those still referenced.
 fn freed(displaced: &DisplacedRows, retained: &[BlobId]) -> Vec<Vec<BlobId>> {
     let retained: HashSet<_> = retained.iter().copied().collect();
     let objects = displaced.objects.iter().map(|row| row.body.as_slice());

@@ -1,7 +1,7 @@
 //! Listing objects: prefix, delimiter, markers, pages.
 //!
-//! The rule: pages put end to end are the whole listing, each key and each common prefix once, in
-//! byte order. A common prefix costs one lookup however many keys it hides.
+//! Invariant: the pages together are the complete listing, with each key and each common prefix
+//! once, in byte order. A common prefix costs one lookup, however many keys it covers.
 
 use keywright_base::{Timestamp, limits};
 use keywright_store::contract::ListRange;
@@ -11,26 +11,26 @@ use crate::{Objects, digest::Checksum, fault::S3Fault, object::displayed_class, 
 /// Which objects to list.
 #[derive(Debug, Clone, Default)]
 pub struct ListRequest {
-    /// Only keys that begin with this.
+    /// Only keys with this prefix.
     pub prefix: String,
-    /// Roll up keys at the first of these after the prefix; empty rolls up nothing.
+    /// Groups keys up to the first occurrence of this after the prefix; empty groups nothing.
     pub delimiter: String,
-    /// Only keys and common prefixes after this.
+    /// Only keys and common prefixes after this one.
     pub after: String,
-    /// At most so many keys and common prefixes.
+    /// The maximum number of keys and common prefixes.
     pub limit: usize,
 }
 
-/// An object, as much of it as listings show.
+/// An object as listings show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedObject {
     /// Its key.
     pub key: String,
     /// Its entity tag, without quotes.
     pub etag: String,
-    /// Its bytes.
+    /// Its size in bytes.
     pub size: u64,
-    /// When it was written.
+    /// When it was last modified.
     pub modified: Timestamp,
     /// Its checksum.
     pub checksum: Checksum,
@@ -47,19 +47,19 @@ impl ListedObject {
 /// A page of a listing.
 #[derive(Debug, Clone, Default)]
 pub struct ListPage {
-    /// Objects by key.
+    /// The objects, ordered by key.
     pub objects: Vec<ListedObject>,
     /// Common prefixes.
     pub prefixes: Vec<String>,
-    /// Where the next page begins, as `after`; nothing on the last.
+    /// Where the next page starts, to pass as `after`; `None` on the last page.
     pub next: Option<String>,
 }
 
-/// Rows fetched at once, so that a page with a delimiter does not fetch a thousand for each prefix.
+/// Rows fetched at once, so that a page with a delimiter does not fetch a thousand rows per prefix.
 const BATCH: usize = 200;
 
 impl Objects {
-    /// A page of a bucket's objects.
+    /// Returns a page of a bucket's objects.
     ///
     /// # Errors
     /// [`S3Fault::Internal`].
@@ -100,7 +100,7 @@ impl Objects {
     }
 }
 
-/// Takes names in ascending order and decides what becomes of each.
+/// Takes names in ascending order and decides how each is listed.
 pub(crate) struct PrefixRoller<'a> {
     prefix: &'a str,
     delimiter: &'a str,
@@ -114,7 +114,7 @@ pub(crate) struct PrefixRoller<'a> {
 pub(crate) enum RollStep {
     /// The name is listed.
     Emit,
-    /// The name is part of a common prefix.
+    /// The name is covered by a common prefix.
     Rolled,
     /// The page was full before this name.
     Full,
@@ -156,14 +156,14 @@ impl<'a> PrefixRoller<'a> {
         RollStep::Emit
     }
 
-    /// Where to go on after a batch that ended with this name: past its common prefix, if it has
+    /// Where to continue after a batch that ended with this name: past its common prefix, if it has
     /// one.
     pub(crate) fn resume(&self, name: &str) -> (Vec<u8>, bool) {
         let mut bytes = match self.common(name) {
             Some(common) => common.as_bytes().to_vec(),
             None => return (name.as_bytes().to_vec(), false),
         };
-        // UTF-8 has no byte 0xff, so the last byte always has a successor.
+        // UTF-8 never contains byte 0xff, so the last byte always has a successor.
         if let Some(last) = bytes.last_mut() {
             *last = last.saturating_add(1);
         }

@@ -1,6 +1,6 @@
-//! An index in memory, for tests of this crate and of those above it.
+//! An in-memory index for tests of this crate and the crates above it.
 //!
-//! The rule: it answers as the contract says, and forgets everything.
+//! It follows the contract but persists nothing.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use keywright_store::contract::{
     ObjectIndex, ObjectRow, PartRow, StoreError, StoreFuture, UploadRow,
 };
 
-/// An index in memory.
+/// An in-memory index.
 #[derive(Debug, Default)]
 pub struct MemoryIndex(Mutex<IndexState>);
 

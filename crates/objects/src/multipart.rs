@@ -1,8 +1,8 @@
-//! Multipart uploads: begin, take parts, list, complete, abort.
+//! Multipart uploads: create, upload parts, list, complete, abort.
 //!
-//! The rule: completing copies no bytes. The parts' blobs become the object's in the same commit
-//! that ends the upload, so there is never both or neither. A part's blob is freed only when its
-//! row went without an object that names it.
+//! Invariant: completing copies no bytes. The parts' blobs become the object's in the same commit
+//! that ends the upload, so never both exist and never neither. A part's blob is freed only if its
+//! row was removed without an object that refers to it.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::{
     row,
 };
 
-/// Times that a completion tries to have its locks in its turn, while others hold them.
+/// How often a completion tries to get its locks in its turn while others hold them.
 const LOCK_ATTEMPTS: usize = 8;
 
 /// An unfinished upload.
@@ -31,36 +31,36 @@ const LOCK_ATTEMPTS: usize = 8;
 pub struct Upload {
     /// The bucket.
     pub bucket: String,
-    /// The key that completion will write.
+    /// The key of the object that completion will create.
     pub key: String,
     /// The upload's id.
     pub id: String,
-    /// When it was begun.
+    /// When it was created.
     pub started: Timestamp,
-    /// What the object will have.
+    /// The metadata that the object will have.
     pub meta: ObjectMeta,
     /// The checksum algorithm, if one was named.
     pub algorithm: Option<ChecksumAlgorithm>,
-    /// How the object's checksum will be made, if an algorithm was named.
+    /// How the object's checksum will be computed, if an algorithm was named.
     pub kind: Option<ChecksumType>,
-    /// The ARN of who began it, if it is known.
+    /// The ARN of its creator, if known.
     pub initiator: Option<String>,
 }
 
-/// An unfinished upload, as much of it as listings show.
+/// An unfinished upload as listings show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedUpload {
-    /// The key that completion will write.
+    /// The key of the object that completion will create.
     pub key: String,
     /// The upload's id.
     pub id: String,
-    /// When it was begun.
+    /// When it was created.
     pub started: Timestamp,
     /// The checksum algorithm, if one was named.
     pub algorithm: Option<ChecksumAlgorithm>,
-    /// How the object's checksum is to be made.
+    /// How the object's checksum will be computed.
     pub kind: Option<ChecksumType>,
-    /// The ARN of who began it, if it is known.
+    /// The ARN of its creator, if known.
     pub initiator: Option<String>,
     pub(crate) storage_class: String,
 }
@@ -72,23 +72,23 @@ impl ListedUpload {
     }
 }
 
-/// What an upload is begun with.
+/// The properties of a new upload.
 #[derive(Debug, Clone, Default)]
 pub struct NewUpload {
-    /// What the object will have.
+    /// The metadata that the object will have.
     pub meta: ObjectMeta,
     /// The checksum algorithm.
     pub algorithm: Option<ChecksumAlgorithm>,
-    /// How the object's checksum is to be made.
+    /// How the object's checksum will be computed.
     pub kind: Option<ChecksumType>,
-    /// The ARN of who begins it.
+    /// The ARN of its creator.
     pub initiator: Option<String>,
 }
 
 /// An uploaded part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// 1 to 10,000.
+    /// The part number, 1 to 10,000.
     pub number: i32,
     /// Its entity tag, without quotes.
     pub etag: String,
@@ -96,89 +96,89 @@ pub struct Part {
     pub modified: Timestamp,
     /// Its checksum.
     pub checksum: Checksum,
-    /// Whether the checksum came with the request that uploaded it just now.
+    /// Whether the request that just uploaded it contained the checksum.
     pub claimed: bool,
-    /// Its CRC64NVME; a part of an earlier version may lack it.
+    /// Its CRC64NVME; a part stored by an earlier version may lack it.
     pub(crate) crc64: Option<String>,
     pub(crate) piece: BlobPiece,
 }
 
-/// A part as completion names it.
+/// A part as listed in a completion request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedPart {
     /// Its number.
     pub number: i32,
     /// Its entity tag, without quotes.
     pub etag: String,
-    /// Its checksum, if it is repeated.
+    /// Its checksum, if the request repeats it.
     pub checksum: Option<(ChecksumAlgorithm, String)>,
 }
 
-/// What completion says.
+/// A completion request.
 #[derive(Debug, Clone, Default)]
 pub struct CompleteRequest {
     /// The parts in order.
     pub parts: Vec<NamedPart>,
     /// The condition on the object.
     pub condition: WriteIf,
-    /// The object's size as announced.
+    /// The object's size, if announced.
     pub size: Option<u64>,
-    /// The kind of checksum as announced.
+    /// The checksum type, if announced.
     pub kind: Option<ChecksumType>,
-    /// The object's checksum as announced.
+    /// The object's checksum, if announced.
     pub checksum: Option<(ChecksumAlgorithm, String)>,
 }
 
 /// Which uploads of a bucket to list.
 #[derive(Debug, Clone, Default)]
 pub struct UploadAsk {
-    /// Only keys that begin with this.
+    /// Only keys with this prefix.
     pub prefix: String,
-    /// Rolls up keys; empty does not.
+    /// Groups keys; empty groups nothing.
     pub delimiter: String,
     /// Only keys after this one.
     pub key_marker: String,
-    /// With `key_marker`: also that key's uploads with ids after this one.
+    /// With `key_marker`: also uploads of that key with ids after this one.
     pub id_marker: String,
-    /// At most so many.
+    /// The maximum number of uploads.
     pub limit: usize,
 }
 
 /// A page of uploads.
 #[derive(Debug, Clone, Default)]
 pub struct UploadPage {
-    /// By key, then by when they were begun.
+    /// Ordered by key, then by creation time.
     pub uploads: Vec<ListedUpload>,
     /// Common prefixes.
     pub prefixes: Vec<String>,
     /// Whether there are more.
     pub truncated: bool,
-    /// The markers of the last that is listed; empty when nothing is.
+    /// The markers of the last entry; empty when nothing is listed.
     pub last: (String, String),
 }
 
 /// A page of parts.
 #[derive(Debug, Clone, Default)]
 pub struct PartPage {
-    /// By number.
+    /// Ordered by part number.
     pub parts: Vec<Part>,
     /// Whether there are more.
     pub truncated: bool,
 }
 
 impl Part {
-    /// Its bytes.
+    /// Its size in bytes.
     pub const fn size(&self) -> u64 {
         self.piece.size
     }
 }
 
 impl Objects {
-    /// Begins an upload.
+    /// Creates an upload.
     ///
     /// # Errors
-    /// What can be wrong with key and metadata; [`S3Fault::Checksum`] when kind and algorithm do
-    /// not go together; [`S3Fault::NoSuchBucket`], [`S3Fault::QuotaExceeded`].
+    /// The faults of key and metadata; [`S3Fault::Checksum`] when type and algorithm are
+    /// incompatible; [`S3Fault::NoSuchBucket`], [`S3Fault::QuotaExceeded`].
     pub async fn create_upload(
         &self,
         bucket: &str,
@@ -198,7 +198,8 @@ impl Objects {
         let upload = Upload {
             bucket: bucket.into(),
             key: key.into(),
-            // Ids of a key are listed in order, and uploads by when they were begun.
+            // The uploads of a key are listed by id, and have to appear in the order of their
+            // creation.
             id: format!("{:016x}{}", started.millis().max(0), hex::encode(random)),
             started,
             meta: new.meta,
@@ -216,7 +217,7 @@ impl Objects {
         }
     }
 
-    /// The upload of that id, if it is for that bucket and key.
+    /// Returns the upload with this id if it belongs to that bucket and key.
     ///
     /// # Errors
     /// [`S3Fault::NoSuchUpload`].
@@ -227,10 +228,10 @@ impl Objects {
             .ok_or_else(|| S3Fault::NoSuchUpload(id.into()))
     }
 
-    /// Takes in a part, replacing an earlier one of the same number.
+    /// Stores a part, replacing an earlier one with the same number.
     ///
     /// # Errors
-    /// [`S3Fault::PartNumberOutside`], what can be wrong with a body and its claims,
+    /// [`S3Fault::PartNumberOutside`], the faults of a body and its claims,
     /// [`S3Fault::NoSuchUpload`] when the upload ended meanwhile.
     pub async fn put_part(
         &self,
@@ -249,7 +250,8 @@ impl Objects {
                 return Err(ChecksumFault::OtherAlgorithm { expected, actual }.into());
             }
             (Some(expected), _) => claims.algorithm = Some(expected),
-            // Today's clients send one by default, even for an upload that named none.
+            // Current clients send a checksum by default, even for an upload that named no
+            // algorithm.
             (None, claimed) => claims.algorithm = claimed,
         }
         let charge = self.admit(&upload.bucket, claims.length).await?;
@@ -257,7 +259,8 @@ impl Objects {
         let taken = ingest(&self.blobs, charge.meter(body), claims, false)
             .await
             .map_err(|fault| charge.explain(fault))?;
-        // The parts' blobs become the object's, so their keys are already the object's.
+        // The parts' blobs become the object's, so their keys are sealed for the object from the
+        // start.
         let content = self.sealed(taken.content, &upload.bucket, &upload.key)?;
         let ObjectContent::Blobs(pieces) = content else {
             return Err(S3Fault::Internal("a part stayed inline".into()));
@@ -284,7 +287,7 @@ impl Objects {
         }
     }
 
-    /// The parts with numbers above `after`, at most `limit`.
+    /// Returns the parts with numbers above `after`, at most `limit`.
     ///
     /// # Errors
     /// [`S3Fault::Internal`].
@@ -307,10 +310,10 @@ impl Objects {
         Ok(PartPage { parts, truncated })
     }
 
-    /// A page of a bucket's unfinished uploads.
+    /// Returns a page of a bucket's unfinished uploads.
     ///
     /// # Errors
-    /// [`S3Fault::InvalidArgument`] for the id of another key's upload.
+    /// [`S3Fault::InvalidArgument`] for an upload id that belongs to another key.
     pub async fn list_uploads(&self, bucket: &str, ask: &UploadAsk) -> Result<UploadPage, S3Fault> {
         if !ask.key_marker.is_empty() && !ask.id_marker.is_empty() {
             let marked = self.index.upload(&ask.id_marker).await?;
@@ -375,19 +378,21 @@ impl Objects {
         }
     }
 
-    /// Makes the object of the named parts and ends the upload. A completion that is repeated,
-    /// because its answer was lost, gives the object that it made.
+    /// Assembles the object from the listed parts and ends the upload. A completion that is retried
+    /// after a lost response returns the object that it created.
     ///
     /// # Errors
     /// [`S3Fault::NoSuchUpload`], [`S3Fault::NoParts`], [`S3Fault::InvalidPartOrder`],
     /// [`S3Fault::InvalidPart`], [`S3Fault::EntityTooSmall`], [`S3Fault::SizeMismatch`],
-    /// [`S3Fault::Checksum`], the condition's, [`S3Fault::Conflict`], and [`S3Fault::Throttled`].
+    /// [`S3Fault::Checksum`], the fault of the condition, [`S3Fault::Conflict`], and
+    /// [`S3Fault::Throttled`].
     pub async fn complete(
         &self,
         (bucket, key, id): (&str, &str, &str),
         completion: &CompleteRequest,
     ) -> Result<Object, S3Fault> {
-        // The key's too: who rewrites the row of the object that this replaces keeps its blobs.
+        // Lock the key as well: a write that rewrites the row of the object being replaced keeps
+        // that row's blobs.
         let mut held = self.alone_all(&[id, key]).await;
         let upload = match self.find_upload(bucket, key, id).await {
             Err(S3Fault::NoSuchUpload(id)) => {
@@ -413,13 +418,13 @@ impl Objects {
         let end = IndexWrite::DeleteUpload(upload.id.clone());
         let written = self.rewrite(&object, &completion.condition, vec![end], held);
         match written.await {
-            // It held a moment ago.
+            // The condition held a moment ago.
             Err(S3Fault::PreconditionFailed(condition)) => Err(conflict(condition, &upload)),
             other => other.map(|()| object),
         }
     }
 
-    /// The stored parts up to the last that completion names; `None` where they are many.
+    /// The stored parts up to the last one that the completion lists; `None` if there are many.
     async fn stored_shortly(
         &self,
         upload: &Upload,
@@ -435,8 +440,8 @@ impl Objects {
         Ok(all.then_some(stored))
     }
 
-    /// Puts many parts together in the caller's turn, and holds the locks then. Nobody waits for a
-    /// lock in a turn, nor for a turn under a lock.
+    /// Assembles many parts in the caller's turn and takes the locks there. Nobody waits for a lock
+    /// during a turn, or for a turn while holding a lock.
     async fn assemble_beside(
         &self,
         upload: &Upload,
@@ -451,7 +456,7 @@ impl Objects {
                 let Some(held) = objects.try_alone_all(&[&upload.id, &upload.key]) else {
                     return Ok(None);
                 };
-                // It may have ended before the locks were held.
+                // The upload may have ended before the locks were acquired.
                 let still = runtime.block_on(objects.index.upload(&upload.id))?;
                 still.ok_or_else(|| S3Fault::NoSuchUpload(upload.id.clone()))?;
                 let limit = usize::try_from(limits::S3_PARTS).unwrap_or(usize::MAX);
@@ -468,7 +473,7 @@ impl Objects {
         Err(S3Fault::Throttled)
     }
 
-    /// The object that a completion of an upload that is gone made.
+    /// The object created by an earlier completion of an upload that no longer exists.
     async fn completed(
         &self,
         (bucket, key): (&str, &str),
@@ -486,8 +491,8 @@ impl Objects {
             .ok_or(S3Fault::NoSuchUpload(id))
     }
 
-    /// Decides the condition early; the index decides again in the commit. A key that changed since
-    /// the upload was begun is a conflict, whatever it is now (recorded 2026-02).
+    /// Checks the condition early; the index checks it again in the commit. If the key changed
+    /// since the upload was created, that is a conflict, whatever it is now (recorded 2026-02).
     async fn check_condition(&self, upload: &Upload, condition: &WriteIf) -> Result<(), S3Fault> {
         if *condition == WriteIf::Always {
             return Ok(());
@@ -503,7 +508,7 @@ impl Objects {
         condition.check(&upload.key, etag)
     }
 
-    /// The object of the stored parts that completion names.
+    /// Builds the object from the stored parts that the completion lists.
     fn assemble(
         &self,
         upload: &Upload,
@@ -552,7 +557,7 @@ impl Objects {
     }
 }
 
-/// The stored parts that completion names, checked.
+/// The stored parts that the completion lists, checked.
 fn chosen(
     upload: &Upload,
     completion: &CompleteRequest,
@@ -567,7 +572,7 @@ fn chosen(
             etag: named.etag.clone(),
             upload: upload.id.clone(),
         };
-        // Both ascend, so what was passed over is not named later.
+        // Both are in ascending order, so a skipped part is not listed later.
         let part = stored.find(|part| part.number >= named.number);
         let part = part.filter(|part| part.number == named.number);
         let part = row::part(part.ok_or_else(invalid)?)?;
@@ -588,7 +593,7 @@ fn chosen(
     Ok(chosen)
 }
 
-/// The checksum of the object: by the upload's algorithm, or CRC64NVME where it named none.
+/// The checksum of the object: with the upload's algorithm, or CRC64NVME if it named none.
 fn object_checksum(upload: &Upload, parts: &[Part]) -> Result<Checksum, S3Fault> {
     let crc64 = |part: &'_ Part| Some((part.crc64.clone()?, part.piece.size));
     let sums: Option<Vec<_>> = parts.iter().map(crc64).collect();
@@ -616,7 +621,7 @@ fn object_checksum(upload: &Upload, parts: &[Part]) -> Result<Checksum, S3Fault>
     digest::multipart_checksum(algorithm, kind, &sums)
 }
 
-/// The upload's algorithm; for parts of an earlier version, the one that all of them came with.
+/// The upload's algorithm; for parts stored by an earlier version, the one that all of them use.
 fn common_algorithm(upload: &Upload, parts: &[Part]) -> Result<ChecksumAlgorithm, S3Fault> {
     let first = parts.first().map(|part| part.checksum.algorithm);
     let expected = upload
@@ -692,7 +697,7 @@ fn ended(error: CommitError, upload: &Upload) -> S3Fault {
     }
 }
 
-/// Ids are hexadecimal, so every id is below `~`.
+/// Upload ids are hexadecimal, so every id sorts before `~`.
 fn first_after(ask: &UploadAsk) -> Vec<u8> {
     match (ask.key_marker.as_str(), ask.id_marker.as_str()) {
         ("", _) => Vec::new(),
@@ -714,7 +719,7 @@ fn markers(last: &str, uploads: &[ListedUpload]) -> (String, String) {
 
 #[cfg(test)]
 impl Objects {
-    /// The object of these parts, whatever their sizes.
+    /// Builds the object from these parts, whatever their sizes.
     pub(crate) fn assembled(&self, upload: &Upload, parts: &[Part]) -> Object {
         self.joined(upload, &CompleteRequest::default(), parts)
             .unwrap()

@@ -1,13 +1,14 @@
 //! Names of buckets, keys and storage classes: what S3 accepts.
 //!
-//! The rule: a name that passed here can be put into an ARN, an index key and an answer. Pure.
+//! Invariant: a name that passes here is safe in an ARN, an index key and a response. This module
+//! does no I/O.
 
 use keywright_base::limits;
 
 use crate::fault::S3Fault;
 
-/// Storage classes that are stored and repeated. Objects live on one disk whatever their class;
-/// classes that need a restore before reading are refused.
+/// Storage classes that are stored and returned. All objects live on one disk whatever their class;
+/// classes that require a restore before reading are rejected.
 const CLASSES: [&str; 8] = [
     "STANDARD",
     "REDUCED_REDUNDANCY",
@@ -19,8 +20,8 @@ const CLASSES: [&str; 8] = [
     "DEEP_ARCHIVE",
 ];
 
-/// Checks a bucket's name: 3 to 63 of `a-z 0-9 . -`, not an IP address, no reserved prefix or
-/// suffix.
+/// Checks a bucket name: 3 to 63 characters of `a-z 0-9 . -`, not an IP address, no reserved prefix
+/// or suffix.
 ///
 /// # Errors
 /// [`S3Fault::InvalidBucketName`].
@@ -49,7 +50,7 @@ pub fn check_bucket(name: &str) -> Result<(), S3Fault> {
     }
 }
 
-/// Checks a key's length: 1 to 1,024 bytes.
+/// Checks the length of a key: 1 to 1,024 bytes.
 ///
 /// # Errors
 /// [`S3Fault::KeyTooLong`].

@@ -1,7 +1,8 @@
 //! Objects: put, find, tag, delete.
 //!
-//! The rule: an object's row is written once its bytes are durable, and the bytes of the row that
-//! it replaced are freed after that. Reading is in `read.rs`, assembling parts in `multipart.rs`.
+//! Invariant: an object's row is written only once its bytes are durable, and the bytes of the row
+//! it replaced are freed only after that. Reading is in `read.rs`, assembling parts in
+//! `multipart.rs`.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,7 @@ use crate::{
     tags::Tags,
 };
 
-/// The headers that are stored with an object and come back with it.
+/// The headers that are stored with an object and returned with it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StoredHeaders {
@@ -43,7 +44,7 @@ pub struct StoredHeaders {
     /// `Content-Language`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_language: Option<String>,
-    /// `Expires`, as it was sent.
+    /// `Expires`, exactly as it was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
     /// `x-amz-website-redirect-location`.
@@ -54,7 +55,7 @@ pub struct StoredHeaders {
     pub user: BTreeMap<String, String>,
 }
 
-/// What is stored about an object beside its bytes.
+/// What is stored about an object besides its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ObjectMeta {
     /// Headers.
@@ -65,7 +66,7 @@ pub struct ObjectMeta {
     pub storage_class: String,
 }
 
-/// An object, without its bytes.
+/// An object without its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
     /// Its bucket.
@@ -74,9 +75,9 @@ pub struct Object {
     pub key: String,
     /// Its entity tag, without quotes.
     pub etag: String,
-    /// Its bytes.
+    /// Its size in bytes.
     pub size: u64,
-    /// When it was written.
+    /// When it was last modified.
     pub modified: Timestamp,
     /// Headers, tags, storage class.
     pub meta: ObjectMeta,
@@ -84,50 +85,50 @@ pub struct Object {
     pub checksum: Checksum,
     /// Whether it was assembled from parts.
     pub multipart: bool,
-    /// By which upload; an object of an earlier version may not know.
+    /// The upload that it was assembled from; objects stored by earlier versions may lack it.
     pub assembly: Option<MultipartOrigin>,
     pub(crate) content: ObjectContent,
 }
 
-/// What is remembered of the upload that an object was assembled by.
+/// What is kept of the upload that an object was assembled from.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct MultipartOrigin {
-    /// The upload's id, so that its completion may be repeated.
+    /// The upload id, so that its completion can be retried.
     pub upload: String,
-    /// The parts' checksums in order, where the upload named an algorithm.
+    /// The checksums of the parts in order, if the upload named an algorithm.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sums: Vec<String>,
 }
 
-/// Where an object's bytes are.
+/// Where an object's bytes are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ObjectContent {
     Inline(InlineBytes),
     Blobs(Vec<BlobPiece>),
 }
 
-/// The bytes of a small object, as they lie in its row.
+/// The bytes of a small object, as stored in its row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct InlineBytes {
     pub(crate) stored: Bytes,
-    /// The key that they are encrypted with; nothing for clear text of earlier versions.
+    /// The key that they are encrypted with; `None` for clear text from earlier versions.
     pub(crate) key: Option<SealedValue>,
 }
 
-/// A blob of an object, in order.
+/// A blob of an object. Blobs are in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BlobPiece {
     pub(crate) blob: BlobId,
-    /// Bytes of its text.
+    /// The size of its text in bytes.
     pub(crate) size: u64,
-    /// The key that it is encrypted with; nothing for clear text of earlier versions.
+    /// The key that it is encrypted with; `None` for clear text from earlier versions.
     pub(crate) key: Option<SealedValue>,
 }
 
-/// What a put says beside bucket and key.
+/// The parameters of a put besides bucket and key.
 #[derive(Debug, Default)]
 pub struct PutRequest {
-    /// What to store.
+    /// The metadata to store.
     pub meta: ObjectMeta,
     /// What the client claims about the body.
     pub claims: ClaimedBody,
@@ -136,7 +137,7 @@ pub struct PutRequest {
 }
 
 impl StoredHeaders {
-    /// Checks the size of the user metadata and of all of them.
+    /// Checks the size of the user metadata and of all headers together.
     fn check(&self) -> Result<(), S3Fault> {
         let (size, limit) = (self.user_bytes(), limits::S3_METADATA_BYTES);
         if size > limit {
@@ -154,7 +155,7 @@ impl StoredHeaders {
         user.map(|(name, value)| name.len() + value.len()).sum()
     }
 
-    /// Their bytes, names and values.
+    /// The total size of names and values, in bytes.
     fn stored_bytes(&self) -> usize {
         let system = [
             ("content-type", &self.content_type),
@@ -173,7 +174,7 @@ impl StoredHeaders {
 }
 
 impl ObjectMeta {
-    /// Checks storage class, tags and the size of the metadata.
+    /// Checks the storage class, the tags and the size of the metadata.
     ///
     /// # Errors
     /// [`S3Fault::InvalidStorageClass`], [`S3Fault::Tag`], [`S3Fault::MetadataTooLarge`],
@@ -184,7 +185,7 @@ impl ObjectMeta {
         self.headers.check()
     }
 
-    /// The bytes of headers and tags in its row.
+    /// The size of headers and tags in its row, in bytes.
     pub(crate) fn stored_bytes(&self) -> usize {
         let tags = self
             .tags
@@ -199,7 +200,7 @@ impl ObjectMeta {
     }
 }
 
-/// How a stored storage class is written.
+/// The displayed name of a stored storage class.
 pub(crate) const fn displayed_class(stored: &str) -> &str {
     if stored.is_empty() {
         "STANDARD"
@@ -209,7 +210,7 @@ pub(crate) const fn displayed_class(stored: &str) -> &str {
 }
 
 impl Object {
-    /// The sizes of its parts; one for an object that was not assembled.
+    /// The sizes of its parts; a single one for an object that was not assembled.
     pub fn part_sizes(&self) -> Vec<u64> {
         match &self.content {
             ObjectContent::Inline(_) => vec![self.size],
@@ -232,11 +233,11 @@ impl ObjectContent {
 }
 
 impl Objects {
-    /// Writes an object. The answer comes when it is durable and visible.
+    /// Writes an object. Returns when it is durable and visible.
     ///
     /// # Errors
-    /// Everything that can be wrong with key, metadata, tags, claims and condition;
-    /// [`S3Fault::NoSuchBucket`]; [`S3Fault::Body`] when the body failed. Nothing is visible then.
+    /// The faults of key, metadata, tags, claims and condition; [`S3Fault::NoSuchBucket`];
+    /// [`S3Fault::Body`] when the body failed. Nothing is visible in these cases.
     pub async fn put(
         &self,
         bucket: &str,
@@ -282,7 +283,7 @@ impl Objects {
         }
     }
 
-    /// The object of that key.
+    /// Returns the object with this key.
     ///
     /// # Errors
     /// [`S3Fault::Internal`].
@@ -294,7 +295,7 @@ impl Objects {
             .transpose()
     }
 
-    /// Replaces an object's tags; none removes them.
+    /// Replaces an object's tags; an empty set removes them.
     ///
     /// # Errors
     /// [`S3Fault::NoSuchKey`], [`S3Fault::Tag`].
@@ -311,7 +312,7 @@ impl Objects {
         self.rewrite(&object, &condition, Vec::new(), held).await
     }
 
-    /// Deletes an object; one that is not there is no fault, unless a condition says so.
+    /// Deletes an object. A missing object is not an error unless a condition requires it.
     ///
     /// # Errors
     /// [`S3Fault::PreconditionFailed`], [`S3Fault::NoSuchKey`].
@@ -341,7 +342,7 @@ impl Objects {
         }
     }
 
-    /// Deletes objects, all in one commit.
+    /// Deletes several objects in one commit.
     ///
     /// # Errors
     /// [`S3Fault::NoSuchBucket`].
@@ -360,8 +361,8 @@ impl Objects {
         }
     }
 
-    /// Writes the row of an object whose blobs exist already, together with `others`. The caller
-    /// holds the lock that keeps anybody from freeing those blobs.
+    /// Writes the row of an object whose blobs already exist, together with `others`. The caller
+    /// holds the lock that prevents those blobs from being freed.
     pub(crate) async fn rewrite(
         &self,
         object: &Object,

@@ -1,8 +1,8 @@
-//! Compiled bucket policies, kept between requests.
+//! A cache of compiled bucket policies.
 //!
-//! The rule: a compiled policy is used only for the very text it was compiled from, and that text
-//! is read with the bucket on every request; so a change of policy holds from the next request on.
-//! What compiling means is the caller's business.
+//! Invariant: a compiled policy is used only for exactly the text it was compiled from. That text
+//! is read with the bucket on every request, so a policy change applies from the next request on.
+//! What compiling means is up to the caller.
 
 use std::{
     collections::HashMap,
@@ -17,10 +17,10 @@ pub struct PolicyCache<P> {
     compiled: RwLock<HashMap<String, CachedPolicy<P>>>,
 }
 
-/// A text and what it was compiled to.
+/// A policy text and its compiled form.
 type CachedPolicy<P> = (Arc<str>, Arc<P>);
 
-/// Policies kept; a full cache is emptied.
+/// The capacity of the cache; a full cache is cleared.
 const LIMIT: usize = 1024;
 
 impl<P> Default for PolicyCache<P> {
@@ -32,10 +32,10 @@ impl<P> Default for PolicyCache<P> {
 }
 
 impl<P> PolicyCache<P> {
-    /// The compiled policy of a bucket; nothing when it has none.
+    /// Returns the compiled policy of a bucket; `None` if it has no policy.
     ///
     /// # Errors
-    /// What `compile` says about the text.
+    /// The error of `compile`.
     pub fn of<E>(
         &self,
         bucket: &Bucket,

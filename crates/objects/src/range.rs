@@ -1,11 +1,11 @@
 //! Byte ranges of reads.
 //!
-//! The rule: a range that comes out of here lies inside the object. A header that is not one single
-//! byte range is ignored, as S3 does. Pure.
+//! Invariant: a range returned from here lies within the object. A header that is not a single byte
+//! range is ignored, as S3 does. This module does no I/O.
 
 use crate::fault::S3Fault;
 
-/// Bytes of an object: `start` included, `end` not.
+/// A range of an object's bytes: `start` inclusive, `end` exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ByteSpan {
     /// First byte.
@@ -15,7 +15,7 @@ pub struct ByteSpan {
 }
 
 impl ByteSpan {
-    /// The whole of an object.
+    /// The whole object.
     pub const fn whole(size: u64) -> Self {
         Self {
             start: 0,
@@ -23,26 +23,26 @@ impl ByteSpan {
         }
     }
 
-    /// How many bytes.
+    /// The number of bytes.
     pub const fn len(self) -> u64 {
         self.end.saturating_sub(self.start)
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     pub const fn is_empty(self) -> bool {
         self.len() == 0
     }
 
-    /// The `Content-Range` header.
+    /// The value of the `Content-Range` header.
     pub fn content_range(self, size: u64) -> String {
         format!("bytes {}-{}/{size}", self.start, self.end.saturating_sub(1))
     }
 }
 
-/// The bytes that a `Range` header asks for; nothing when the header has to be ignored.
+/// Parses a `Range` header; `None` when the header must be ignored.
 ///
 /// # Errors
-/// [`S3Fault::InvalidRange`] when it has no byte in common with the object.
+/// [`S3Fault::InvalidRange`] when the range does not overlap the object.
 pub(crate) fn parse(header: &str, size: u64) -> Result<Option<ByteSpan>, S3Fault> {
     let outside = || S3Fault::InvalidRange {
         requested: header.into(),
@@ -70,7 +70,7 @@ pub(crate) fn parse(header: &str, size: u64) -> Result<Option<ByteSpan>, S3Fault
     }
 }
 
-/// The bytes that `x-amz-copy-source-range` asks for.
+/// Parses `x-amz-copy-source-range`.
 ///
 /// # Errors
 /// [`S3Fault::CopyRangeForm`], [`S3Fault::CopyRangeOutside`], [`S3Fault::CopyRangeBeyond`].
@@ -103,7 +103,7 @@ fn split(header: &str) -> Option<RangeBounds> {
     Some((number(first)?, number(last)?))
 }
 
-/// A number that may be missing; nothing when it is something else.
+/// Parses an optional number; `None` when it is malformed.
 #[expect(
     clippy::option_option,
     reason = "absent and malformed are different here"

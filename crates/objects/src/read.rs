@@ -1,8 +1,8 @@
-//! Reading objects: conditions, ranges, parts, and the stream of bytes.
+//! Reading objects: conditions, ranges, parts, and the byte stream.
 //!
-//! The rule: conditions, range and bytes belong to the same version of the object, even when it is
-//! overwritten meanwhile; a reader that has begun goes on with the version it began with. Memory is
-//! bounded by one chunk a reader.
+//! Invariant: conditions, range and bytes belong to the same version of the object, even if it is
+//! overwritten meanwhile. A reader continues with the version it started with. Memory is bounded by
+//! one chunk per reader.
 
 use std::{fs::File, io, os::unix::fs::FileExt, pin::Pin, sync::Arc};
 
@@ -28,38 +28,38 @@ const CHUNK_BYTES: u64 = 256 * 1024;
 const CHUNK_SEGMENTS: u32 = 4;
 const _: () = assert!(CHUNK_SEGMENTS as u64 * SEGMENT_BYTES as u64 == CHUNK_BYTES);
 
-/// How often a read looks the object up anew because it was overwritten between lookup and opening.
+/// How often a read looks up the object again because it was overwritten between lookup and open.
 const ATTEMPTS: usize = 16;
 
-/// What a reader wants.
+/// A read request.
 #[derive(Debug, Clone, Default)]
 pub struct ReadRequest {
     /// The conditions.
     pub conditions: ReadIf,
-    /// The `Range` header as it was sent.
+    /// The `Range` header, exactly as it was sent.
     pub range: Option<String>,
-    /// One part only, from 1.
+    /// A single part, numbered from 1.
     pub part: Option<i32>,
 }
 
-/// What a reader gets, beside the bytes.
+/// The response to a read, without the bytes.
 #[derive(Debug, Clone)]
 pub struct ObjectView {
     /// The object.
     pub object: Object,
-    /// The bytes that are given.
+    /// The bytes that are returned.
     pub span: ByteSpan,
-    /// Whether less than the whole was asked for.
+    /// Whether only part of the object was requested.
     pub partial: bool,
-    /// How many parts the object has, when a part was asked for and it was assembled.
+    /// The number of parts of the object, if a part was requested and the object was assembled.
     pub parts: Option<usize>,
 }
 
 impl ReadRequest {
-    /// Decides what of an object is given.
+    /// Decides which bytes of an object are returned.
     ///
     /// # Errors
-    /// The conditions' faults, [`S3Fault::InvalidRange`], [`S3Fault::NoSuchPart`],
+    /// The faults of the conditions, [`S3Fault::InvalidRange`], [`S3Fault::NoSuchPart`],
     /// [`S3Fault::RangeAndPart`], [`S3Fault::PartNumberOutside`].
     pub fn view(&self, object: Object) -> Result<ObjectView, S3Fault> {
         self.conditions.check(&object)?;
@@ -108,7 +108,7 @@ impl ReadRequest {
 }
 
 impl Objects {
-    /// Reads an object that was looked up before; looks it up again if it is overwritten before its
+    /// Reads an object that was looked up before. Looks it up again if it is overwritten before its
     /// bytes could be opened.
     ///
     /// # Errors
@@ -121,7 +121,7 @@ impl Objects {
         self.read_as(found, |object| ask.view(object)).await
     }
 
-    /// As [`Objects::read`], with the decision as a function.
+    /// Like [`Objects::read`], with the decision as a function.
     pub(crate) async fn read_as(
         &self,
         found: Object,
@@ -144,7 +144,7 @@ impl Objects {
         ))
     }
 
-    /// Opens a span of an object; nothing when its bytes were freed since it was looked up.
+    /// Opens a span of an object; `None` if its bytes were freed since the lookup.
     pub(crate) async fn open_span(
         &self,
         object: &Object,
@@ -188,7 +188,7 @@ fn inline(bytes: &Bytes, span: ByteSpan) -> ByteStream {
     Box::pin(stream::iter((!slice.is_empty()).then_some(Ok(slice))))
 }
 
-/// A stretch of one blob.
+/// A range of one blob.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct BlobSlice {
     piece: BlobPiece,
@@ -196,7 +196,7 @@ struct BlobSlice {
     left: u64,
 }
 
-/// The stretches that make up a span, last first.
+/// The blob ranges that make up a span, last first.
 fn slices(pieces: &[BlobPiece], span: ByteSpan) -> Vec<BlobSlice> {
     let mut slices = Vec::new();
     let mut start = 0_u64;
@@ -219,10 +219,10 @@ fn slices(pieces: &[BlobPiece], span: ByteSpan) -> Vec<BlobSlice> {
 struct ReadCursor {
     blobs: Arc<BlobFolder>,
     vault: Arc<DataVault>,
-    /// Bucket and key, for which content keys are sealed.
+    /// Bucket and key, which the content keys are sealed for.
     name: (String, String),
     slices: Vec<BlobSlice>,
-    /// The file that was opened to pin the object.
+    /// The file that was opened when the object was pinned.
     first: Option<(BlobId, File)>,
     source: Option<BlobSource>,
     _pin: blobs::BlobPin,
@@ -275,12 +275,13 @@ impl ReadCursor {
 struct BlobSource {
     blob: BlobId,
     file: File,
-    /// Nothing for clear text of earlier versions.
+    /// `None` for clear text from earlier versions.
     reader: Option<SegmentReader>,
 }
 
 impl BlobSource {
-    /// Text from `at` on, at least one byte and at most `left`, ending where a segment does.
+    /// Reads text starting at `at`: at least one byte, at most `left`, ending at a segment
+    /// boundary.
     fn text(&self, at: u64, left: u64) -> io::Result<Bytes> {
         let Some(reader) = &self.reader else {
             let mut chunk = vec![0; usize::try_from(left.min(CHUNK_BYTES)).unwrap_or(0)];

@@ -1,9 +1,9 @@
-//! Bringing stored objects under the vault's newest key: after the master key changed, and from
-//! clear text that versions before encryption left.
+//! Reseals stored objects under the vault's newest key, after a change of the master key, and
+//! encrypts clear text left by versions before encryption.
 //!
-//! The rule: an object is never without readable bytes. Its row is exchanged for one with other
-//! keys, or other blobs, in one commit, and only if it is still the same row; what an upload or a
-//! deletion does meanwhile wins. It may be interrupted anywhere and be begun again.
+//! Invariant: an object always has readable bytes. Its row is replaced by one with other keys or
+//! other blobs in one commit, and only if it is still the same row; a concurrent upload or deletion
+//! wins. The work can be interrupted anywhere and restarted.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use crate::{
     row,
 };
 
-/// Objects that are worked on at a time; they share the index's flushes.
+/// The number of objects processed concurrently; they share the index's flushes.
 const AT_A_TIME: usize = 16;
 
 impl Objects {
@@ -34,11 +34,11 @@ impl Objects {
         self.stale
     }
 
-    /// Brings every object and part of these accounts under the vault's newest key; how many were
-    /// not.
+    /// Reseals every object and part of these accounts under the vault's newest key. Returns how
+    /// many were not yet under it.
     ///
     /// # Errors
-    /// [`S3Fault::Internal`]; what was done by then stays done.
+    /// [`S3Fault::Internal`]; completed work is kept.
     pub async fn reseal(&self, accounts: &[AccountId]) -> Result<u64, S3Fault> {
         let mut changed = 0;
         for account in accounts {
@@ -95,10 +95,11 @@ impl Objects {
         content.protection(&self.vault)
     }
 
-    /// Whether there was something to do, which the next pass looks at again.
+    /// Reseals one object. Returns whether there was work to do; the next pass checks the object
+    /// again.
     async fn reseal_object(&self, object: Object) -> Result<bool, S3Fault> {
         let clear = self.protection(&object.content) == ContentProtection::Clear;
-        // Encrypting takes as long as the object is large, so it is done before the lock.
+        // Encryption takes time proportional to the object's size, so do it before taking the lock.
         let charge = self
             .room
             .admit_rewrite(if clear { object.size } else { 0 })?;
@@ -118,7 +119,7 @@ impl Objects {
             None if clear => return Ok(false),
             None => {
                 let Ok(content) = self.renewed(&object.content, name) else {
-                    // No key opens it, so none may be kept for it.
+                    // No key opens it, so there is no key to seal again.
                     tracing::error!(bucket = name.0, key = name.1, "an object's key is damaged");
                     return Ok(false);
                 };
@@ -127,8 +128,8 @@ impl Objects {
             }
         };
         if found.as_ref() != Some(&object) {
-            // It was replaced, tagged or deleted meanwhile; what replaced it is seen by the next
-            // pass.
+            // The object was replaced, tagged or deleted meanwhile; the next pass sees its
+            // replacement.
             for ids in named.unwritten() {
                 self.blobs.remove(&ids);
             }
@@ -145,7 +146,8 @@ impl Objects {
         }
     }
 
-    /// The content of a clear object written again, piece by piece; nothing when it went meanwhile.
+    /// Encrypts the content of a clear-text object piece by piece; `None` if it disappeared
+    /// meanwhile.
     async fn encrypted(
         &self,
         object: &Object,
@@ -189,7 +191,7 @@ impl Objects {
     async fn reseal_part(&self, upload: &Upload, part: Part) -> Result<bool, S3Fault> {
         let name = (upload.bucket.as_str(), upload.key.as_str());
         let old = ObjectContent::Blobs(vec![part.piece.clone()]);
-        // Parts in clear are rare and at most 5 GiB; the lock is only this upload's.
+        // Clear-text parts are rare and at most 5 GiB, and the lock covers only this upload.
         let held = self.alone(&upload.id).await;
         let now = self.list_parts(upload, part.number - 1, 1).await?;
         if now.parts.first() != Some(&part) {
@@ -235,7 +237,7 @@ impl Objects {
         }
     }
 
-    /// A part as an object, to read it.
+    /// Presents a part as an object, so that it can be read.
     fn assembled_of(&self, upload: &Upload, part: &Part) -> Object {
         Object {
             bucket: upload.bucket.clone(),
@@ -252,7 +254,7 @@ impl Objects {
     }
 }
 
-/// Rows at once: they are looked at whole, with inline bytes and stored headers.
+/// Rows per page. They are loaded completely, with inline bytes and stored headers.
 const PAGE: usize = 100;
 
 const fn page(after: Vec<u8>) -> ListRange {

@@ -1,11 +1,11 @@
-//! What an upload may still take: the headroom of the disk, and the quotas of bucket and account.
+//! Admission of uploads: the headroom of the disk, and the quotas of bucket and account.
 //!
-//! The rule: bytes are charged as they come in and stay charged until they are stored or given up,
-//! so stored and incoming bytes together never exceed a quota. What is stored is counted from the
-//! index at the start and then moved by what each commit wrote and displaced; after a commit whose
-//! outcome is unknown it is counted again. A row and what is stored with it count as well, so that
-//! empty objects, parts and unfinished uploads are not free. Without quotas nothing is counted. It
-//! does not know what is uploaded.
+//! Invariant: bytes are charged as they arrive and stay charged until they are stored or given up,
+//! so stored and incoming bytes together never exceed a quota. Stored bytes are counted from the
+//! index at startup and then adjusted by what each commit wrote and displaced; after a commit with
+//! an unknown outcome they are counted again. Rows and the data stored with them count as well, so
+//! that empty objects, parts and unfinished uploads are not free. Without quotas nothing is
+//! counted. This module does not know what is uploaded.
 
 use std::{
     collections::HashMap,
@@ -28,7 +28,7 @@ use tokio::{
 
 use crate::{CommitError, fault::S3Fault, ingest::ObjectStream, row};
 
-/// The most bytes that may be stored, unfinished uploads included.
+/// The maximum number of stored bytes, unfinished uploads included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StorageQuotas {
     /// In one bucket.
@@ -37,13 +37,13 @@ pub struct StorageQuotas {
     pub account: Option<u64>,
 }
 
-/// The room of an installation.
+/// The room left in an installation.
 #[derive(Default)]
 pub(crate) struct StorageRoom {
     reserve: Option<Arc<DiskReserve>>,
     quotas: StorageQuotas,
     counts: Mutex<StorageCounts>,
-    /// Shared by commits under way, alone by whoever counts.
+    /// Held shared by commits in progress, exclusively during a count.
     counting: Arc<RwLock<()>>,
     /// Whether a commit had an unknown outcome since the last count.
     stale: AtomicBool,
@@ -58,7 +58,7 @@ struct StorageCounts {
 
 struct BucketCount {
     account: AccountId,
-    /// Tells a bucket from an earlier one of its name.
+    /// Distinguishes a bucket from an earlier one with the same name.
     serial: u64,
     bytes: ByteCount,
 }
@@ -69,10 +69,10 @@ struct ByteCount {
     incoming: u64,
 }
 
-/// What one upload has charged; dropped, it is given back.
+/// The bytes charged for one upload. Dropping it gives them back.
 pub(crate) struct StorageCharge {
     room: Arc<StorageRoom>,
-    /// Where quotas are counted; `None` without any.
+    /// Where quotas are counted; `None` if there are none.
     target: Option<ChargeTarget>,
     bytes: AtomicU64,
     refused: Mutex<Option<S3Fault>>,
@@ -84,7 +84,7 @@ struct ChargeTarget {
     account: AccountId,
 }
 
-/// A commit under way, as far as it moves stored bytes.
+/// The effect of a commit in progress on the stored bytes.
 pub(crate) struct CommitCount {
     room: Arc<StorageRoom>,
     bucket: String,
@@ -94,7 +94,7 @@ pub(crate) struct CommitCount {
 }
 
 impl StorageRoom {
-    /// Counts what is stored, where there are quotas.
+    /// Counts what is stored if there are quotas.
     pub(crate) async fn open(
         reserve: Option<Arc<DiskReserve>>,
         quotas: StorageQuotas,
@@ -110,7 +110,7 @@ impl StorageRoom {
         Ok(room)
     }
 
-    /// Whether a row may be added that holds no body.
+    /// Checks whether a row without a body may be added.
     pub(crate) fn admit_row(&self) -> Result<(), S3Fault> {
         match &self.reserve {
             Some(reserve) => reserve.admit(0).map_err(|_| S3Fault::DiskFull),
@@ -118,14 +118,14 @@ impl StorageRoom {
         }
     }
 
-    /// Begins an upload into a bucket, unless the length that it announced has no room.
+    /// Admits an upload into a bucket, unless its announced length does not fit.
     pub(crate) async fn admit(
         self: &Arc<Self>,
         index: &Arc<dyn ObjectIndex>,
         bucket: &str,
         announced: Option<u64>,
     ) -> Result<Arc<StorageCharge>, S3Fault> {
-        // What no upload may have is refused for that.
+        // A body that exceeds S3's limit is rejected for that reason instead.
         let announced = announced.filter(|bytes| *bytes <= limits::S3_PUT_BYTES_MAX);
         let announced = announced.unwrap_or(0);
         if let Some(reserve) = &self.reserve {
@@ -146,7 +146,7 @@ impl StorageRoom {
         }))
     }
 
-    /// Begins to write again what is stored already, which quotas have counted.
+    /// Admits a rewrite of stored content, which the quotas have already counted.
     pub(crate) fn admit_rewrite(
         self: &Arc<Self>,
         bytes: u64,
@@ -162,7 +162,7 @@ impl StorageRoom {
         }))
     }
 
-    /// Begins a commit that concerns one bucket; [`CommitCount::end`] has to follow.
+    /// Begins a commit that concerns one bucket; call [`CommitCount::end`] afterwards.
     pub(crate) async fn begin_commit(
         self: &Arc<Self>,
         bucket: &str,
@@ -201,7 +201,7 @@ impl StorageRoom {
         if let Some(target) = self.counts().target(bucket) {
             return Ok(Some(target));
         }
-        // One that is missing is found missing by the commit.
+        // If the bucket is missing, the commit will report it.
         let Some(found) = index.bucket(bucket).await? else {
             return Ok(None);
         };
@@ -238,7 +238,7 @@ impl StorageRoom {
 }
 
 impl StorageCharge {
-    /// The body, charged chunk by chunk; it ends with an error when there is no more room.
+    /// Charges a body chunk by chunk; the stream ends with an error when there is no more room.
     pub(crate) fn meter(self: &Arc<Self>, body: ObjectStream) -> ObjectStream {
         let charge = Arc::clone(self);
         body.map(move |chunk| {
@@ -254,7 +254,7 @@ impl StorageCharge {
         .boxed()
     }
 
-    /// Why taking in the body failed: for lack of room, or as it says.
+    /// Replaces the fault of a failed body with the lack of room, if that was the cause.
     pub(crate) fn explain(&self, fault: S3Fault) -> S3Fault {
         self.refused().take().unwrap_or(fault)
     }
@@ -287,7 +287,7 @@ impl Drop for StorageCharge {
 }
 
 impl CommitCount {
-    /// Moves the counts by what the commit did.
+    /// Adjusts the counts by what the commit did.
     pub(crate) fn end(self, result: &Result<DisplacedRows, CommitError>) {
         match result {
             Ok(displaced) => {
@@ -418,7 +418,7 @@ fn stored_by_bucket(index: &dyn ObjectIndex) -> Result<HashMap<String, u64>, S3F
     Ok(stored)
 }
 
-/// The bytes behind rows; what cannot be read refers to none and is found damaged elsewhere.
+/// The bytes behind rows. An unreadable row refers to none; its damage is reported elsewhere.
 fn bytes_of<'a>(bodies: impl IntoIterator<Item = &'a [u8]>) -> u64 {
     let sizes = bodies.into_iter().map(|body| row::bytes(body).unwrap_or(0));
     sizes.fold(0, u64::saturating_add)

@@ -1,10 +1,10 @@
-//! How buckets, objects, uploads and parts are written into the index's opaque bodies.
+//! The encoding of buckets, objects, uploads and parts in the index's opaque bodies.
 //!
-//! The rule: this is the only file that knows the encoding. A body is a version byte, the length of
-//! a JSON document, the document, the number of blobs, the blobs (16 bytes id, 8 bytes size, sealed
-//! key), the sealed key of what is inline, and that. A sealed key is its length in two bytes and
-//! itself. Version 1 had no keys: what it describes is clear text. Unknown versions are refused. It
-//! does no I/O.
+//! Invariant: this is the only file that knows the encoding. A body is a version byte, the length
+//! of a JSON document, the document, the number of blobs, the blobs (16 bytes id, 8 bytes size,
+//! sealed key), the sealed key of the inline bytes, and the inline bytes. A sealed key is its
+//! two-byte length followed by the key. Version 1 had no keys: it describes clear text. Unknown
+//! versions are rejected. This module does no I/O.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-/// Without keys; read, no longer written.
+/// The version without keys; still read, no longer written.
 const CLEAR: u8 = 1;
 const VERSION: u8 = 2;
 
@@ -84,14 +84,14 @@ struct ClassHead {
     class: String,
 }
 
-/// What a listing needs of a [`BucketBody`].
+/// The fields of a [`BucketBody`] that a listing needs.
 #[derive(Serialize, Deserialize)]
 struct BucketHead {
     region: String,
     created: i64,
 }
 
-/// What a listing needs of an [`ObjectBody`].
+/// The fields of an [`ObjectBody`] that a listing needs.
 #[derive(Serialize, Deserialize)]
 struct ObjectHead {
     size: u64,
@@ -100,7 +100,7 @@ struct ObjectHead {
     checksum: Checksum,
 }
 
-/// What a listing needs of an [`UploadBody`].
+/// The fields of an [`UploadBody`] that a listing needs.
 #[derive(Serialize, Deserialize)]
 struct UploadHead {
     started: i64,
@@ -111,17 +111,17 @@ struct UploadHead {
     initiator: Option<String>,
 }
 
-/// Nothing of the bodies, for whoever wants names or their number.
+/// No bodies, for callers that need only names or their number.
 pub(crate) const NAMES: RowBodies = RowBodies::Cut(|_| Vec::new());
-/// What [`listed_bucket`] takes.
+/// The input of [`listed_bucket`].
 pub(crate) const BUCKET_HEADS: RowBodies = RowBodies::Cut(head::<BucketHead>);
-/// What [`listed_object`] takes.
+/// The input of [`listed_object`].
 pub(crate) const OBJECT_HEADS: RowBodies = RowBodies::Cut(head::<ObjectHead>);
-/// What [`listed_upload`] takes.
+/// The input of [`listed_upload`].
 pub(crate) const UPLOAD_HEADS: RowBodies = RowBodies::Cut(head::<UploadHead>);
 
-/// The fields of a body's document that `T` has, without stored headers, blobs and inline bytes;
-/// nothing of one that is damaged, which is found when it is read.
+/// The fields of a body's document that `T` has, without stored headers, blobs and inline bytes.
+/// Empty for a damaged body, which is reported when it is read.
 fn head<T: Serialize + DeserializeOwned>(body: &[u8]) -> Vec<u8> {
     let json = split(body).ok().map(|(_, json, _)| json);
     let head = json.and_then(|json| serde_json::from_slice::<T>(json).ok());
@@ -309,7 +309,7 @@ pub(crate) fn part(row: &PartRow) -> Result<Part, S3Fault> {
     })
 }
 
-/// What an object's or a part's body says about its bytes.
+/// Decodes where an object's or part's bytes are.
 pub(crate) fn content(body: &[u8]) -> Result<ObjectContent, S3Fault> {
     let (version, _, rest) = split(body)?;
     let (pieces, inline) = split_pieces(version, rest)?;
@@ -320,26 +320,26 @@ pub(crate) fn content(body: &[u8]) -> Result<ObjectContent, S3Fault> {
     })
 }
 
-/// What a quota counts for the row of an object or an upload, beside an object's bytes.
+/// What a quota counts for the row of an object or an upload, besides the object's bytes.
 pub(crate) fn row_bytes(meta: &ObjectMeta) -> u64 {
     let stored = u64::try_from(meta.stored_bytes()).unwrap_or(u64::MAX);
     limits::S3_ROW_BYTES.saturating_add(stored)
 }
 
-/// The block that a small file takes on the disk.
+/// The disk block that a small file occupies.
 const FILE_BYTES_MIN: u64 = 4096;
 
 /// What a quota counts for a part, however small.
 pub(crate) const PART_BYTES: u64 = limits::S3_ROW_BYTES + FILE_BYTES_MIN;
 
-/// The metadata of an object's document; a part's has none.
+/// The metadata in an object's document; a part has none.
 #[derive(Deserialize)]
 struct StoredMeta {
     meta: Option<MetaBody>,
 }
 
-/// The bytes that a quota counts for the body of an object, a part or an upload: those of the text
-/// that it stands for, in files that take a block each, and those of the row.
+/// What a quota counts for the body of an object, a part or an upload: the bytes of the text behind
+/// it, in files that occupy at least a block each, and the bytes of the row.
 pub(crate) fn bytes(body: &[u8]) -> Result<u64, S3Fault> {
     let text = match content(body)? {
         ObjectContent::Blobs(pieces) => {
@@ -426,7 +426,7 @@ fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<DecodedRow<T>, S3Fault> {
     })
 }
 
-/// Version, document and the rest.
+/// Splits a body into version, document and the rest.
 fn split(body: &[u8]) -> Result<(u8, &[u8], &[u8]), S3Fault> {
     let Some((version @ &(CLEAR | VERSION), rest)) = body.split_first() else {
         return Err(damaged("row of an unknown version"));

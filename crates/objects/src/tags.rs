@@ -1,15 +1,16 @@
 //! Tag sets of objects and buckets.
 //!
-//! The rule: a stored tag set has unique keys within S3's lengths and characters. Pure.
+//! Invariant: a stored tag set has unique keys within S3's lengths and characters. This module does
+//! no I/O.
 
 use keywright_base::limits;
 
 use crate::fault::TagFault;
 
-/// Tags in the order in which they were given.
+/// Tags in the order they were given.
 pub type Tags = Vec<(String, String)>;
 
-/// Lengths in UTF-16 units: S3 counts a character beyond the basic plane twice.
+/// Lengths are in UTF-16 units: S3 counts a character outside the basic multilingual plane twice.
 const KEY_UNITS: usize = 128;
 const VALUE_UNITS: usize = 256;
 
@@ -42,7 +43,7 @@ pub fn check_bucket(tags: &Tags) -> Result<(), TagFault> {
     })
 }
 
-/// Checks the tags that a bucket is created with: the same rules, but for the text of one fault.
+/// Checks the tags of a new bucket. The rules are the same; only one fault has another text.
 ///
 /// # Errors
 /// [`TagFault`].
@@ -61,10 +62,10 @@ fn check_set_of_bucket(tags: &Tags, reserved: fn(String) -> TagFault) -> Result<
     check(tags, reserved)
 }
 
-/// Parses the tagging header: a URL query.
+/// Parses the tagging header, which is a URL query.
 ///
 /// # Errors
-/// [`TagFault::Header`] when it is not one or a key occurs twice; else as [`check_object`].
+/// [`TagFault::Header`] when it is malformed or a key occurs twice; otherwise as [`check_object`].
 pub fn parse_header(header: &str) -> Result<Tags, TagFault> {
     let wrong = || TagFault::Header(header.into());
     let mut tags = Tags::new();
@@ -104,14 +105,14 @@ fn check(tags: &Tags, reserved: fn(String) -> TagFault) -> Result<(), TagFault> 
     Ok(())
 }
 
-/// Letters, numbers, every separator of Unicode (which a tab or a line feed is not) and some marks.
+/// Letters, numbers, all Unicode separators (which excludes tab and line feed) and some marks.
 fn allowed(c: char) -> bool {
     c.is_alphanumeric()
         || (c.is_whitespace() && !c.is_control())
         || matches!(c, '+' | '-' | '=' | '.' | '_' | ':' | '/' | '@')
 }
 
-/// Decodes `%XX` and `+`; nothing when an escape is broken or the result is not UTF-8.
+/// Decodes `%XX` and `+`; `None` when an escape is malformed or the result is not UTF-8.
 fn unescape(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();

@@ -1,4 +1,4 @@
-//! For tests: a seed of entropy, a clock that goes on by itself, objects over an index in memory.
+//! Test support: seeded entropy, a clock that advances by itself, objects over an in-memory index.
 
 use std::sync::{
     Arc,
@@ -37,7 +37,7 @@ impl Entropy for SeededEntropy {
     }
 }
 
-/// A clock that goes on a second at each look.
+/// A clock that advances by a second each time it is read.
 #[derive(Default)]
 pub(crate) struct TickingClock(AtomicI64);
 
@@ -56,7 +56,7 @@ pub(crate) fn run<T>(work: impl Future<Output = T>) -> T {
         .block_on(work)
 }
 
-/// Objects over an index in memory and a folder of their own.
+/// Objects over an in-memory index and a folder of their own.
 pub(crate) struct TestObjects {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) index: Arc<MemoryIndex>,
@@ -82,12 +82,12 @@ impl TestObjects {
         }
     }
 
-    /// As after a restart.
+    /// Simulates a restart.
     pub(crate) fn reopen(&mut self) {
         self.objects = open(&self.folder, &self.index, &self.vault);
     }
 
-    /// How many files there are.
+    /// The number of blob files.
     pub(crate) fn files(&self) -> usize {
         let shelves = std::fs::read_dir(self.folder.path()).unwrap();
         shelves
@@ -106,7 +106,7 @@ fn open(folder: &tempfile::TempDir, index: &Arc<MemoryIndex>, vault: &Arc<DataVa
     Objects::open(folder.path().into(), index, vault, clock, entropy).unwrap()
 }
 
-/// The same at each call.
+/// A vault that is the same for each call.
 fn vault() -> Arc<DataVault> {
     let master = MasterKey::new(Secret::new(vec![7; 32])).unwrap();
     Arc::new(
@@ -125,7 +125,7 @@ pub(crate) fn body(chunks: Vec<Result<Vec<u8>, BodyError>>) -> ObjectStream {
     stream::iter(chunks.into_iter().map(|chunk| chunk.map(Bytes::from))).boxed()
 }
 
-/// A body of these bytes.
+/// A body with these bytes.
 pub(crate) fn bytes(bytes: impl Into<Vec<u8>>) -> ObjectStream {
     body(vec![Ok(bytes.into())])
 }

@@ -1,4 +1,4 @@
-//! The crate as a whole, over an index in memory.
+//! Tests of the whole crate over an in-memory index.
 
 mod at_rest;
 
@@ -167,7 +167,7 @@ fn overwriting_frees_the_old_bytes_but_not_under_a_reader() {
             .unwrap();
         assert_eq!([first.to_vec(), rest].concat(), old);
         assert_eq!(bench.files(), 0);
-        // Looked up before the overwrite, opened after it: the new version is read.
+        // Looked up before the overwrite and opened after it: the new version is read.
         let (view, _) = bench
             .objects
             .read(stale, &ReadAsk::default())
@@ -333,7 +333,7 @@ fn uploads_complete_without_copying() {
                 ..ReadAsk::default()
             };
             assert_eq!(get(&bench, "m", &part).await.unwrap(), pattern(10));
-            // Its answer may have been lost.
+            // The response may have been lost.
             let again = bench.objects.complete(of, &completion).await.unwrap();
             assert_eq!((again.etag, again.modified), (object.etag, object.modified));
             let mut other = completion.clone();
@@ -399,7 +399,7 @@ fn what_completion_refuses() {
             };
             assert_eq!(got, code, "{completion:?}");
         }
-        // The part that was not named is gone.
+        // The part that the completion did not list is gone.
         assert_eq!(bench.files(), 2);
     });
 }
@@ -671,7 +671,7 @@ fn uploads_are_listed_in_pages() {
         }
         seen.sort();
         assert_eq!(seen, ["a", "b/", "c", "c", "c"]);
-        // Those of one key in the order in which they were begun.
+        // The uploads of one key, in the order of their creation.
         assert!(begun.is_sorted(), "{begun:?}");
         assert_eq!(ask.key_marker, "c");
         ask.key_marker = "a".into();
@@ -821,7 +821,7 @@ fn a_bucket_goes_with_more_uploads_than_a_page() {
     });
 }
 
-/// What a listing without pages would be.
+/// The expected listing without pages.
 fn naive(keys: &BTreeSet<String>, ask: &ListAsk) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     for key in keys {

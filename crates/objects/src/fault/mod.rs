@@ -1,7 +1,7 @@
 //! Everything that can be wrong with an S3 request once it is authenticated and parsed.
 //!
-//! The rule: a variant carries what a human needs to understand the refusal, and nothing of the
-//! wire. Codes, texts and statuses are in [`wire`] and nowhere else. This file decides nothing.
+//! Invariant: a variant carries what a human needs to understand the error, and nothing about the
+//! wire. Error codes, texts and statuses are in [`wire`] only. This file makes no decisions.
 
 pub mod wire;
 
@@ -9,40 +9,40 @@ use keywright_store::{contract::StoreError, reserve::is_full};
 
 use crate::digest::{ChecksumAlgorithm, ChecksumType};
 
-/// The failure of a request's body: whatever the reader of the body reported, passed on untouched.
+/// An error from reading a request body, passed on unchanged.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why an S3 action was refused or failed.
+/// Why an S3 action was rejected or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum S3Fault {
     /// There is no such bucket.
     #[error("no such bucket: {0}")]
     NoSuchBucket(String),
-    /// The caller's account owns a bucket of this name already.
+    /// The caller's account already owns a bucket with this name.
     #[error("bucket {0} exists and is the caller's own")]
     BucketOwnedByYou(String),
-    /// Another account owns a bucket of this name.
+    /// Another account owns a bucket with this name.
     #[error("bucket {0} exists")]
     BucketExists(String),
     /// The bucket still has objects or unfinished uploads.
     #[error("bucket {0} is not empty")]
     BucketNotEmpty(String),
-    /// The account has as many buckets as it may have.
+    /// The account has reached its maximum number of buckets.
     #[error("the account has {limit} buckets")]
     TooManyBuckets {
-        /// How many an account may have.
+        /// The maximum number of buckets.
         limit: usize,
     },
-    /// The text is not a bucket name.
+    /// The text is not a valid bucket name.
     #[error("not a bucket name: {0}")]
     InvalidBucketName(String),
     /// The location constraint does not fit the endpoint; `unspecified` when it is missing.
     #[error("location constraint {0} does not fit the endpoint's region")]
     IllegalLocation(String),
-    /// The location constraint is no region.
+    /// The location constraint is not a region.
     #[error("no such region: {0}")]
     InvalidLocation(String),
-    /// The request was signed for another region than the bucket's.
+    /// The request was signed for a region other than the bucket's.
     #[error("the request is for region {signed}, the bucket is in {region}")]
     WrongRegion {
         /// The region of the credential scope.
@@ -50,7 +50,7 @@ pub enum S3Fault {
         /// The bucket's region.
         region: String,
     },
-    /// An anonymous request came to another region's endpoint.
+    /// An anonymous request reached the endpoint of another region.
     #[error("bucket {bucket} is in {region}")]
     Moved {
         /// The bucket.
@@ -66,10 +66,10 @@ pub enum S3Fault {
     NoSuchVersion {
         /// The key.
         key: String,
-        /// The version that was asked for.
+        /// The requested version.
         version: String,
     },
-    /// The text is not a version id.
+    /// The text is not a valid version ID.
     #[error("not a version id: {0}")]
     InvalidVersion(String),
     /// There is no such multipart upload.
@@ -81,61 +81,61 @@ pub enum S3Fault {
     /// The bucket has no tags.
     #[error("bucket {0} has no tags")]
     NoSuchTagSet(String),
-    /// The bucket has no settings of Block Public Access.
+    /// The bucket has no Block Public Access settings.
     #[error("bucket {0} has no public access block")]
     NoSuchPublicAccessBlock(String),
-    /// The policy is not acceptable; the text says why.
+    /// The policy is not valid; the text gives the reason.
     #[error("malformed policy: {0}")]
     MalformedPolicy(String),
-    /// The bucket policy has more bytes than a bucket policy may have.
+    /// The bucket policy is too long.
     #[error("the policy has more than {limit} bytes")]
     PolicyTooLarge {
-        /// The most bytes of a bucket policy.
+        /// The maximum size of a bucket policy in bytes.
         limit: usize,
     },
-    /// A body is not the XML it has to be.
+    /// A body is not the expected XML.
     #[error("malformed XML")]
     MalformedXml,
     /// A body that has to be parsed is too long.
     #[error("body longer than {limit} bytes")]
     MessageTooLong {
-        /// The most bytes of such a body.
+        /// The maximum size in bytes.
         limit: usize,
     },
-    /// The key has too many bytes.
+    /// The key is too long.
     #[error("key of {size} bytes, {limit} are allowed")]
     KeyTooLong {
-        /// Its bytes.
+        /// Its size in bytes.
         size: usize,
-        /// The most bytes of a key.
+        /// The maximum size of a key in bytes.
         limit: usize,
     },
-    /// The user metadata has too many bytes.
+    /// The user metadata is too large.
     #[error("{size} bytes of metadata, {limit} are allowed")]
     MetadataTooLarge {
-        /// Its bytes.
+        /// Its size in bytes.
         size: usize,
-        /// The most bytes of user metadata.
+        /// The maximum size of user metadata in bytes.
         limit: usize,
     },
-    /// The headers that are stored with an object have too many bytes.
+    /// The headers to store with an object are too large.
     #[error("more than {limit} bytes of headers to store")]
     HeadersTooLarge {
-        /// The most bytes of all of them, names and values.
+        /// The maximum total size of names and values, in bytes.
         limit: usize,
     },
-    /// There is no such storage class, or it is not served.
+    /// The storage class does not exist or is not supported.
     #[error("storage class {0}")]
     InvalidStorageClass(String),
     /// ACLs are disabled: buckets are owner-enforced.
     #[error("ACLs are disabled")]
     AclsDisabled,
-    /// A body is longer than a single upload may be.
+    /// A body is larger than a single upload may be.
     #[error("body of {proposed} bytes, {limit} are allowed")]
     EntityTooLarge {
-        /// Bytes that were announced or seen.
+        /// The announced or received size in bytes.
         proposed: u64,
-        /// The most bytes of one upload.
+        /// The maximum size of one upload in bytes.
         limit: u64,
     },
     /// A part other than the last is too small.
@@ -145,56 +145,56 @@ pub enum S3Fault {
         part: i32,
         /// Its entity tag.
         etag: String,
-        /// Its bytes.
+        /// Its size in bytes.
         size: u64,
-        /// The fewest bytes of a part.
+        /// The minimum size of a part in bytes.
         limit: u64,
     },
-    /// A part that completion names does not exist or has another entity tag.
+    /// A part listed in the completion request does not exist or has another entity tag.
     #[error("part {part} of upload {upload} does not exist or differs")]
     InvalidPart {
         /// The part's number.
         part: i32,
-        /// The entity tag that was named.
+        /// The entity tag in the request.
         etag: String,
-        /// The upload.
+        /// The upload id.
         upload: String,
     },
-    /// The parts that completion names do not ascend.
+    /// The parts in the completion request are not in ascending order.
     #[error("parts of upload {0} do not ascend")]
     InvalidPartOrder(String),
-    /// Completion names no part.
+    /// The completion request lists no parts.
     #[error("no parts")]
     NoParts,
     /// A part number outside 1 to 10,000.
     #[error("part number {0}")]
     PartNumberOutside(i32),
-    /// The object has fewer parts than the number asked for.
+    /// The object has fewer parts than the requested part number.
     #[error("part {requested} of {count}")]
     NoSuchPart {
-        /// The number asked for.
+        /// The requested part number.
         requested: i32,
-        /// How many parts the object has.
+        /// The number of parts of the object.
         count: usize,
     },
-    /// Both a range and a part number were asked for.
+    /// The request has both a range and a part number.
     #[error("range and part number")]
     RangeAndPart,
-    /// The object's size is not what completion announced.
+    /// The object's size differs from the size announced in the completion request.
     #[error("announced {given} bytes, assembled {computed}")]
     SizeMismatch {
-        /// The size that was announced.
+        /// The announced size in bytes.
         given: u64,
-        /// The size of the parts together.
+        /// The total size of the parts in bytes.
         computed: u64,
     },
     /// A condition on the object does not hold.
     #[error("condition {0} does not hold")]
     PreconditionFailed(&'static str),
-    /// A condition of a read says that the reader's copy is current.
+    /// A read condition shows that the client's copy is current.
     #[error("not modified")]
     NotModified(Box<crate::Object>),
-    /// A condition has a form that S3 does not serve.
+    /// A condition has a form that S3 does not support.
     #[error("the value of {0} is not served")]
     ConditionNotServed(&'static str),
     /// The object changed while a conditional write was in progress.
@@ -205,23 +205,23 @@ pub enum S3Fault {
         /// The key.
         key: String,
     },
-    /// The range has no byte in common with the object.
+    /// The range does not overlap the object.
     #[error("range {requested} of {size} bytes")]
     InvalidRange {
-        /// The range as it was asked for.
+        /// The requested range.
         requested: String,
-        /// The object's bytes.
+        /// The size of the object in bytes.
         size: u64,
     },
-    /// The range of a part copy has the wrong form.
+    /// The range of a part copy is malformed.
     #[error("copy range {0}")]
     CopyRangeForm(String),
     /// The range of a part copy ends outside the source.
     #[error("copy range {requested} of {size} bytes")]
     CopyRangeOutside {
-        /// The range as it was asked for.
+        /// The requested range.
         requested: String,
-        /// The source's bytes.
+        /// The size of the source in bytes.
         size: u64,
     },
     /// The range of a part copy begins outside the source.
@@ -233,58 +233,58 @@ pub enum S3Fault {
     /// An object would be copied to itself unchanged.
     #[error("copy to itself without a change")]
     CopyToItself,
-    /// The source of a copy is larger than one copy may be.
+    /// The source of a copy is larger than a single copy may be.
     #[error("copy source larger than {limit} bytes")]
     CopySourceTooLarge {
-        /// The most bytes of one copy.
+        /// The maximum size of one copy in bytes.
         limit: u64,
     },
     /// `Content-MD5` is not the base64 of 16 bytes.
     #[error("not an MD5: {0}")]
     InvalidMd5(String),
-    /// The body has another MD5 than announced.
+    /// The body's MD5 differs from the announced one.
     #[error("MD5 {calculated}, announced {expected}")]
     BadMd5 {
-        /// As announced, in hex.
+        /// The announced value, in hex.
         expected: String,
-        /// As calculated, in base64.
+        /// The computed value, in base64.
         calculated: String,
     },
-    /// Something about a checksum.
+    /// A problem with a checksum.
     #[error("checksum: {0}")]
     Checksum(#[from] ChecksumFault),
-    /// Something about tags.
+    /// A problem with tags.
     #[error("tags: {0}")]
     Tag(#[from] TagFault),
     /// A bucket does not have this setting.
     #[error("bucket {1} has no {0:?}")]
     NotConfigured(BucketSetting, String),
-    /// A bucket was to be created with an ACL.
+    /// The request to create a bucket contains an ACL.
     #[error("a new bucket with an ACL")]
     BucketAclWithOwnership,
-    /// A header that the operation needs is missing.
+    /// A header that the operation requires is missing.
     #[error("header {0} is missing")]
     MissingHeader(&'static str),
-    /// A body came with a request that says everything in headers.
+    /// The request has a body although the operation takes only headers.
     #[error("a body that does not belong there")]
     UnexpectedContent,
     /// The name does not fit the namespace that the request names.
     #[error("bucket {0} is not in its account's namespace")]
     InvalidNamespace(String),
-    /// The request contradicts itself or lacks something; the text is the whole answer.
+    /// The request is contradictory or incomplete; the text is the complete answer.
     #[error("{0}")]
     InvalidRequest(&'static str),
-    /// A parameter has a value that S3 does not take.
+    /// A parameter has a value that S3 rejects.
     #[error("{name}={value:?}: {message}")]
     InvalidArgument {
         /// The text for the caller.
         message: String,
         /// The parameter.
         name: &'static str,
-        /// Its value, when it is repeated to the caller.
+        /// Its value, if it is repeated to the caller.
         value: Option<String>,
     },
-    /// A parameter would replace a header of the answer that none may replace.
+    /// A parameter would override a response header that cannot be overridden.
     #[error("{parameter} overrides no header")]
     NotOverridable {
         /// The parameter, for example `response-etag`.
@@ -292,13 +292,13 @@ pub enum S3Fault {
         /// Its value.
         value: String,
     },
-    /// The expected bucket owner is not an account id.
+    /// The expected bucket owner is not a valid account ID.
     #[error("expected owner {0}")]
     InvalidExpectedOwner(String),
-    /// The caller may not do this; the text is the whole answer.
+    /// The caller lacks permission; the text is the complete answer.
     #[error("access denied: {0}")]
     AccessDenied(String),
-    /// The resource does not know the method.
+    /// The resource does not support the method.
     #[error("method {method} on {resource}")]
     MethodNotAllowed {
         /// The HTTP method.
@@ -306,35 +306,35 @@ pub enum S3Fault {
         /// `SERVICE`, `BUCKET` or `OBJECT`.
         resource: &'static str,
     },
-    /// A header asks for something that is not served.
+    /// A header asks for something that is not supported.
     #[error("header {0} is not served")]
     HeaderNotServed(&'static str),
-    /// A part of the request is not understood, so nothing of it is done.
+    /// A part of the request is not understood, so none of it is carried out.
     #[error("{0:?} {1} is not understood")]
     NotUnderstood(UnknownElement, String),
-    /// The operation exists in S3 and is not served here.
+    /// The operation exists in S3 but is not supported here.
     #[error("operation {0} is not served")]
     OperationNotServed(String),
-    /// The body ended before, or went on after, its announced length.
+    /// The body is shorter or longer than its announced length.
     #[error("body of {seen} bytes, {announced} announced")]
     IncompleteBody {
-        /// Bytes announced.
+        /// The announced size in bytes.
         announced: u64,
-        /// Bytes seen.
+        /// The size received, in bytes.
         seen: u64,
     },
-    /// The disk is full up to its reserve.
+    /// The disk is full except for its reserve.
     #[error("the disk is full")]
     DiskFull,
-    /// Too much of the caller waits for the processor already.
+    /// Too much work of the caller is already waiting for the processor.
     #[error("too much waits for the processor")]
     Throttled,
     /// The body would exceed a quota.
     #[error("quota of {limit} bytes exceeded")]
     QuotaExceeded {
-        /// The bucket, if the quota is a bucket's and not the account's.
+        /// The bucket, if it is a bucket quota; `None` for an account quota.
         bucket: Option<String>,
-        /// The most bytes that may be stored.
+        /// The quota in bytes.
         limit: u64,
     },
     /// Reading the request's body failed.
@@ -345,19 +345,19 @@ pub enum S3Fault {
     Internal(String),
 }
 
-/// What of a request is not understood.
+/// Which part of a request is not understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnknownElement {
     /// A header.
     Header,
-    /// A query parameter, or the sub-resource that it names.
+    /// A query parameter, or the subresource that it names.
     Parameter,
 }
 
-/// A setting of buckets that nothing here can put.
+/// A bucket setting that cannot be put here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BucketSetting {
-    /// Rules for other origins.
+    /// Cross-origin rules.
     Cors,
     /// Lifecycle rules.
     Lifecycle,
@@ -369,25 +369,25 @@ pub enum BucketSetting {
     ObjectLock,
 }
 
-/// What can be wrong with checksums.
+/// A problem with a checksum.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChecksumFault {
-    /// The algorithm is none of the five.
+    /// The algorithm is not one of the five.
     #[error("unknown algorithm")]
     UnknownAlgorithm,
-    /// More than one checksum was sent.
+    /// The request has more than one checksum.
     #[error("more than one")]
     Several,
-    /// The value is not base64 of the algorithm's length.
+    /// The value is not base64 with the algorithm's length.
     #[error("{0:?} value is malformed")]
     Malformed(ChecksumAlgorithm),
-    /// The body has another checksum.
+    /// The body's checksum differs from the announced one.
     #[error("{0:?} differs")]
     Differs(ChecksumAlgorithm),
-    /// The assembled object has another checksum than announced.
+    /// The assembled object's checksum differs from the announced one.
     #[error("{0:?} of the object differs")]
     ObjectDiffers(ChecksumAlgorithm),
-    /// A part came with another algorithm than the upload was created with.
+    /// A part uses an algorithm other than the upload's.
     #[error("expected {expected:?}")]
     OtherAlgorithm {
         /// The upload's algorithm.
@@ -395,21 +395,21 @@ pub enum ChecksumFault {
         /// The part's algorithm.
         actual: ChecksumAlgorithm,
     },
-    /// The algorithm cannot be used with this kind.
+    /// The algorithm does not support this checksum type.
     #[error("{kind:?} with {algorithm:?}")]
     Incompatible {
-        /// The kind.
+        /// The checksum type.
         kind: ChecksumType,
         /// The algorithm.
         algorithm: ChecksumAlgorithm,
     },
-    /// A kind was named without an algorithm.
+    /// The request names a checksum type without an algorithm.
     #[error("kind without algorithm")]
     KindAlone,
-    /// Completion names another kind than the upload has.
+    /// The completion request names a checksum type other than the upload's.
     #[error("the upload was created with {0:?}")]
     OtherKind(Option<ChecksumType>),
-    /// A composite upload's completion must repeat each part's checksum.
+    /// Completing a composite upload requires the checksum of every part.
     #[error("{algorithm:?} of part {part} is missing")]
     PartMissing {
         /// The algorithm.
@@ -419,13 +419,13 @@ pub enum ChecksumFault {
     },
 }
 
-/// What can be wrong with tags.
+/// A problem with tags.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TagFault {
-    /// The key is empty, too long or has other characters.
+    /// The key is empty, too long or contains invalid characters.
     #[error("key {0}")]
     Key(String),
-    /// The value is too long or has other characters.
+    /// The value is too long or contains invalid characters.
     #[error("value {value} of {key}")]
     Value {
         /// The tag's key.
@@ -436,24 +436,24 @@ pub enum TagFault {
     /// A key occurs twice.
     #[error("key {0} twice")]
     Twice(String),
-    /// The key of an object's tag begins with `aws:`.
+    /// The key of an object tag begins with `aws:`.
     #[error("reserved key {0}")]
     Reserved(String),
-    /// The key of a bucket's tag begins with `aws:`.
+    /// The key of a bucket tag begins with `aws:`.
     #[error("system key {0}")]
     System(String),
-    /// The key of a bucket's tag begins with `aws:` in another case.
+    /// The key of a bucket tag begins with `aws:` in another case.
     #[error("system key {0} in another case")]
     SystemCase(String),
-    /// The key of a tag that a bucket is created with begins with `aws:`.
+    /// The key of a tag in a request to create a bucket begins with `aws:`.
     #[error("system key {0} at creation")]
     ReservedAtCreation(String),
-    /// There are more tags than an object or a bucket may have.
+    /// There are too many tags.
     #[error("more than {limit} tags")]
     TooMany {
-        /// How many it may have.
+        /// The maximum number of tags.
         limit: usize,
-        /// Whether it is a bucket's set.
+        /// Whether they are a bucket's tags.
         bucket: bool,
     },
     /// The tagging header cannot be parsed.

@@ -1,4 +1,4 @@
-//! Golden: what clients see of each fault, as recorded.
+//! Golden test: what clients see of each fault, as recorded.
 
 use super::{ChecksumFault as C, S3Fault as F, TagFault as T, wire::answer};
 use crate::digest::{ChecksumAlgorithm, ChecksumType};

@@ -1,29 +1,29 @@
-//! The one place that maps a [`S3Fault`] to what a client sees: status, code, message, extra
+//! The one place that maps an [`S3Fault`] to what a client sees: status, code, message, extra
 //! elements.
 //!
-//! The rule: every text here is wire format that SDKs and tools match on; `tests.rs` holds it
-//! golden. XML and headers are made by the server. Source of the texts: recorded answers of the
+//! Invariant: every text here is wire format that SDKs and tools match on; `tests.rs` keeps it
+//! golden. The server writes the XML and the headers. Source of the texts: recorded answers of the
 //! service.
 
 use std::borrow::Cow;
 
 use super::{BucketSetting, ChecksumFault, S3Fault, TagFault, UnknownElement};
 
-/// An error answer of S3, without request id and host id.
+/// An S3 error response, without request ID and host ID.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct S3Error {
-    /// HTTP status.
+    /// The HTTP status.
     pub status: u16,
-    /// The code, for example `NoSuchKey`.
+    /// The error code, for example `NoSuchKey`.
     pub code: &'static str,
     /// The message.
     pub message: Cow<'static, str>,
-    /// Elements between message and request id, in order.
+    /// Elements between the message and the request ID, in order.
     pub extra: Vec<(&'static str, String)>,
 }
 
 impl S3Error {
-    /// An answer without extra elements.
+    /// Creates a response without extra elements.
     pub fn new(status: u16, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             status,
@@ -48,7 +48,7 @@ const CONFLICT: u16 = 409;
 const UNSATISFIABLE: u16 = 416;
 const NOT_SERVED: &str = "A header you provided implies functionality that is not implemented";
 
-/// What the client sees of a fault.
+/// Maps a fault to what the client sees.
 pub fn answer(fault: &S3Fault) -> S3Error {
     match fault {
         S3Fault::Checksum(fault) => checksum(fault),
@@ -365,7 +365,7 @@ fn room(fault: &S3Fault) -> S3Error {
         S3Fault::DiskFull | S3Fault::Throttled => {
             S3Error::new(503, "SlowDown", "Please reduce your request rate.")
         }
-        // S3 has no quotas; code and status are those of Ceph's object gateway.
+        // S3 has no quotas; code and status are those of Ceph's Object Gateway.
         S3Fault::QuotaExceeded { bucket, limit } => {
             let owner = if bucket.is_some() {
                 "bucket"
@@ -527,7 +527,7 @@ fn parameter(fault: &S3Fault) -> S3Error {
     }
 }
 
-/// About the settings and ACLs of buckets.
+/// Faults about bucket settings and ACLs.
 fn other_argument(fault: &S3Fault) -> S3Error {
     match fault {
         // Recorded 2026-04.

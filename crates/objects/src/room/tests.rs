@@ -1,4 +1,4 @@
-//! Quotas: what is counted is what is stored, whatever happens, and nothing goes beyond.
+//! Quotas: what is counted equals what is stored, whatever happens, and never exceeds the quota.
 
 use std::{sync::Arc, sync::atomic::Ordering};
 
@@ -14,7 +14,7 @@ use crate::{
 const B: &str = "bench";
 const MIB: usize = 1024 * 1024;
 const ROW: u64 = limits::S3_ROW_BYTES;
-/// What a file counts at least.
+/// The minimum that a file counts for.
 const FILE: u64 = 4096;
 
 fn run<T>(work: impl Future<Output = T>) -> T {
@@ -47,8 +47,8 @@ async fn put(bench: &TestObjects, key: &str, size: usize) -> Result<(), S3Fault>
     put_body(bench, B, key, bytes(vec![7; size])).await
 }
 
-/// Bytes stored in the bucket and in the account; a count of the index must say the same, and
-/// nothing may be charged any more.
+/// Bytes stored in the bucket and in the account. A count of the index must agree, and nothing may
+/// still be charged.
 async fn stored(bench: &TestObjects) -> (u64, u64) {
     let room = &bench.objects.room;
     let counted = StorageRoom::open(None, room.quotas, &bench.objects.index)
@@ -224,7 +224,7 @@ fn an_account_has_one_quota_over_its_buckets_and_no_other_accounts() {
         assert!(exceeded(into("second", 5).await));
         into("second", 4).await.unwrap();
         into("other", 10).await.unwrap();
-        // A bucket of the same name that another account makes counts for that one.
+        // A bucket with the same name, created by another account, counts for that account.
         bench
             .objects
             .delete("second", "k", &WriteIf::Always)
@@ -312,7 +312,7 @@ fn unfinished_uploads_have_a_limit() {
             let last = plain().await.unwrap();
             assert!(exceeded(plain().await.map(drop)));
             assert_eq!(stored(&bench).await, (quota, quota));
-            // Ended, they make room again.
+            // Once aborted, they make room again.
             bench.objects.abort(&last).await.unwrap();
             plain().await.unwrap();
             bench.objects.abort(&first).await.unwrap();

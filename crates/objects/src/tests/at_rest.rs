@@ -1,5 +1,5 @@
-//! Encryption at rest: nothing in clear, nothing exchanged, everything readable across changes of
-//! the key, and what versions before encryption stored.
+//! Encryption at rest: nothing is stored in clear, nothing can be swapped, everything stays
+//! readable across key changes, as does what versions before encryption stored.
 
 use std::{fs, path::PathBuf};
 
@@ -16,7 +16,7 @@ use crate::{
 
 const B: &str = "bench";
 
-/// Text that is easy to find where it should not be.
+/// Text that is easy to find in places where it must not be.
 fn text(size: usize) -> Vec<u8> {
     b"clear text ".iter().copied().cycle().take(size).collect()
 }
@@ -68,7 +68,7 @@ fn no_text_is_stored_in_clear_and_tags_are_of_the_text() {
             let key = size.to_string();
             let object = put(&bench, &key, &text(size)).await;
             assert!(!holds_text(&row_of(&bench, &key).await.body), "{size}");
-            // Known values: the digests are of the text.
+            // Known values: the digests are of the clear text.
             if size == 11 {
                 assert_eq!(object.etag, "270f280790ffa659b0eb2a3024915a50");
             }
@@ -124,7 +124,7 @@ fn bytes_of_one_object_never_come_out_as_another() {
         for (size, first) in [(40, "a"), (100_000, "c")] {
             put(&bench, first, &text(size)).await;
             put(&bench, "other", &text(size)).await;
-            // The row of one under the name of the other: same bytes, same keys.
+            // One object's row under the other's name: same bytes, same keys.
             let mut row = row_of(&bench, first).await;
             row.key = "other".into();
             write_row(&bench, row).await;
@@ -152,7 +152,7 @@ fn damage_to_a_file_is_an_error_and_never_other_bytes() {
             write(&file, &bad);
             assert!(get(&bench, "k", None).await.is_err());
         }
-        // A range is not harmed by damage elsewhere.
+        // Damage elsewhere does not affect a range.
         let mut flipped = good.clone();
         flipped[150_000] ^= 1;
         write(&file, &flipped);
@@ -271,7 +271,7 @@ fn what_no_key_opens_does_not_keep_the_others_from_being_sealed_again() {
     });
 }
 
-/// The row as versions before encryption wrote it, and its blob in clear.
+/// Writes the row as versions before encryption did, with its blob in clear text.
 async fn make_clear(bench: &TestObjects, key: &str, content: &[&[u8]]) {
     let object = bench.objects.find(B, key).await.unwrap().unwrap();
     let row = row_of(bench, key).await;
