@@ -119,7 +119,7 @@ impl Objects {
             None if clear => return Ok(false),
             None => {
                 let Ok(content) = self.renewed(&object.content, name) else {
-                    // No key opens it, so there is no key to seal again.
+                    // No key opens it, so no old key is kept for its sake.
                     tracing::error!(bucket = name.0, key = name.1, "an object's key is damaged");
                     return Ok(false);
                 };

@@ -1,9 +1,9 @@
-//! A deterministic simulator: the real planner and the real executor in a world made of numbers.
+//! A deterministic simulator: the real planner and executor in a simulated world.
 //!
-//! It protects the safety property by trying to break it: with virtual time, dying processes, lost
-//! replies, lagging listings, evidence that is published late, slow propagation, throttling,
-//! failing sinks, a second rotator, a person who meddles, users who are renamed or deleted and
-//! consumers nobody knows of, and destinations that come and go. A seed replays its run.
+//! It tests the safety property by trying to break it: virtual time, crashing processes, lost
+//! replies, lagging listings, late evidence, slow propagation, throttling, failing sinks, a second
+//! rotator, a person who interferes, renamed and deleted users, unknown consumers, and destinations
+//! that are added and removed. A seed replays its run.
 
 mod destinations;
 mod person;

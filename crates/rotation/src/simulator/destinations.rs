@@ -1,7 +1,8 @@
-//! Destinations of open rotations that a person adds and removes, in any phase.
+//! A person adds and removes destinations of open rotations, in any phase.
 //!
-//! It protects two rules of the engine: what is added has the new key before anything of the old
-//! one is deactivated, or deleted if it is inactive; and what is removed keeps a key that works.
+//! Two invariants of the engine are tested. An added destination has the new key before the old one
+//! is deactivated, or before it is deleted if it is already inactive. A removed destination keeps a
+//! key that works.
 
 use super::{
     Dice, SimRotator, SimSink, live,
@@ -15,8 +16,8 @@ use crate::{
     ports::{KeyStatus, Sink},
 };
 
-/// How often a person changes destinations in a run. Thrown apart, so that the other runs stay what
-/// they were.
+/// How often a person changes destinations in a run. It has its own random numbers, so that other
+/// runs stay the same.
 #[derive(Debug)]
 pub(super) struct Moves {
     dice: Dice,
@@ -29,7 +30,7 @@ impl Moves {
         Self { dice, left: 0 }
     }
 
-    /// In every third run, once to four times.
+    /// In every third run, one to four times.
     pub(super) fn throw(seed: u64) -> Self {
         let mut dice = Dice::new(seed ^ 0xde57_de57);
         let left = if dice.one_in(3) { 1 + dice.below(4) } else { 0 };
@@ -38,7 +39,7 @@ impl Moves {
 }
 
 impl SimulationRun {
-    /// A person changes where the new key of an open rotation goes, now and then.
+    /// Occasionally changes the destinations of an open rotation.
     pub(super) fn change_destinations(&mut self) {
         if self.moves.left == 0 || !self.moves.dice.one_in(10) {
             return;
@@ -56,8 +57,8 @@ impl SimulationRun {
         }
     }
 
-    /// A new sink and its consumer. It holds the old pair as long as that is accepted, and nothing
-    /// afterwards, or where another rotation of the same user may be further.
+    /// Adds a new sink and its consumer. It holds the old key pair while that is accepted.
+    /// Otherwise, or if another rotation of the same user may be further along, it is empty.
     fn add_a_sink(&mut self, at: usize) {
         let alone = self.rotators.len() == 1;
         let Some(rotation) = self.rotators.get(at).and_then(SimRotator::rotation) else {
@@ -72,12 +73,12 @@ impl SimulationRun {
         let added = self.add(at, number);
         self.note(format!("adds sink {number}: {added:?}"));
         if !self.has(at, number) {
-            // Whoever set it up sees that it is not served, and does without.
+            // Whoever set it up sees that it is not served, and stops using it.
             self.shared.world().retire(number);
         }
     }
 
-    /// A sink that holds a key of another user: nobody may accept it.
+    /// Adds a sink that holds another user's key, which must be rejected.
     fn add_a_foreign_sink(&mut self, at: usize) {
         let number = {
             let mut world = self.shared.world();
@@ -95,8 +96,8 @@ impl SimulationRun {
         self.note(format!("adds the foreign sink {number}: {added:?}"));
     }
 
-    /// A sink is removed that others are left beside; nobody reads it any more unless it has the
-    /// new key. The rotator's own credentials stay.
+    /// Removes a sink, unless it is the last one. Nobody reads it any more unless it has the new
+    /// key. The rotator's own credentials stay.
     fn remove_a_sink(&mut self, at: usize) {
         let Some(rotator) = self.rotators.get(at) else {
             return;
@@ -131,7 +132,7 @@ impl SimulationRun {
         }
     }
 
-    /// What was removed comes back.
+    /// Adds a removed sink again.
     fn add_again(&mut self, at: usize) {
         let rotation = self.rotators.get(at).and_then(SimRotator::rotation);
         let deliveries = rotation.iter().flat_map(|one| &one.deliveries);
@@ -143,7 +144,7 @@ impl SimulationRun {
         self.note(format!("adds sink {number} again: {added:?}"));
     }
 
-    /// Every rotator can reach a new sink; only those who are ordered to do use it.
+    /// Every rotator can reach a new sink, but uses it only when told to.
     fn join(&mut self, number: usize) {
         for rotator in &mut self.rotators {
             let sink = SimSink::new(&self.shared, number, &rotator.journal);
@@ -151,7 +152,7 @@ impl SimulationRun {
         }
     }
 
-    /// Looks at a sink and adds it; nothing where the person's program died.
+    /// Inspects and adds a sink; `None` if the person's program crashed.
     fn add(&mut self, at: usize, number: usize) -> Option<Result<bool, TickError>> {
         let looked = {
             let rotator = self.rotators.get(at)?;
@@ -178,7 +179,7 @@ impl SimulationRun {
     fn order(&mut self, at: usize, to: RotationEdit) -> Option<Result<bool, TickError>> {
         let rotator = self.rotators.get_mut(at)?;
         let changed = live(change(&*rotator.journal, &rotator.id, to, "a person"));
-        // Whoever had given it up looks again.
+        // A rotator that had stopped looks again.
         rotator.ended = None;
         changed
     }
@@ -201,13 +202,13 @@ fn number(sink: &str) -> Option<usize> {
 }
 
 impl SimWorld {
-    /// The old pair of a rotation, if it is accepted.
+    /// The old key pair of a rotation, if it is accepted.
     fn accepted(&self, rotation: &Rotation) -> Option<KeyPair> {
         let old = self.keys.iter().find(|key| key.pair.id == rotation.old)?;
         (old.status == KeyStatus::Active).then(|| old.pair.clone())
     }
 
-    /// The first destination of a rotation that does not have its new key.
+    /// The first destination of a rotation that lacks its new key.
     pub(super) fn lacks_new(&self, rotation: &Rotation) -> Option<String> {
         let mismatches = |delivery: &&Delivery| {
             let sink = number(&delivery.sink).and_then(|number| self.sinks.get(number));

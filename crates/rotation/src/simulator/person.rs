@@ -1,5 +1,5 @@
-//! What people do in the simulated world: to the user, its keys and its sinks, while rotations go
-//! on.
+//! A person's actions in the simulated world: on the user, its keys and its sinks, while rotations
+//! run.
 
 use super::{
     live,
@@ -13,26 +13,26 @@ use crate::{
     simulator::SimRotator,
 };
 
-/// What becomes of the user in a run.
+/// What happens to the user in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum UserFate {
     /// Nothing.
     Stays,
-    /// It gets another name.
+    /// It is renamed.
     Renamed,
     /// It is deleted, after its keys.
     Deleted,
-    /// It is deleted, and another one of its name is made.
+    /// It is deleted, and another user is created with its name.
     Recreated,
-    /// The service does not find it for a while.
+    /// The service temporarily fails to find it.
     NotFound,
 }
 
-/// Seconds for which a user may not be found who is there.
+/// The maximum time for which an existing user is not found, in seconds.
 const NOT_FOUND_SECS_MAX: u64 = 60;
 
 impl SimulationRun {
-    /// What becomes of the user happens.
+    /// Applies the user's fate.
     pub(super) fn meets(&mut self, fate: UserFate) {
         let secs = i64::try_from(self.dice.below(NOT_FOUND_SECS_MAX)).unwrap_or(0);
         {
@@ -51,7 +51,7 @@ impl SimulationRun {
         self.wake();
     }
 
-    /// Rotations that were left to a person are looked at once more.
+    /// Makes rotations that were left to a person look again.
     fn wake(&mut self) {
         for rotator in &mut self.rotators {
             if rotator.begun {
@@ -60,7 +60,7 @@ impl SimulationRun {
         }
     }
 
-    /// A sink is down for a while, or until a person mends it.
+    /// A sink fails for a while, or until a person fixes it.
     pub(super) fn fail_a_sink(&mut self) {
         let mut world = self.shared.world();
         let which = usize::try_from(self.dice.below(3)).unwrap_or(0);
@@ -77,7 +77,7 @@ impl SimulationRun {
         self.trace.push(format!("{now} sink {which} {how}"));
     }
 
-    /// A person asks the first rotator to put everything back.
+    /// A person asks the first rotator to roll back.
     pub(super) fn ask_back(&mut self) {
         let Some(rotator) = self.rotators.first_mut().filter(|rotator| rotator.begun) else {
             return;
@@ -93,7 +93,7 @@ impl SimulationRun {
             .push(format!("a person asked to put back: {requested:?}"));
     }
 
-    /// A person ends the first rotation as it is; nobody may be stranded by that.
+    /// A person abandons the first rotation; this must not strand anyone.
     pub(super) fn abandon(&mut self) {
         let Some(rotator) = self.rotators.first_mut().filter(|rotator| rotator.begun) else {
             return;
@@ -107,7 +107,7 @@ impl SimulationRun {
             .push(format!("a person abandoned it: {requested:?}"));
     }
 
-    /// A person changes how long the rotations wait, to times that consumers can live with.
+    /// A person changes the rotations' windows, to lengths that consumers can handle.
     pub(super) fn change_rules(&mut self) {
         let to = RotationEdit {
             observe_secs: Some(12 * 3600 + self.dice.secs(36 * 3600)),
@@ -125,7 +125,7 @@ impl SimulationRun {
         }
     }
 
-    /// A person does something to the user, its keys or its sinks.
+    /// A person changes the user, its keys or its sinks.
     pub(super) fn meddle(&mut self) {
         let phases = self.rotators.iter().filter_map(SimRotator::rotation);
         let phases: Vec<_> = phases.map(|rotation| rotation.phase).collect();
@@ -163,7 +163,7 @@ impl SimulationRun {
                 "activated every key"
             }
             4 => {
-                // Nor is a sink looked at that was removed.
+                // A removed sink is not read either.
                 let late = phases.iter().any(|phase| *phase >= Phase::Confirming)
                     || world.sinks.first().is_some_and(|sink| sink.removed);
                 overwrite(&mut world, late);
@@ -189,8 +189,8 @@ impl SimulationRun {
     }
 }
 
-/// A person puts the first key that ever was into a sink. Whoever does that after the last look at
-/// the sinks has only themselves to blame.
+/// A person writes the very first key into a sink. After the last check of the sinks, that is the
+/// person's own fault.
 fn overwrite(world: &mut SimWorld, late: bool) {
     let all = world.keys.iter().chain(&world.gone);
     let first: Option<KeyPair> = all

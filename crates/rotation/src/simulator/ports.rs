@@ -1,8 +1,8 @@
 //! The ports of the simulated world, with faults: before or after each call takes effect, the
-//! caller may die, the reply may be lost, the service may be busy or gone.
+//! caller may crash, the reply may be lost, or the service may be busy or down.
 //!
-//! It protects the simulator's worth: whatever can go wrong between two lines of the executor goes
-//! wrong here, chosen by a seed. A caller that dies never comes back from its call.
+//! Invariant: anything that can go wrong between two lines of the executor goes wrong here, chosen
+//! by a seed. A caller that crashes never returns from its call.
 
 use std::{
     collections::BTreeMap,
@@ -22,29 +22,29 @@ use crate::{
     },
 };
 
-/// What goes wrong with one call.
+/// The fault of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallFault {
-    /// Nothing.
+    /// No fault.
     None,
-    /// The caller dies before it takes effect.
+    /// The caller crashes before the call takes effect.
     DieBefore,
-    /// The caller dies after it took effect.
+    /// The caller crashes after the call took effect.
     DieAfter,
-    /// It takes effect and the reply is lost.
+    /// The call takes effect and the reply is lost.
     Lost,
-    /// It does not take effect: unreachable, busy, full.
+    /// The call does not take effect: the service is unreachable, busy or full.
     Fails,
-    /// It does not take effect: asked to slow down.
+    /// The call does not take effect: it is throttled.
     Throttled,
-    /// It does not take effect: the caller may not.
+    /// The call does not take effect: the caller lacks permission.
     Denied,
 }
 
-/// Decides what goes wrong, by the name of the call.
+/// Chooses the fault of a call by the call's name.
 pub type FaultScript = Box<dyn FnMut(&str) -> CallFault + Send>;
 
-/// Everything that simulated rotators share.
+/// The state that all simulated rotators share.
 pub struct SharedWorld {
     world: Mutex<SimWorld>,
     faults: Mutex<FaultScript>,
@@ -61,7 +61,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl SharedWorld {
-    /// A world where everything works.
+    /// A world without faults.
     pub fn new(world: SimWorld) -> Arc<Self> {
         Arc::new(Self {
             world: Mutex::new(world),
@@ -74,12 +74,12 @@ impl SharedWorld {
         locked(&self.world)
     }
 
-    /// Lets this decide what goes wrong from now on.
+    /// Sets the script that chooses the faults from now on.
     pub fn set_faults(&self, faults: FaultScript) {
         *locked(&self.faults) = faults;
     }
 
-    /// Carries out a call with its fault; `None` when the reply is lost.
+    /// Makes a call with its fault; `None` when the reply is lost.
     async fn call<T>(
         &self,
         name: &str,
@@ -114,7 +114,7 @@ fn issuer_error(action: &'static str, fault: CallFault) -> IssuerError {
     }
 }
 
-/// Whoever changes something about a user is told at once that there is none.
+/// Writes never lag: a call that changes a missing user fails immediately.
 fn check_user(world: &SimWorld, name: &str) -> Result<(), IssuerError> {
     if world.is_there(name) {
         Ok(())
@@ -130,7 +130,7 @@ pub struct SimIssuer {
     pub shared: Arc<SharedWorld>,
     /// The rotator's number.
     pub rotator: usize,
-    /// Whether it knows idempotency tokens.
+    /// Whether it supports idempotency tokens.
     pub repeats: bool,
     /// The rotator's own key, if it rotates itself.
     pub own: Mutex<Option<KeyPair>>,
@@ -138,23 +138,23 @@ pub struct SimIssuer {
     pub adopted: Mutex<Option<KeyPair>>,
     /// How wrong the rotator's clock is, in seconds.
     pub skew: i64,
-    /// How long it takes a user for possibly there who is not found.
+    /// How long an existing user may be reported as missing, in seconds.
     pub lags: i64,
-    /// Whether it tells each use of a key at once and to the second.
+    /// Whether it reports each use of a key immediately and to the second.
     pub exact: bool,
-    /// Whether it says of a key that is not there that it is not, or refuses to say anything.
+    /// Whether it reports that a key does not exist, or denies any information about it.
     pub tells: bool,
-    /// Whether its own credentials are in its environment, and stay what they are.
+    /// Whether its own credentials are in its environment, so that they never change.
     pub fixed: bool,
 }
 
-/// For how long a use may not show in this world: it is published late, and rounded.
+/// How long a use may stay invisible in this world: it is published late and rounded.
 pub const BLIND_SECS: i64 = 4 * 3600 + 900;
-/// Longer than anything lags in this world.
+/// Longer than any lag in this world.
 const LAGS_SECS: i64 = 90;
 
 impl SimIssuer {
-    /// A rotator with credentials of its own.
+    /// Creates a rotator's view, with credentials of its own.
     pub fn new(shared: &Arc<SharedWorld>, rotator: usize) -> Self {
         Self {
             shared: Arc::clone(shared),
@@ -219,7 +219,8 @@ impl SimIssuer {
         .await
     }
 
-    /// A key that the rotator did not make is deleted only when a consumer has used its own.
+    /// A key that the rotator did not create may be deleted only after a consumer has used the
+    /// rotator's own.
     fn check_adopted(&self, world: &mut SimWorld, id: &KeyId) {
         let ours = |key: &SimKey| key.maker == KeyActor::Rotator(self.rotator);
         let foreign = world
@@ -233,7 +234,7 @@ impl SimIssuer {
         }
     }
 
-    /// Nobody but the maker, and whoever was told to replace it, may touch a key.
+    /// Only its creator and a rotator that was told to replace it may touch a key.
     fn check_touch(&self, world: &mut SimWorld, id: &KeyId, what: &str) {
         let first = world
             .keys
@@ -367,7 +368,8 @@ impl Issuer for SimIssuer {
             let at = world.keys.iter().position(|listed| listed.pair.id == *key);
             let at = at.ok_or_else(|| IssuerError::NoSuchKey(key.clone()))?;
             let mut gone = world.keys.remove(at);
-            // While listings show an earlier state, no rotator can know what a person did since.
+            // While listings show an earlier state, no rotator can know what a person has done
+            // since.
             let late = gone.listed_as.is_some_and(|(_, until)| world.now < until);
             let unseen = late && gone.activated_by_person;
             gone.listed_as = Some((gone.status, world.now + world.lag));
@@ -479,7 +481,7 @@ impl UsageEvidence for SimIssuer {
             return self.exact_use(key, 0).await;
         }
         self.call("last_use", |world| {
-            // Keywright tells at once, AWS when it has got round to it.
+            // Keywright publishes uses immediately, AWS with a delay.
             let publication = if self.repeats { 0 } else { world.publication };
             let now = world.now;
             let used = world.key(key);
@@ -541,7 +543,7 @@ pub struct SimSink {
 }
 
 impl SimSink {
-    /// The sink with this number; the journal is asked whether a pair that comes is kept in it.
+    /// The sink with this number. It asks the journal whether an incoming pair is stored there.
     pub fn new(shared: &Arc<SharedWorld>, number: usize, journal: &Arc<SimJournal>) -> Self {
         Self {
             shared: Arc::clone(shared),
@@ -581,8 +583,8 @@ impl SimSink {
 }
 
 impl SimSink {
-    /// One write, or two where a sink takes two: the second makes consumers see the first.
-    /// What it holds must be one of `known`: anything else is another's.
+    /// Writes in one step, or in two for a sink that needs two: the second makes the first visible
+    /// to consumers. The content must be one of `known`; anything else belongs to someone else.
     async fn put(
         &self,
         (first, second): (&str, &str),
@@ -608,7 +610,7 @@ impl SimSink {
                 let id = pair.id.clone();
                 store.held = KeyPair { id, secret };
             }
-            // The reply was lost, and it is done again.
+            // A retry after a lost reply.
             None if store.held == *pair => {}
             None => violations.push(format!("{} was made current without its secret", pair.id)),
         })
@@ -677,7 +679,7 @@ fn read_backup(backup: &SinkBackup) -> Result<KeyPair, SinkError> {
     })
 }
 
-/// A journal in memory that survives its rotator.
+/// An in-memory journal that survives its rotator.
 #[derive(Debug)]
 pub struct SimJournal {
     shared: Arc<SharedWorld>,
@@ -702,12 +704,12 @@ impl SimJournal {
             .any(|rotation| rotation.pair().as_ref() == Some(pair))
     }
 
-    /// A rotation as it is kept.
+    /// Returns a rotation as it is stored.
     pub fn get(&self, id: &RotationId) -> Option<Rotation> {
         locked(&self.rotations).get(id).cloned()
     }
 
-    /// What was written, in order.
+    /// The history, in order.
     pub fn events(&self) -> Vec<String> {
         locked(&self.events).clone()
     }

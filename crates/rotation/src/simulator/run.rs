@@ -1,8 +1,8 @@
-//! One run of a seed: a world, one or two rotators, consumers, a person who meddles, and faults at
-//! any call; until everything has calmed down.
+//! One seeded run: a world, one or two rotators, consumers, a person who interferes, and faults at
+//! any call, until everything has settled.
 //!
-//! It asserts the safety property after every step, and at the end that the rotation came to its
-//! end or stopped for a reason. The same seed always gives the same run.
+//! It asserts the safety property after every step, and at the end that the rotation has ended or
+//! is held for a reason. The same seed always gives the same run.
 
 use std::{
     future::Future,
@@ -27,13 +27,13 @@ use crate::{
 
 /// The account of the simulated user.
 pub const ACCOUNT: &str = "123456789012";
-/// Steps after which a run that has not ended has failed.
+/// Steps after which a run that has not ended fails.
 const STEPS_MAX: usize = 4000;
 
-/// Stops after which a rotator gives up where a person may have withdrawn its own credentials.
+/// Failed ticks after which a rotator gives up if a person may have withdrawn its own credentials.
 const STOPS_MAX: u32 = 200;
 
-/// Numbers from a seed.
+/// Pseudorandom numbers from a seed.
 #[derive(Debug, Clone)]
 pub struct Dice(u64);
 
@@ -43,7 +43,7 @@ impl Dice {
         Self(seed)
     }
 
-    /// The next number below a bound.
+    /// Returns the next number below a bound.
     pub const fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -52,7 +52,7 @@ impl Dice {
         (mixed ^ (mixed >> 31)) % bound
     }
 
-    /// True once in `n`.
+    /// Returns true once in `n` calls on average.
     pub const fn one_in(&mut self, n: u64) -> bool {
         self.below(n) == 0
     }
@@ -62,7 +62,7 @@ impl Dice {
     }
 }
 
-/// Runs a call of the simulated world; `None` when the caller died in it.
+/// Runs a call of the simulated world; `None` when the caller crashed in it.
 pub fn live<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut context = Context::from_waker(Waker::noop());
     match pin!(future).poll(&mut context) {
@@ -71,7 +71,7 @@ pub fn live<T>(future: impl Future<Output = T>) -> Option<T> {
     }
 }
 
-/// A rotator: what survives its death is its journal.
+/// A rotator. Only its journal survives a crash.
 #[derive(Debug)]
 pub struct SimRotator {
     /// Its own view of the world.
@@ -82,20 +82,20 @@ pub struct SimRotator {
     pub sinks: Vec<SimSink>,
     /// Its rotation's id.
     pub id: RotationId,
-    /// Why its rotation may end although no consumer uses the new key.
+    /// Why its rotation may end although no consumer uses the new key, if that is allowed.
     pub override_unused: Option<String>,
-    /// Whether the key has leaked, and what is done about that.
+    /// The leak response, if the key has leaked.
     pub incident: Option<LeakResponse>,
-    /// What it has drafted and not begun yet.
+    /// A draft that has not begun yet.
     pub drafted: Option<Rotation>,
     /// Whether the rotation is in the journal.
     pub begun: bool,
-    /// Whether it has nothing more to do, and why.
+    /// Why it has nothing more to do, if so.
     pub ended: Option<String>,
 }
 
 impl SimRotator {
-    /// A rotator of every sink.
+    /// Creates a rotator that delivers to every sink.
     pub fn new(shared: &Arc<SharedWorld>, number: usize) -> Self {
         let journal = SimJournal::new(shared);
         let sinks = shared.world().sinks.len();
@@ -114,12 +114,12 @@ impl SimRotator {
         }
     }
 
-    /// The rotation as it is written down.
+    /// The rotation as stored in the journal.
     pub fn rotation(&self) -> Option<Rotation> {
         self.journal.get(&self.id)
     }
 
-    /// The executor of this moment.
+    /// An executor with the current state.
     pub fn executor(&self) -> Executor<'_> {
         Executor {
             issuer: &self.issuer,
@@ -130,7 +130,7 @@ impl SimRotator {
         }
     }
 
-    /// Drafts and begins.
+    /// Drafts a rotation and begins it.
     pub async fn begin(&self, rules: RotationRules) -> Result<(), TickError> {
         let rotation = self.draft(rules).await?;
         self.executor().begin(&rotation).await
@@ -158,7 +158,7 @@ impl SimRotator {
         self.executor().draft(order).await
     }
 
-    /// Begins by a draft that may be older than what others did since.
+    /// Begins from a draft that may predate other changes.
     async fn begin_drafted(&mut self, rules: RotationRules) -> Result<(), TickError> {
         match self.drafted.take() {
             Some(rotation) => self.executor().begin(&rotation).await,
@@ -166,7 +166,7 @@ impl SimRotator {
         }
     }
 
-    /// Whether the user is gone whose key it rotates, or would.
+    /// Whether the user whose key it rotates, or would rotate, is gone.
     fn is_bereft(&self) -> bool {
         let world = self.issuer.shared.world();
         let user = self.rotation().map(|rotation| rotation.user_id);
@@ -174,7 +174,7 @@ impl SimRotator {
         world.name_of(&user).is_none()
     }
 
-    /// Nobody gives up a user who is there and has keys of the rotation.
+    /// A rotator must not give up a user that exists and has keys of the rotation.
     fn check_end(&self, number: usize, world: &SimWorld) -> Result<(), String> {
         let gone = |rotation: &Rotation| rotation.phase == Phase::UserGone;
         let Some(rotation) = self.rotation().filter(gone) else {
@@ -191,11 +191,11 @@ impl SimRotator {
         }
     }
 
-    /// A new process in the place of the one that died.
+    /// Starts a new process to replace the crashed one.
     pub fn revive(&mut self, shared: &Arc<SharedWorld>) {
         let fresh = SimIssuer::new(shared, self.issuer.rotator);
         let own = self.issuer.own.get_mut().ok().and_then(|own| own.take());
-        // Its own credentials are those of the first sink, as of now.
+        // Its own credentials are now those in the first sink.
         let held = shared.world().sinks.first().map(|sink| sink.held.clone());
         self.issuer = SimIssuer {
             repeats: self.issuer.repeats,
@@ -214,7 +214,7 @@ impl SimRotator {
     }
 }
 
-/// What a run consists of, thrown from its seed.
+/// The parameters of a run, chosen by its seed.
 #[derive(Debug)]
 pub(super) struct SimulationRun {
     pub(super) dice: Dice,
@@ -235,7 +235,7 @@ pub(super) struct SimulationRun {
 /// Runs a seed.
 ///
 /// # Errors
-/// What must not happen, and the trace of the run.
+/// The violated property and the trace of the run.
 pub fn run(seed: u64) -> Result<Phase, String> {
     let mut cast = SimulationRun::throw(seed);
     cast.leak(seed);
@@ -322,7 +322,7 @@ impl SimulationRun {
     }
 
     /// In some runs the key has leaked, or the rotator's own credentials are in its environment.
-    /// Thrown apart, so that the other runs stay what they were.
+    /// This has its own random numbers, so that other runs stay the same.
     fn leak(&mut self, seed: u64) {
         let mut dice = Dice::new(seed ^ 0x1eaf_1eaf);
         for rotator in &mut self.rotators {
@@ -341,7 +341,7 @@ impl SimulationRun {
             .any(|one| one.issuer.signer().is_some());
         let first = dice.one_in(2) && !own;
         self.rules = RotationRules::INCIDENT;
-        // Nobody makes a rotation slower whose key has leaked.
+        // Nobody slows down a rotation whose key has leaked.
         self.changes = 0;
         for rotator in &mut self.rotators {
             rotator.incident = Some(LeakResponse {
@@ -357,8 +357,7 @@ impl SimulationRun {
     }
 
     fn play(&mut self) -> Result<Phase, String> {
-        // A rotator that signs with the new key hides, where evidence is coarse, that others use
-        // it.
+        // With coarse evidence, a rotator that signs with the new key hides its use by others.
         let hides = |one: &SimRotator| one.issuer.fixed && one.issuer.signer().is_some();
         let hidden = self.rotators.iter().any(hides);
         let calm = !self.meddled && self.rotators.len() == 1 && !self.unknown && !hidden;
@@ -399,7 +398,7 @@ impl SimulationRun {
         Err("it did not come to an end".to_owned())
     }
 
-    /// One rotator's turn; the seconds until the next.
+    /// Runs one rotator's turn; returns the seconds until the next.
     fn turn(&mut self, at: usize) -> i64 {
         let Some(rotator) = self.rotators.get(at).filter(|r| r.ended.is_none()) else {
             return 5;
@@ -433,7 +432,7 @@ impl SimulationRun {
                 }
                 (format!("mended and released: {why}"), 60)
             }
-            // A rotator of its own key has lost its own credentials with the user.
+            // A rotator of its own key lost its credentials together with the user.
             Some(Ok(TickOutcome::Held(hold)))
                 if rotator.is_bereft() && rotator.issuer.signer().is_none() =>
             {
@@ -470,7 +469,7 @@ impl SimulationRun {
         let Some(rotator) = self.rotators.get_mut(at) else {
             return (String::new(), 1);
         };
-        // A window that the evidence cannot cover is refused, whatever else there is.
+        // A window that the evidence cannot cover is rejected, whatever the other settings are.
         let short = RotationRules {
             observe_secs: 1 + self.dice.secs(14_000),
             ..RotationRules::SAFE
@@ -526,7 +525,7 @@ impl SimulationRun {
         self.check_leftovers(&world)
     }
 
-    /// At most one key of a rotator has a secret that nobody keeps.
+    /// At most one key of a rotator may have a lost secret.
     fn check_leftovers(&self, world: &SimWorld) -> Result<(), String> {
         let lost = |key: &&SimKey| {
             let KeyActor::Rotator(maker) = key.maker else {
@@ -583,14 +582,14 @@ impl SimulationRun {
     }
 }
 
-/// All look before any has begun, and no journal knows of another.
+/// All rotators draft before any of them begins, and no journal knows of another.
 fn draft_together(rotators: &mut [SimRotator]) {
     for rotator in rotators {
         rotator.drafted = live(rotator.draft(RotationRules::SAFE)).and_then(Result::ok);
     }
 }
 
-/// A person mends every sink that is broken, if that is what keeps the rotation; whether it was.
+/// A person fixes every broken sink, if that is why the rotation is held. Returns whether it was.
 fn mends(shared: &SharedWorld, why: &str) -> bool {
     for sink in &mut shared.world().sinks {
         sink.refused = false;
@@ -598,7 +597,7 @@ fn mends(shared: &SharedWorld, why: &str) -> bool {
     why.ends_with("refused")
 }
 
-/// Sometimes exactly until then, sometimes not so long.
+/// Waits sometimes exactly until then, sometimes less.
 fn wait(dice: &mut Dice, until: Timestamp, now: i64) -> i64 {
     let whole = (until.secs() - now).max(1);
     if dice.one_in(4) {
@@ -608,7 +607,7 @@ fn wait(dice: &mut Dice, until: Timestamp, now: i64) -> i64 {
     }
 }
 
-/// Faults at one call in fifteen, until there were enough.
+/// One call in fifteen gets a fault, up to a maximum number of faults.
 fn faults_from(mut dice: Dice, mut left: u64) -> FaultScript {
     dice.below(2);
     Box::new(move |_| {
@@ -626,7 +625,7 @@ fn faults_from(mut dice: Dice, mut left: u64) -> FaultScript {
     })
 }
 
-/// A pair that no issuer made, for tests of what is told apart.
+/// A key pair that no issuer created, for tests that must tell keys apart.
 pub fn stranger() -> KeyPair {
     KeyPair {
         id: crate::model::KeyId("AKIASTRANGER".to_owned()),
@@ -634,7 +633,7 @@ pub fn stranger() -> KeyPair {
     }
 }
 
-/// Whether a rotator was stopped by this kind of hold.
+/// Whether a rotator is held for this kind of reason.
 pub fn held_as(rotator: &SimRotator, is: impl Fn(&HoldReason) -> bool) -> bool {
     let held = rotator.rotation().and_then(|rotation| rotation.held);
     held.is_some_and(|hold| is(&hold))

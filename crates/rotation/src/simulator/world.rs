@@ -1,7 +1,7 @@
-//! The world that rotations are tried in: a user with keys, sinks with consumers, and time.
+//! The simulated world: a user with keys, sinks with consumers, and time.
 //!
-//! It protects the safety property by knowing everything: each use of a key that fails is blamed
-//! on the rotator, unless a person withdrew that key. It does no real I/O and never waits.
+//! It checks the safety property by knowing everything: each failed use of a key is the rotator's
+//! fault, unless a person withdrew that key. It does no real I/O and never sleeps.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,28 +12,28 @@ use crate::{
     ports::{KeyStatus, ListedKey},
 };
 
-/// The user's name in the beginning.
+/// The user's initial name.
 pub const USER: &str = "RotateKeyUser";
 
-/// Who made or withdrew a key: a rotator by its number, or a person.
+/// Who created or withdrew a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyActor {
-    /// A rotator.
+    /// A rotator, by its number.
     Rotator(usize),
     /// A person.
     Person,
 }
 
-/// When a key was used, as coarse as AWS keeps it: in which quarters of an hour.
+/// The uses of a key, as coarse as AWS records them: by quarter of an hour.
 #[derive(Debug, Clone, Default)]
 pub struct CoarseUses(VecDeque<(i64, &'static str)>);
 
-/// Seconds of a quarter of an hour.
+/// The length of a quarter of an hour in seconds.
 const QUARTER_SECS: i64 = 900;
 
 impl CoarseUses {
-    /// Notes a use of a service; of each quarter the first one counts. What is older than what was
-    /// published last is forgotten.
+    /// Records a use of a service. The first one in each quarter of an hour counts. Forgets uses
+    /// older than the last published one.
     pub fn note(&mut self, now: i64, publication: i64, service: &'static str) {
         let quarter = now / QUARTER_SECS * QUARTER_SECS;
         if self.0.back().is_none_or(|(at, _)| *at != quarter) {
@@ -44,34 +44,34 @@ impl CoarseUses {
         }
     }
 
-    /// The last use that is published.
+    /// The last published use.
     pub fn published(&self, now: i64, publication: i64) -> Option<(i64, &'static str)> {
         let published = self.0.iter().rev();
         published.copied().find(|(at, _)| *at + publication <= now)
     }
 }
 
-/// A name, and whose it is or was.
+/// A name and its owner, current or former.
 #[derive(Debug, Clone)]
 pub struct UserName {
     /// The name.
     pub name: String,
-    /// The unique id of the user who has it.
+    /// The unique id of its owner.
     pub user_id: String,
-    /// Since when.
+    /// When it became the owner's.
     pub from: i64,
-    /// Until when, if it is so no more.
+    /// When it stopped being the owner's, if it did.
     pub until: Option<i64>,
 }
 
 /// A key of the user.
 #[derive(Debug, Clone)]
 pub struct SimKey {
-    /// Its pair.
+    /// Its key pair.
     pub pair: KeyPair,
-    /// Whose it is, by unique id.
+    /// The unique id of its owner.
     pub user_id: String,
-    /// Whether it is accepted.
+    /// Its status.
     pub status: KeyStatus,
     /// When it was created, in seconds.
     pub created: i64,
@@ -79,27 +79,27 @@ pub struct SimKey {
     pub valid_from: Vec<i64>,
     /// When listings begin to show it.
     pub listed_from: i64,
-    /// What listings still show of it, and until when.
+    /// The outdated status that listings still show, and until when.
     pub listed_as: Option<(KeyStatus, i64)>,
-    /// Who made it.
+    /// Who created it.
     pub maker: KeyActor,
-    /// Whether a person withdrew it: then its failures are not the rotator's.
+    /// Whether a person withdrew it. Its failures are then not the rotator's fault.
     pub withdrawn_by_person: bool,
     /// Whether it is active because a person activated it.
     pub activated_by_person: bool,
-    /// When it was used.
+    /// Its uses.
     pub uses: CoarseUses,
     /// Whether a consumer has used it.
     pub adopted: bool,
-    /// When it was used last, and when by a consumer, to the second.
+    /// Its last use, and its last use by a consumer, to the second.
     pub used: [Option<i64>; 2],
-    /// Attempts while it was inactive.
+    /// The number of attempts while it was inactive.
     pub attempts: u64,
-    /// The last of them.
+    /// The last attempt.
     pub tried: Option<i64>,
 }
 
-/// Temporary credentials that were minted from a key, and outlive it.
+/// A session minted from a key, which outlives the key.
 #[derive(Debug, Clone, Copy)]
 pub struct SimSession {
     /// When it was issued.
@@ -108,7 +108,7 @@ pub struct SimSession {
     pub ended: bool,
 }
 
-/// What a sink holds that holds nothing.
+/// The content of an empty sink.
 pub(super) fn nothing() -> KeyPair {
     KeyPair {
         id: KeyId(String::new()),
@@ -116,65 +116,65 @@ pub(super) fn nothing() -> KeyPair {
     }
 }
 
-/// A place that keeps a pair.
+/// A sink of the simulated world.
 #[derive(Debug, Clone)]
 pub struct SimStore {
-    /// The pair in it, or [`nothing`].
+    /// The key pair in it, or [`nothing`].
     pub held: KeyPair,
-    /// Whether it takes two writes, the secret and then the id, which makes consumers see both.
+    /// Whether it needs two writes: the secret, then the id, which makes both visible to consumers.
     pub two_writes: bool,
-    /// The secret that was written and that no id points to yet.
+    /// A secret that was written and that no id refers to yet.
     pub half: Option<Secret<String>>,
-    /// It fails before this second.
+    /// It fails until this second.
     pub down_until: i64,
-    /// It fails until a person mends it.
+    /// Whether it fails until a person fixes it.
     pub refused: bool,
-    /// A person has removed it from a rotation: what is put there from then on is theirs to answer
-    /// for.
+    /// Whether a person has removed it from a rotation. That person is responsible for what is
+    /// written to it from then on.
     pub removed: bool,
-    /// Nobody reads it any more.
+    /// Whether nobody reads it any more.
     pub retired: bool,
 }
 
 /// A program that uses a key.
 #[derive(Debug, Clone)]
 pub struct SimConsumer {
-    /// The sink it reads; without one it is unknown and holds the pair for ever.
+    /// The sink it reads. Without one it is an unknown consumer and holds its key pair forever.
     pub reads: Option<usize>,
-    /// The pair in its memory.
+    /// The key pair in its memory.
     pub holds: KeyPair,
     /// Seconds between two uses.
     pub uses_every: i64,
-    /// Seconds between two looks at its sink.
+    /// Seconds between two reads of its sink.
     pub reads_every: i64,
 }
 
-/// Everything there is.
+/// The complete state of the world.
 #[derive(Debug)]
 pub struct SimWorld {
     /// Seconds since the epoch.
     pub now: i64,
-    /// The unique id of the user who was made last.
+    /// The unique id of the user created last.
     pub user_id: String,
-    /// Who has, or had, which name.
+    /// Names with their current and former owners.
     pub names: Vec<UserName>,
-    /// Until when the service does not find users who are there.
+    /// Until when the service fails to find existing users.
     pub lost_until: i64,
-    /// How late uses of keys are published where that is not at once, in seconds.
+    /// The delay after which uses of keys are published, unless that is immediate, in seconds.
     pub publication: i64,
     /// The user's tags.
     pub tags: BTreeMap<String, String>,
-    /// The user's keys, and those that are gone.
+    /// The user's keys. Deleted ones are in `gone`.
     pub keys: Vec<SimKey>,
     /// Keys that were deleted.
     pub gone: Vec<SimKey>,
-    /// Keys of other users, which are theirs to look after.
+    /// Keys of other users, who are responsible for them.
     pub foreign: Vec<KeyPair>,
     /// The sinks.
     pub sinks: Vec<SimStore>,
-    /// The programs.
+    /// The consumers.
     pub consumers: Vec<SimConsumer>,
-    /// Endpoints of the issuer.
+    /// The number of endpoints of the issuer.
     pub endpoints: usize,
     /// How long a new key may be unknown to an endpoint, in seconds.
     pub propagation: i64,
@@ -184,20 +184,20 @@ pub struct SimWorld {
     pub overridden: bool,
     /// The key that has leaked, if one has.
     pub leaked: Option<KeyId>,
-    /// Whether it is to be deactivated before there is a new key.
+    /// Whether the leaked key is to be deactivated before there is a new key.
     pub first: bool,
-    /// What whoever found it has minted with it.
+    /// The sessions that the finder of the leaked key has minted.
     pub sessions: Vec<SimSession>,
-    /// What went wrong that must not.
+    /// Violations of the safety property.
     pub violations: Vec<String>,
-    /// Keys made so far.
+    /// The number of keys created so far.
     pub made: u64,
-    /// Tokens and the keys made for them.
+    /// Idempotency tokens and the keys created for them.
     pub tokens: BTreeMap<String, KeyId>,
 }
 
 impl SimWorld {
-    /// A user with one old, active key that is in every sink.
+    /// A user with one active key that is in every sink.
     pub fn new(sinks: usize) -> Self {
         let mut world = Self {
             now: 1_795_507_200,
@@ -234,7 +234,7 @@ impl SimWorld {
         world
     }
 
-    /// A sink that holds this, and its consumer; the sink's number.
+    /// Adds a sink with this content and its consumer; returns the sink's number.
     pub fn add_sink(&mut self, held: KeyPair) -> usize {
         let number = self.sinks.len();
         self.sinks.push(SimStore {
@@ -255,7 +255,7 @@ impl SimWorld {
         number
     }
 
-    /// A person takes the consumers of a sink away.
+    /// A person shuts down the consumers of a sink.
     pub fn retire(&mut self, number: usize) {
         self.consumers.retain(|one| one.reads != Some(number));
         if let Some(sink) = self.sinks.get_mut(number) {
@@ -263,7 +263,7 @@ impl SimWorld {
         }
     }
 
-    /// Makes a key.
+    /// Creates a key.
     pub fn make(&mut self, maker: KeyActor) -> KeyPair {
         self.made += 1;
         let made = self.made;
@@ -295,7 +295,7 @@ impl SimWorld {
         pair
     }
 
-    /// The keys of a user as a listing shows them: late.
+    /// The keys of a user as a listing shows them, with lag.
     pub fn listed(&self, user_id: &str) -> Vec<ListedKey> {
         let late = |key: &SimKey| key.listed_as.filter(|(_, until)| self.now < *until);
         let gone = self.gone.iter().filter(|key| late(key).is_some());
@@ -311,7 +311,8 @@ impl SimWorld {
             .collect()
     }
 
-    /// Whoever is without a key that works: a consumer, or a sink that one may read any moment.
+    /// Finds who is stranded: a consumer without a working key, or a sink without one that a
+    /// consumer may read at any moment.
     pub fn stranded(&self) -> Option<String> {
         let sinks = self.sinks.iter().enumerate();
         let sinks = sinks.filter(|(_, sink)| !sink.retired);
@@ -323,8 +324,8 @@ impl SimWorld {
         })
     }
 
-    /// Whether a pair is accepted everywhere, or a person saw to it that it is not, or is another
-    /// user's, or none.
+    /// Whether a key pair is accepted everywhere, or need not be: a person withdrew it, it is
+    /// another user's, or it is empty.
     fn works(&self, pair: &KeyPair) -> bool {
         let mut known = self.gone.iter().chain(&self.keys);
         let nothing = pair.id.0.is_empty();
@@ -334,7 +335,7 @@ impl SimWorld {
             || known.any(|key| key.pair == *pair && key.withdrawn_by_person)
     }
 
-    /// Whose a name is, as the service answers: late.
+    /// The owner of a name as the service reports it, with lag.
     pub fn named(&self, name: &str) -> Option<String> {
         if self.now < self.lost_until {
             return None;
@@ -351,19 +352,19 @@ impl SimWorld {
         found.map(|one| one.user_id.clone())
     }
 
-    /// The name of a user now.
+    /// The current name of a user.
     pub fn name_of(&self, user_id: &str) -> Option<String> {
         let now = |one: &&UserName| one.user_id == user_id && one.until.is_none();
         self.names.iter().find(now).map(|one| one.name.clone())
     }
 
-    /// Whether a user of this name is there, for whoever changes something.
+    /// Whether a user with this name exists, for calls that change something.
     pub fn is_there(&self, name: &str) -> bool {
         let mut names = self.names.iter();
         names.any(|one| one.name == name && one.until.is_none())
     }
 
-    /// Somebody gives the user another name; the old one answers for a while.
+    /// Renames the user; the old name keeps answering for a while.
     pub fn rename(&mut self, name: &str) {
         let (now, user_id) = (self.now, self.user_id.clone());
         for one in self.names.iter_mut().filter(|one| one.until.is_none()) {
@@ -377,7 +378,7 @@ impl SimWorld {
         });
     }
 
-    /// Somebody deletes the user, and before that its keys.
+    /// Deletes the user, after its keys.
     pub fn delete_user(&mut self) {
         let until = self.now + self.lag;
         for one in self.names.iter_mut().filter(|one| one.until.is_none()) {
@@ -390,7 +391,7 @@ impl SimWorld {
         }
     }
 
-    /// Somebody deletes the user, and makes another one of the same name, with a key of its own.
+    /// Deletes the user and creates another one with the same name and a key of its own.
     pub fn recreate_user(&mut self) {
         let name = self.name_of(&self.user_id);
         self.delete_user();
@@ -408,12 +409,12 @@ impl SimWorld {
         self.make(KeyActor::Person);
     }
 
-    /// A key by id.
+    /// Returns a key by id.
     pub fn key(&mut self, id: &KeyId) -> Option<&mut SimKey> {
         self.keys.iter_mut().find(|key| key.pair.id == *id)
     }
 
-    /// Whether an endpoint accepts a pair now.
+    /// Whether an endpoint accepts a key pair now.
     pub fn accepts(&self, pair: &KeyPair, endpoint: usize) -> bool {
         self.keys.iter().any(|key| {
             let valid = key
@@ -428,7 +429,7 @@ impl SimWorld {
     pub fn pass(&mut self, secs: i64) {
         let end = self.now + secs;
         while self.now < end {
-            // Nothing changes but by consumers, who act on a grid of ten minutes.
+            // Only consumers change anything here, and they act on a grid of ten minutes.
             self.now = end.min((self.now / 600 + 1) * 600);
             for at in 0..self.consumers.len() {
                 self.consume(at);
@@ -437,7 +438,7 @@ impl SimWorld {
         }
     }
 
-    /// Whoever found the leaked key gets a session, if it is accepted.
+    /// The finder of the leaked key mints a session, if the key is accepted.
     fn mint(&mut self, issued: i64) {
         let leaked = self
             .leaked
@@ -451,8 +452,8 @@ impl SimWorld {
         }
     }
 
-    /// The leaked key is about to be deactivated: its consumers are refused by choice, and whoever
-    /// found it gets a last session where that has not reached every server yet.
+    /// Called when the leaked key is about to be deactivated. Its consumers are denied by choice,
+    /// and its finder mints a last session where the deactivation has not reached every server yet.
     pub fn withdraw_leaked(&mut self, id: &KeyId) {
         if self.leaked.as_ref() != Some(id) {
             return;
@@ -463,7 +464,7 @@ impl SimWorld {
         }
     }
 
-    /// Sessions that were issued before then end; the sentence that says so.
+    /// Ends the sessions issued before that time; returns the text for the history.
     pub fn end_sessions(&mut self, before: i64) -> String {
         let leaked = self
             .leaked
@@ -481,7 +482,7 @@ impl SimWorld {
         format!("sessions before {before} are ended")
     }
 
-    /// Whether a person has activated a key again.
+    /// Whether a person has reactivated a key.
     fn activated_since(&self) -> bool {
         self.keys.iter().any(|key| key.activated_by_person)
     }

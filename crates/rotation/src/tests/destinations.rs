@@ -1,5 +1,5 @@
-//! Destinations of an open rotation that are added and removed: at every phase before the deletion,
-//! and never so that a consumer is stranded.
+//! Adding and removing destinations of an open rotation, in every phase before the deletion,
+//! without ever stranding a consumer.
 
 use keywright_base::limits;
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Scene {
-    /// A sink beside those that the rotation was begun with.
+    /// Creates a sink in addition to those that the rotation began with.
     fn new_sink(&mut self, held: KeyPair) -> usize {
         let number = self.shared.world().add_sink(held);
         let sink = SimSink::new(&self.shared, number, &self.rotator.journal);
@@ -73,7 +73,7 @@ const BEFORE_DELETION: [Phase; 8] = [
     Phase::Dwelling,
 ];
 
-/// A rotation that is in this phase, with its old key as it is there.
+/// A rotation in this phase, with the state of its old key in that phase.
 fn at(phase: Phase, sinks: usize) -> Scene {
     let mut scene = Scene::new(sinks);
     scene.begin();
@@ -92,7 +92,7 @@ fn nothing() -> KeyPair {
     pair
 }
 
-/// A world where the old key is refused has no consumer that still lives on it.
+/// In a world where the old key is rejected, no consumer still depends on it.
 fn found(scene: &Scene, phase: Phase) -> KeyPair {
     if phase == Phase::Dwelling {
         return nothing();
@@ -147,7 +147,7 @@ fn nothing_is_deleted_while_a_destination_lacks_the_new_key() {
     scene.shared.world().sinks[number].refused = true;
     scene.assert_held(|hold| matches!(hold, HoldReason::Sink(why) if why.starts_with("sink-1")));
     assert_eq!(scene.rotation().phase, Phase::Dwelling);
-    // A removal is an answer as well.
+    // Removing the destination is an answer as well.
     scene.remove(number).unwrap();
     assert_eq!(scene.rotation().held, None);
     assert_eq!(scene.finish(), Phase::Done);
@@ -199,7 +199,8 @@ fn what_holds_a_foreign_key_is_refused_before_it_is_written() {
     }
 }
 
-/// It was right when it was added, and is another's when it would be written.
+/// The content was right when the sink was added, and belongs to someone else when it would be
+/// written.
 #[test]
 fn what_another_writes_after_it_was_added_is_not_overwritten() {
     for phase in BEFORE_DELETION {
@@ -241,7 +242,7 @@ fn what_is_removed_is_left_as_it_is() {
         let before = scene.shared.world().sinks[1].held.clone();
         let delivered = before != scene.old();
         if !delivered {
-            // Whoever removes it has taken its consumers away.
+            // Whoever removes it has shut down its consumers.
             scene.shared.world().retire(1);
         }
         assert!(scene.remove(1).unwrap(), "{phase:?}");
@@ -252,7 +253,7 @@ fn what_is_removed_is_left_as_it_is() {
             "changed: sink-1 is removed: it does not get the new key; a test"
         };
         assert!(scene.expected(expected), "{phase:?}");
-        // It is not looked at any more.
+        // It is not read any more.
         scene.shared.world().sinks[1].refused = true;
         assert_eq!(scene.finish(), Phase::Done, "{phase:?}");
         assert_eq!(scene.shared.world().sinks[1].held, before, "{phase:?}");
@@ -260,7 +261,7 @@ fn what_is_removed_is_left_as_it_is() {
     }
 }
 
-/// Its consumers would be refused when the new key goes.
+/// Its consumers would be denied when the new key is removed.
 #[test]
 fn what_was_removed_with_the_new_key_is_put_back_with_the_others() {
     for phase in [Phase::Observing, Phase::Confirming, Phase::Dwelling] {
@@ -275,7 +276,7 @@ fn what_was_removed_with_the_new_key_is_put_back_with_the_others() {
     }
 }
 
-/// Also one that was in the middle of a write: it is tried no more, and put back in the end.
+/// This includes a sink in the middle of a write: it is not tried again, and restored in the end.
 #[test]
 fn what_cannot_be_written_can_be_removed() {
     let mut scene = Scene::new(2);
@@ -345,7 +346,7 @@ fn a_rotation_has_destinations_and_not_too_many() {
     assert!(scene.change(to(limits::ROTATION_DESTINATIONS)).unwrap());
 }
 
-/// A window counts from the moment at which every consumer could have the new key.
+/// A window starts at the moment when every consumer could have the new key.
 #[test]
 fn the_quiet_window_begins_again() {
     let mut scene = at(Phase::Confirming, 1);

@@ -1,4 +1,4 @@
-//! Keys that have leaked: their sessions end, and some are deactivated before anything else.
+//! Leaked keys: their sessions end, and some are deactivated before everything else.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +16,7 @@ const FIRST: LeakResponse = LeakResponse {
     sessions_ended: None,
 };
 
-/// A key that has leaked, in a service whose changes arrive late.
+/// A leaked key in a service whose changes propagate slowly.
 fn leaked(incident: LeakResponse) -> Scene {
     let mut scene = Scene::new(2);
     scene.rules = RotationRules::INCIDENT;
@@ -64,7 +64,7 @@ fn a_service_that_never_lags_ends_them_once() {
     assert_eq!(message(&scene, "sessions before"), 1);
 }
 
-/// A rotation that is in a hurry, and whose key has not leaked, ends nobody's sessions.
+/// A rotation in a hurry whose key has not leaked ends no sessions.
 #[test]
 fn nothing_ends_where_nothing_has_leaked() {
     let mut scene = Scene::new(0);
@@ -123,8 +123,8 @@ fn a_key_that_is_inactive_already_is_replaced_as_well() {
     }
     scene.begin();
     scene.assert_replaced();
-    // At first, and twice when the old key is found inactive in the end: it may have been active in
-    // between.
+    // Once at first, and twice when the old key is found inactive in the end, because it may have
+    // been active in between.
     assert_eq!(message(&scene, "sessions before"), 3);
 }
 
@@ -152,7 +152,7 @@ fn an_open_rotation_takes_it_up() {
     }
 }
 
-/// Nobody but a person makes a leaked key active again.
+/// Only a person reactivates a leaked key.
 #[test]
 fn a_new_key_that_is_never_valid_does_not_bring_the_old_one_back() {
     let mut scene = leaked(FIRST);
@@ -234,7 +234,7 @@ fn the_signing_key_cannot_be_deactivated_first() {
     assert_eq!(message(&scene, "so it is not deactivated first"), 1);
 }
 
-/// The new key has not leaked: whoever has it by now is not refused in a hurry.
+/// The new key has not leaked, so its consumers are not cut off in a hurry.
 #[test]
 fn a_leaked_key_that_is_put_back_leaves_time_to_go_back() {
     let mut scene = leaked(LeakResponse::default());
@@ -248,7 +248,8 @@ fn a_leaked_key_that_is_put_back_leaves_time_to_go_back() {
     assert_eq!(scene.rotation().phase, Phase::RolledBack);
 }
 
-/// Its credentials are in its environment, which no delivery changes: it goes on with the new pair.
+/// Its credentials are in its environment, which no delivery changes, so it continues with the new
+/// key pair.
 #[test]
 fn row_15_a_rotator_with_the_old_key_in_its_environment_continues() {
     let mut scene = Scene::new(1);

@@ -1,8 +1,8 @@
-//! The failure matrix, row by row, as far as it is the engine's. Rows 5 and 16 are the sinks', 14
-//! and 21 stand in `e2e/test_rotate.py`, 20 in `e2e/test_fleet.py`; `cargo xtask tidy` looks
-//! whether each row has a test of its name.
+//! The failure matrix row by row, as far as it concerns the engine. Rows 5 and 16 are tested with
+//! the sinks, 14 and 21 in `e2e/test_rotate.py`, 20 in `e2e/test_fleet.py`. `cargo xtask tidy`
+//! checks that each row has a test with its name.
 //!
-//! After each row nobody is stranded: no consumer was refused, unless a person withdrew its key.
+//! After each row nobody is stranded: no consumer was denied, unless a person withdrew its key.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// A world, a rotator, and the rules it rotates by.
+/// A world, a rotator, and the rules of its rotation.
 pub(super) struct Scene {
     pub(super) shared: Arc<SharedWorld>,
     pub(super) rotator: SimRotator,
@@ -38,7 +38,7 @@ impl Scene {
         }
     }
 
-    /// This fault at the nth call of that name (from 1), once.
+    /// Injects this fault once, at the nth call with that name (counted from 1).
     pub(super) fn fault(&self, name: &'static str, nth: usize, fault: CallFault) {
         let mut seen = 0;
         self.shared.set_faults(Box::new(move |called| {
@@ -65,7 +65,7 @@ impl Scene {
         self.rotator.rotation().unwrap()
     }
 
-    /// One tick; a rotator that dies is replaced by a new process.
+    /// Ticks once; a rotator that crashes is replaced by a new process.
     pub(super) fn tick(&mut self) -> Option<Result<TickOutcome, TickError>> {
         let id = self.rotator.id.clone();
         let ticked = live(self.rotator.executor().tick(&id));
@@ -103,7 +103,7 @@ impl Scene {
         self.until(Phase::Done).rotation().phase
     }
 
-    /// Every sink holds the only key, and it works.
+    /// Asserts that every sink holds the only key, and that the key works.
     pub(super) fn assert_replaced(&mut self) {
         assert_eq!(self.finish(), Phase::Done, "{:?}", self.rotation().held);
         let world = self.shared.world();
@@ -136,7 +136,7 @@ fn row_01_killed_after_create_and_before_the_secret_is_sealed() {
     scene.begin();
     scene.fault("create", 1, CallFault::DieAfter);
     scene.assert_replaced();
-    // The lost key, then the one that stayed.
+    // The lost key, then the replaced one.
     assert_eq!(scene.shared.world().gone.len(), 2);
 }
 
@@ -230,7 +230,8 @@ fn row_04_a_sink_that_refuses_is_held_for_a_person() {
 
 #[test]
 fn row_05_half_a_write_is_never_seen() {
-    // The second sink takes two writes. Its process dies between them, and before and after both.
+    // The second sink needs two writes. The process crashes between them, and before and after
+    // both.
     for (call, fault) in [
         ("commit", CallFault::DieBefore),
         ("commit", CallFault::DieAfter),
@@ -313,7 +314,7 @@ fn row_08_an_unknown_consumer_still_uses_the_old_key() {
     assert!(why.contains("was used for s3 in ap-south-1 at 20"), "{why}");
     scene.assert_held(|hold| matches!(hold, HoldReason::StillUsed(_)));
     assert_eq!(scene.shared.world().keys[0].status, KeyStatus::Active);
-    // Once the person has found the program and stopped it, the rotation goes on.
+    // Once the person has found and stopped the program, the rotation continues.
     scene.shared.world().consumers.pop();
     let id = scene.rotator.id.clone();
     live(scene.rotator.executor().release(&id))
@@ -338,7 +339,7 @@ fn row_08_uses_that_are_published_hours_late_still_count() {
     assert_eq!(scene.shared.world().keys[0].status, KeyStatus::Active);
 }
 
-/// A sink that reads back well and that no consumer reads.
+/// A sink that reads back correctly but has no consumer.
 #[test]
 fn a_new_key_that_no_consumer_uses_does_not_replace_the_old_one() {
     let mut scene = Scene::new(1);
@@ -347,7 +348,7 @@ fn a_new_key_that_no_consumer_uses_does_not_replace_the_old_one() {
     scene.until(Phase::Dwelling);
     scene.assert_held(|hold| matches!(hold, HoldReason::NewKeyUnused(_)));
     assert_eq!(scene.shared.world().keys.len(), 2, "both are there");
-    // It goes on by itself as soon as a consumer has come.
+    // It continues without help as soon as there is a consumer.
     let held = scene.shared.world().sinks[0].held.clone();
     scene.shared.world().consumers.push(SimConsumer {
         reads: Some(0),
@@ -399,7 +400,7 @@ fn row_10_two_rotators_at_once() {
     scene.assert_replaced();
 }
 
-/// Both look before either has marked the user, and then each takes its turn.
+/// Both observe before either has marked the user, and then each takes its turn.
 #[test]
 fn row_10_two_machines_that_begin_at_the_same_moment_end() {
     for first in [0, 1, 2, 3, 4, 5] {
@@ -410,7 +411,7 @@ fn row_10_two_machines_that_begin_at_the_same_moment_end() {
         for _ in 0..first {
             let _ = scene.tick();
         }
-        // The mark of the first is lost, as when both were written at once.
+        // The mark of the first is lost, as when both write it concurrently.
         scene.shared.world().tags.clear();
         for _ in 0..2000 {
             let _ = live(other.executor().tick(&other.id));
@@ -446,7 +447,7 @@ fn row_10_two_processes_with_one_journal() {
     scene.assert_replaced();
 }
 
-/// From each phase, with the service there and gone: nobody is stranded, and the user is free.
+/// In each phase, with the service up and down: nobody is stranded, and the user is free again.
 #[test]
 fn an_abandoned_rotation_ends_safely_from_every_phase() {
     let phases = [
@@ -506,7 +507,7 @@ fn an_abandoned_rotation_ends_safely_from_every_phase() {
     }
 }
 
-/// A person deletes the key that a rollback needs: it can still be ended.
+/// A person deletes the key that a rollback needs: the rotation can still be ended.
 #[test]
 fn a_rollback_without_its_old_key_can_be_abandoned() {
     let mut scene = Scene::new(1);
@@ -525,7 +526,7 @@ fn a_rollback_without_its_old_key_can_be_abandoned() {
     assert_eq!(scene.shared.world().stranded(), None);
 }
 
-/// The key leaked after the rotation was begun with a day's watch.
+/// The key leaked after the rotation had begun with a day's observation window.
 #[test]
 fn an_open_rotation_is_shortened() {
     let mut scene = Scene::new(1);
@@ -563,7 +564,7 @@ fn an_open_rotation_is_shortened() {
     assert!(matches!(late, Err(TickError::TooLate(Phase::Done))));
 }
 
-/// The evidence is published hours late and rounded: what is shorter proves nothing.
+/// The evidence is published hours late and rounded: a shorter window proves nothing.
 #[test]
 fn a_window_that_the_evidence_cannot_cover_is_refused() {
     let mut scene = Scene::new(1);
@@ -610,7 +611,7 @@ fn a_window_that_the_evidence_cannot_cover_is_refused() {
     }
 }
 
-/// It shows only after the key was deactivated.
+/// It becomes visible only after the key was deactivated.
 #[test]
 fn a_use_in_the_window_that_was_published_late_keeps_the_key() {
     let mut scene = Scene::new(1);
@@ -652,7 +653,7 @@ fn row_11_throttling_is_never_read_as_never_used() {
 
 #[test]
 fn rows_12_13_14_a_crash_at_every_call_resumes() {
-    // As many calls as a rotation makes, each with a death before and after it took effect.
+    // As many calls as a rotation makes, each with a crash before and after it took effect.
     let calls = {
         let mut scene = Scene::new(2);
         let count = Arc::new(std::sync::atomic::AtomicUsize::new(0));
@@ -749,7 +750,7 @@ fn row_18_the_user_was_deleted_and_made_again() {
     scene.until(Phase::Observing);
     scene.shared.world().recreate_user();
     let theirs = scene.shared.world().keys.clone();
-    // Its own user is gone, and the other one is none of its business.
+    // Its own user is gone, and the other user is not its concern.
     assert_eq!(scene.finish(), Phase::UserGone);
     let world = scene.shared.world();
     let [key] = world.keys.as_slice() else {
@@ -801,7 +802,7 @@ fn row_22_put_back_after_deactivation() {
         );
         assert!(world.sinks.iter().all(|sink| sink.held == old.pair));
     }
-    // The new key is left over, known, and goes after its dwell.
+    // The new key is left over but known, and is deleted after its dwell.
     scene.finish();
     assert_eq!(scene.rotation().phase, Phase::RolledBack);
     assert_eq!(scene.shared.world().keys.len(), 1);
@@ -859,7 +860,7 @@ fn row_23_a_leaked_key_is_deleted_although_it_is_tried() {
     scene.rotator.issuer.repeats = true;
     scene.rules = RotationRules::INCIDENT;
     scene.rotator.incident = Some(LeakResponse::default());
-    // Nobody waits for consumers now, so there are none to strand.
+    // Nobody waits for consumers in this case, so there are none to strand.
     scene.shared.world().consumers.clear();
     scene.override_unused();
     scene.begin();

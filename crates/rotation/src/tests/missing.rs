@@ -1,4 +1,4 @@
-//! A user who is not found under its name: renamed, deleted, or not to be told.
+//! Users that are not found by name: renamed, deleted, or unknown.
 
 use keywright_base::Timestamp;
 
@@ -22,7 +22,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// A rotation that has come to a phase.
+    /// A rotation that has reached a phase.
     fn at(phase: Phase) -> Self {
         let shared = SharedWorld::new(SimWorld::new(2));
         let rotator = SimRotator::new(&shared, 0);
@@ -143,7 +143,7 @@ fn a_rotation_that_is_held_ends_as_well() {
 fn a_user_who_is_not_found_for_a_while_is_waited_for() {
     for phase in PHASES {
         let mut scene = Scene::at(phase);
-        // Nothing answers for it: neither by name nor, by then, by its keys.
+        // It is found neither by name nor, by then, by its keys.
         scene.rotator.issuer.tells = true;
         let now = scene.shared.world().now;
         scene.shared.world().lost_until = now + LAGS - 1;
@@ -167,7 +167,7 @@ fn what_is_undecidable_is_ended_by_a_person() {
     scene.until(|rotation| rotation.phase == Phase::Creating);
     let id = scene.rotator.id.clone();
     scene.shared.world().delete_user();
-    // As the journal of an older program says it, whatever the phase.
+    // As the journal of an older version stores it, in any phase.
     let mut rotation = scene.rotation();
     rotation.held = Some(HoldReason::UserMissing(rotation.user.clone()));
     rotation.generation += 1;
@@ -203,7 +203,7 @@ fn one_answer_proves_nothing_to_an_order() {
     assert_eq!(scene.rotation().phase, Phase::RolledBack);
 }
 
-/// A rotation in a phase whose user was missed so many times, first so many seconds ago.
+/// A rotation in a phase, with a user that was missed this many times, first this many seconds ago.
 fn missed(phase: Phase, looks: u32, secs: i64) -> (Rotation, Timestamp) {
     let scene = Scene::at(Phase::Planned);
     let mut rotation = scene.rotation();
@@ -262,7 +262,7 @@ fn what_is_decided() {
         let step = missing(&rotation, (&traces, None), now, LAGS);
         assert_eq!(step, expected, "{phase:?} {looks} {secs} {traces:?}");
     }
-    // Too soon for another look, and a user who is there by its key.
+    // Too soon for another lookup, and a user that exists by its key.
     let (rotation, now) = missed(Phase::Dwelling, 1, 10);
     for traces in [vec![Refused], vec![owner(&name)]] {
         let step = missing(&rotation, (&traces, None), now, LAGS);
@@ -271,7 +271,7 @@ fn what_is_decided() {
             "{step:?}"
         );
     }
-    // Where answers never lag, two looks are enough; whoever has the name now is named.
+    // If answers never lag, two lookups are enough. The user that has the name now is reported.
     let (rotation, now) = missed(Phase::Dwelling, 1, 0);
     assert_eq!(missing(&rotation, (&[Refused], None), now, 0), gone());
     let held = missing(&rotation, (&[Silent], Some("AIDA2")), now, 0);

@@ -1,5 +1,5 @@
-//! A place that only a person can fill: everything else goes on meanwhile, and nothing but the
-//! person's word counts.
+//! Destinations that only a person can fill: everything else continues meanwhile, and only the
+//! person's confirmation counts.
 
 use async_trait::async_trait;
 use keywright_base::{Clock, Secret};
@@ -47,7 +47,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// A rotation into a person's hands and one other sink, as far as it goes by itself.
+    /// A rotation with a manual delivery and one other sink, as far as it gets without help.
     fn waiting() -> Self {
         Self::waiting_for(Some("a test without programs"))
     }
@@ -152,7 +152,7 @@ fn a_persons_word_lets_it_go_on_at_once() {
     assert!(matches!(scene.confirm(), Err(TickError::NothingToConfirm)));
 }
 
-/// The person's word alone would delete the old key, and nobody would have the new one.
+/// With the person's word alone, the old key would be deleted and nobody would have the new one.
 #[test]
 fn a_word_without_a_retrieval_is_no_evidence() {
     let scene = Scene::waiting();
@@ -172,7 +172,7 @@ fn a_word_without_a_retrieval_is_no_evidence() {
     );
 }
 
-/// A consumer that has the new key from another place is evidence, too.
+/// A consumer that got the new key from another destination is evidence, too.
 #[test]
 fn a_word_is_believed_where_a_consumer_uses_the_key() {
     let scene = Scene::waiting_for(None);
@@ -247,8 +247,8 @@ fn another_person_can_take_over() {
     );
 }
 
-/// A permission that is taken away in the middle is named; it goes on when it is granted, without
-/// a word from anybody, and takes the mark away in the end.
+/// A permission revoked midway is reported. The rotation continues without help once it is granted
+/// again, and removes the mark in the end.
 #[test]
 fn what_is_refused_late_is_named_and_goes_on_when_it_is_granted() {
     for refused in ["set_status", "delete", "untag", "last_use", "user", "keys"] {

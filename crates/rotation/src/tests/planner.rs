@@ -1,5 +1,5 @@
-//! What the planner says of what it sees: the looks that come before a step which cannot be undone.
-//! Worlds in which each of these matters by itself are rare, so they are rows here.
+//! The planner's checks before steps that cannot be undone. Worlds in which each check alone makes
+//! the difference are rare, so they are table rows here.
 
 use keywright_base::{Secret, Timestamp};
 
@@ -20,7 +20,8 @@ fn new() -> KeyId {
     KeyId("AKIA0000000000000002".to_owned())
 }
 
-/// A rotation with two places in a phase since a week, and what is seen when all is well.
+/// A rotation with two destinations that has been in a phase for a week, and an observation in
+/// which all is well.
 fn at(phase: Phase) -> (Rotation, Observation) {
     let shared = SharedWorld::new(SimWorld::new(2));
     let rotator = SimRotator::new(&shared, 0);
@@ -81,10 +82,10 @@ fn before_the_old_key_is_deactivated_everything_is_looked_at_once_more() {
     assert_eq!(plan(&rotation, &seen), PlanStep::ReadBack(1));
     rotation.verified = false;
     assert_eq!(plan(&rotation, &seen), PlanStep::Verify);
-    // It was used since it was said to be quiet.
+    // It was used after it was reported quiet.
     seen.used = used(seen.now.plus_secs(-HOUR));
     assert_eq!(plan(&rotation, &seen), PlanStep::Enter(Phase::Observing));
-    // Whoever does not wait for silence does not go back for it.
+    // A rotation that does not wait for quiet does not go back for it.
     rotation.rules = RotationRules::INCIDENT;
     assert_eq!(plan(&rotation, &seen), PlanStep::Verify);
 }
@@ -111,7 +112,7 @@ fn nothing_is_taken_away_without_a_new_key_that_works() {
         let mut inactive = seen.clone();
         inactive.keys[1].status = KeyStatus::Inactive;
         assert!(is_held(&inactive, &rotation), "{phase:?}");
-        // A listing may lag behind what has just been done.
+        // A listing may lag behind a change.
         rotation.since = seen.now.plus_secs(-10);
         assert!(!is_held(&gone, &rotation), "{phase:?}");
     }
@@ -124,7 +125,7 @@ fn a_key_that_is_not_the_rotations_is_left_to_its_owner() {
         plan(&rotation, &seen),
         PlanStep::Hold(HoldReason::SecondKey(new()))
     );
-    // One that was taken for the lost key is in use, so it is somebody's.
+    // A key taken for the lost one is in use, so it belongs to someone else.
     rotation.orphan = Some(OrphanedKey {
         key: new(),
         inactive_since: None,

@@ -2,10 +2,10 @@
 
 use crate::simulator::run;
 
-/// Seeds in one test; four tests run beside each other.
+/// Seeds per test; four tests run in parallel.
 const SEEDS: u64 = 2_500;
 
-/// Seeds that once failed, beyond those.
+/// Seeds outside that range that once failed.
 const ONCE_FAILED: [u64; 4] = [12_419, 16_708, 28_994, 43_213];
 
 #[test]
