@@ -1,8 +1,8 @@
 //! A rotation: its subject, its progress, and everything the next process needs to continue safely.
 //!
 //! Invariant: whatever is needed to continue is in this model, because the model is what the
-//! journal stores. Secrets are kept apart ([`Secrets`]), so that everything else can be displayed.
-//! Times come from the issuer's clock, never from this machine's.
+//! journal stores. Secrets are kept apart ([`RotationSecrets`]), so that everything else can be
+//! displayed. Times come from the issuer's clock, never from this machine's.
 
 use std::fmt;
 
