@@ -114,7 +114,7 @@ pub(super) fn check_ours(rotation: &Rotation, held: &SinkContent) -> Result<(), 
     Err(SinkError::Never(why))
 }
 
-/// A target that existed at draft time and has disappeared since is not created again elsewhere.
+/// A target that existed at draft time and has disappeared since is not created again.
 pub(super) fn check_there(
     rotation: &Rotation,
     sink: &str,

@@ -607,7 +607,7 @@ fn wait(dice: &mut Dice, until: Timestamp, now: i64) -> i64 {
     }
 }
 
-/// One call in fifteen gets a fault, up to a maximum number of faults.
+/// About one call in fifteen gets a fault, up to a maximum number of faults.
 fn faults_from(mut dice: Dice, mut left: u64) -> FaultScript {
     dice.below(2);
     Box::new(move |_| {
