@@ -131,7 +131,7 @@ async fn a_body_is_not_gathered_without_memory() {
     let budget = BodyBudget::default();
     let body = request(Full::new(Bytes::from(vec![0; limits::BODY_BYTES_FREE + 1])));
     let mut rest = budget.account();
-    rest.hold(limits::BODY_BYTES_FREE + limits::BODIES_BYTES - 1)
+    rest.hold(limits::BODY_BYTES_FREE + limits::BODIES_BYTES)
         .unwrap();
     let outcome = gather(body, usize::MAX, &budget).await;
     assert!(matches!(outcome, Err(GatherFault::NoMemory)));
