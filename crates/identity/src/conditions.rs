@@ -196,8 +196,7 @@ fn optional(value: Option<&str>) -> ContextValues<'_> {
 }
 
 fn tag_value<'a>(tags: &'a [Tag], key: &str) -> ContextValues<'a> {
-    let tag = tags.iter().find(|tag| tag.key.eq_ignore_ascii_case(key));
-    optional(tag.map(|tag| tag.value.as_str()))
+    ContextValues::of_tag(tags.iter().map(|tag| (&*tag.key, &*tag.value)), key)
 }
 
 #[cfg(test)]

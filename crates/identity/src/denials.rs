@@ -134,6 +134,10 @@ impl DenialEvidence {
                 ContextValues::One(value) => {
                     context.set(&name, ContextValues::one(value.into_owned()))
                 }
+                ContextValues::Ambiguous(values) => {
+                    let values = values.into_iter().map(|value| value.into_owned().into());
+                    context.set(&name, ContextValues::Ambiguous(values.collect()));
+                }
                 list => {
                     let values = list.as_slice().iter().map(|value| value.to_string());
                     context.set(&name, ContextValues::many(values));

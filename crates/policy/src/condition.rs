@@ -191,6 +191,7 @@ pub(crate) struct Condition {
     /// Lower case.
     key: Box<str>,
     literals: ParsedLiterals,
+    has_tag_variables: bool,
     /// The cost of comparing a value with all literals.
     cost: MatchCost,
 }
@@ -334,18 +335,24 @@ impl Condition {
     pub(crate) fn new(clause: &ConditionClause, effect: Effect, variables: bool) -> Option<Self> {
         let operator = ConditionOperator::parse(&clause.operator)?;
         let literals = ParsedLiterals::new(operator.test, &clause.values, variables);
-        Some(Self {
+        let mut condition = Self {
             operator,
             effect,
             key: clause.key.to_lowercase().into(),
             cost: literals.cost(),
             literals,
-        })
+            has_tag_variables: false,
+        };
+        condition.has_tag_variables = condition.variables().iter().any(|it| it.is_tag());
+        Some(condition)
     }
 
     /// Whether the condition holds.
     pub(crate) fn holds(&self, env: &EvaluationEnv<'_>) -> bool {
         if !env.steps.take(LOOKUP_STEPS as u64) {
+            return self.effect == Effect::Deny;
+        }
+        if self.has_tag_variables && self.variables().iter().any(|it| it.is_ambiguous(env)) {
             return self.effect == Effect::Deny;
         }
         let found = env.get(&self.key);
@@ -364,6 +371,10 @@ impl Condition {
             (ContextValues::Absent, SetPrefix::Scalar) => if_exists || negated,
             (ContextValues::Absent, SetPrefix::All) => true,
             (ContextValues::Absent, SetPrefix::Any) => if_exists,
+            (ContextValues::Ambiguous(_), _) if self.effect == Effect::Deny => {
+                values.any(|value| self.accepts(value, env))
+            }
+            (ContextValues::Ambiguous(_), _) => values.all(|value| self.accepts(value, env)),
             (ContextValues::One(value), SetPrefix::Scalar) => self.accepts(value, env),
             // An operator without a set prefix never matches a list.
             (ContextValues::Many(_) | ContextValues::Slice(_), SetPrefix::Scalar) => false,

@@ -21,6 +21,10 @@ pub enum ContextValues<'a> {
     Many(Vec<Cow<'a, str>>),
     /// Like `Many`, but borrowed from the owner of the list.
     Slice(&'a [Cow<'a, str>]),
+    /// A single-valued key that the request has several times: tags whose keys differ only in case.
+    /// Which of them AWS compares is undefined, so an Allow's condition must hold for every value,
+    /// and for a Deny's one is enough.
+    Ambiguous(Vec<Cow<'a, str>>),
 }
 
 impl<'a> ContextValues<'a> {
@@ -39,6 +43,16 @@ impl<'a> ContextValues<'a> {
         value.map_or(Self::Absent, Self::one)
     }
 
+    /// The value of the tag that a condition key in lower case names.
+    pub fn of_tag(tags: impl IntoIterator<Item = (&'a str, &'a str)>, name: &str) -> Self {
+        let same = tags.into_iter().filter(|(key, _)| is_key(key, name));
+        let mut values: Vec<_> = same.map(|(_, value)| Cow::Borrowed(value)).collect();
+        match values.len() {
+            0 | 1 => values.pop().map_or(Self::Absent, Self::One),
+            _ => Self::Ambiguous(values),
+        }
+    }
+
     /// Turns a list without values into an absent key.
     fn normal(self) -> Self {
         match self {
@@ -53,9 +67,18 @@ impl<'a> ContextValues<'a> {
         match self {
             Self::Absent => &[],
             Self::One(value) => std::slice::from_ref(value),
-            Self::Many(values) => values,
+            Self::Many(values) | Self::Ambiguous(values) => values,
             Self::Slice(values) => values,
         }
+    }
+}
+
+/// Whether a name is this key, which is in lower case.
+pub fn is_key(name: &str, key: &str) -> bool {
+    if name.is_ascii() {
+        name.eq_ignore_ascii_case(key)
+    } else {
+        name.to_lowercase() == key
     }
 }
 
@@ -121,6 +144,10 @@ impl ContextLookup for ContextMap {
             Some(ContextValues::One(value)) => ContextValues::one(&**value),
             Some(ContextValues::Many(values)) => ContextValues::Slice(values),
             Some(ContextValues::Slice(values)) => ContextValues::Slice(values),
+            Some(ContextValues::Ambiguous(values)) => {
+                let values = values.iter().map(|value| Cow::Borrowed(&**value));
+                ContextValues::Ambiguous(values.collect())
+            }
         }
     }
 }

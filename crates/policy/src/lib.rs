@@ -34,7 +34,7 @@ mod validate;
 pub use actions::{
     AccessLevel, ActionCatalogue, ConditionKey, ResourceType, ResourceUse, ServiceAction,
 };
-pub use context::{ContextLookup, ContextMap, ContextValues};
+pub use context::{ContextLookup, ContextMap, ContextValues, is_key};
 pub use document::{
     ConditionClause, Effect, ElementClause, LanguageVersion, PolicyDocument, PrincipalClause,
     PrincipalType, Statement, SyntaxError, TextSpan, parse,

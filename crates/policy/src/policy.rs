@@ -7,7 +7,7 @@ use crate::{
     context::EvaluationEnv,
     document::{Effect, LanguageVersion, PolicyDocument, Statement},
     index::{self, ActionIndex, RequestAction},
-    pattern::MatchCost,
+    pattern::{MatchCost, PatternVariable},
     principal::{CompiledPrincipals, GrantStrength, PrincipalRef},
     reason::PolicyLayer,
     resource::{ArnPattern, RequestResource},
@@ -149,6 +149,7 @@ pub(crate) struct CompiledStatement {
     resources: StatementResources,
     /// The cost of comparing a resource with all patterns of `resources`.
     resources_cost: MatchCost,
+    has_tag_variables: bool,
     /// `None`: an operator could not be compiled.
     conditions: Option<Box<[Condition]>>,
 }
@@ -170,7 +171,9 @@ impl CompiledStatement {
             .iter()
             .map(|c| Condition::new(c, statement.effect, variables));
         let resources = StatementResources::new(statement, variables);
+        let has_tag_variables = variables_of(&resources).any(PatternVariable::is_tag);
         Self {
+            has_tag_variables,
             resources_cost: MatchCost::sum(resources.patterns().iter().map(ArnPattern::cost)),
             effect: statement.effect,
             principals: statement.principal.as_ref().map(CompiledPrincipals::new),
@@ -234,6 +237,7 @@ impl CompiledStatement {
     pub(crate) fn covers(&self, query: &PolicyQuery<'_>, layer: PolicyLayer) -> bool {
         match (&self.resources, self.effect) {
             (StatementResources::Absent, Effect::Allow) => layer == PolicyLayer::Trust,
+            (_, effect) if self.has_ambiguous_variable(query) => effect == Effect::Deny,
             (resources, effect) => {
                 let cost = self.resources_cost.of(query.target.text().len());
                 if query.env.steps.take(cost) {
@@ -243,6 +247,12 @@ impl CompiledStatement {
                 }
             }
         }
+    }
+
+    /// Whether the resources depend on a key that the request has several times.
+    fn has_ambiguous_variable(&self, query: &PolicyQuery<'_>) -> bool {
+        self.has_tag_variables
+            && variables_of(&self.resources).any(|it| it.is_ambiguous(&query.env))
     }
 
     /// Whether every condition holds. An unknown operator holds only in a Deny.
@@ -283,6 +293,10 @@ impl CompiledStatement {
         let resources = self.resources_cost.of(query.target.text().len());
         steps.fold(resources, u64::saturating_add)
     }
+}
+
+fn variables_of(resources: &StatementResources) -> impl Iterator<Item = &PatternVariable> {
+    resources.patterns().iter().flat_map(ArnPattern::variables)
 }
 
 impl StatementResources {

@@ -1,6 +1,7 @@
 //! The crate's tests: data-driven cases and properties, through public functions only.
 
 mod actions;
+mod ambiguous;
 mod corpus;
 mod every;
 mod explain;

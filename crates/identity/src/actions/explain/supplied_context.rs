@@ -112,9 +112,8 @@ impl<'a> SuppliedContext<'a> {
                     value(&target.resource_tags, tag)
                 }),
             ("s3:existingobjecttag", Some(tag)) => {
-                let mut tags = self.object_tags.iter().copied().flatten();
-                let found = tags.find(|(key, _)| key.eq_ignore_ascii_case(tag));
-                ContextValues::optional(found.map(|(_, value)| value.as_str()))
+                let tags = self.object_tags.iter().copied().flatten();
+                ContextValues::of_tag(tags.map(|(key, value)| (&**key, &**value)), tag)
             }
             ("aws:resourceaccount" | "s3:resourceaccount", None) if self.owned => {
                 ContextValues::one(&*self.account)
@@ -150,7 +149,5 @@ impl ContextLookup for SuppliedContext<'_> {
 }
 
 fn value<'t>(tags: &'t [Tag], key: &str) -> ContextValues<'t> {
-    let mut tags = tags.iter();
-    let tag = tags.find(|tag| tag.key.eq_ignore_ascii_case(key));
-    ContextValues::optional(tag.map(|tag| tag.value.as_str()))
+    ContextValues::of_tag(tags.iter().map(|tag| (&*tag.key, &*tag.value)), key)
 }
