@@ -298,7 +298,7 @@ async fn key_permitted(
     permit
         .require(&action(row, seen), arn.as_str(), &permit.context)
         .await?;
-    let tags = text(&seen.headers, "x-amz-tagging").is_some_and(|tags| !tags.is_empty());
+    let tags = seen.tagging().is_some_and(|tags| !tags.is_empty());
     if tags
         && matches!(
             row.operation,
@@ -368,8 +368,7 @@ async fn source_permitted(
     };
     let found = (found, version.as_deref());
     let source = object_permitted(&permit, found, (&name, &key), Some(action)).await?;
-    let replaces = text(&seen.headers, "x-amz-tagging-directive") == Some("REPLACE");
-    if seen.operation == "CopyObject" && !replaces && !source.meta.tags.is_empty() {
+    if seen.operation == "CopyObject" && !seen.replaces_tags() && !source.meta.tags.is_empty() {
         let existing = permit.context.with_existing(&source.meta.tags);
         let arn = Arn::s3_object(&name, &key);
         permit

@@ -59,6 +59,18 @@ impl CheckedRequest {
             .map(|(_, value)| value.as_str())
     }
 
+    /// The header with the object's tags, where they are what is stored: a copy takes them from it
+    /// only when it is to replace those of the source.
+    pub(super) fn tagging(&self) -> Option<&str> {
+        let copies = self.operation == "CopyObject" && !self.replaces_tags();
+        text(&self.headers, "x-amz-tagging").filter(|_| !copies)
+    }
+
+    /// Whether a copy has other tags than its source.
+    pub(super) fn replaces_tags(&self) -> bool {
+        text(&self.headers, "x-amz-tagging-directive") == Some("REPLACE")
+    }
+
     /// Whether the protocol layer reads the body before the operation runs.
     pub(super) fn waited_for_body(&self) -> bool {
         let streamed = matches!(self.operation, "PutObject" | "UploadPart");
@@ -92,7 +104,7 @@ impl CheckedRequest {
         if let Some(bucket) = bucket {
             context.add("s3:ResourceAccount", Some(&bucket.owner.to_string()));
         }
-        if let Some(header) = text(&self.headers, "x-amz-tagging") {
+        if let Some(header) = self.tagging() {
             context.request_tags(&keywright_objects::parse_tagging(header)?);
         }
         Ok(context)
@@ -129,13 +141,24 @@ impl S3Context {
         context
     }
 
+    /// Puts tags in the place of those that were there.
     fn tags(&mut self, each: &str, all: &str, tags: &Tags) {
-        for (key, value) in tags {
-            self.add(&format!("{each}/{key}"), Some(value));
-        }
+        self.each_tag(each, tags);
+        self.keys.retain(|(key, _)| key != all);
         if !tags.is_empty() {
             let keys = tags.iter().map(|(key, _)| key.clone()).collect();
             self.keys.push((all.into(), keys));
+        }
+    }
+
+    fn each_tag(&mut self, each: &str, tags: &Tags) {
+        let is_tag = |key: &str| {
+            key.strip_prefix(each)
+                .is_some_and(|key| key.starts_with('/'))
+        };
+        self.keys.retain(|(key, _)| !is_tag(key));
+        for (key, value) in tags {
+            self.add(&format!("{each}/{key}"), Some(value));
         }
     }
 
@@ -149,9 +172,7 @@ impl S3Context {
     /// This context with the tags that an object has.
     pub(super) fn with_existing(&self, tags: &Tags) -> Self {
         let mut context = self.clone();
-        for (key, value) in tags {
-            context.add(&format!("s3:ExistingObjectTag/{key}"), Some(value));
-        }
+        context.each_tag("s3:ExistingObjectTag", tags);
         context
     }
 }

@@ -649,6 +649,50 @@ async fn condition_keys() {
     }
 }
 
+/// A copy keeps its source's tags, whatever tags the request names; and no tag is in a question
+/// twice.
+#[tokio::test]
+async fn the_tags_of_a_copy_are_those_that_are_stored() {
+    let front = Front::new().await;
+    let source = ask("PUT /bench/src").with("x-amz-tagging", "class=secret");
+    front.root(source.body("x")).await;
+    for (directive, expected) in [
+        (None, "secret"),
+        (Some("COPY"), "secret"),
+        (Some("REPLACE"), "public"),
+    ] {
+        let rules = Arc::new(Rules {
+            allowed: vec!["s3:".into()],
+            ..Rules::default()
+        });
+        let mut copy = ask("PUT /bench/copy")
+            .with("x-amz-copy-source", "bench/src")
+            .with("x-amz-tagging", "class=public");
+        if let Some(directive) = directive {
+            copy = copy.with("x-amz-tagging-directive", directive);
+        }
+        let answer = front.under(Arc::clone(&rules), copy).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let requested = rules.requested.lock().unwrap();
+        let mut tagged = 0;
+        for (what, context) in requested.iter() {
+            let names: Vec<_> = context.keys.iter().map(|(key, _)| key.as_str()).collect();
+            let distinct: std::collections::BTreeSet<_> = names.iter().collect();
+            assert_eq!(distinct.len(), names.len(), "{what} {names:?}");
+            let is_tag = |key: &str| key == "s3:RequestObjectTag/class";
+            let tag = context.keys.iter().find(|(key, _)| is_tag(key));
+            if let Some((_, values)) = tag {
+                assert_eq!(values, &[expected], "{directive:?} {what}");
+                tagged += usize::from(what.starts_with("s3:PutObjectTagging"));
+            }
+        }
+        assert_eq!(tagged, 1, "{directive:?}");
+        drop(requested);
+        let stored = front.root(ask("GET /bench/copy?tagging")).await;
+        assert_eq!(stored.element("Value"), expected, "{directive:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_missing_key_is_reported_only_to_those_who_may_list() {
     let front = Front::new().await;
