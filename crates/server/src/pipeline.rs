@@ -21,7 +21,7 @@ use keywright_identity::{
     work::WorkOwner,
 };
 use keywright_s3::{BodyBudget, S3};
-use keywright_sigv4::claimed_service;
+use keywright_sigv4::{claimed_service, parameter_names};
 use keywright_wire::Service;
 
 use crate::{
@@ -352,10 +352,7 @@ fn route<B>(request: &Request<B>) -> RequestRoute {
     let form = headers
         .get(CONTENT_TYPE)
         .is_some_and(|value| value.as_bytes().starts_with(FORM.as_bytes()));
-    let action = uri.query().is_some_and(|query| {
-        let mut names = query.split('&').map(|pair| pair.split('=').next());
-        names.any(|name| name == Some("Action"))
-    });
+    let action = parameter_names(uri).any(|name| name == "Action");
     let query = uri.path() == "/" && (*method == Method::POST && form || action);
     if query {
         RequestRoute::Query(None)

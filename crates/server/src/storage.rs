@@ -15,7 +15,7 @@ use std::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, Request, Response, Uri, request::Parts};
 use http_body_util::BodyExt;
-use keywright_base::{AccountId, Arn, Entropy, UniqueId, limits};
+use keywright_base::{AccountId, Arn, Entropy, Timestamp, UniqueId, limits};
 use keywright_identity::{
     Identity,
     authenticate::{AuthenticatedCaller, KeyUse, SignedRequest},
@@ -26,14 +26,14 @@ use keywright_identity::{
     view::RequestContext,
     work::WorkOwner,
 };
-use keywright_policy::{ContextValues, is_list_key};
+use keywright_policy::{ContextValues, is_key, is_list_key};
 use keywright_s3::{
     self as s3, CallerBusy, ControlRequest, NoMemory, ResponseIds, S3Authorizer, S3Context,
     S3Denial, S3Resource, WireError, error_response, is_control,
 };
 use keywright_sigv4::{
     PayloadHash, PresentedSignature, PresentedV2, ServiceRules, SignatureFault, SigningDialect,
-    SigningMode,
+    SigningMode, parameter_names,
 };
 
 use self::budget::{BudgetQuestion, StepBudget};
@@ -149,8 +149,8 @@ async fn serve(
 fn is_listing(method: &http::Method, uri: &Uri) -> bool {
     let path = uri.path().trim_start_matches('/');
     let has_key = path.split_once('/').is_some_and(|(_, key)| !key.is_empty());
-    let mut query = uri.query().unwrap_or_default().split('&');
-    method == http::Method::GET && (!has_key || query.any(|pair| pair.starts_with("uploadId=")))
+    let mut names = parameter_names(uri);
+    method == http::Method::GET && (!has_key || names.any(|name| name == "uploadId"))
 }
 
 /// Answers a request that is not HTTP as it is served here, whatever service it was for.
@@ -217,7 +217,7 @@ fn admit(
     let authenticated = authenticate(pipeline, &parts, &presented, &facts)?;
     protect(&parts, &authenticated.caller, ConnectionUse::Transfer);
     drop_unsigned(&mut parts.headers, &presented);
-    let signature = SignatureConditions::of(&presented, &facts, &parts);
+    let signature = SignatureConditions::of(&presented, facts.now);
     let scope = presented.scope();
     scope.region().clone_into(&mut facts.region);
     let region = facts.region.clone();
@@ -451,24 +451,19 @@ impl SignatureConditions {
         }
     }
 
-    fn of(presented: &PresentedSignature, facts: &RequestContext, parts: &Parts) -> Self {
-        let content = parts.headers.get("x-amz-content-sha256");
-        let age = facts.now.millis() - presented.date().millis();
+    fn of(presented: &PresentedSignature, now: Timestamp) -> Self {
+        let age = now.millis() - presented.date().millis();
         let (kind, age_millis) = match presented.mode() {
             SigningMode::Header => ("REST-HEADER", None),
             SigningMode::Presigned { .. } => ("REST-QUERY-STRING", Some(age.max(0))),
         };
-        let mut query = parts.uri.query().unwrap_or_default().split('&');
-        let in_query = query.find_map(|pair| pair.strip_prefix("X-Amz-Content-Sha256="));
-        let in_query = in_query.filter(|_| age_millis.is_some());
-        let declared = content.and_then(|value| value.to_str().ok()).or(in_query);
-        // A presigned request that declares no hash is signed as if it said that there is none.
-        let content = declared.or(age_millis.map(|_| UNSIGNED));
         Self {
             version: "AWS4-HMAC-SHA256",
             kind,
             age_millis,
-            content: content.map(str::to_owned),
+            // What was verified, however it was spelt: a presigned request that declares no hash is
+            // signed as if it said that there is none.
+            content: presented.payload().declared(),
         }
     }
 
@@ -499,13 +494,8 @@ struct S3Conditions<'a> {
 
 impl keywright_policy::ContextLookup for S3Conditions<'_> {
     fn get(&self, key: &str) -> ContextValues<'_> {
-        let known = self.s3.keys.iter();
-        let mut known = known.filter(|(name, _)| name.eq_ignore_ascii_case(key));
-        if let Some((_, values)) = known.next() {
-            return match values.as_slice() {
-                [only] if !is_list_key(key) => ContextValues::one(only.as_str()),
-                values => ContextValues::many(values.iter().map(String::as_str)),
-            };
+        if let Some(found) = s3_values(self.s3, key) {
+            return found;
         }
         if key.eq_ignore_ascii_case("aws:resourceaccount") {
             let owner = self.resource.owner.map(|owner| owner.to_string());
@@ -523,6 +513,26 @@ impl keywright_policy::ContextLookup for S3Conditions<'_> {
         let caller = self.decider.caller.as_ref().zip(self.account);
         authorize::common(caller, &self.decider.facts, key)
     }
+}
+
+/// The values of a key that S3 knows. A tag's may be there several times, once for each spelling.
+fn s3_values<'a>(known: &'a S3Context, key: &str) -> Option<ContextValues<'a>> {
+    let known = known.keys.iter();
+    let same: Vec<_> = known.filter(|(name, _)| is_key(name, key)).collect();
+    let values = || {
+        same.iter()
+            .flat_map(|(_, values)| values.iter().map(String::as_str))
+    };
+    Some(match same.as_slice() {
+        [] => return None,
+        all if is_list_key(key) || all.iter().any(|(_, values)| values.len() != 1) => {
+            ContextValues::many(values())
+        }
+        _ if values().all(|value| Some(value) == values().next()) => {
+            ContextValues::optional(values().next())
+        }
+        _ => ContextValues::Ambiguous(values().map(Cow::Borrowed).collect()),
+    })
 }
 
 impl S3Conditions<'_> {

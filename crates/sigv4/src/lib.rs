@@ -43,6 +43,7 @@ pub use key::{CredentialScope, SigningKey};
 pub use presented::{
     PayloadClaim, PresentedSignature, ServiceRules, SigningDialect, SigningMode, claimed_service,
 };
+pub use query::parameter_names;
 pub use sign::{SignError, SigningCredentials, SigningTarget, presign, sign};
 pub use v2::PresentedV2;
 pub use verify::{PayloadHash, SignatureMismatch, Verified};

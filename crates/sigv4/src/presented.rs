@@ -93,6 +93,14 @@ impl PayloadClaim {
         }
     }
 
+    /// The value of `x-amz-content-sha256` that is signed; nothing where none was declared.
+    pub fn declared(self) -> Option<String> {
+        match self {
+            Self::Sha256(hash) => Some(hex::encode(hash)),
+            other => other.marker().map(str::to_owned),
+        }
+    }
+
     /// Whether the body is aws-chunked.
     pub const fn is_streaming(self) -> bool {
         matches!(

@@ -3,7 +3,10 @@
 //! Invariant: the canonical form and the parameters come from the same parse. Parameters unrelated
 //! to signing are not interpreted.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
+
+use http::Uri;
+use percent_encoding::percent_decode_str;
 
 use crate::{EscapeError, canonical};
 
@@ -70,12 +73,22 @@ impl QueryString {
     }
 }
 
+/// The decoded names of the parameters in a query. Whatever asks whether a request has a parameter
+/// before its query is parsed reads them here: an escape in a name must not hide it.
+pub fn parameter_names(uri: &Uri) -> impl Iterator<Item = Cow<'_, str>> {
+    let pairs = uri.query().unwrap_or_default().split('&');
+    pairs.filter(|pair| !pair.is_empty()).map(|pair| {
+        let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+        percent_decode_str(name).decode_utf8_lossy()
+    })
+}
+
 /// Decodes an encoded parameter.
 ///
 /// # Errors
 /// [`EscapeError::Illegal`] if it is not UTF-8.
 pub(crate) fn decode(encoded: &str) -> Result<String, EscapeError> {
-    percent_encoding::percent_decode_str(encoded)
+    percent_decode_str(encoded)
         .decode_utf8()
         .map(std::borrow::Cow::into_owned)
         .map_err(|_| EscapeError::Illegal(encoded.to_owned()))

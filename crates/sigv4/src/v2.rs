@@ -9,7 +9,10 @@ use http::{HeaderMap, request::Parts};
 use keywright_base::{Secret, Timestamp, limits};
 use ring::hmac;
 
-use crate::{SignatureFault, SignatureForm, SignatureMismatch, Verified, canonical, query::decode};
+use crate::{
+    SignatureFault, SignatureForm, SignatureMismatch, Verified, canonical,
+    query::{decode, parameter_names},
+};
 
 /// The parameters that are part of the signed resource, from the vendor's guide and its SDKs.
 const RESOURCE: [&str; 35] = [
@@ -72,13 +75,14 @@ impl PresentedV2 {
         bucket: Option<&str>,
     ) -> Result<Option<Self>, SignatureFault> {
         let raw = parts.uri.query().unwrap_or_default();
-        let mut names = raw.split('&').map(|pair| pair.split('=').next());
-        if !names.any(|name| matches!(name, Some("AWSAccessKeyId" | "Signature"))) {
+        let mut names = parameter_names(&parts.uri);
+        if !names.any(|name| matches!(&*name, "AWSAccessKeyId" | "Signature")) {
             return Ok(None);
         }
         canonical::check_escapes(parts.uri.path()).map_err(SignatureFault::PathEscape)?;
         canonical::check_escapes(raw).map_err(SignatureFault::QueryEscape)?;
         let pairs = DecodedPairs::read(raw)?;
+        pairs.check_values()?;
         let authorization = parts.headers.contains_key(http::header::AUTHORIZATION);
         if authorization || pairs.one("X-Amz-Algorithm")?.is_some() {
             return Err(SignatureFault::TwoMechanisms);
@@ -204,6 +208,23 @@ impl DecodedPairs {
                 let given = self.only(name, |known| known.eq_ignore_ascii_case(name))?;
                 Ok(given.unwrap_or_default().to_owned())
             }
+        }
+    }
+
+    /// Refuses a value that can be read as two parameters: values are signed decoded, so that
+    /// `response-content-type=a%26acl` and `response-content-type=a&acl` have one signature. What
+    /// else may follow a `&` is no parameter that is covered, and so is in no other URL.
+    fn check_values(&self) -> Result<(), SignatureFault> {
+        let signed = self.0.iter().filter(|(name, _)| PresentedV2::covers(name));
+        let values = signed.filter_map(|(_, value)| value.as_deref());
+        let names = values.flat_map(|value| value.split('&').skip(1));
+        let mut names = names.map(|pair| pair.split('=').next().unwrap_or_default());
+        match names.find(|name| PresentedV2::covers(name)) {
+            Some(name) => Err(SignatureFault::Repeated {
+                form: SignatureForm::Query,
+                name: name.to_owned(),
+            }),
+            None => Ok(()),
         }
     }
 

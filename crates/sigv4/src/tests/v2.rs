@@ -86,6 +86,26 @@ fn what_is_changed_does_not() {
     );
 }
 
+/// One string to sign stands for both.
+#[test]
+fn a_value_that_reads_as_two_parameters_is_refused() {
+    let url = "GET /b/k?AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Signature=a&Expires=1800000000";
+    for (query, refused) in [
+        ("response-content-type=a%26versionId%3Dnull", true),
+        ("response-content-type=a%26acl", true),
+        ("response-content-type=a%26b%26acl=", true),
+        ("acl%26tagging", false),
+        ("response-content-type=a&versionId=null", false),
+        (
+            "response-content-disposition=attachment;filename%3D%22R%26D.txt%22",
+            false,
+        ),
+    ] {
+        let got = answer(&format!("{url}&{query}"), "", None);
+        assert_eq!(!got.starts_with("GET\n"), refused, "{query}: {got}");
+    }
+}
+
 #[test]
 fn what_is_refused() {
     let three = "Query-string authentication requires the Signature, Expires and AWSAccessKeyId \
@@ -97,6 +117,11 @@ fn what_is_refused() {
     for (line, headers, expected) in [
         ("GET /b", "", "none".to_owned()),
         ("GET /b?Expires=1", "", "none".to_owned()),
+        (
+            "GET /b?AWSAccessKey%49d=a&Expires=1800000000",
+            "",
+            format!("403 AccessDenied: {three}"),
+        ),
         (
             "GET /b?AWSAccessKeyId=a&Expires=1800000000",
             "",
