@@ -23,6 +23,9 @@ pub const MFA_SERIAL_CHARS: usize = 256;
 /// MFA codes that may be tried at the console within [`MFA_WINDOW_SECS`], and with one access key
 /// before it must wait.
 pub const MFA_ATTEMPTS: u32 = 9;
+/// Codes of an MFA device that all known browsers together may try in an hour and get wrong. Beyond
+/// that they count as browsers that are not known.
+pub const MFA_ATTEMPTS_KNOWN: u32 = 60;
 /// The window in which attempts at the console are counted, in seconds; it is aligned to the hour.
 /// Also the first wait of an access key.
 pub const MFA_WINDOW_SECS: i64 = 3 * 60;

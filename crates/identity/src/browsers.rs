@@ -1,16 +1,21 @@
 //! Browsers that have signed in to the console before.
 //!
-//! The rule: a browser is known only for a user as whom it has signed in, with the password that
-//! the user still has. What makes it known is a note that only this installation can write or read
+//! The rule: a browser is known only for a user as whom it has signed in, with the password and, if
+//! there are MFA devices, with a code of those that the user still has. What makes it known is a note that only this installation can write or read
 //! and that the browser carries; the server remembers nothing. A known browser has sign-in attempts
 //! of its own, however many others fail elsewhere; it is never let in because it is known.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use keywright_base::{AccountId, Secret, limits};
+use keywright_base::{AccountId, Secret, UniqueId, limits};
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
-use crate::{Identity, console::login, state::LoginProfile, vault::SealPurpose};
+use crate::{
+    Identity,
+    console::login,
+    state::{Account, MfaOwner},
+    vault::SealPurpose,
+};
 
 /// Seconds for which a browser is known after its last sign-in.
 pub const BROWSER_SECS: i64 = 180 * 24 * 60 * 60;
@@ -35,7 +40,7 @@ struct KnownUser {
     account: String,
     /// The unique id; `None` for root.
     user: Option<String>,
-    /// Of the password that it signed in with.
+    /// Of the password and the MFA devices that it signed in with.
     mark: String,
     /// When, in milliseconds.
     at: i64,
@@ -55,7 +60,7 @@ impl Identity {
             Some(name) => Some(state.user(name)?.id),
             None => None,
         };
-        let mark = mark(login(&state, user)?);
+        let mark = mark_of(&login(&state, user)?.hash, &state, user);
         let (account, user) = (account.to_string(), user.map(|user| user.to_string()));
         let known = note.users.iter().any(|known| {
             known.is_of(&account, user.as_deref())
@@ -68,7 +73,12 @@ impl Identity {
     /// The note for a browser that has just signed in and got this cookie; it goes on with the one
     /// that it carried.
     pub fn remember_browser(&self, before: Option<&str>, cookie: &str) -> Option<Secret<String>> {
-        let (_, session, _) = self.session(cookie)?;
+        let (_, session, state) = self.session(cookie)?;
+        let has_devices = state.devices_of(owner(session.user)).next().is_some();
+        if has_devices && !session.mfa {
+            // It began before there was a device, and has only had to know the password.
+            return None;
+        }
         let mut note = match before.and_then(|note| self.open_note(note)) {
             Some(note) => note,
             None => {
@@ -87,7 +97,7 @@ impl Identity {
         note.users.push(KnownUser {
             account,
             user,
-            mark: mark_of(&session.password),
+            mark: mark_of(&session.password, &state, session.user),
             at: self.clock.now().millis(),
         });
         let plain = serde_json::to_vec(&note).ok()?;
@@ -115,13 +125,22 @@ impl KnownUser {
     }
 }
 
-fn mark(login: &LoginProfile) -> String {
-    mark_of(&login.hash)
+fn owner(user: Option<UniqueId>) -> MfaOwner {
+    user.map_or(MfaOwner::Root, MfaOwner::User)
 }
 
-/// Tells one password's hash from the next.
-fn mark_of(hash: &str) -> String {
-    let hash = digest::digest(&digest::SHA256, hash.as_bytes());
+/// Tells one password and one set of MFA devices from the next.
+fn mark_of(hash: &str, account: &Account, user: Option<UniqueId>) -> String {
+    let devices = account.devices_of(owner(user));
+    let mut assigned: Vec<_> = devices
+        .filter_map(|device| {
+            let since = device.enabled.as_ref()?.since.millis();
+            Some(format!("\n{} {since}", device.serial(account.id())))
+        })
+        .collect();
+    assigned.sort_unstable();
+    let text = format!("{hash}{}", assigned.concat());
+    let hash = digest::digest(&digest::SHA256, text.as_bytes());
     let start = hash.as_ref().iter().take(MARK_BYTES).copied();
     BASE64_URL_SAFE_NO_PAD.encode(start.collect::<Vec<_>>())
 }

@@ -67,6 +67,37 @@ fn a_note_is_good_for_its_user_for_half_a_year_and_over_restarts() {
     assert!(!is_known(&bench, &note, Some("ann")));
 }
 
+/// What a password alone made known tries no codes of its own.
+#[test]
+fn a_note_lapses_with_the_password_and_the_mfa_devices() {
+    let bench = bench(&["ann".to_owned(), "bob".to_owned()]);
+    let note = signed_in(&bench, "ann", None);
+    let both = signed_in(&bench, "bob", Some(&note));
+    let claim = SignInRequest {
+        account: ACCOUNT.parse().ok(),
+        user: Some("ann"),
+        password: Secret::new(PASSWORD.to_owned()),
+        code: None,
+        source: Ipv4Addr::LOCALHOST.into(),
+        browser: None,
+    };
+    let session = bench.block_on(bench.identity().sign_in(claim)).unwrap();
+    let device = bench.device("phone");
+    bench.root(&device.enable(&bench, "ann", [-1, 0])).ok();
+    for (note, user, expected) in [
+        (&note, "ann", false),
+        (&both, "ann", false),
+        (&both, "bob", true),
+    ] {
+        assert_eq!(is_known(&bench, note, Some(user)), expected, "{user}");
+    }
+    let again = bench.identity().remember_browser(None, session.expose());
+    assert!(again.is_none());
+    let form = "Action=UpdateLoginProfile&UserName=bob&Password=Battery-staple-8";
+    bench.root(form).ok();
+    assert!(!is_known(&bench, &both, Some("bob")));
+}
+
 #[test]
 fn a_note_cannot_be_made_up_or_changed() {
     let bench = bench(&["ann".to_owned()]);

@@ -3,7 +3,8 @@
 //! It protects two rules. Codes cannot be guessed: an attempt counts from the moment it begins, in
 //! the console by windows of time, by the API with a wait that doubles. And who tries by one way
 //! uses up nothing of another: the console counts apart from the API, each browser that is known
-//! apart from the others, and of the API each access key. A leaked access key, which may call
+//! apart from the others, as long as they all together try few wrong codes, and of the API each
+//! access key. A leaked access key, which may call
 //! GetSessionToken without any permission, locks only itself out.
 
 use std::{
@@ -50,7 +51,52 @@ pub(crate) struct MfaAttempts {
 struct ConsoleWindow {
     number: i64,
     counts: HashMap<(DeviceAssignment, Option<BrowserId>), u32>,
+    known: KnownBrowserHour,
 }
+
+/// The attempts that known browsers made this hour and that were not right. However many browsers
+/// someone makes known, they guess no more codes.
+#[derive(Debug, Default)]
+struct KnownBrowserHour {
+    number: i64,
+    counts: HashMap<DeviceAssignment, u32>,
+}
+
+impl KnownBrowserHour {
+    /// Counts an attempt, unless there were too many.
+    fn begin(&mut self, device: &DeviceAssignment, now: Timestamp) -> bool {
+        let number = now.secs().div_euclid(HOUR_SECS);
+        if self.number != number {
+            *self = Self {
+                number,
+                counts: HashMap::new(),
+            };
+        }
+        let count = self.counts.entry(device.clone()).or_default();
+        let room = *count < limits::MFA_ATTEMPTS_KNOWN;
+        *count += u32::from(room);
+        room
+    }
+
+    /// Takes back one attempt.
+    fn undo(&mut self, device: &DeviceAssignment) {
+        if let Some(count) = self.counts.get_mut(device) {
+            *count = count.saturating_sub(1);
+        }
+    }
+}
+
+impl ConsoleWindow {
+    /// Counts an attempt, unless there were too many.
+    fn try_as(&mut self, device: &DeviceAssignment, browser: Option<BrowserId>) -> bool {
+        let count = self.counts.entry((device.clone(), browser)).or_default();
+        let room = *count < limits::MFA_ATTEMPTS;
+        *count += u32::from(room);
+        room
+    }
+}
+
+const HOUR_SECS: i64 = 60 * 60;
 
 /// The attempts of one access key since its last right code.
 #[derive(Debug, Clone, Copy)]
@@ -92,7 +138,11 @@ impl MfaAttempts {
 
     /// A right code was given.
     pub(super) fn succeeded(&self, device: &DeviceAssignment, origin: CodeOrigin) {
-        // Of the console the window counts right codes too.
+        // Of the console the window counts right codes too, the hour does not.
+        if let CodeOrigin::Console(Some(_)) = origin {
+            let mut window = self.console.lock().unwrap_or_else(PoisonError::into_inner);
+            window.known.undo(device);
+        }
         if let CodeOrigin::Api(key) = origin {
             let mut devices = self.api.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(keys) = devices.get_mut(device) {
@@ -113,15 +163,17 @@ impl MfaAttempts {
         let number = now.secs().div_euclid(limits::MFA_WINDOW_SECS);
         let mut window = self.console.lock().unwrap_or_else(PoisonError::into_inner);
         if window.number != number {
-            *window = ConsoleWindow {
-                number,
-                counts: HashMap::new(),
-            };
+            window.number = number;
+            window.counts.clear();
         }
-        let count = window.counts.entry((device, browser)).or_default();
-        let room = *count < limits::MFA_ATTEMPTS;
-        *count += u32::from(room);
-        room
+        if browser.is_some() {
+            match window.try_as(&device, browser) {
+                true if window.known.begin(&device, now) => return true,
+                true => {}
+                false => return false,
+            }
+        }
+        window.try_as(&device, None)
     }
 
     fn begin_api(

@@ -48,6 +48,34 @@ fn the_console_counts_by_device_browser_and_window() {
     }
 }
 
+/// Who makes many browsers known has no more codes to guess, and known browsers that guess leave the
+/// others what strangers have.
+#[test]
+fn all_known_browsers_of_a_device_share_an_hour() {
+    let attempts = MfaAttempts::default();
+    let known = |n: u8| CodeOrigin::Console(Some([n; 16]));
+    let begin = |origin, secs| attempts.begin(device(SERIAL), origin, |_| true, at(secs));
+    let in_window = |secs| {
+        let tried = (0..200).filter(|n| begin(known(*n), secs));
+        u32::try_from(tried.count()).unwrap()
+    };
+    // A right code is no guess.
+    for n in 0..20 {
+        assert!(begin(known(n), 0));
+        attempts.succeeded(&device(SERIAL), known(n));
+    }
+    let all = limits::MFA_ATTEMPTS_KNOWN + limits::MFA_ATTEMPTS;
+    assert_eq!(in_window(1), all);
+    assert!(!begin(CodeOrigin::Console(None), 1));
+    assert_eq!(in_window(limits::MFA_WINDOW_SECS), limits::MFA_ATTEMPTS);
+    assert_eq!(in_window(HOUR), all);
+    // Strangers use up nothing of known browsers.
+    for _ in 0..20 {
+        begin(CodeOrigin::Console(None), 2 * HOUR);
+    }
+    assert!(begin(known(1), 2 * HOUR));
+}
+
 #[test]
 fn the_wait_of_an_access_key_doubles_up_to_hours_until_a_right_code() {
     let attempts = MfaAttempts::default();
