@@ -137,6 +137,7 @@ fn is_fixed(condition: &ConditionClause, operator: ConditionOperator, variables:
     let mut values = condition.values.iter();
     LIMITING.contains(&&*key)
         && values.all(|value| !(variables && value.contains("${")) && fixed(value))
+        && (operator.test != OperatorTest::Ip || are_narrow_together(&condition.values))
 }
 
 /// A text without wildcards.
@@ -172,4 +173,38 @@ fn is_narrow(text: &str) -> bool {
         Some(IpNetwork::V6 { mask, .. }) => mask.count_ones() >= 32,
         None => false,
     }
+}
+
+/// Addresses of IPv4 in a network of /8.
+const NARROW: u64 = 1 << 24;
+/// Addresses that networks of IPv4 may have together: those of sixteen such networks.
+const TOGETHER_MAX: u64 = 16 * NARROW;
+
+/// Whether networks, each of them narrow, leave out most of IPv4 and do not join to one that is
+/// broader than /8. So many of IPv6 that it matters are more than a policy has room for.
+fn are_narrow_together(texts: &[String]) -> bool {
+    let ranges = texts
+        .iter()
+        .filter_map(|text| match IpNetwork::parse(text) {
+            Some(IpNetwork::V4 { base, mask }) => {
+                let first = u64::from(base);
+                Some((first, first + u64::from(!mask) + 1))
+            }
+            _ => None,
+        });
+    let mut ranges: Vec<(u64, u64)> = ranges.collect();
+    ranges.sort_unstable();
+    let mut joined: Vec<(u64, u64)> = Vec::new();
+    for (first, end) in ranges {
+        match joined.last_mut() {
+            Some(last) if first <= last.1 => last.1 = last.1.max(end),
+            _ => joined.push((first, end)),
+        }
+    }
+    let together: u64 = joined.iter().map(|(first, end)| end - first).sum();
+    let mut broad = joined.iter().filter(|(first, end)| {
+        let aligned = first.next_multiple_of(2 * NARROW);
+        aligned + 2 * NARROW <= *end
+    });
+    together <= TOGETHER_MAX && broad.next().is_none()
 }
