@@ -1,9 +1,10 @@
 //! Browsers that have signed in to the console before.
 //!
 //! The rule: a browser is known only for a user as whom it has signed in, with the password and, if
-//! there are MFA devices, with a code of those that the user still has. What makes it known is a note that only this installation can write or read
-//! and that the browser carries; the server remembers nothing. A known browser has sign-in attempts
-//! of its own, however many others fail elsewhere; it is never let in because it is known.
+//! there are MFA devices, with a code of those that the user still has. What makes it known is a
+//! note that only this installation can write or read and that the browser carries; the server
+//! remembers nothing. A known browser has sign-in attempts of its own, however many others fail
+//! elsewhere; it is never let in because it is known.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use keywright_base::{AccountId, Secret, UniqueId, limits};
