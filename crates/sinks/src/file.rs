@@ -18,7 +18,7 @@ use keywright_rotation::{
 
 use super::{
     document::{DocumentBackup, DocumentContent, DocumentFormat, DocumentView, bytes, inspect},
-    replace,
+    replace::{self, FileLocation, FolderTurn},
     text::similar,
 };
 
@@ -41,23 +41,37 @@ impl<F: DocumentFormat> FileSink<F> {
         }
     }
 
-    /// Runs blocking work beside the async threads.
-    async fn run<T: Send + 'static>(
+    /// Works on the file beside the async threads.
+    async fn at<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Path, &F) -> Result<T, SinkError> + Send + 'static,
+        work: impl FnOnce(&FileLocation, &Path, &F) -> Result<T, SinkError> + Send + 'static,
     ) -> Result<T, SinkError> {
         let (path, format) = (self.path.clone(), Arc::clone(&self.format));
-        let ran = tokio::task::spawn_blocking(move || work(&path, &format));
+        let ran = replace::at(&self.path, move |location| work(location, &path, &format));
         ran.await
-            .map_err(|error| SinkError::Later(error.to_string()))?
+            .map_err(|error| replace::failed(&self.path, &error))?
+    }
+
+    /// The same while nobody else replaces a file in its folder.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&FolderTurn, &Path, &F) -> Result<T, SinkError> + Send + 'static,
+    ) -> Result<T, SinkError> {
+        let (path, format) = (self.path.clone(), Arc::clone(&self.format));
+        let ran = replace::in_turn(&self.path, move |turn| work(turn, &path, &format));
+        ran.await
+            .map_err(|error| replace::failed(&self.path, &error))?
     }
 }
 
 fn held<F: DocumentFormat>(
+    location: &FileLocation,
     path: &Path,
     format: &F,
 ) -> Result<(DocumentContent, DocumentView), SinkError> {
-    let content = replace::read(path).map_err(|error| replace::failed(path, &error))?;
+    let content = location
+        .read()
+        .map_err(|error| replace::failed(path, &error))?;
     let look = inspect(format, bytes(&content)).map_err(|why| refused(path, &why))?;
     Ok((content, look))
 }
@@ -72,12 +86,8 @@ fn refused(path: &Path, why: &str) -> SinkError {
 }
 
 /// What is not there, and what was perhaps meant.
-fn absence(path: &Path) -> MissingTarget {
-    let folder = path.parent().and_then(|folder| folder.read_dir().ok());
-    let names = folder.into_iter().flatten().take(NEIGHBOURS_MAX);
-    let names: Vec<String> = names
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .collect();
+fn absence(location: &FileLocation, path: &Path) -> MissingTarget {
+    let names = location.neighbours(NEIGHBOURS_MAX);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     MissingTarget {
         what: "there is no such file".to_owned(),
@@ -93,15 +103,17 @@ impl<F: DocumentFormat> Sink for FileSink<F> {
 
     async fn inspect(&self, old: &KeyId) -> Result<SinkInspection, SinkError> {
         let old = old.clone();
-        self.run(move |path, format| {
-            let (content, look) = held(path, format)?;
-            let warnings = replace::check(path).map_err(|error| replace::failed(path, &error))?;
+        self.in_turn(move |turn, path, format| {
+            let (content, look) = held(&turn.location, path, format)?;
+            let warnings = turn
+                .check()
+                .map_err(|error| replace::failed(path, &error))?;
             let mut inspection = SinkInspection {
                 warnings,
                 ..look.inspection(&old)
             };
             if content.is_none() {
-                inspection.absent = Some(absence(path));
+                inspection.absent = Some(absence(&turn.location, path));
             }
             Ok(inspection)
         })
@@ -109,9 +121,10 @@ impl<F: DocumentFormat> Sink for FileSink<F> {
     }
 
     async fn stage(&self, _: &RotationId) -> Result<SinkBackup, SinkError> {
-        self.run(|path, format| {
-            let (content, look) = held(path, format)?;
-            replace::check(path).map_err(|error| replace::failed(path, &error))?;
+        self.in_turn(|turn, path, format| {
+            let (content, look) = held(&turn.location, path, format)?;
+            turn.check()
+                .map_err(|error| replace::failed(path, &error))?;
             DocumentBackup::backup(content, look.pair)
         })
         .await
@@ -124,8 +137,8 @@ impl<F: DocumentFormat> Sink for FileSink<F> {
         new: &KeyPair,
     ) -> Result<(), SinkError> {
         let (before, new) = (DocumentBackup::read(backup)?, new.clone());
-        self.run(move |path, format| {
-            replace::replace(path, |content| {
+        self.in_turn(move |turn, path, format| {
+            turn.replace(|content| {
                 let committed = before.committed(content, format, &new);
                 committed.map_err(|why| refused(path, &why))
             })
@@ -134,8 +147,8 @@ impl<F: DocumentFormat> Sink for FileSink<F> {
     }
 
     async fn read_back(&self) -> Result<SinkContent, SinkError> {
-        self.run(|path, format| {
-            let (_, look) = held(path, format)?;
+        self.at(|location, path, format| {
+            let (_, look) = held(location, path, format)?;
             Ok(look.pair.map_or(SinkContent::Nothing, SinkContent::Pair))
         })
         .await
@@ -148,8 +161,8 @@ impl<F: DocumentFormat> Sink for FileSink<F> {
         pairs: RotationPairs<'_>,
     ) -> Result<(), SinkError> {
         let (before, new) = (DocumentBackup::read(backup)?, pairs.new.clone());
-        self.run(move |path, format| {
-            replace::replace(path, |content| {
+        self.in_turn(move |turn, path, format| {
+            turn.replace(|content| {
                 let restored = before.restored(content, format, &new);
                 restored.map_err(|why| refused(path, &why))
             })

@@ -326,7 +326,12 @@ async fn a_file_and_a_folder_that_cannot_be_written_are_distinguished() {
         .arg("600")
         .spawn()
         .unwrap();
-    let refused = super::replace::check(&path).unwrap_err();
+    let check = || async {
+        super::replace::in_turn(&path, |turn| turn.check())
+            .await
+            .flatten()
+    };
+    let refused = check().await.unwrap_err();
     running.kill().unwrap();
     running.wait().unwrap();
     let reply = refused.to_string();
@@ -335,7 +340,7 @@ async fn a_file_and_a_folder_that_cannot_be_written_are_distinguished() {
         "{reply}"
     );
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    super::replace::check(&path).unwrap();
+    check().await.unwrap();
 }
 
 #[tokio::test]

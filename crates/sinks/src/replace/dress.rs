@@ -5,15 +5,19 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
-    fs::{self, File, Metadata},
+    ffi::{OsStr, OsString},
+    fs::{File, Metadata},
     io::{self, ErrorKind},
-    os::unix::fs::{MetadataExt, PermissionsExt, fchown},
-    path::Path,
+    os::{
+        fd::AsFd,
+        unix::fs::{MetadataExt, PermissionsExt, fchown},
+    },
 };
 
-use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+use rustix::fs::{AtFlags, OFlags, StatxAttributes, StatxFlags, statx};
 use xattr::FileExt;
+
+use super::location::FileLocation;
 
 /// Bits of a mode that let others read.
 const OTHERS_READ: u32 = 0o044;
@@ -25,16 +29,12 @@ pub(super) struct FileAttributes {
 }
 
 impl FileAttributes {
-    /// Of the file at a path; nothing where there is none.
-    pub(super) fn of(path: &Path) -> io::Result<Option<Self>> {
-        let there = match fs::metadata(path) {
-            Ok(there) => there,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
+    /// Of a file; nothing where there is none.
+    pub(super) fn of(location: &FileLocation) -> io::Result<Option<Self>> {
+        let Some(file) = location.open(OFlags::RDONLY)? else {
+            return Ok(None);
         };
-        if !there.is_file() {
-            return Err(io::Error::other("it is not a file"));
-        }
+        let there = file.metadata()?;
         if there.permissions().readonly() {
             let kind = ErrorKind::PermissionDenied;
             return Err(io::Error::new(kind, "it is read-only"));
@@ -46,12 +46,12 @@ impl FileAttributes {
             );
             return Err(io::Error::other(why));
         }
-        if is_mount(path) {
+        if is_mount(location.folder(), location.name()) {
             let why = "it is mounted by itself (a bind mount), and cannot be replaced; mount its \
                        folder instead";
             return Err(io::Error::other(why));
         }
-        let attributes = attributes(&File::open(path)?)?;
+        let attributes = attributes(&file)?;
         Ok(Some(Self { there, attributes }))
     }
 
@@ -104,9 +104,9 @@ fn attributes(file: &File) -> io::Result<BTreeMap<OsString, Vec<u8>>> {
     Ok(found)
 }
 
-/// Whether something is mounted at this very path.
-pub(super) fn is_mount(path: &Path) -> bool {
-    let looked = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty());
+/// Whether something is mounted at this very name.
+pub(super) fn is_mount(folder: impl AsFd, name: &OsStr) -> bool {
+    let looked = statx(folder, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty());
     looked.is_ok_and(|looked| looked.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 

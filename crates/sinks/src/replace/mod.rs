@@ -7,32 +7,32 @@
 //! folder that nobody else can enter, and goes away after a crash with the next turn.
 
 mod dress;
-mod resolve;
+mod location;
+mod pool;
 mod turn;
 
 use std::{
-    fs::{self, File, OpenOptions, Permissions, TryLockError},
-    io::{self, ErrorKind, Read, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
-    path::{Path, PathBuf},
+    ffi::OsString,
+    fs::{File, TryLockError},
+    io::{self, ErrorKind, Write},
+    os::fd::OwnedFd,
+    path::Path,
 };
 
-use keywright_base::{Secret, limits};
 use keywright_rotation::ports::SinkError;
-use keywright_store::durable;
-use tempfile::TempDir;
-
-use self::{
-    dress::{FileAttributes, warnings},
-    resolve::resolve,
-    turn::in_turn,
+use ring::rand::{SecureRandom, SystemRandom};
+use rustix::fs::{
+    AtFlags, Dir, FileType, Mode, OFlags, fstat, mkdirat, openat, renameat, unlinkat,
 };
+
+use self::dress::{FileAttributes, warnings};
+pub(super) use self::{location::FileLocation, turn::FolderTurn};
 use super::document::{DocumentContent, bytes};
 
 /// The mode of a file that was not there.
-const MODE_NEW: u32 = 0o600;
+const MODE_NEW: Mode = Mode::RUSR.union(Mode::WUSR);
 /// The mode of the folder in which a file is written.
-const MODE_PRIVATE: u32 = 0o700;
+const MODE_PRIVATE: Mode = Mode::RWXU;
 /// What the names of those folders begin with.
 const PRIVATE: &str = ".keywright-";
 /// How often another program may be faster.
@@ -52,96 +52,122 @@ pub(super) fn failed(path: &Path, error: &io::Error) -> SinkError {
     }
 }
 
-/// Reads a file of bounded size, whoever made the links that lead to it.
-pub(super) fn read(path: &Path) -> io::Result<DocumentContent> {
-    let path = resolve(path)?;
-    let file = match File::open(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        other => other?,
-    };
-    let mut content = Vec::new();
-    let most = limits::CREDENTIALS_FILE_BYTES;
-    file.take(most + 1).read_to_end(&mut content)?;
-    if u64::try_from(content.len()).unwrap_or(u64::MAX) > most {
-        return Err(io::Error::other(format!("it is longer than {most} bytes")));
-    }
-    Ok(Some(Secret::new(content)))
-}
-
-/// Checks that a file could be replaced with all that belongs to it: that it may be opened for
-/// writing, which is refused for one that is immutable, that nobody has locked it, that it has no
-/// second name, and that one like it can be made beside it. Gives what a person should know.
-pub(super) fn check(path: &Path) -> io::Result<Vec<String>> {
-    let real = resolve(path)?;
-    in_turn(folder(&real), |alone| {
-        if alone {
-            sweep(&real);
-        }
-        let _lock = lock(&real)?;
-        let dress = FileAttributes::of(&real)?;
-        TempReplacement::beside(&real, dress.as_ref())?;
-        Ok(dress.as_ref().map(warnings).unwrap_or_default())
-    })
-}
-
-/// Replaces a file with what `edit` makes of its content; done at once when that is no change.
-pub(super) fn replace(
+/// Works on a file, wherever it lies behind links.
+pub(super) async fn at<R: Send + 'static>(
     path: &Path,
-    edit: impl Fn(Option<&[u8]>) -> Result<DocumentContent, SinkError>,
-) -> Result<(), SinkError> {
-    let real = resolve(path).map_err(|error| failed(path, &error))?;
-    let turn = in_turn(folder(&real), |alone| {
-        if alone {
-            sweep(&real);
+    work: impl FnOnce(&FileLocation) -> R + Send + 'static,
+) -> io::Result<R> {
+    let file = path.to_owned();
+    let located = pool::run(path, move || {
+        FileLocation::find(&file).map(|location| work(&location))
+    });
+    located.await.flatten()
+}
+
+/// Works on a file while nobody else replaces one in its folder.
+pub(super) async fn in_turn<R: Send + 'static>(
+    path: &Path,
+    work: impl FnOnce(&FolderTurn) -> R + Send + 'static,
+) -> io::Result<R> {
+    let turn = FolderTurn::take(path).await?;
+    pool::run(path, move || work(&turn)).await
+}
+
+impl FolderTurn {
+    /// Checks that the file could be replaced with all that belongs to it: that it may be opened
+    /// for writing, which is refused for one that is immutable, that nobody has locked it, that it
+    /// has no second name, and that one like it can be made beside it. Gives what a person should
+    /// know.
+    pub(super) fn check(&self) -> io::Result<Vec<String>> {
+        if self.alone {
+            self.sweep();
+        }
+        let _lock = lock(&self.location)?;
+        let dress = FileAttributes::of(&self.location)?;
+        TempReplacement::beside(&self.location, dress.as_ref())?;
+        Ok(dress.as_ref().map(warnings).unwrap_or_default())
+    }
+
+    /// Replaces the file with what `edit` makes of its content; done at once when that is no
+    /// change.
+    pub(super) fn replace(
+        &self,
+        edit: impl Fn(Option<&[u8]>) -> Result<DocumentContent, SinkError>,
+    ) -> Result<(), SinkError> {
+        if self.alone {
+            self.sweep();
         }
         for _ in 0..TRIES {
-            match attempt(&real, &edit) {
-                Ok(true) => return Ok(Ok(())),
-                Ok(false) => {}
-                Err(error) => return Ok(Err(error)),
+            if self.attempt(&edit)? {
+                return Ok(());
             }
         }
-        let why = format!("{}: the file keeps changing", path.display());
-        Ok(Err(SinkError::Later(why)))
-    });
-    turn.map_err(|error| failed(path, &error))?
-}
+        let path = self.location.path().display();
+        Err(SinkError::Later(format!("{path}: the file keeps changing")))
+    }
 
-/// One try; false where another program was faster.
-fn attempt(
-    real: &Path,
-    edit: &impl Fn(Option<&[u8]>) -> Result<DocumentContent, SinkError>,
-) -> Result<bool, SinkError> {
-    let failed = |error| failed(real, &error);
-    let before = read(real).map_err(failed)?;
-    let after = edit(bytes(&before))?;
-    if before == after {
-        return Ok(true);
+    /// One try; false where another program was faster.
+    fn attempt(
+        &self,
+        edit: &impl Fn(Option<&[u8]>) -> Result<DocumentContent, SinkError>,
+    ) -> Result<bool, SinkError> {
+        let location = &self.location;
+        let failed = |error| failed(location.path(), &error);
+        let before = location.read().map_err(failed)?;
+        let after = edit(bytes(&before))?;
+        if before == after {
+            return Ok(true);
+        }
+        let Some(after) = after else {
+            let removed = unlinkat(location.folder(), location.name(), AtFlags::empty());
+            removed.map_err(io::Error::from).map_err(failed)?;
+            self.folder.sync_all().map_err(failed)?;
+            return Ok(true);
+        };
+        let _lock = lock(location).map_err(failed)?;
+        let dress = FileAttributes::of(location).map_err(failed)?;
+        let draft = TempReplacement::beside(location, dress.as_ref()).map_err(failed)?;
+        draft.write(after.expose()).map_err(failed)?;
+        // Nobody can be kept from writing between this look and the rename, but it takes no time.
+        if location.read().map_err(failed)? != before {
+            return Ok(false);
+        }
+        draft.put_in_place().map_err(failed)?;
+        self.folder.sync_all().map_err(failed)?;
+        Ok(true)
     }
-    let Some(after) = after else {
-        fs::remove_file(real).map_err(failed)?;
-        durable::sync_dir(folder(real)).map_err(failed)?;
-        return Ok(true);
-    };
-    let _lock = lock(real).map_err(failed)?;
-    let dress = FileAttributes::of(real).map_err(failed)?;
-    let draft = TempReplacement::beside(real, dress.as_ref()).map_err(failed)?;
-    draft.write(after.expose()).map_err(failed)?;
-    // Nobody can be kept from writing between this look and the rename, but it takes no time.
-    if read(real).map_err(failed)? != before {
-        return Ok(false);
+
+    /// Removes what processes that were killed left in the folder. Whoever has the turn is the only
+    /// one who may have something there.
+    fn sweep(&self) {
+        let name = self.location.name().to_string_lossy();
+        // Earlier versions wrote beside the file, under its name and their process's number.
+        let earlier = format!(".{name}.keywright.");
+        let entries = Dir::read_from(&self.folder);
+        for entry in entries.into_iter().flatten().flatten() {
+            let Ok(name) = entry.file_name().to_str() else {
+                continue;
+            };
+            let random = |rest: &str| rest.chars().all(|c| c.is_ascii_alphanumeric());
+            // Best effort: what cannot be removed is another user's, or gone.
+            if name.strip_prefix(PRIVATE).is_some_and(random) {
+                remove_private(self.location.folder(), name);
+            }
+            let number = |rest: &str| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit());
+            if name.strip_prefix(&earlier).is_some_and(number) {
+                // No folder is removed this way.
+                let _ = unlinkat(self.location.folder(), name, AtFlags::empty());
+            }
+        }
     }
-    fs::rename(&draft.path, real).map_err(failed)?;
-    durable::sync_dir(folder(real)).map_err(failed)?;
-    Ok(true)
 }
 
 /// Opens a file that is there for writing, and shares its advisory lock: readers may have it as
 /// well, but nobody who is writing.
-fn lock(path: &Path) -> io::Result<Option<File>> {
-    let file = match OpenOptions::new().write(true).open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+fn lock(location: &FileLocation) -> io::Result<Option<File>> {
+    let file = match location.open(OFlags::WRONLY) {
+        Ok(Some(file)) => file,
+        Ok(None) => return Ok(None),
         Err(error) => {
             let why = format!("it cannot be opened for writing: {error}");
             return Err(io::Error::new(error.kind(), why));
@@ -158,44 +184,38 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// The folder that holds an absolute path.
-fn folder(path: &Path) -> &Path {
-    path.parent().unwrap_or_else(|| Path::new("/"))
-}
-
 /// A file that is to take another's place. It has that one's mode from the beginning, and so lies
 /// in a folder of its own, which goes with it.
-struct TempReplacement {
-    path: PathBuf,
+struct TempReplacement<'a> {
+    beside: &'a FileLocation,
+    private: PrivateFolder<'a>,
     file: File,
-    _folder: TempDir,
 }
 
-impl TempReplacement {
-    fn beside(real: &Path, dress: Option<&FileAttributes>) -> io::Result<Self> {
-        let name = real.file_name().ok_or(ErrorKind::InvalidInput)?;
-        let made = tempfile::Builder::new()
-            .prefix(PRIVATE)
-            .permissions(Permissions::from_mode(MODE_PRIVATE))
-            .tempdir_in(folder(real));
-        let private = made.map_err(|error| {
+/// A folder that nobody else can enter.
+struct PrivateFolder<'a> {
+    parent: &'a OwnedFd,
+    name: OsString,
+    opened: OwnedFd,
+}
+
+impl<'a> TempReplacement<'a> {
+    fn beside(beside: &'a FileLocation, dress: Option<&FileAttributes>) -> io::Result<Self> {
+        let private = PrivateFolder::create(beside.folder()).map_err(|error| {
             let kind = error.kind();
             io::Error::new(kind, format!("no file can be made beside it: {kind}"))
         })?;
-        let path = private.path().join(name);
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(MODE_NEW)
-            .open(&path)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let file = openat(&private.opened, beside.name(), flags, MODE_NEW)?;
+        let draft = Self {
+            beside,
+            private,
+            file: File::from(file),
+        };
         if let Some(dress) = dress {
-            dress.put_on(&file)?;
+            dress.put_on(&draft.file)?;
         }
-        Ok(Self {
-            path,
-            file,
-            _folder: private,
-        })
+        Ok(draft)
     }
 
     fn write(&self, content: &[u8]) -> io::Result<()> {
@@ -203,28 +223,62 @@ impl TempReplacement {
         file.write_all(content)?;
         file.sync_all()
     }
+
+    fn put_in_place(&self) -> io::Result<()> {
+        let (name, to) = (self.beside.name(), self.beside.folder());
+        Ok(renameat(&self.private.opened, name, to, name)?)
+    }
 }
 
-/// Removes what processes that were killed left in the folder. Whoever has the turn is the only one
-/// who may have something there.
-fn sweep(real: &Path) {
-    let name = real.file_name().unwrap_or_default().to_string_lossy();
-    // Earlier versions wrote beside the file, under its name and their process's number.
-    let earlier = format!(".{name}.keywright.");
-    let entries = fs::read_dir(folder(real));
+impl<'a> PrivateFolder<'a> {
+    fn create(parent: &'a OwnedFd) -> io::Result<Self> {
+        let mut random = [0; 8];
+        let filled = SystemRandom::new().fill(&mut random);
+        filled.map_err(|_| io::Error::other("no random numbers"))?;
+        let name = OsString::from(format!("{PRIVATE}{}", hex::encode(random)));
+        mkdirat(parent, &name, MODE_PRIVATE)?;
+        let opened = open_private(parent, &name)?;
+        Ok(Self {
+            parent,
+            name,
+            opened,
+        })
+    }
+}
+
+impl Drop for PrivateFolder<'_> {
+    fn drop(&mut self) {
+        empty(&self.opened);
+        let _ = unlinkat(self.parent, &self.name, AtFlags::REMOVEDIR);
+    }
+}
+
+/// Opens a folder of ours, and none that another user put in its place.
+fn open_private(parent: &OwnedFd, name: impl rustix::path::Arg) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = openat(parent, name, flags, Mode::empty())?;
+    let there = fstat(&opened)?;
+    let others = Mode::from_raw_mode(there.st_mode).intersects(Mode::RWXG | Mode::RWXO);
+    if there.st_uid != rustix::process::geteuid().as_raw() || others {
+        let why = "another user put its own folder there";
+        return Err(io::Error::new(ErrorKind::PermissionDenied, why));
+    }
+    Ok(opened)
+}
+
+fn remove_private(parent: &OwnedFd, name: &str) {
+    if let Ok(opened) = open_private(parent, name) {
+        empty(&opened);
+        let _ = unlinkat(parent, name, AtFlags::REMOVEDIR);
+    }
+}
+
+/// Removes the files of a folder of ours, as well as that goes.
+fn empty(private: &OwnedFd) {
+    let entries = Dir::read_from(private);
     for entry in entries.into_iter().flatten().flatten() {
-        let (name, kind) = (entry.file_name(), entry.file_type());
-        let (Some(name), Ok(kind)) = (name.to_str(), kind) else {
-            continue;
-        };
-        let random = |rest: &str| rest.chars().all(|c| c.is_ascii_alphanumeric());
-        // Best effort: what cannot be removed is another user's, or gone.
-        if kind.is_dir() && name.strip_prefix(PRIVATE).is_some_and(random) {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-        let number = |rest: &str| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit());
-        if kind.is_file() && name.strip_prefix(&earlier).is_some_and(number) {
-            let _ = fs::remove_file(entry.path());
+        if entry.file_type() != FileType::Directory {
+            let _ = unlinkat(private, entry.file_name(), AtFlags::empty());
         }
     }
 }

@@ -2,16 +2,50 @@
 
 use std::{
     fs::{self, Permissions},
+    io,
     os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink},
-    path::Path,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    path::{Path, PathBuf},
+    sync::{
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc,
+    },
+    time::Duration,
 };
 
 use keywright_base::Secret;
 use keywright_rotation::ports::SinkError;
+use rustix::fs::{CWD, Mode, mkfifoat};
+use tokio::{runtime::Builder, time};
 
-use super::{check, dress::is_mount, read, replace, resolve::resolve_for};
+use super::{FileLocation, at, dress::is_mount, in_turn, pool};
 use crate::document::DocumentContent;
+
+type EditResult = Result<DocumentContent, SinkError>;
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.unwrap().block_on(work)
+}
+
+fn check(path: &Path) -> io::Result<Vec<String>> {
+    block_on(in_turn(path, |turn| turn.check())).flatten()
+}
+
+fn read(path: &Path) -> io::Result<DocumentContent> {
+    block_on(at(path, |location| location.read())).flatten()
+}
+
+fn replace(
+    path: &Path,
+    edit: impl Fn(Option<&[u8]>) -> EditResult + Send + 'static,
+) -> Result<(), SinkError> {
+    let replaced = block_on(in_turn(path, move |turn| turn.replace(edit)));
+    replaced.map_err(|error| super::failed(path, &error))?
+}
+
+fn resolve_for(path: &Path, user: u32) -> io::Result<PathBuf> {
+    FileLocation::find_for(path, user).map(|location| location.path().to_owned())
+}
 
 #[expect(clippy::disallowed_methods, reason = "a file of the test")]
 fn write(path: &Path, text: &str) {
@@ -97,13 +131,14 @@ fn what_is_being_written_is_nobody_elses_and_goes_after_a_crash() {
     let path = folder.path().join("file");
     write(&path, "old");
     fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
-    let dress = super::FileAttributes::of(&path).unwrap();
-    let draft = super::TempReplacement::beside(&path, dress.as_ref()).unwrap();
+    let location = FileLocation::find(&path).unwrap();
+    let dress = super::FileAttributes::of(&location).unwrap();
+    let draft = super::TempReplacement::beside(&location, dress.as_ref()).unwrap();
     draft.write(b"a secret").unwrap();
-    let private = draft.path.parent().unwrap();
-    assert_eq!(fs::metadata(private).unwrap().mode() & 0o777, 0o700);
-    assert_eq!(fs::metadata(&draft.path).unwrap().mode() & 0o777, 0o644);
-    let left = private.to_owned();
+    let left = folder.path().join(&draft.private.name);
+    assert_eq!(fs::metadata(&left).unwrap().mode() & 0o777, 0o700);
+    let written = fs::metadata(left.join("file")).unwrap();
+    assert_eq!(written.mode() & 0o777, 0o644);
     // A process that is killed cleans up nothing.
     std::mem::forget(draft);
     let earlier = folder.path().join(".file.keywright.4711");
@@ -165,8 +200,8 @@ fn files_with_other_names_or_mounts_are_refused_before_anything_is_done() {
     assert!(replace(&path, put("new")).is_err());
     assert_eq!(fs::read_to_string(&other).unwrap(), "old");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
-    assert!(is_mount(Path::new("/proc")) && !is_mount(Path::new("/proc/self")));
-    assert!(!is_mount(&path));
+    assert!(is_mount(CWD, "/proc".as_ref()) && !is_mount(CWD, "/proc/self".as_ref()));
+    assert!(!is_mount(CWD, path.as_ref()));
 }
 
 #[test]
@@ -204,4 +239,146 @@ fn links_of_other_users_lead_nowhere() {
     symlink(home.join("nothing"), &dangling).unwrap();
     assert!(resolve_for(&dangling, own).is_err());
     assert!(read(&home.join("nothing")).unwrap().is_none());
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (fifo, linked) = (folder.path().join("fifo"), folder.path().join("linked"));
+    mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).unwrap();
+    symlink(&fifo, &linked).unwrap();
+    let socket = folder.path().join("socket");
+    let _listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let inner = folder.path().join("inner");
+    fs::create_dir(&inner).unwrap();
+    for (path, what) in [
+        (fifo.as_path(), "a FIFO"),
+        (&linked, "a FIFO"),
+        (&socket, "a socket"),
+        (&inner, "a folder"),
+        (Path::new("/dev/null"), "a device"),
+    ] {
+        let expected = format!("it is not a regular file, but {what}");
+        let read = read(path).unwrap_err().to_string();
+        assert_eq!(read, expected, "{}", path.display());
+        if what != "a device" {
+            let refused = check(path).unwrap_err().to_string();
+            assert!(refused.ends_with(&expected), "{refused}");
+            assert!(replace(path, put("new")).is_err());
+        }
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
+}
+
+#[test]
+fn whoever_waits_for_a_locked_folder_occupies_no_thread() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    write(&path, "old");
+    let other = fs::File::open(folder.path()).unwrap();
+    other.lock().unwrap();
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut waiting = tokio::task::JoinSet::new();
+        for _ in 0..3 {
+            let path = path.clone();
+            waiting.spawn(async move { in_turn(&path, |turn| turn.check()).await.flatten() });
+        }
+        // While they wait, the only thread is there for others.
+        for _ in 0..100 {
+            tokio::task::spawn_blocking(|| ()).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        assert!(waiting.try_join_next().is_none());
+        let mut why = Vec::new();
+        while let Some(ended) = waiting.join_next().await {
+            why.push(ended.unwrap().unwrap_err().to_string());
+        }
+        assert!(
+            why.iter()
+                .any(|why| why == "another program has locked its folder")
+        );
+    });
+    assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+}
+
+#[test]
+fn work_that_never_ends_costs_one_thread_whoever_goes() {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .max_blocking_threads(2)
+        .build()
+        .unwrap();
+    let (release, stuck) = mpsc::channel::<()>();
+    let (entered, began) = tokio::sync::oneshot::channel();
+    let path = Path::new("/a file of no test");
+    runtime.block_on(async {
+        let work = move || {
+            let _ = entered.send(());
+            let _ = stuck.recv();
+        };
+        let first = tokio::spawn(pool::run(path, work));
+        began.await.unwrap();
+        // A client that hangs up sets nothing free.
+        first.abort();
+        let others = (0..20).map(|_| tokio::spawn(pool::run(path, || ())));
+        let others: Vec<_> = others.collect();
+        let elsewhere = pool::run(Path::new("/another file"), || "done").await;
+        assert_eq!(elsewhere.unwrap(), "done");
+        // The clock stands still while a thread works.
+        time::advance(Duration::from_secs(61)).await;
+        for other in others {
+            let late = other.await.unwrap().unwrap_err();
+            assert!(
+                matches!(super::failed(path, &late), SinkError::Later(_)),
+                "{late}"
+            );
+        }
+    });
+    drop(release);
+}
+
+#[test]
+fn what_is_put_in_place_of_what_was_checked_is_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().canonicalize().unwrap();
+    let (inner, elsewhere) = (home.join("inner"), home.join("elsewhere"));
+    fs::create_dir(&inner).unwrap();
+    fs::create_dir(&elsewhere).unwrap();
+    write(&inner.join("file"), "mine");
+    write(&elsewhere.join("file"), "another's secret");
+    let location = FileLocation::find(&inner.join("file")).unwrap();
+    // The file becomes a link.
+    fs::rename(inner.join("file"), inner.join("old")).unwrap();
+    symlink(elsewhere.join("file"), inner.join("file")).unwrap();
+    let refused = location.read().unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "it is not a regular file, but a symbolic link by now"
+    );
+    fs::rename(inner.join("old"), inner.join("file")).unwrap();
+    // The folder becomes a link, once its turn is taken.
+    let moved = home.join("moved");
+    let done = block_on(in_turn(&inner.join("file"), {
+        let (inner, moved, elsewhere) = (inner.clone(), moved.clone(), elsewhere.clone());
+        move |turn| {
+            fs::rename(&inner, &moved).unwrap();
+            symlink(&elsewhere, &inner).unwrap();
+            turn.check().unwrap();
+            turn.replace(add)
+        }
+    }));
+    done.unwrap().unwrap();
+    let (ours, theirs) = (moved.join("file"), elsewhere.join("file"));
+    assert_eq!(fs::read_to_string(ours).unwrap(), "mineone more line\n");
+    assert_eq!(fs::read_to_string(theirs).unwrap(), "another's secret");
+    for folder in [&moved, &elsewhere] {
+        assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
+    }
 }

@@ -1,0 +1,76 @@
+//! File work of destinations beside the async threads, within bounds.
+//!
+//! It protects one rule: a file that nobody answers for (a network mount that is gone, a FUSE
+//! program that stopped) costs one thread, whatever is asked of it and how often. The threads of
+//! the process's pool also serve objects and sign-ins, and must never run out.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    io::{self, ErrorKind},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore},
+    time::timeout,
+};
+
+/// Threads for file work at most.
+const THREADS_MAX: usize = 32;
+static THREADS: Semaphore = Semaphore::const_new(THREADS_MAX);
+
+/// One at a time works on a path.
+static PATHS: KeyedLocks<PathBuf> = KeyedLocks::new();
+
+/// How long the work before is waited for.
+const WAIT: Duration = Duration::from_secs(30);
+/// How long the work itself is waited for. A thread cannot be stopped, so it may go on; it holds
+/// the path meanwhile.
+const WORK: Duration = Duration::from_secs(30);
+
+/// Locks by key, first come, first served.
+pub(super) struct KeyedLocks<K>(Mutex<Option<HashMap<K, Arc<AsyncMutex<()>>>>>);
+
+impl<K: Eq + Hash> KeyedLocks<K> {
+    pub(super) const fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    /// Waits for a lock, within bounds.
+    pub(super) async fn take(&self, key: K) -> io::Result<OwnedMutexGuard<()>> {
+        let lock = {
+            let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let locks = locks.get_or_insert_default();
+            locks.retain(|_, lock| Arc::strong_count(lock) > 1);
+            Arc::clone(locks.entry(key).or_default())
+        };
+        let taken = timeout(WAIT, lock.lock_owned()).await;
+        taken.map_err(|_| late("earlier work on it has not ended"))
+    }
+}
+
+/// Runs work on the file at a path on a thread that may wait.
+pub(super) async fn run<R: Send + 'static>(
+    path: &Path,
+    work: impl FnOnce() -> R + Send + 'static,
+) -> io::Result<R> {
+    let turn = PATHS.take(path.to_owned()).await?;
+    let permit = timeout(WAIT, THREADS.acquire()).await;
+    let permit = permit.map_err(|_| late("too many other files do not answer"))?;
+    let permit = permit.map_err(io::Error::other)?;
+    // Both belong to the thread: whoever asked may be gone before it ends.
+    let running = tokio::task::spawn_blocking(move || {
+        let _bounds = (turn, permit);
+        work()
+    });
+    let ran = timeout(WORK, running).await;
+    let ran = ran.map_err(|_| late("its file system does not answer"))?;
+    ran.map_err(io::Error::other)
+}
+
+fn late(why: &str) -> io::Error {
+    io::Error::new(ErrorKind::TimedOut, why)
+}
