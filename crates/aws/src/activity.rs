@@ -20,6 +20,7 @@ use super::{
     call::CallError,
     endpoint::{CLOUDTRAIL, home, known},
     json::{JsonCallError, JsonService},
+    pages::PageMarkers,
 };
 
 /// Pages of events to read in a region at most, 50 events each.
@@ -294,13 +295,14 @@ async fn whole_list(
     filter: (&str, &str),
 ) -> Result<Vec<ResponseRow>, CallError> {
     let (mut rows, mut marker) = (Vec::new(), None::<String>);
+    let mut markers = PageMarkers::default();
     for _ in 0..LIST_PAGES_MAX {
         let mut parameters = vec![filter];
         parameters.extend(marker.as_deref().map(|marker| ("Marker", marker)));
         let response = access.read(QueryService::Keywright, action, &parameters);
         let mut answer = response.await?;
+        marker = markers.next(&mut answer)?;
         rows.append(&mut answer.rows);
-        marker = answer.fields.remove("Marker");
         if marker.is_none() {
             break;
         }

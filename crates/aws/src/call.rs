@@ -15,6 +15,7 @@ use super::{
     answer::{self, ResponseRow},
     credentials::SigningKeys,
     endpoint::ServiceEndpoint,
+    printable::one_line,
     within::InProcessTransport,
 };
 use crate::http::{body, root_of};
@@ -233,8 +234,8 @@ fn refusal(status: StatusCode, fields: Result<ResponseRow, String>) -> CallError
     let mut fields = fields.unwrap_or_default();
     let code = fields.remove("Code");
     CallError::Refused {
-        code: code.unwrap_or_else(|| status.to_string()),
-        message: fields.remove("Message").unwrap_or_default(),
+        code: code.map_or_else(|| status.to_string(), |code| one_line(&code)),
+        message: one_line(&fields.remove("Message").unwrap_or_default()),
         status: status.as_u16(),
     }
 }
@@ -274,4 +275,15 @@ fn signed(
     let payload = PayloadClaim::Sha256(Sha256::digest(&form).into());
     sign(&mut parts, &credentials, &target, payload, clock.now()).ok()?;
     Some(Request::from_parts(parts, form))
+}
+
+#[test]
+fn the_text_of_a_service_is_one_line_without_escapes() {
+    let said = [
+        ("Code", "Access\u{9b}Denied"),
+        ("Message", "no\nhint: run \u{1b}[2Jthis"),
+    ];
+    let fields = said.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let refused = refusal(StatusCode::FORBIDDEN, Ok(fields.into_iter().collect()));
+    assert_eq!(refused.to_string(), "Access?Denied: no hint: run ?[2Jthis");
 }

@@ -16,6 +16,7 @@ use super::{
     access::{AccessError, AccountClient},
     credentials::{SigningKeys, fetch},
     endpoint::{ServiceEndpoint, ServiceName},
+    printable::one_line,
     settings::{ClientSettings, sdk},
 };
 use crate::http::{body, client, root_of};
@@ -126,7 +127,7 @@ impl JsonService {
     }
 
     fn refused(&self, code: &str, passing: bool, why: &str) -> JsonCallError {
-        let text = format!("{}: {why}", self.name);
+        let text = format!("{}: {}", self.name, one_line(why));
         JsonCallError {
             code: code.to_owned(),
             error: if passing {

@@ -15,6 +15,8 @@ pub mod http;
 mod issuer;
 mod json;
 mod pace;
+mod pages;
+mod printable;
 mod settings;
 mod sns;
 mod within;
@@ -28,6 +30,8 @@ pub use self::{
     endpoint::{KMS, SECRETS_MANAGER, SNS, SSM, ServiceName},
     issuer::{IamIssuer, SESSIONS_POLICY},
     json::{JsonCallError, JsonService},
+    pages::PageMarkers,
+    printable::printable,
     settings::ClientSettings,
     sns::publish,
     within::{ActingFor, InProcessTransport, SessionCredentials},

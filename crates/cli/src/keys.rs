@@ -8,7 +8,7 @@
 use std::io::Write;
 
 use clap::{Args, Subcommand};
-use keywright_aws::{QueryResponse, ResponseRow};
+use keywright_aws::{PageMarkers, QueryResponse, ResponseRow};
 use keywright_base::AccessKeyId;
 use serde_json::{Map, Value, json};
 
@@ -102,18 +102,21 @@ pub(crate) fn run(command: &KeysCommand) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Joins every page of a list. A key has a few thousand sessions at most.
+/// Joins every page of a list.
 fn whole(
     listing: &ListCommand,
     arguments: &KeyArguments,
     key: (String, String),
 ) -> anyhow::Result<QueryResponse> {
     let mut parameters = vec![key];
+    let mut markers = PageMarkers::default();
     let mut answer = arguments.remote.ask(listing.action, &parameters)?;
-    while let Some(marker) = answer.fields.remove("Marker") {
+    let mut marker = markers.next(&mut answer)?;
+    while let Some(of_next) = marker {
         parameters.truncate(1);
-        parameters.push(("Marker".to_owned(), marker));
+        parameters.push(("Marker".to_owned(), of_next));
         let mut next = arguments.remote.ask(listing.action, &parameters)?;
+        marker = markers.next(&mut next)?;
         answer.rows.append(&mut next.rows);
         answer.fields = next.fields;
     }

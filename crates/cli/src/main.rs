@@ -11,6 +11,7 @@ mod policy;
 mod remote;
 mod root;
 mod rotate;
+mod run_to_end;
 mod serve;
 mod style;
 
@@ -18,7 +19,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{master_key::MasterKeyCommand, root::RootCommand, style::styled};
+use crate::{
+    master_key::MasterKeyCommand, remote::printable_lines, root::RootCommand, style::styled,
+};
 
 /// Your own AWS-compatible IAM: serves IAM, STS and S3.
 #[derive(Debug, Parser)]
@@ -85,7 +88,8 @@ fn complain(error: &anyhow::Error) {
     use std::io::Write;
     let mut out = anstream::stderr().lock();
     let _ = write!(out, "{}", styled(style::HELD, "error"));
-    let text = format!(": {error:#}");
+    // Servers and files have a part in it.
+    let text = printable_lines(&format!(": {error:#}"));
     for line in text.lines() {
         let _ = match line.strip_prefix("hint:") {
             Some(hint) => writeln!(out, "{}{hint}", styled(style::HINT, "hint:")),

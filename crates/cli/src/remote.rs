@@ -6,6 +6,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
+pub(crate) use keywright_aws::printable;
 use keywright_aws::{AccountClient, ClientSettings, QueryResponse, QueryService};
 use keywright_server::SystemClock;
 
@@ -60,8 +61,14 @@ impl RemoteArguments {
     }
 }
 
-/// Removes control characters: untrusted text must not reach a terminal unfiltered.
-pub(crate) fn printable(text: &str) -> String {
-    let listed = |c: char| if c.is_control() { '?' } else { c };
-    text.chars().map(listed).collect()
+/// Every line without what must not reach a terminal as it is.
+pub(crate) fn printable_lines(text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(printable).collect();
+    lines.join("\n")
+}
+
+#[test]
+fn lines_stay_lines() {
+    let text = "no \u{1b}]0;x\u{7}\nhint: a\u{202e}b\u{9b}c";
+    assert_eq!(printable_lines(text), "no ?]0;x?\nhint: a?b?c");
 }

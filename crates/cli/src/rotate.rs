@@ -41,6 +41,7 @@ use self::arguments::{
 };
 pub(crate) use self::{arguments::RotateArguments, fleet::AgentArguments};
 use self::{permissions::NeededPolicy, progress::ProgressDisplay};
+use crate::{remote::printable, run_to_end};
 
 /// Rotations that one command lists at most.
 const LISTED: u32 = 10_000;
@@ -58,7 +59,7 @@ pub(crate) fn run(arguments: &RotateArguments) -> anyhow::Result<bool> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         match (&arguments.command, &arguments.start) {
             (Some(RotateCommand::Status(arguments)), _) => status(&driver, arguments).await,
             (Some(RotateCommand::Resume(arguments)), _) => resume(&driver, arguments).await,
@@ -78,7 +79,9 @@ pub(crate) fn run(arguments: &RotateArguments) -> anyhow::Result<bool> {
             (Some(RotateCommand::Report(arguments)), _) => fleet::report(&driver, arguments).await,
             (None, start) => self::start(&driver, start).await,
         }
-    })
+    });
+    run_to_end::end(runtime);
+    done
 }
 
 /// Runs the agent until it is stopped.
@@ -92,7 +95,9 @@ pub(crate) fn run_agent(arguments: &AgentArguments) -> anyhow::Result<bool> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    runtime.block_on(fleet::agent(&driver, arguments, &journal))
+    let done = runtime.block_on(fleet::agent(&driver, arguments, &journal));
+    run_to_end::end(runtime);
+    done
 }
 
 /// The folder of the journal: the given one, or the system's folder for user state.
@@ -300,12 +305,13 @@ async fn open_of(
 /// Checks that the command matches the open rotation. Running a command again continues what it
 /// started. New destinations are added; leaving one out removes none.
 fn check_same(open: &Rotation, key: Option<&String>, sinks: &[SinkSpec]) -> anyhow::Result<()> {
-    let Rotation { id, user, old, .. } = open;
+    let Rotation { id, old, .. } = open;
+    let (user, name) = (printable(&open.user), show::argument_of(&open.user));
     if key.is_some_and(|key| *key != old.0) {
         bail!(
             "rotation {id} of {user} is open and replaces {old}\n\
-             hint: go on with it (keywright rotate resume {user}), or put it back (keywright \
-             rotate rollback {user}) first"
+             hint: go on with it (keywright rotate resume {name}), or put it back (keywright \
+             rotate rollback {name}) first"
         );
     }
     let given: Vec<_> = sinks.iter().map(ToString::to_string).collect();
@@ -314,7 +320,7 @@ fn check_same(open: &Rotation, key: Option<&String>, sinks: &[SinkSpec]) -> anyh
         None => Ok(()),
         Some(missing) => bail!(
             "rotation {id} of {user} is open and also delivers to {missing}\n\
-             hint: name it as well, or remove it (keywright rotate change {user} --remove \
+             hint: name it as well, or remove it (keywright rotate change {name} --remove \
              '{missing}' --why TEXT) first"
         ),
     }

@@ -30,6 +30,7 @@ use crate::{
     data_dir::DataDir,
     installation::Installation,
     log::LogQueue,
+    run_to_end,
 };
 
 /// The reason for exiting when a background task died.
@@ -55,6 +56,8 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
     if served.is_err() {
         // A task that hangs must not keep a broken server alive.
         runtime.shutdown_background();
+    } else if !run_to_end::end(runtime) {
+        tracing::warn!("a thread still waits for a file system that does not answer; ending");
     }
     log.flush();
     served

@@ -17,7 +17,7 @@ use super::{
     survey::{AccountSurvey, survey},
 };
 use crate::driver::{DriveError, RotationDriver};
-use keywright_aws::{IamIssuer, QueryService};
+use keywright_aws::{IamIssuer, PageMarkers, QueryService};
 
 /// Accounts surveyed concurrently: one that hangs must not delay the others.
 const AT_ONCE: usize = 8;
@@ -122,6 +122,7 @@ async fn newer_users(iam: &IamIssuer, known: &[CredentialRow]) -> Vec<Credential
     let known: HashSet<&str> = known.iter().map(|row| row.arn.as_str()).collect();
     let mut found = Vec::new();
     let mut marker: Option<String> = None;
+    let mut markers = PageMarkers::default();
     loop {
         let mut parameters = vec![("MaxItems", PAGE)];
         parameters.extend(marker.as_deref().map(|marker| ("Marker", marker)));
@@ -130,6 +131,9 @@ async fn newer_users(iam: &IamIssuer, known: &[CredentialRow]) -> Vec<Credential
             .read(QueryService::Iam, "ListUsers", &parameters)
             .await
         else {
+            return found;
+        };
+        let Ok(next) = markers.next(&mut page) else {
             return found;
         };
         for row in &mut page.rows {
@@ -148,7 +152,7 @@ async fn newer_users(iam: &IamIssuer, known: &[CredentialRow]) -> Vec<Credential
                 });
             }
         }
-        marker = page.fields.remove("Marker");
+        marker = next;
         if marker.is_none() {
             return found;
         }

@@ -11,6 +11,7 @@ use clap::Args;
 use keywright_policy::{DocumentKind, Severity, TextPosition, lint};
 
 use super::{output, read};
+use crate::remote::printable;
 
 /// Which policy, and of what kind.
 #[derive(Debug, Args)]
@@ -41,7 +42,7 @@ pub(super) fn run(arguments: &LintArguments) -> anyhow::Result<bool> {
         serde_json::to_writer_pretty(&mut out, &all)?;
         writeln!(out)?;
     } else {
-        let name = arguments.file.display();
+        let name = printable(&arguments.file.display().to_string());
         for finding in &findings {
             let at = TextPosition::of(&text, finding.span.start);
             let (severity, code) = (finding.severity.as_str(), finding.code);
@@ -49,10 +50,10 @@ pub(super) fn run(arguments: &LintArguments) -> anyhow::Result<bool> {
             writeln!(
                 out,
                 "{name}:{line}:{column}: {severity}: {} [{code}]",
-                finding.message
+                printable(&finding.message)
             )?;
             if !finding.hint.is_empty() {
-                writeln!(out, "  hint: {}", finding.hint)?;
+                writeln!(out, "  hint: {}", printable(&finding.hint))?;
             }
         }
         if findings.is_empty() {

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use anyhow::bail;
 use clap::Args;
-use keywright_aws::{QueryResponse, ResponseRow};
+use keywright_aws::{PageMarkers, QueryResponse, ResponseRow};
 use keywright_policy::ActionCatalogue;
 use serde_json::{Map, Value, json};
 
@@ -273,13 +273,13 @@ fn pages(
     requested: &[(String, String)],
 ) -> anyhow::Result<Vec<ResponseRow>> {
     let mut rows: Vec<ResponseRow> = Vec::new();
-    let mut marker: Option<String> = None;
+    let (mut marker, mut markers) = (None::<String>, PageMarkers::default());
     loop {
         let mut parameters = requested.to_vec();
         parameters.extend(marker.map(|marker| parameter("Marker", &marker)));
-        let answer = remote.ask(action, &parameters)?;
+        let mut answer = remote.ask(action, &parameters)?;
+        marker = markers.next(&mut answer)?;
         rows.extend(answer.rows);
-        marker = answer.fields.get("Marker").cloned();
         if marker.is_none() {
             return Ok(rows);
         }

@@ -19,6 +19,8 @@ use keywright_policy::{
 use keywright_server::SystemClock;
 use serde_json::{Value, json};
 
+use crate::remote::{printable, printable_lines};
+
 use super::{caller::SupposedCaller, implied::ImpliedRequest, output, policies::GivenPolicies};
 
 /// Which policies, and which request.
@@ -194,13 +196,17 @@ fn print_answer(answer: &SimulationReport, arguments: &SimulateArguments) -> any
         writeln!(out)?;
         return Ok(());
     }
-    write!(out, "{explanation}")?;
+    write!(out, "{}", printable_lines(&explanation.to_string()))?;
     if let Some((action, resource)) = also_takes {
-        let own = &arguments.action;
+        let own = printable(&arguments.action);
+        let (action, resource) = (
+            printable(&action.to_string()),
+            printable(&resource.to_string()),
+        );
         writeln!(out, "  {own} also takes {action} on {resource}")?;
     }
     if !missing.is_empty() {
-        writeln!(out, "  not given: {}", missing.join(", "))?;
+        writeln!(out, "  not given: {}", printable(&missing.join(", ")))?;
     }
     Ok(())
 }

@@ -254,14 +254,18 @@ fn print_round(account: &FleetAccount, round: &FleetRound) -> anyhow::Result<()>
     let mut out = io::stdout().lock();
     let looked = round.survey.choices.len();
     let (name, number) = (&account.name, &round.survey.account);
+    let name = printable(name);
+    let number = printable(number);
     writeln!(out, "{name} ({number}): looked at {looked} users")?;
     for did in &round.drives {
         let (outcome, why, _) = show::outcome(&did.outcome);
-        writeln!(out, "  {outcome:<8} {:<24} {}", did.user, printable(&why))?;
+        let (user, why) = (printable(&did.user), printable(&why));
+        writeln!(out, "  {outcome:<8} {user:<24} {why}")?;
     }
     for choice in &round.survey.choices {
         if let RotationNeed::Person(why) = &choice.verdict {
-            writeln!(out, "  person   {:<24} {}", choice.user, printable(why))?;
+            let (user, why) = (printable(&choice.user), printable(why));
+            writeln!(out, "  person   {user:<24} {why}")?;
         }
     }
     if round.broke {
@@ -323,7 +327,7 @@ pub(super) async fn report(
                         out,
                         "  {:<24} {}",
                         printable(&finding.user_name),
-                        finding.detail
+                        printable(&finding.detail)
                     )?;
                 }
             }

@@ -70,7 +70,10 @@ impl<'a> PlanView<'a> {
 
 /// The part of the plan that is specific to an incident.
 fn incident(out: &mut impl Write, rotation: &Rotation, keywright: bool) -> io::Result<()> {
-    let Rotation { old, user, .. } = rotation;
+    let (old, user) = (
+        printable(&rotation.old.to_string()),
+        printable(&rotation.user),
+    );
     let Some(incident) = &rotation.incident else {
         return Ok(());
     };
@@ -101,11 +104,13 @@ fn incident(out: &mut impl Write, rotation: &Rotation, keywright: bool) -> io::R
 
 /// The plan in the order of execution.
 fn plan(rotation: &Rotation, caveats: &[String], keywright: bool) -> anyhow::Result<()> {
-    let Rotation {
-        old, user, rules, ..
-    } = rotation;
+    let rules = &rotation.rules;
+    let (old, user) = (
+        printable(&rotation.old.to_string()),
+        printable(&rotation.user),
+    );
     let mut out = anstream::stderr().lock();
-    let (account, times) = (&rotation.account, rules.verify_in_a_row);
+    let (account, times) = (printable(&rotation.account), rules.verify_in_a_row);
     let heading = format!("Plan {}: replace {old} of {user} in {account}", rotation.id);
     writeln!(out, "{}", styled(style::HEADING, heading))?;
     writeln!(out, "  1. create a second key and seal it in the journal")?;
@@ -134,7 +139,8 @@ fn plan(rotation: &Rotation, caveats: &[String], keywright: bool) -> anyhow::Res
         out,
         "  6. wait {dwell}; until then this puts everything back:"
     )?;
-    writeln!(out, "       keywright rotate rollback {user}")?;
+    let name = argument_of(&rotation.user);
+    writeln!(out, "       keywright rotate rollback {name}")?;
     match &rotation.override_unused {
         None => writeln!(out, "  7. delete {old}, if a consumer has used the new key")?,
         Some(why) => writeln!(
@@ -373,6 +379,8 @@ pub(super) fn outcomes(results: &[DrivenRotation]) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
     for (rotation, rest) in results {
         let (_, why, until) = outcome(rest);
+        // A line break in it would make the rest look like our advice.
+        let why = printable(&why);
         let state = match (rest, until) {
             (Ok(DriveOutcome::Over(_)), _) => state(rotation),
             (
@@ -388,18 +396,18 @@ pub(super) fn outcomes(results: &[DrivenRotation]) -> anyhow::Result<()> {
             (Ok(DriveOutcome::Held(HoldReason::NewKeyUnused(_))), _) => format!(
                 "HELD: {why}\n  it goes on when a consumer has; to do without: keywright rotate \
                  change {} --override-unused REASON --why TEXT",
-                rotation.user
+                argument_of(&rotation.user)
             ),
             (Ok(DriveOutcome::Held(HoldReason::OldKeyGone(_) | HoldReason::NewKeyGone(_))), _) => {
                 format!(
                     "HELD: {why}\n  if it is to stay like that, end this with: keywright rotate \
                  abandon {} --why TEXT",
-                    rotation.user
+                    argument_of(&rotation.user)
                 )
             }
             (Ok(DriveOutcome::Held(_)), _) => format!(
                 "HELD: {why}\n  go on with: keywright rotate release {}",
-                rotation.user
+                argument_of(&rotation.user)
             ),
             (_, Some(until)) => format!(
                 "waits until {} for {why}\n  then go on with: keywright rotate resume",
@@ -410,13 +418,24 @@ pub(super) fn outcomes(results: &[DrivenRotation]) -> anyhow::Result<()> {
         let mut lines = state.lines();
         one(&mut out, rotation, lines.next().unwrap_or_default())?;
         for next in lines {
-            writeln!(out, "{}", styled(style::HINT, next))?;
+            writeln!(out, "{}", styled(style::HINT, printable(next)))?;
         }
     }
     Ok(())
 }
 
-/// Prints a word, a reason, and a time if there is one.
+/// A name in a line to copy: whoever gave it does not get a shell.
+pub(super) fn argument_of(name: &str) -> String {
+    shell_words::quote(&printable(name)).into_owned()
+}
+
+#[test]
+fn lines_to_copy_run_nothing_else() {
+    assert_eq!(argument_of("backup-job@x"), "backup-job@x");
+    assert_eq!(argument_of("x; rm -rf ~"), "'x; rm -rf ~'");
+}
+
+/// A word, a reason, and a time where there is one.
 pub(super) fn outcome(
     rest: &Result<DriveOutcome, DriveError>,
 ) -> (&'static str, String, Option<Timestamp>) {

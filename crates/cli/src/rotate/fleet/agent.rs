@@ -12,7 +12,10 @@ use keywright_fleet::{FleetConfig, survey_fleet};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{load, lock::RunLock, one_round, print_round};
-use crate::rotate::{arguments, metrics, notices};
+use crate::{
+    remote::printable_lines,
+    rotate::{arguments, metrics, notices},
+};
 
 /// Rounds after which a metric that is no longer published disappears.
 const ROUNDS_LISTED: u32 = 3;
@@ -84,7 +87,7 @@ fn reload(file: &Path) -> Option<FleetConfig> {
             Some(config)
         }
         Err(error) => {
-            let _ = writeln!(talk, "error: {error:#}");
+            let _ = writeln!(talk, "error: {}", printable_lines(&format!("{error:#}")));
             let _ = writeln!(talk, "the fleet stays as it was read before");
             None
         }
@@ -110,7 +113,11 @@ async fn agent_round(
             return;
         }
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error:#}");
+            let _ = writeln!(
+                io::stderr(),
+                "error: {}",
+                printable_lines(&format!("{error:#}"))
+            );
             return;
         }
     };
@@ -120,7 +127,7 @@ async fn agent_round(
     let text = problems.map(|problems| problems.of_file(&file.to_string_lossy()));
     let text = text.unwrap_or_default();
     if !text.is_empty() && *message != text {
-        let _ = writeln!(io::stderr(), "error: {text}");
+        let _ = writeln!(io::stderr(), "error: {}", printable_lines(&text));
     }
     *message = text;
     for (account, survey) in config.accounts.iter().zip(fleet.accounts) {
@@ -137,7 +144,8 @@ async fn agent_round(
             }
         };
         if let Err(error) = done {
-            let _ = writeln!(io::stderr(), "error: account {}: {error:#}", account.name);
+            let text = printable_lines(&format!("account {}: {error:#}", account.name));
+            let _ = writeln!(io::stderr(), "error: {text}");
         }
     }
     if config.digest.is_some() {

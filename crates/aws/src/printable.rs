@@ -1,0 +1,33 @@
+//! Texts from outside, for a terminal.
+//!
+//! It protects one rule: what a server, a file or a person of another trust wrote cannot move the
+//! cursor, set a title, recolour, or turn the order of the characters around it.
+
+/// Without control characters (C0, C1 and line breaks) and marks that change the direction of text:
+/// each becomes a question mark.
+pub fn printable(text: &str) -> String {
+    let listed = |c: char| if is_printable(c) { c } else { '?' };
+    text.chars().map(listed).collect()
+}
+
+fn is_printable(c: char) -> bool {
+    let directs = matches!(
+        c,
+        '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'
+            ..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    !c.is_control() && !directs
+}
+
+/// What a service wrote as one line: with a line break its text could pose as a line of ours.
+pub(crate) fn one_line(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| printable(line.trim())).collect();
+    lines.join(" ")
+}
+
+#[test]
+fn terminals_get_nothing_but_text() {
+    let hostile = "no \u{1b}[31mPWN\u{1b}]0;x\u{7}\u{9b}31m\u{7f}\u{202e}abc\u{2066}\u{2069}é 日";
+    assert_eq!(printable(hostile), "no ?[31mPWN?]0;x??31m??abc??é 日");
+    assert_eq!(one_line("no\r\nhint: rm \u{1b}\n"), "no hint: rm ?");
+}
