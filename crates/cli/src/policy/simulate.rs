@@ -199,10 +199,7 @@ fn print_answer(answer: &SimulationReport, arguments: &SimulateArguments) -> any
     write!(out, "{}", printable_lines(&explanation.to_string()))?;
     if let Some((action, resource)) = also_takes {
         let own = printable(&arguments.action);
-        let (action, resource) = (
-            printable(&action.to_string()),
-            printable(&resource.to_string()),
-        );
+        let (action, resource) = (printable(action), printable(&resource.to_string()));
         writeln!(out, "  {own} also takes {action} on {resource}")?;
     }
     if !missing.is_empty() {

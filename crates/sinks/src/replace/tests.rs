@@ -271,7 +271,7 @@ fn what_is_no_regular_file_is_refused_at_once() {
 }
 
 #[test]
-fn whoever_waits_for_a_locked_folder_occupies_no_thread() {
+fn waiting_for_a_locked_folder_occupies_no_thread() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     write(&path, "old");
@@ -308,7 +308,7 @@ fn whoever_waits_for_a_locked_folder_occupies_no_thread() {
 }
 
 #[test]
-fn work_that_never_ends_costs_one_thread_whoever_goes() {
+fn work_that_never_ends_costs_one_thread() {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
