@@ -279,11 +279,11 @@ fn signed(
 
 #[test]
 fn the_text_of_a_service_is_one_line_without_escapes() {
-    let said = [
+    let members = [
         ("Code", "Access\u{9b}Denied"),
         ("Message", "no\nhint: run \u{1b}[2Jthis"),
     ];
-    let fields = said.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let fields = members.map(|(name, text)| (name.to_owned(), text.to_owned()));
     let refused = refusal(StatusCode::FORBIDDEN, Ok(fields.into_iter().collect()));
     assert_eq!(refused.to_string(), "Access?Denied: no hint: run ?[2Jthis");
 }
