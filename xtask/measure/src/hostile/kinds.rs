@@ -57,19 +57,7 @@ pub(super) fn prepare(server: &Running, root: &Key) -> anyhow::Result<Vec<Kind>>
     let admin = account.user("admin", "/", &["AdministratorAccess"])?;
     let wide = account.wide()?;
     account.deny(&reader)?;
-    let page = ("MaxItems", "1000");
-    let s3 = ("PolicyArn", "arn:aws:iam::aws:policy/AmazonS3FullAccess");
-    let iam = |key: &Key, action: &str, parameters: &[(&str, &str)]| {
-        requests::query(server.address, key, ("iam", action), parameters)
-    };
-    let denials = ("keywright", "ListDeniedRequests");
-    let too_long = format!("{{\"Version\":\"{}\"}}", "x".repeat(DOCUMENT_CHARS - 20));
-    let tags = [
-        ("UserName", "wide"),
-        ("Tags.member.1.Key", "k"),
-        ("Tags.member.1.Value", "v"),
-    ];
-    Ok(vec![
+    let mut kinds = vec![
         (
             "simulations that are too large",
             simulation(server, &reader, REFUSED)?,
@@ -78,47 +66,77 @@ pub(super) fn prepare(server: &Running, root: &Key) -> anyhow::Result<Vec<Kind>>
             "the largest simulations",
             simulation(server, &reader, CARRIED_OUT)?,
         ),
-        ("ListPolicies", iam(&reader, "ListPolicies", &[page])?),
-        ("ListUsers", iam(&reader, "ListUsers", &[page])?),
+    ];
+    kinds.extend(listings(server, (&reader, &admin), &blank)?);
+    kinds.extend(documents_and_decisions(server, (&admin, &wide))?);
+    Ok(kinds)
+}
+
+/// Requests whose answers are long.
+fn listings(
+    server: &Running,
+    (reader, admin): (&Key, &Key),
+    blank: &str,
+) -> anyhow::Result<Vec<Kind>> {
+    let page = ("MaxItems", "1000");
+    let s3 = ("PolicyArn", "arn:aws:iam::aws:policy/AmazonS3FullAccess");
+    let iam = |action: &str, parameters: &[(&str, &str)]| {
+        requests::query(server.address, reader, ("iam", action), parameters)
+    };
+    let denials = ("keywright", "ListDeniedRequests");
+    Ok(vec![
+        ("ListPolicies", iam("ListPolicies", &[page])?),
+        ("ListUsers", iam("ListUsers", &[page])?),
         (
             "ListEntitiesForPolicy",
-            iam(&reader, "ListEntitiesForPolicy", &[s3, page])?,
+            iam("ListEntitiesForPolicy", &[s3, page])?,
         ),
-        (
-            "GetGroup",
-            iam(&reader, "GetGroup", &[("GroupName", "all"), page])?,
-        ),
-        (
-            "GetCredentialReport",
-            iam(&reader, "GetCredentialReport", &[])?,
-        ),
+        ("GetGroup", iam("GetGroup", &[("GroupName", "all"), page])?),
+        ("GetCredentialReport", iam("GetCredentialReport", &[])?),
         (
             "GetPolicyVersion of 128 KiB",
             iam(
-                &reader,
                 "GetPolicyVersion",
-                &[("PolicyArn", &blank), ("VersionId", "v1")],
+                &[("PolicyArn", blank), ("VersionId", "v1")],
             )?,
         ),
         (
             "ListDeniedRequests",
-            requests::query(server.address, &admin, denials, &[page])?,
+            requests::query(server.address, admin, denials, &[page])?,
         ),
+    ])
+}
+
+/// Requests with long documents, and those whose decisions take most steps.
+fn documents_and_decisions(
+    server: &Running,
+    (admin, wide): (&Key, &Key),
+) -> anyhow::Result<Vec<Kind>> {
+    let iam = |key: &Key, action: &str, parameters: &[(&str, &str)]| {
+        requests::query(server.address, key, ("iam", action), parameters)
+    };
+    let too_long = format!("{{\"Version\":\"{}\"}}", "x".repeat(DOCUMENT_CHARS - 20));
+    let tags = [
+        ("UserName", "wide"),
+        ("Tags.member.1.Key", "k"),
+        ("Tags.member.1.Value", "v"),
+    ];
+    Ok(vec![
         (
             "CreatePolicy of 128 KiB",
             iam(
-                &admin,
+                admin,
                 "CreatePolicy",
                 &[("PolicyName", "p"), ("PolicyDocument", &too_long)],
             )?,
         ),
         (
             "the longest decisions",
-            iam(&wide, "GetUser", &[("UserName", "wide")])?,
+            iam(wide, "GetUser", &[("UserName", "wide")])?,
         ),
         (
             "the longest decisions of changes",
-            iam(&wide, "TagUser", &tags)?,
+            iam(wide, "TagUser", &tags)?,
         ),
     ])
 }
