@@ -167,7 +167,7 @@ fn read_impl(rust: &str, members: &[Member]) -> String {
         "scope"
     };
     format!(
-        "impl Read for {rust} {{\nfn read({scope}: Scope<'_>) -> Result<Self, Malformed> {{\n\
+        "impl Read for {rust} {{\nfn read({scope}: FormScope<'_>) -> Result<Self, MalformedForm> {{\n\
          Ok(Self {{\n{fields}}})\n}}\n}}\n\n"
     )
 }
