@@ -673,9 +673,9 @@ async fn the_tags_of_a_copy_are_those_that_are_stored() {
         }
         let answer = front.under(Arc::clone(&rules), copy).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
-        let requested = rules.requested.lock().unwrap();
+        let requested = std::mem::take(&mut *rules.requested.lock().unwrap());
         let mut tagged = 0;
-        for (what, context) in requested.iter() {
+        for (what, context) in &requested {
             let names: Vec<_> = context.keys.iter().map(|(key, _)| key.as_str()).collect();
             let distinct: std::collections::BTreeSet<_> = names.iter().collect();
             assert_eq!(distinct.len(), names.len(), "{what} {names:?}");
@@ -687,7 +687,6 @@ async fn the_tags_of_a_copy_are_those_that_are_stored() {
             }
         }
         assert_eq!(tagged, 1, "{directive:?}");
-        drop(requested);
         let stored = front.root(ask("GET /bench/copy?tagging")).await;
         assert_eq!(stored.element("Value"), expected, "{directive:?}");
     }

@@ -189,13 +189,14 @@ mod tests {
 
     #[test]
     fn parameters_that_stand_for_headers_become_headers() {
+        use PresignVersion::{V2, V4};
         let v4 = "/b/k?X-Amz-Algorithm=a&X-Amz-Signature=s";
         let v2 = "/b/k?AWSAccessKeyId=a&Signature=s&Expires=1";
         let sent = |name: &'static str, value: &'static str| [(name, value)];
         for (version, query, sent, uri, headers) in [
-            (PresignVersion::V4, "", &[][..], Some("/b/k"), &[][..]),
+            (V4, "", &[][..], Some("/b/k"), &[][..]),
             (
-                PresignVersion::V4,
+                V4,
                 "&x-amz-meta-a=b%20c+d&X-Amz-Tagging=a%3D1&x-id=PutObject&If-None-Match=*",
                 &[],
                 Some("/b/k?x-id=PutObject"),
@@ -206,65 +207,37 @@ mod tests {
                 ],
             ),
             // Read as no credential, so it is left to be refused.
+            (V4, "&x-amz-date=1", &[], Some("/b/k?x-amz-date=1"), &[]),
+            (V4, "&Expires=1", &[], Some("/b/k?Expires=1"), &[]),
+            (V4, "&x-amz-acl=a%0Ab", &[], None, &[]),
+            (V4, "&x-amz-acl=a&x-amz-acl=b", &[], None, &[]),
             (
-                PresignVersion::V4,
-                "&x-amz-date=1",
-                &[],
-                Some("/b/k?x-amz-date=1"),
-                &[],
-            ),
-            (
-                PresignVersion::V4,
-                "&Expires=1",
-                &[],
-                Some("/b/k?Expires=1"),
-                &[],
-            ),
-            (PresignVersion::V4, "&x-amz-acl=a%0Ab", &[], None, &[]),
-            (
-                PresignVersion::V4,
-                "&x-amz-acl=a&x-amz-acl=b",
-                &[],
-                None,
-                &[],
-            ),
-            (
-                PresignVersion::V4,
+                V4,
                 "&x-amz-acl=private",
                 &sent("x-amz-acl", "private"),
                 Some("/b/k"),
                 &[("x-amz-acl", "private")],
             ),
             (
-                PresignVersion::V4,
+                V4,
                 "&x-amz-acl=private",
                 &sent("x-amz-acl", "public-read"),
                 None,
                 &[],
             ),
             (
-                PresignVersion::V2,
+                V2,
                 "&x-amz-meta-a=b+c&content-type=text%2Fplain&versionId=null",
                 &[],
                 Some("/b/k?versionId=null"),
                 &[("x-amz-meta-a", "b+c"), ("content-type", "text/plain")],
             ),
-            (
-                PresignVersion::V2,
-                "&x-amz-security-token=t",
-                &[],
-                Some("/b/k"),
-                &[],
-            ),
-            (PresignVersion::V2, "&encryption", &[], None, &[]),
-            (PresignVersion::V2, "&if-match=a", &[], None, &[]),
-            (PresignVersion::V2, "&list-type=2", &[], None, &[]),
+            (V2, "&x-amz-security-token=t", &[], Some("/b/k"), &[]),
+            (V2, "&encryption", &[], None, &[]),
+            (V2, "&if-match=a", &[], None, &[]),
+            (V2, "&list-type=2", &[], None, &[]),
         ] {
-            let given = if version == PresignVersion::V4 {
-                v4
-            } else {
-                v2
-            };
+            let given = if version == V4 { v4 } else { v2 };
             let got = of(version, &format!("{given}{query}"), sent);
             let owned = |(n, v): &(&str, &str)| ((*n).to_owned(), (*v).to_owned());
             let expected = uri.map(|uri| (uri.to_owned(), headers.iter().map(owned).collect()));
