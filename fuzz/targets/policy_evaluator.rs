@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use keywright_base::AccountId;
 use keywright_policy::{
-    ContextMap, Policies, Policy, PolicySet, PrincipalRef, Request, Source, ContextValues, explain, parse,
+    ContextMap, PoliciesInForce, Policy, PolicySet, PrincipalRef, AccessRequest, PolicySource, ContextValues, explain, parse,
     simulate,
 };
 use libfuzzer_sys::fuzz_target;
@@ -157,7 +157,7 @@ fn policy(statements: &[String]) -> Arc<Policy> {
 }
 
 /// Whether the policies allow; the explanation and the simulation must say the same.
-fn allows(policies: &Policies<'_>, request: &Request<'_>) -> bool {
+fn allows(policies: &PoliciesInForce<'_>, request: &AccessRequest<'_>) -> bool {
     let decision = policies.decide(request);
     let explanation = explain(policies, request);
     assert_eq!(explanation.decision, decision);
@@ -192,31 +192,31 @@ fuzz_target!(|text: &str| {
     };
     let context = fields.context();
     let [action, resource] = fields.asked;
-    let request = Request::new(fields.caller(), action, resource, &context);
+    let request = AccessRequest::new(fields.caller(), action, resource, &context);
     let identity = |statements: &[String]| {
-        PolicySet::new(vec![(Source::Inline, policy(statements))])
+        PolicySet::new(vec![(PolicySource::Inline, policy(statements))])
     };
     let allow = fields.statement("Allow", false);
     let deny = fields.statement("Deny", false);
     let everything = EVERYTHING.to_owned();
-    let before = allows(&Policies::new(&identity(&[allow.clone()])), &request);
+    let before = allows(&PoliciesInForce::new(&identity(&[allow.clone()])), &request);
     let denied = identity(&[allow.clone(), deny.clone()]);
-    assert!(!allows(&Policies::new(&denied), &request), "a Deny of what is allowed allows");
+    assert!(!allows(&PoliciesInForce::new(&denied), &request), "a Deny of what is allowed allows");
     let more = identity(&[allow.clone(), everything]);
-    assert!(!before || allows(&Policies::new(&more), &request), "an Allow denies");
+    assert!(!before || allows(&PoliciesInForce::new(&more), &request), "an Allow denies");
     // In every layer at once, and as a policy of the resource.
     let own = policy(&[allow]);
     let attached = policy(&[fields.statement("Allow", true), fields.statement("Deny", true)]);
-    let level = || vec![vec![(Source::Inline, Arc::clone(&own))]];
+    let level = || vec![vec![(PolicySource::Inline, Arc::clone(&own))]];
     let control = level();
-    let set = PolicySet::new(vec![(Source::Inline, Arc::clone(&own))])
+    let set = PolicySet::new(vec![(PolicySource::Inline, Arc::clone(&own))])
         .with_boundary(Arc::clone(&own))
         .with_session(vec![Arc::clone(&own)])
         .with_service_control(level());
     for policies in [
-        Policies::new(&set).with_resource(&attached),
-        Policies::new(&set).with_trust(&attached),
-        Policies { resource_control: &control, ..Policies::new(&set) },
+        PoliciesInForce::new(&set).with_resource(&attached),
+        PoliciesInForce::new(&set).with_trust(&attached),
+        PoliciesInForce { resource_control: &control, ..PoliciesInForce::new(&set) },
     ] {
         allows(&policies, &request);
     }
@@ -231,10 +231,10 @@ fuzz_target!(|text: &str| {
             quoted(pattern)
         );
         let context = ContextMap::default().with("k", value);
-        let request = Request { context: &context, action: "a:b", resource: "*", ..request };
-        let request = Request { principal: bob(), ..request };
+        let request = AccessRequest { context: &context, action: "a:b", resource: "*", ..request };
+        let request = AccessRequest { principal: bob(), ..request };
         let set = identity(&[like]);
-        let found = allows(&Policies::new(&set), &request);
+        let found = allows(&PoliciesInForce::new(&set), &request);
         assert_eq!(found, textbook(pattern, value), "{pattern:?} on {value:?}");
     }
 });

@@ -6,17 +6,17 @@ use std::sync::Arc;
 
 use keywright_base::AccountId;
 use keywright_policy::{
-    ContextMap, Decision, Kind, Policy, PolicySet, PrincipalRef, Request, Source, evaluate, parse,
+    ContextMap, Decision, DocumentKind, Policy, PolicySet, PrincipalRef, AccessRequest, PolicySource, evaluate, parse,
     size_without_whitespace, validate,
 };
 use libfuzzer_sys::fuzz_target;
 
-const KINDS: [Kind<'static>; 5] = [
-    Kind::Managed,
-    Kind::Inline,
-    Kind::Session,
-    Kind::Trust,
-    Kind::Bucket { bucket: "photos" },
+const KINDS: [DocumentKind<'static>; 5] = [
+    DocumentKind::Managed,
+    DocumentKind::Inline,
+    DocumentKind::Session,
+    DocumentKind::Trust,
+    DocumentKind::Bucket { bucket: "photos" },
 ];
 
 fuzz_target!(|text: &str| {
@@ -31,9 +31,9 @@ fuzz_target!(|text: &str| {
     };
     let policy = Arc::new(Policy::compile(&document));
     let account = AccountId::new(123_456_789_012).expect("twelve digits");
-    let set = PolicySet::new(vec![(Source::Inline, Arc::clone(&policy))]);
+    let set = PolicySet::new(vec![(PolicySource::Inline, Arc::clone(&policy))]);
     let context = ContextMap::default();
-    let request = Request {
+    let request = AccessRequest {
         principal: PrincipalRef::User {
             account,
             arn: "arn:aws:iam::123456789012:user/bob",

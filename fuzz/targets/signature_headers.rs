@@ -8,8 +8,8 @@ use bytes::Bytes;
 use http::{Request, request::Parts};
 use keywright_base::{Secret, Timestamp};
 use keywright_sigv4::{
-    ChunkDecoder, Credentials, Dialect, Payload, PayloadHash, Presented, PresentedV2, Rules,
-    SigningKey, Target, claimed_service, sign,
+    ChunkDecoder, SigningCredentials, SigningDialect, PayloadClaim, PayloadHash, PresentedSignature, PresentedV2, ServiceRules,
+    SigningKey, SigningTarget, claimed_service, sign,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -17,12 +17,12 @@ const NOW: Timestamp = Timestamp::from_secs(1_795_507_200);
 static SECRET: LazyLock<Secret<String>> =
     LazyLock::new(|| Secret::new("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned()));
 
-const fn rules(dialect: Dialect) -> Rules {
-    Rules {
+const fn rules(dialect: SigningDialect) -> ServiceRules {
+    ServiceRules {
         dialect,
         service: match dialect {
-            Dialect::Query => "iam",
-            Dialect::S3 => "s3",
+            SigningDialect::Query => "iam",
+            SigningDialect::S3 => "s3",
         },
         home_region: "us-east-1",
     }
@@ -54,8 +54,8 @@ fn presented(bytes: &[u8]) {
         return;
     };
     let _ = claimed_service(&parts.headers, &parts.uri);
-    for dialect in [Dialect::Query, Dialect::S3] {
-        match Presented::parse(&parts, NOW, &rules(dialect)) {
+    for dialect in [SigningDialect::Query, SigningDialect::S3] {
+        match PresentedSignature::parse(&parts, NOW, &rules(dialect)) {
             Ok(presented) => {
                 let key = SigningKey::for_scope(&SECRET, presented.scope());
                 let proof = presented.verify(&parts, &key, PayloadHash::of(b""));
@@ -80,7 +80,7 @@ fn presented_v2(parts: &Parts) {
             }
             Ok(None) => {}
             Err(fault) => {
-                let _ = fault.wire(Dialect::S3);
+                let _ = fault.wire(SigningDialect::S3);
             }
         }
     }
@@ -91,24 +91,24 @@ fn chunks(bytes: &[u8]) {
     let Some((size, body)) = bytes.split_first() else {
         return;
     };
-    for payload in [Payload::StreamingUnsignedTrailer, Payload::StreamingTrailer] {
+    for payload in [PayloadClaim::StreamingUnsignedTrailer, PayloadClaim::StreamingTrailer] {
         let request = Request::put("/bucket/key")
             .header("host", "localhost")
             .header("x-amz-decoded-content-length", "11")
             .header("x-amz-trailer", "x-amz-checksum-crc32");
         let (mut parts, ()) = request.body(()).expect("a request").into_parts();
-        let credentials = Credentials {
+        let credentials = SigningCredentials {
             access_key_id: "AKIAIOSFODNN7EXAMPLE",
             secret: &SECRET,
             session_token: None,
         };
-        let target = Target {
+        let target = SigningTarget {
             region: "us-east-1",
             service: "s3",
         };
         sign(&mut parts, &credentials, &target, payload, NOW).expect("a signature");
-        let rules = rules(Dialect::S3);
-        let presented = Presented::parse(&parts, NOW, &rules).expect("what was signed");
+        let rules = rules(SigningDialect::S3);
+        let presented = PresentedSignature::parse(&parts, NOW, &rules).expect("what was signed");
         let key = SigningKey::for_scope(&SECRET, presented.scope());
         let proof = presented.verify(&parts, &key, PayloadHash::Declared);
         let proof = proof.expect("a proof");

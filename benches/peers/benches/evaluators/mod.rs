@@ -64,7 +64,7 @@ impl Evaluators {
             name: "bob",
         };
         let (set, context) = &*self.ours;
-        let request = ours::Request::new(principal, action, resource, context);
+        let request = ours::AccessRequest::new(principal, action, resource, context);
         Box::new(move || Some(ours::evaluate(set, None, black_box(&request)).is_allowed()))
     }
 
@@ -103,7 +103,7 @@ impl Evaluators {
 fn ours() -> (ours::PolicySet, ours::ContextMap) {
     let compile = |text: String| ours::Policy::compile(&ours::parse(&text).unwrap());
     let texts = fixture::documents().into_iter();
-    let policies = texts.map(|text| (ours::Source::Inline, Arc::new(compile(text))));
+    let policies = texts.map(|text| (ours::PolicySource::Inline, Arc::new(compile(text))));
     let keys = fixture::KEYS.iter();
     let context = keys.fold(ours::ContextMap::default(), |map, (k, v)| map.with(k, v));
     (ours::PolicySet::new(policies.collect()), context)
