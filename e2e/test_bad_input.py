@@ -76,8 +76,8 @@ def test_forms(server, body, code):
 @pytest.mark.parametrize(
     ("document", "code"),
     [
-        ("[" * DEEP + "]" * DEEP, "MalformedPolicyDocument"),
-        ('{"a":' * DEEP + "1" + "}" * DEEP, "MalformedPolicyDocument"),
+        ("[" * DEEP + "]" * DEEP, "LimitExceeded"),
+        ('{"a":' * DEEP + "1" + "}" * DEEP, "LimitExceeded"),
         ("{", "MalformedPolicyDocument"),
         ("null", "MalformedPolicyDocument"),
         ('{"Statement":[]}', "MalformedPolicyDocument"),

@@ -132,7 +132,7 @@ def test_grace_and_resume(root, consumer, name):
     assert again.returncode == 0 and "waits until" in again.stdout, again.stderr
     assert keys(root, name) == {consumer.old.access_key: "Active", new: "Active"}
     elsewhere = consumer.rotate(name, "--deliver", "dotenv:other.env")
-    assert elsewhere.returncode == 1 and "is open and replaces" in elsewhere.stderr
+    assert elsewhere.returncode == 1 and "is open and also delivers to" in elsewhere.stderr
 
     held = consumer.rotate("hold", name, "--why", "a freeze")
     assert held.returncode == 0, held.stderr

@@ -83,7 +83,8 @@ def test_a_person_takes_the_new_key(server, root, rotations, new_user, name):
     waits = rotations.until(name, lambda it: "WaitingFor" in it)
     assert (waits["Phase"], waits["CanRollBack"]) == ("Distributing", "true"), waits
     assert "confirm" in waits["WaitingFor"] and "WaitingUntil" not in waits, waits
-    assert waits["Deliveries"] == [{"Place": "person", "Stage": "Writing", "Failures": "0"}]
+    person = {"Place": "person", "Stage": "Writing", "Failures": "0", "Removed": "false"}
+    assert waits["Deliveries"] == [person]
 
     again = rotations.refused("StartRotation", UserName=name)
     assert again.code == "EntityAlreadyExists" and begun["RotationId"] in again.message
@@ -385,7 +386,8 @@ def test_places_that_the_operator_allows(own, tmp_path):
     quick = QUICK | {"Incident": True}
     rotations("StartRotation", UserName="bob", Places=places, **quick)
     done = rotations.until("bob", lambda it: it["Phase"] == "Done")
-    assert done["Deliveries"] == [{"Place": places[0], "Stage": "ReadBack", "Failures": "0"}]
+    delivery = {"Place": places[0], "Stage": "ReadBack", "Failures": "0", "Removed": "false"}
+    assert done["Deliveries"] == [delivery]
     new = Credentials(*re.findall(r"=(.*)$", file.read_text(), re.M))
     assert who(server, new).endswith("/bob") and who(server, old) == "InvalidClientTokenId"
     root.iam.create_user(UserName="..")
