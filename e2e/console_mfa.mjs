@@ -91,7 +91,7 @@ async function rootGetsOne() {
   await seen("Add MFA for root user");
   await button("Add MFA").click();
   const device = await assign("root-account-mfa-device");
-  // Without a code in this session it can add no other.
+  // Signed in without a code, it can add no other.
   if (await button("Assign MFA device").isEnabled()) throw new Error("a second device was offered");
   await signOut();
   await signIn(undefined, told.rootPassword, device);

@@ -67,8 +67,8 @@ impl ReadRequest {
         if let Some(part) = self.part {
             return self.part(object, part);
         }
-        let question = self.range.as_deref().map(|range| range::parse(range, size));
-        let span = question.transpose()?.flatten();
+        let requested = self.range.as_deref().map(|range| range::parse(range, size));
+        let span = requested.transpose()?.flatten();
         Ok(ObjectView {
             object,
             span: span.unwrap_or(ByteSpan::whole(size)),
@@ -77,18 +77,18 @@ impl ReadRequest {
         })
     }
 
-    fn part(&self, object: Object, question: i32) -> Result<ObjectView, S3Fault> {
+    fn part(&self, object: Object, requested: i32) -> Result<ObjectView, S3Fault> {
         if self.range.is_some() {
             return Err(S3Fault::RangeAndPart);
         }
-        if !(1..=keywright_base::limits::S3_PARTS).contains(&question) {
-            return Err(S3Fault::PartNumberOutside(question));
+        if !(1..=keywright_base::limits::S3_PARTS).contains(&requested) {
+            return Err(S3Fault::PartNumberOutside(requested));
         }
         let sizes = object.part_sizes();
-        let before = usize::try_from(question - 1).unwrap_or(usize::MAX);
+        let before = usize::try_from(requested - 1).unwrap_or(usize::MAX);
         let Some(size) = sizes.get(before) else {
             return Err(S3Fault::NoSuchPart {
-                requested: question,
+                requested,
                 count: sizes.len(),
             });
         };

@@ -371,14 +371,14 @@ fn gather(
     query: &PolicyQuery<'_>,
 ) -> Result<LayerGrants, DenialCause> {
     let mut grants = LayerGrants::new(query);
-    walk(policies, query, |requested| {
-        match requested.policy.verdict(query, requested.layer) {
+    walk(policies, query, |consulted| {
+        match consulted.policy.verdict(query, consulted.layer) {
             PolicyVerdict::Deny => Err(DenialCause::Explicit(
-                requested.layer,
-                requested.source.cloned(),
+                consulted.layer,
+                consulted.source.cloned(),
             )),
             PolicyVerdict::Grant(grant) => {
-                grants.add(requested, grant);
+                grants.add(consulted, grant);
                 Ok(())
             }
         }

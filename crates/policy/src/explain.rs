@@ -199,19 +199,19 @@ pub fn explain(policies: &PoliciesInForce<'_>, request: &AccessRequest<'_>) -> E
     let mut grants = LayerGrants::new(&query);
     let examined = &mut explanation.statements;
     let mut needs = Vec::new();
-    let walked = walk(policies, &query, |requested| {
+    let walked = walk(policies, &query, |consulted| {
         let mut best = GrantStrength::None;
-        let selected = requested.policy.index().selected(&query.action);
-        for (index, (written, compiled)) in requested.policy.statements().enumerate() {
-            let mut missing = mismatches_of(written, compiled, &query, requested.layer);
+        let selected = consulted.policy.index().selected(&query.action);
+        for (index, (written, compiled)) in consulted.policy.statements().enumerate() {
+            let mut mismatches = mismatches_of(written, compiled, &query, consulted.layer);
             if !selected.contains(&index) {
-                missing.insert(0, StatementMismatch::Action);
+                mismatches.insert(0, StatementMismatch::Action);
             }
-            if missing.is_empty() && written.effect == Effect::Allow {
-                best = best.max(compiled.granted_to(&query, requested.layer));
+            if mismatches.is_empty() && written.effect == Effect::Allow {
+                best = best.max(compiled.granted_to(&query, consulted.layer));
             }
-            let statement = StatementRef::new(requested, index, written);
-            if missing.is_empty() && written.effect == Effect::Deny {
+            let statement = StatementRef::new(consulted, index, written);
+            if mismatches.is_empty() && written.effect == Effect::Deny {
                 needs.push(MissingAllow::WithoutDeny {
                     statement: statement.clone(),
                     conditions: tested(written, compiled, &query, |_| true),
@@ -221,10 +221,10 @@ pub fn explain(policies: &PoliciesInForce<'_>, request: &AccessRequest<'_>) -> E
             examined.push(StatementTrace {
                 statement,
                 effect: written.effect,
-                mismatches: missing,
+                mismatches,
             });
         }
-        grants.add(requested, best);
+        grants.add(consulted, best);
         Ok(())
     });
     debug_assert!(walked.is_ok(), "the closure never ends the walk");
@@ -280,16 +280,16 @@ impl StatementTrace {
 }
 
 impl StatementRef {
-    fn new(requested: &ConsultedPolicy<'_>, index: usize, statement: &Statement) -> Self {
-        let managed = match requested.source {
+    fn new(consulted: &ConsultedPolicy<'_>, index: usize, statement: &Statement) -> Self {
+        let managed = match consulted.source {
             Some(PolicySource::Managed(arn)) => Some(&**arn),
             Some(PolicySource::Inline) | None => None,
         };
         Self {
-            layer: requested.layer,
-            level: requested.level,
-            policy: requested.position,
-            id: requested.policy.id().or(managed).map(str::to_owned),
+            layer: consulted.layer,
+            level: consulted.level,
+            policy: consulted.position,
+            id: consulted.policy.id().or(managed).map(str::to_owned),
             index,
             sid: statement.sid.clone().filter(|sid| !sid.is_empty()),
             span: statement.span,

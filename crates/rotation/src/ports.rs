@@ -266,6 +266,17 @@ pub enum SinkContent {
     Unreadable,
 }
 
+impl SinkContent {
+    /// The id of the key it holds, if that is known.
+    pub const fn key_id(&self) -> Option<&KeyId> {
+        match self {
+            Self::Pair(pair) => Some(&pair.id),
+            Self::Key(key) => Some(key),
+            Self::Nothing | Self::Unreadable => None,
+        }
+    }
+}
+
 /// Something that a sink would have to create before it can hold a key pair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingTarget {

@@ -71,7 +71,7 @@ struct Run<'a, A: Action> {
 
 /// Why nothing was written.
 enum Unwritten {
-    IamFault(IamFault),
+    Fault(IamFault),
     /// The decision takes too long to be made under the account's write lock.
     Undecided,
 }
@@ -155,18 +155,18 @@ impl<A: Action> Run<'_, A> {
             let long = self.long.as_deref();
             let outcome = identity.ledger.write(&self.cell, |account| {
                 let view = identity.view(account, call, gathered);
-                check_caller(identity, &view).map_err(Unwritten::IamFault)?;
+                check_caller(identity, &view).map_err(Unwritten::Fault)?;
                 let permit = permit_shortly::<A>(&view, input, long);
                 let permit = permit.ok_or(Unwritten::Undecided)?;
                 let done = permit.and_then(|permit| A::run(&view, permit, input));
-                let mut done = done.map_err(Unwritten::IamFault)?;
+                let mut done = done.map_err(Unwritten::Fault)?;
                 let changes = std::mem::take(&mut done.changes);
                 Ok((done, changes))
             });
             let outcome = outcome.await;
             match outcome.map_err(|error| IamFault::Internal(error.to_string()))? {
                 Ok(done) => return Ok(encoded::<A>(done, call.request_id)),
-                Err(Unwritten::IamFault(fault)) => return Err(fault),
+                Err(Unwritten::Fault(fault)) => return Err(fault),
                 // An action with exclusive access blocks all others, so do not retry.
                 Err(Unwritten::Undecided) if A::ALONE => break,
                 Err(Unwritten::Undecided) => drop(self.authorize_beside().await?),

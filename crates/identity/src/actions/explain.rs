@@ -148,7 +148,7 @@ fn check(view: &StateView<'_>, action: &str, resource: &str) -> Result<(), IamFa
 
 /// The condition keys on which the answer turns and of which nothing was told: those that a
 /// statement about the action asks for.
-fn not_given(explanation: &Explanation, payload: &SuppliedContext<'_>) -> Vec<String> {
+fn not_given(explanation: &Explanation, supplied: &SuppliedContext<'_>) -> Vec<String> {
     let about = explanation.statements.iter();
     let about = about.filter(|examined| !examined.mismatches.contains(&StatementMismatch::Action));
     let lacked = about.flat_map(|examined| &examined.mismatches);
@@ -169,14 +169,14 @@ fn not_given(explanation: &Explanation, payload: &SuppliedContext<'_>) -> Vec<St
     }
     for tested in tested {
         variables.extend(&tested.variables);
-        if payload.is_open(tested) {
+        if supplied.is_open(tested) {
             keys.insert(tested.key.clone());
         }
     }
     let unknown = variables.into_iter().filter(|v| v.value.is_none());
     keys.extend(
         unknown
-            .filter(|variable| payload.leaves_open(&variable.key))
+            .filter(|variable| supplied.leaves_open(&variable.key))
             .map(|variable| variable.key.clone()),
     );
     keys.into_iter().collect()
@@ -286,13 +286,13 @@ fn in_words(
     let mut steps = StepsLeft::new();
     let mut message =
         |requested: (&str, &str), entries: &[_], implied: Option<&ImpliedQuestion>| {
-            let payload = SuppliedContext::new(view, user, requested, entries);
+            let supplied = SuppliedContext::new(view, user, requested, entries);
             let explanation = match user {
-                Some(user) => of_user(view, user, requested, (&payload, implied, &mut steps))?,
-                None => of_root(view, requested, (&payload, &mut steps))?,
+                Some(user) => of_user(view, user, requested, (&supplied, implied, &mut steps))?,
+                None => of_root(view, requested, (&supplied, &mut steps))?,
             };
             let mut text = explanation.to_string();
-            let open = not_given(&explanation, &payload);
+            let open = not_given(&explanation, &supplied);
             if !open.is_empty() {
                 text.push_str(&format!("  not given: {}\n", open.join(", ")));
             }
@@ -387,12 +387,12 @@ fn authorized_alone(
         }));
     }
     let entries = implied.map_or(&[][..], |implied| &implied.entries);
-    let payload = SuppliedContext::new(view, user, requested, entries);
+    let supplied = SuppliedContext::new(view, user, requested, entries);
     let explanation = match user {
-        Some(user) => of_user(view, user, requested, (&payload, implied, steps))?,
-        None => of_root(view, requested, (&payload, steps))?,
+        Some(user) => of_user(view, user, requested, (&supplied, implied, steps))?,
+        None => of_root(view, requested, (&supplied, steps))?,
     };
-    let through = authorized_through(view, user, (&explanation, &payload));
+    let through = authorized_through(view, user, (&explanation, &supplied));
     Ok(
         through.map(|(through, conditions)| keywright::AuthorizedPrincipal {
             principal_arn: arn,
@@ -406,9 +406,9 @@ fn authorized_alone(
 fn authorized_through(
     view: &StateView<'_>,
     user: Option<&User>,
-    (explanation, payload): (&Explanation, &SuppliedContext<'_>),
+    (explanation, supplied): (&Explanation, &SuppliedContext<'_>),
 ) -> Option<(Vec<String>, Vec<String>)> {
-    let open = |examined: &StatementTrace| lacks_open_only(examined, payload);
+    let open = |examined: &StatementTrace| lacks_open_only(examined, supplied);
     let (mut through, mut conditions) = (Vec::new(), Vec::new());
     for need in &explanation.needs {
         match need {
@@ -417,13 +417,13 @@ fn authorized_through(
                 conditions: holding,
                 ..
             } => {
-                if !holding.iter().any(|tested| payload.is_open(tested)) {
+                if !holding.iter().any(|tested| supplied.is_open(tested)) {
                     return None;
                 }
                 conditions.push(unless(statement, holding.iter()));
             }
             PolicyNeed::Allow { layer, .. } => {
-                let near = nearly(view, user?, (explanation, payload), *layer)?;
+                let near = nearly(view, user?, (explanation, supplied), *layer)?;
                 through.push(near.statement.to_string());
                 conditions.extend(tests(near).map(ConditionTrace::condition_text));
             }
@@ -451,7 +451,7 @@ fn authorized_through(
 fn nearly<'a>(
     view: &StateView<'_>,
     user: &User,
-    (explanation, payload): (&'a Explanation, &SuppliedContext<'_>),
+    (explanation, supplied): (&'a Explanation, &SuppliedContext<'_>),
     layer: PolicyLayer,
 ) -> Option<&'a StatementTrace> {
     let serves = |statement: &StatementRef| {
@@ -461,7 +461,7 @@ fn nearly<'a>(
                 && names(view, user, statement.index)
     };
     let allows = explanation.statements.iter().filter(|e| {
-        e.effect == Effect::Allow && serves(&e.statement) && lacks_open_only(e, payload)
+        e.effect == Effect::Allow && serves(&e.statement) && lacks_open_only(e, supplied)
     });
     allows.min_by_key(|examined| examined.mismatches.len())
 }
@@ -478,10 +478,11 @@ fn names(view: &StateView<'_>, user: &User, statement: usize) -> bool {
 }
 
 /// Whether a statement would apply to a request that says the right things.
-fn lacks_open_only(examined: &StatementTrace, payload: &SuppliedContext<'_>) -> bool {
+fn lacks_open_only(examined: &StatementTrace, supplied: &SuppliedContext<'_>) -> bool {
     let mut lacks = examined.mismatches.iter();
-    lacks
-        .all(|lack| matches!(lack, StatementMismatch::Condition(tested) if payload.is_open(tested)))
+    lacks.all(
+        |lack| matches!(lack, StatementMismatch::Condition(tested) if supplied.is_open(tested)),
+    )
 }
 
 /// The conditions that a statement lacks.

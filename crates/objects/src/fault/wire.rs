@@ -249,15 +249,12 @@ fn multipart(fault: &S3Fault) -> S3Error {
             "partNumber",
             number,
         ),
-        S3Fault::NoSuchPart {
-            requested: question,
-            count,
-        } => S3Error::new(
+        S3Fault::NoSuchPart { requested, count } => S3Error::new(
             UNSATISFIABLE,
             "InvalidPartNumber",
             "The requested partnumber is not satisfiable",
         )
-        .with("PartNumberRequested", question)
+        .with("PartNumberRequested", requested)
         .with("ActualPartCount", count),
         S3Fault::RangeAndPart => S3Error::new(
             BAD,
@@ -299,15 +296,12 @@ fn condition(fault: &S3Fault) -> S3Error {
         )
         .with("Condition", condition)
         .with("Key", key),
-        S3Fault::InvalidRange {
-            requested: question,
-            size,
-        } => S3Error::new(
+        S3Fault::InvalidRange { requested, size } => S3Error::new(
             UNSATISFIABLE,
             "InvalidRange",
             "The requested range is not satisfiable",
         )
-        .with("RangeRequested", question)
+        .with("RangeRequested", requested)
         .with("ActualObjectSize", size),
         other => internal(other),
     }
@@ -315,22 +309,19 @@ fn condition(fault: &S3Fault) -> S3Error {
 
 fn copy(fault: &S3Fault) -> S3Error {
     match fault {
-        S3Fault::CopyRangeForm(question) => argument(
+        S3Fault::CopyRangeForm(requested) => argument(
             "The x-amz-copy-source-range value must be of the form bytes=first-last where first \
              and last are the zero-based offsets of the first and last bytes to copy",
             "x-amz-copy-source-range",
-            question,
+            requested,
         ),
-        S3Fault::CopyRangeOutside {
-            requested: question,
-            size,
-        } => S3Error::new(
+        S3Fault::CopyRangeOutside { requested, size } => S3Error::new(
             BAD,
             "InvalidArgument",
             format!("Range specified is not valid for source object of size: {size}"),
         )
         .with("ArgumentName", "x-amz-copy-source-range")
-        .with("ArgumentValue", question),
+        .with("ArgumentValue", requested),
         S3Fault::CopyRangeBeyond => S3Error::new(
             BAD,
             "InvalidRequest",

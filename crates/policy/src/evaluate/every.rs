@@ -87,34 +87,34 @@ fn decide(
     };
     let policies = PoliciesInForce::new(set);
     let mut grants = LayerGrants::new(&query);
-    walk(&policies, &query, |requested| {
+    walk(&policies, &query, |consulted| {
         let mut best = GrantStrength::None;
         let mut denied = false;
         if !query
             .env
             .steps
-            .take(requested.policy.index().steps(&query.action))
+            .take(consulted.policy.index().steps(&query.action))
         {
             return Err(DenialCause::Unreadable);
         }
-        requested.policy.each(&query, |written, compiled| {
-            let granted = compiled.granted_to(&query, requested.layer);
+        consulted.policy.each(&query, |written, compiled| {
+            let granted = compiled.granted_to(&query, consulted.layer);
             let allows = written.effect == Effect::Allow;
-            if allows && best < granted && every.is_covered((written, compiled), requested.layer) {
+            if allows && best < granted && every.is_covered((written, compiled), consulted.layer) {
                 best = granted;
             }
             denied = !allows
-                && compiled.aimed_at(&query, requested.layer)
+                && compiled.aimed_at(&query, consulted.layer)
                 && every.may_be_met(written, compiled);
             !denied
         });
         if denied {
             return Err(DenialCause::Explicit(
-                requested.layer,
-                requested.source.cloned(),
+                consulted.layer,
+                consulted.source.cloned(),
             ));
         }
-        grants.add(requested, best);
+        grants.add(consulted, best);
         Ok(())
     })?;
     conclude(&policies, &grants, &query, request)

@@ -36,13 +36,13 @@ impl LayerGrants {
     }
 
     /// Adds the grant of one policy.
-    pub(crate) fn add(&mut self, requested: &ConsultedPolicy<'_>, grant: GrantStrength) {
+    pub(crate) fn add(&mut self, consulted: &ConsultedPolicy<'_>, grant: GrantStrength) {
         if grant == GrantStrength::None {
             return;
         }
-        match requested.layer {
-            PolicyLayer::ResourceControl => reach(&mut self.resource_control, requested.level),
-            PolicyLayer::ServiceControl => reach(&mut self.service_control, requested.level),
+        match consulted.layer {
+            PolicyLayer::ResourceControl => reach(&mut self.resource_control, consulted.level),
+            PolicyLayer::ServiceControl => reach(&mut self.service_control, consulted.level),
             PolicyLayer::Identity => self.identity = true,
             PolicyLayer::Boundary => self.boundary = true,
             PolicyLayer::Session => self.session = true,

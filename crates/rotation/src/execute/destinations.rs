@@ -53,10 +53,8 @@ fn not_added(error: TickError) -> TickError {
 /// A rollback restores what a destination held before the new key, which is unknown if it already
 /// holds the new key. This also catches one destination given under two names.
 fn check_no_new_key(rotation: &Rotation, name: &str, held: &SinkContent) -> Result<(), TickError> {
-    let found = match held {
-        SinkContent::Pair(pair) => &pair.id,
-        SinkContent::Key(key) => key,
-        SinkContent::Nothing | SinkContent::Unreadable => return Ok(()),
+    let Some(found) = held.key_id() else {
+        return Ok(());
     };
     if Some(found) != rotation.new.as_ref() {
         return Ok(());
@@ -102,10 +100,8 @@ pub(crate) async fn look(
 
 /// A sink that holds a key unknown to this rotation belongs to someone else.
 pub(super) fn check_ours(rotation: &Rotation, held: &SinkContent) -> Result<(), SinkError> {
-    let found = match held {
-        SinkContent::Pair(pair) => &pair.id,
-        SinkContent::Key(key) => key,
-        SinkContent::Nothing | SinkContent::Unreadable => return Ok(()),
+    let Some(found) = held.key_id() else {
+        return Ok(());
     };
     if *found == rotation.old || Some(found) == rotation.new.as_ref() {
         return Ok(());

@@ -130,7 +130,7 @@ impl SimulationInput {
         given.extend(parsed(parts.policies, POLICIES)?);
         let boundary = parsed(parts.boundaries, BOUNDARIES)?.pop();
         let account = suppose_caller(own, parts.caller, &mut context)?;
-        let payload = context.clone();
+        let supplied = context.clone();
         say(&mut context, "aws:userid", parts.caller.unwrap_or(NOBODY));
         say(&mut context, "aws:principalaccount", &account.to_string());
         let owner = parts.owner.map(owner).transpose()?;
@@ -146,7 +146,7 @@ impl SimulationInput {
             caller: parts.caller.unwrap_or_default().to_owned(),
             owner,
             context,
-            supplied: payload,
+            supplied,
         })
     }
 
