@@ -65,9 +65,5 @@ impl ProgramBackup {
 }
 
 fn key(held: &SinkContent) -> Option<String> {
-    match held {
-        SinkContent::Pair(pair) => Some(pair.id.0.clone()),
-        SinkContent::Key(key) => Some(key.0.clone()),
-        SinkContent::Nothing | SinkContent::Unreadable => None,
-    }
+    held.key_id().map(|id| id.0.clone())
 }
