@@ -12,17 +12,18 @@ use std::{str::FromStr, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::request::Parts;
-use keywright_base::{AccessKeyId, AccountId, Entropy, Secret, Timestamp, UniqueId};
+use keywright_base::{AccessKeyId, AccountId, Entropy, Secret, Timestamp};
 use keywright_sigv4::{PayloadHash, PresentedSignature, PresentedV2, SignatureFault, SigningKey};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    caller::{Caller, Principal, SessionFacts},
+    caller::{Caller, SessionFacts},
     console::{ConsoleSessions, SessionId},
     ledger::IamLedger,
     on_behalf::ROTATION_SERVICE,
+    principal::Principal,
     secrets,
-    state::{AccessKey, Account, KeyOwner, KeyStatus},
+    state::{AccessKey, Account, CredentialOwner, KeyStatus},
     usage::KeyUsage,
     vault::{DataVault, OpenError, SealPurpose},
 };
@@ -253,8 +254,8 @@ impl Authenticator {
         let (key_use, scope) = (signature.key_use(), signature.scope());
         self.usage
             .note((id, &key.material), key_use, signature.now(), scope);
-        let principal = principal(&account, owner);
-        let caller = Caller::new(account.id(), principal, id, None, proof);
+        let principal = Principal::of_owner(&account, owner).ok_or_else(unknown)?;
+        let caller = Caller::new(principal, id, None, proof);
         Ok(AuthenticatedCaller {
             caller,
             signing_key,
@@ -275,11 +276,7 @@ impl Authenticator {
     ) -> Result<(), AuthFailure> {
         let id = caller.key();
         let gone = || unknown(id.as_str());
-        let here = match caller.principal() {
-            Principal::Root => true,
-            Principal::User { id, .. } => account.user_by_id(*id).is_some(),
-        };
-        if !here {
+        if !caller.principal().exists_in(account) {
             return Err(gone());
         }
         let Some(session) = caller.session() else {
@@ -367,7 +364,7 @@ impl Authenticator {
         if let Some(id) = console {
             self.sessions.touch(id, now);
         }
-        let caller = Caller::new(account.id(), principal, id, Some(facts), proof);
+        let caller = Caller::new(principal, id, Some(facts), proof);
         Ok(AuthenticatedCaller {
             caller,
             signing_key,
@@ -391,17 +388,6 @@ pub(crate) fn open_secret(vault: &DataVault, key: &AccessKey) -> Result<Secret<S
     let bytes = vault.open(place, key.material.sealed().as_bytes())?;
     let text = String::from_utf8(bytes.expose().clone()).map_err(|_| OpenError)?;
     Ok(Secret::new(text))
-}
-
-pub(crate) fn principal(account: &Account, owner: &KeyOwner) -> Principal {
-    match owner {
-        KeyOwner::Root => Principal::Root,
-        KeyOwner::User(user) => Principal::User {
-            id: user.id,
-            name: user.name.clone(),
-            arn: user.arn(account.id()),
-        },
-    }
 }
 
 /// The content of a session token. The client holds it sealed; the server does not store it.
@@ -454,10 +440,7 @@ impl SessionToken {
     ) -> Self {
         Self {
             secret: secrets::new_secret(entropy).expose().clone(),
-            user: match principal {
-                Principal::Root => None,
-                Principal::User { id, .. } => Some(id.to_string()),
-            },
+            user: principal.credential_owner().to_stored(),
             issued: validity.issued.millis(),
             expires: validity.expires.millis(),
             mfa_at: None,
@@ -545,11 +528,8 @@ impl SessionToken {
 
     /// The principal as it is now. `None` if the user was deleted.
     fn principal(&self, account: &Account) -> Option<Principal> {
-        let Some(id) = &self.user else {
-            return Some(Principal::Root);
-        };
-        let user = account.user_by_id(id.parse::<UniqueId>().ok()?)?;
-        Some(principal(account, &KeyOwner::User(Arc::clone(user))))
+        let owner = CredentialOwner::from_stored(self.user.as_deref())?;
+        Principal::of_owner(account, owner)
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use keywright_base::AccountId;
+use keywright_base::{AccountId, Arn};
 use keywright_policy::{
     AccessRequest, Decision, PoliciesInForce, Policy, PolicySet, PolicySource, PrincipalRef,
 };
@@ -21,10 +21,11 @@ pub(crate) use self::{
     permit::{LongDecision, permit_at_length, permit_shortly, would_permit},
 };
 use crate::{
-    caller::{Caller, Principal},
+    caller::Caller,
     catalogue::PolicyCatalogue,
     denials::DenialEvidence,
     names::PolicyNames,
+    principal::Principal,
     state::{Account, DirectGrants, Tag, User},
     view::{RequestContext, StateView},
 };
@@ -99,6 +100,12 @@ impl AuthTarget {
         Self::new("*", "*")
     }
 
+    /// The root user.
+    pub fn root(view: &StateView<'_>) -> Self {
+        let arn = Arn::iam(view.id(), "root").to_string();
+        Self::new(arn.clone(), arn)
+    }
+
     /// A user by name, with the stored path, case and tags if it exists.
     pub fn user(view: &StateView<'_>, name: &str) -> Self {
         let listed = format!("user {name}");
@@ -132,7 +139,7 @@ impl AuthTarget {
 
     /// A managed policy by ARN.
     pub fn policy(view: &StateView<'_>, arn: &str) -> Self {
-        let parsed = keywright_base::Arn::parse(arn).ok();
+        let parsed = Arn::parse(arn).ok();
         let stored = parsed.and_then(|arn| view.account.policy_by_arn(&arn));
         let target = Self::new(arn, format!("policy {arn}"));
         match stored {
@@ -159,7 +166,7 @@ impl AuthTarget {
     /// The existing entity with this ARN in the account: a user, group, managed policy or MFA
     /// device.
     pub fn existing(view: &StateView<'_>, arn: &str) -> Option<Self> {
-        let parsed = keywright_base::Arn::parse(arn).ok()?;
+        let parsed = Arn::parse(arn).ok()?;
         let (kind, path) = parsed.resource().split_once('/')?;
         let name = path.rsplit('/').next().unwrap_or(path);
         let found = match kind {
@@ -200,19 +207,6 @@ impl AuthTarget {
     pub const fn as_action(mut self, action: &'static str) -> Self {
         self.action = Some(action);
         self
-    }
-}
-
-fn principal<'a>(caller: &'a Caller, arn: &'a str, id: &'a str) -> PrincipalRef<'a> {
-    let account = caller.account();
-    match caller.principal() {
-        Principal::Root => PrincipalRef::Root { account, arn },
-        Principal::User { name, .. } => PrincipalRef::User {
-            account,
-            arn,
-            id,
-            name,
-        },
     }
 }
 
@@ -263,13 +257,9 @@ pub fn decide(
     let set = caller.map_or_else(PolicySet::default, |(caller, account)| {
         effective(account, caller)
     });
-    let named = caller.map(|(caller, _)| (caller, caller.arn(), caller.user_id()));
-    let principal = match &named {
-        Some((caller, arn, id)) => principal(caller, arn.as_str(), id),
-        None => PrincipalRef::Anonymous,
-    };
+    let principal = caller.map(|(caller, _)| caller.principal());
     let request = AccessRequest {
-        principal,
+        principal: principal.map_or(PrincipalRef::Anonymous, Principal::reference),
         action,
         resource: resource.arn,
         owner: resource.owner,
@@ -288,11 +278,10 @@ pub fn decide(
             let evidence = names.and_then(|names| {
                 let mut names = names();
                 names.extend(crate::conditions::common_names(caller));
-                DenialEvidence::keep(&request, &set, policy, names)
-            });
-            let evidence = evidence.map(|retained| match caller {
-                Some((caller, account)) => retained.named(PolicyNames::of_caller(account, caller)),
-                None => retained,
+                let (caller, account) = caller?;
+                let who = caller.principal().clone();
+                let retained = DenialEvidence::keep(who, &request, &set, policy, names);
+                Some(retained.named(PolicyNames::of_caller(account, caller)))
             });
             Err(AccessDenied {
                 why: reason.sentence(action),
@@ -401,7 +390,7 @@ fn managed(account: &Account, arn: &str) -> Option<Arc<Policy>> {
     if let Some(policy) = PolicyCatalogue::built_in().by_arn(arn) {
         return policy.compiled().map(Arc::clone);
     }
-    let arn = keywright_base::Arn::parse(arn).ok()?;
+    let arn = Arn::parse(arn).ok()?;
     account
         .policy_by_arn(&arn)?
         .default()?

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Identity,
     console::login,
-    state::{Account, MfaOwner},
+    state::{Account, CredentialOwner},
     vault::SealPurpose,
 };
 
@@ -126,8 +126,8 @@ impl KnownUser {
     }
 }
 
-fn owner(user: Option<UniqueId>) -> MfaOwner {
-    user.map_or(MfaOwner::Root, MfaOwner::User)
+fn owner(user: Option<UniqueId>) -> CredentialOwner {
+    user.map_or(CredentialOwner::Root, CredentialOwner::User)
 }
 
 /// Tells one password and one set of MFA devices from the next.

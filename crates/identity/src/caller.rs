@@ -1,37 +1,11 @@
 //! Who is calling: an identity that a signature has proven.
 
-use keywright_base::{AccessKeyId, AccountId, Arn, Timestamp, UniqueId};
+use std::borrow::Cow;
+
+use keywright_base::{AccessKeyId, AccountId, Arn, Timestamp};
 use keywright_sigv4::Verified;
 
-use crate::{
-    console::SessionId,
-    state::{Account, MfaOwner},
-};
-
-/// A proven principal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Principal {
-    /// The account's root user.
-    Root,
-    /// An IAM user.
-    User {
-        /// Its immutable id.
-        id: UniqueId,
-        /// Its name.
-        name: String,
-        /// Its ARN.
-        arn: Arn,
-    },
-}
-
-impl From<&Principal> for MfaOwner {
-    fn from(principal: &Principal) -> Self {
-        match principal {
-            Principal::Root => Self::Root,
-            Principal::User { id, .. } => Self::User(*id),
-        }
-    }
-}
+use crate::{console::SessionId, principal::Principal, state::Account};
 
 /// What temporary credentials carry beside the principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +41,6 @@ impl SessionFacts {
 /// A verified caller. Only [`crate::authenticate`] makes one, from a [`Verified`] signature.
 #[derive(Debug)]
 pub struct Caller {
-    account: AccountId,
     principal: Principal,
     key: AccessKeyId,
     session: Option<SessionFacts>,
@@ -76,14 +49,12 @@ pub struct Caller {
 
 impl Caller {
     pub(crate) const fn new(
-        account: AccountId,
         principal: Principal,
         key: AccessKeyId,
         session: Option<SessionFacts>,
         proof: Verified,
     ) -> Self {
         Self {
-            account,
             principal,
             key,
             session,
@@ -93,7 +64,7 @@ impl Caller {
 
     /// The account.
     pub const fn account(&self) -> AccountId {
-        self.account
+        self.principal.account()
     }
 
     /// Who it is.
@@ -116,19 +87,13 @@ impl Caller {
         &self.proof
     }
 
-    /// The ARN that AWS shows for the caller.
-    pub fn arn(&self) -> Arn {
-        match &self.principal {
-            Principal::Root => Arn::iam(self.account, "root"),
-            Principal::User { arn, .. } => arn.clone(),
-        }
+    /// The ARN that AWS displays for the caller.
+    pub const fn arn(&self) -> &Arn {
+        self.principal.arn()
     }
 
     /// `aws:userid`: the user's unique id, or the account's for root.
-    pub fn user_id(&self) -> String {
-        match &self.principal {
-            Principal::Root => self.account.to_string(),
-            Principal::User { id, .. } => id.to_string(),
-        }
+    pub fn user_id(&self) -> Cow<'_, str> {
+        self.principal.user_id()
     }
 }

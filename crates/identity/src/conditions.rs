@@ -8,7 +8,7 @@ use keywright_policy::{ContextLookup, ContextValues};
 
 use crate::{
     authorize::AuthTarget,
-    caller::{Caller, Principal},
+    caller::Caller,
     state::{Account, Tag},
     view::RequestContext,
 };
@@ -70,11 +70,8 @@ impl RequestConditions<'_> {
 /// The global keys that may have a value, the tags of the caller among them.
 pub(crate) fn common_names(caller: Option<(&Caller, &Account)>) -> Vec<String> {
     let mut names: Vec<String> = KNOWN.iter().map(|&name| name.to_owned()).collect();
-    if let Some((caller, account)) = caller
-        && let Principal::User { id, .. } = caller.principal()
-        && let Some(user) = account.user_by_id(*id)
-    {
-        let tags = user.tags.iter();
+    if let Some((caller, account)) = caller {
+        let tags = caller.principal().tags(account).iter();
         names.extend(tags.map(|tag| format!("aws:principaltag/{}", tag.key)));
     }
     names
@@ -123,12 +120,7 @@ fn of_caller<'a>(
 ) -> ContextValues<'a> {
     let session = caller.session();
     match (name, suffix) {
-        ("aws:principaltag", Some(tag)) => match caller.principal() {
-            Principal::Root => ContextValues::Absent,
-            Principal::User { id, .. } => account
-                .user_by_id(*id)
-                .map_or(ContextValues::Absent, |user| tag_value(&user.tags, tag)),
-        },
+        ("aws:principaltag", Some(tag)) => tag_value(caller.principal().tags(account), tag),
         ("aws:tokenissuetime", None) => session.map_or(ContextValues::Absent, |session| {
             one(session.issued.iso8601())
         }),

@@ -14,96 +14,16 @@ use std::{
 use keywright_base::{AccountId, Timestamp, limits};
 use keywright_policy::{
     AccessRequest, ContextMap, ContextValues, Decision, Explanation, MissingAllow, PoliciesInForce,
-    Policy, PolicyLayer, PolicySet, PrincipalRef, StatementRef, explain, mentioned_keys,
+    Policy, PolicyLayer, PolicySet, StatementRef, explain, mentioned_keys,
 };
 
-use crate::{authorize::binding, names::PolicyNames, view::ResourcePolicy};
-
-/// Who was denied.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DeniedPrincipal {
-    /// The root user.
-    Root {
-        /// Its account.
-        account: AccountId,
-        /// Its ARN.
-        arn: String,
-    },
-    /// An IAM user.
-    User {
-        /// Its account.
-        account: AccountId,
-        /// Its ARN then.
-        arn: String,
-        /// Its immutable id.
-        id: String,
-        /// Its name then.
-        name: String,
-    },
-}
-
-impl DeniedPrincipal {
-    /// `None` for whom nobody has proven to be.
-    fn of(principal: &PrincipalRef<'_>) -> Option<Self> {
-        match *principal {
-            PrincipalRef::Root { account, arn } => Some(Self::Root {
-                account,
-                arn: arn.to_owned(),
-            }),
-            PrincipalRef::User {
-                account,
-                arn,
-                id,
-                name,
-            } => Some(Self::User {
-                account,
-                arn: arn.to_owned(),
-                id: id.to_owned(),
-                name: name.to_owned(),
-            }),
-            _ => None,
-        }
-    }
-
-    /// The ARN.
-    pub fn arn(&self) -> &str {
-        match self {
-            Self::Root { arn, .. } | Self::User { arn, .. } => arn,
-        }
-    }
-
-    const fn account(&self) -> AccountId {
-        match self {
-            Self::Root { account, .. } | Self::User { account, .. } => *account,
-        }
-    }
-
-    fn principal(&self) -> PrincipalRef<'_> {
-        match self {
-            Self::Root { account, arn } => PrincipalRef::Root {
-                account: *account,
-                arn,
-            },
-            Self::User {
-                account,
-                arn,
-                id,
-                name,
-            } => PrincipalRef::User {
-                account: *account,
-                arn,
-                id,
-                name,
-            },
-        }
-    }
-}
+use crate::{authorize::binding, names::PolicyNames, principal::Principal, view::ResourcePolicy};
 
 /// What a denial was decided from.
 #[derive(Debug, Clone)]
 pub struct DenialEvidence {
     /// Who asked.
-    pub who: DeniedPrincipal,
+    pub who: Principal,
     /// The action.
     pub action: String,
     /// The ARN of the resource, or `*`.
@@ -117,14 +37,14 @@ pub struct DenialEvidence {
 
 impl DenialEvidence {
     /// Keeps what decided a request: its policies as they are, and of its context every key that
-    /// they ask for or that `names` lists. `None` when nobody has proven to be the caller.
+    /// they ask for or that `names` lists.
     pub(crate) fn keep(
+        who: Principal,
         request: &AccessRequest<'_>,
         set: &PolicySet,
         resource_policy: Option<&Arc<Policy>>,
         names: impl IntoIterator<Item = String>,
-    ) -> Option<Self> {
-        let who = DeniedPrincipal::of(&request.principal)?;
+    ) -> Self {
         let requested = mentioned_keys(&policies(set, resource_policy));
         let mut context = ContextMap::default();
         for name in requested.into_iter().chain(names) {
@@ -144,7 +64,7 @@ impl DenialEvidence {
                 }
             }
         }
-        Some(Self {
+        Self {
             who,
             action: request.action.to_owned(),
             resource: request.resource.to_owned(),
@@ -153,7 +73,7 @@ impl DenialEvidence {
             set: set.clone(),
             names: PolicyNames::default(),
             resource_policy: resource_policy.cloned(),
-        })
+        }
     }
 
     /// With what the caller's policies are called.
@@ -199,7 +119,7 @@ impl DenialEvidence {
 
     fn request(&self) -> AccessRequest<'_> {
         AccessRequest {
-            principal: self.who.principal(),
+            principal: self.who.reference(),
             action: &self.action,
             resource: &self.resource,
             owner: self.owner,
@@ -288,7 +208,9 @@ impl DeniedRequests {
         let newest_first = denials.into_iter().flat_map(|all| all.iter().rev());
         let wanted = newest_first
             .filter(|(number, _)| before.is_none_or(|before| *number < before))
-            .filter(|(_, denial)| principal.is_none_or(|arn| denial.evidence.who.arn() == arn));
+            .filter(|(_, denial)| {
+                principal.is_none_or(|arn| denial.evidence.who.arn().as_str() == arn)
+            });
         wanted.take(most).cloned().collect()
     }
 

@@ -19,10 +19,7 @@ use keywright_base::{AccountId, Timestamp};
 use keywright_store::contract::{LedgerCommit, Store, StoreError};
 use tokio::sync::watch;
 
-use crate::{
-    record::{self, RecordError},
-    state::{Account, StateChange},
-};
+use crate::state::{Account, ArnInterner, RecordError, StateChange};
 
 /// Why the ledger failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -344,11 +341,14 @@ fn load_accounts(
 
 fn load_account(store: &dyn Store, id: AccountId, version: u64) -> Result<Account, LedgerError> {
     let mut account = Account::empty(id, Timestamp::default());
-    let (mut failure, mut arns) = (None, record::ArnInterner::new());
-    store.load(id, &mut |record| match record::decode(&record, &mut arns) {
-        Ok(change) => account.load(std::slice::from_ref(&change), version),
-        Err(error) => failure = Some(error),
-    })?;
+    let (mut failure, mut arns) = (None, ArnInterner::new());
+    store.load(
+        id,
+        &mut |record| match StateChange::decode(&record, &mut arns) {
+            Ok(change) => account.load(std::slice::from_ref(&change), version),
+            Err(error) => failure = Some(error),
+        },
+    )?;
     account.load(&[], version);
     match failure {
         Some(error) => Err(error.into()),
@@ -363,7 +363,7 @@ fn commit(
 ) -> Result<LedgerCommit, LedgerError> {
     let writes = changes
         .iter()
-        .map(record::encode)
+        .map(StateChange::encode)
         .collect::<Result<_, _>>()?;
     Ok(LedgerCommit {
         account,

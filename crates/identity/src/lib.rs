@@ -26,7 +26,7 @@ pub mod pagination;
 mod password_attempts;
 mod password_rules;
 mod passwords;
-mod record;
+pub mod principal;
 pub mod reseal;
 pub mod rotations;
 mod secrets;

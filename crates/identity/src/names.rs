@@ -8,7 +8,8 @@ use std::sync::Arc;
 use keywright_policy::{Explanation, PolicyLayer};
 
 use crate::{
-    caller::{Caller, Principal},
+    caller::Caller,
+    principal::Principal,
     state::{Account, DirectGrants, User},
 };
 
@@ -39,7 +40,7 @@ impl PolicyNames {
     /// Of whoever calls; root has none.
     pub(crate) fn of_caller(account: &Account, caller: &Caller) -> Self {
         let user = match caller.principal() {
-            Principal::Root => None,
+            Principal::Root { .. } => None,
             Principal::User { id, .. } => account.user_by_id(*id),
         };
         user.map_or_else(Self::default, |user| Self::of(account, user))

@@ -5,16 +5,15 @@
 //! which service they are used (`aws:ViaAWSService`, `aws:CalledVia`), and that end with the user.
 //! And they are lent inside this process only: no request leads to [`Identity::lend`].
 
-use std::sync::Arc;
-
-use keywright_base::{AccountId, Timestamp, UniqueId, limits};
+use keywright_base::{AccountId, Timestamp, limits};
 
 use crate::{
     Identity,
-    authenticate::{SessionToken, TemporaryCredentials, ValidityPeriod, principal},
+    authenticate::{SessionToken, TemporaryCredentials, ValidityPeriod},
     authorize::AuthTarget,
-    caller::{Caller, Principal},
-    state::KeyOwner,
+    caller::Caller,
+    principal::Principal,
+    state::CredentialOwner,
 };
 
 /// The service that rotates keys on behalf of those who ask for it, as conditions name it.
@@ -25,8 +24,8 @@ pub const ROTATION_SERVICE: &str = "rotation.keywright";
 pub struct OnBehalf {
     /// The account.
     pub account: AccountId,
-    /// The user; `None` for root.
-    pub user: Option<UniqueId>,
+    /// Root, or a user.
+    pub owner: CredentialOwner,
     /// When a multi-factor code had been given by whoever asked, if one had.
     pub mfa: Option<Timestamp>,
 }
@@ -36,10 +35,7 @@ impl OnBehalf {
     pub fn of(caller: &Caller) -> Self {
         Self {
             account: caller.account(),
-            user: match caller.principal() {
-                Principal::Root => None,
-                Principal::User { id, .. } => Some(*id),
-            },
+            owner: caller.principal().credential_owner(),
             mfa: caller.session().and_then(|session| session.mfa),
         }
     }
@@ -50,16 +46,13 @@ impl Identity {
     /// more.
     pub fn issue_forward_access_session(&self, to: &OnBehalf) -> Option<TemporaryCredentials> {
         let account = self.ledger.account(to.account)?.snapshot().clone();
-        let owner = match to.user {
-            Some(user) => KeyOwner::User(Arc::clone(account.user_by_id(user)?)),
-            None => KeyOwner::Root,
-        };
+        let principal = Principal::of_owner(&account, to.owner)?;
         let issued = self.clock.now().truncate_to_secs();
         let validity = ValidityPeriod {
             issued,
             expires: issued.plus_secs(limits::FORWARD_ACCESS_SESSION_SECS),
         };
-        SessionToken::new(&principal(&account, &owner), validity, &*self.entropy)
+        SessionToken::new(&principal, validity, &*self.entropy)
             .of_service()
             .with_mfa(to.mfa)
             .issue(to.account, &self.vault, &*self.entropy)

@@ -100,22 +100,22 @@ impl SecretOwner {
         entropy: &dyn Entropy,
     ) -> Result<StateChange, OpenError> {
         Ok(match self {
-            Self::Root(root) => StateChange::PutRoot(Arc::new(RootUser {
+            Self::Root(root) => StateChange::put(RootUser {
                 keys: renewed_keys(&root.keys, vault, entropy)?,
                 ..(*root).clone()
-            })),
+            }),
             Self::User(user) => {
                 let mut user = (*user).clone();
                 user.keys = renewed_keys(&user.keys, vault, entropy)?;
-                StateChange::PutUser(Arc::new(user))
+                StateChange::put(user)
             }
             Self::Device(device) => {
                 let serial = device.serial(account.id());
                 let place = mfa::place(serial.as_str());
-                StateChange::PutMfaDevice(Arc::new(MfaDevice {
+                StateChange::put(MfaDevice {
                     seed: vault.reseal(place, &device.seed, entropy)?,
                     ..(*device).clone()
-                }))
+                })
             }
         })
     }

@@ -239,7 +239,7 @@ impl Identity {
         };
         keep(&credentials).map_err(OpenFault::Credentials)?;
         self.ledger
-            .create(account, now, &[StateChange::PutRoot(Arc::new(root))])
+            .create(account, now, &[StateChange::put(root)])
             .await?;
         Ok(credentials)
     }

@@ -15,13 +15,13 @@ use crate::{
     IamFault, Identity,
     authenticate::{SessionToken, TemporaryCredentials, ValidityPeriod},
     browsers::BrowserId,
-    caller::Principal,
     console::{ConsoleSession, SessionId, login},
     ledger::AccountCell,
     mfa::{CodeCheck, CodeOrigin, CodeOutcome},
     password_rules,
+    principal::Principal,
     service::OpenFault,
-    state::{Account, AccountSettings, LoginProfile, MfaOwner, RootUser, StateChange},
+    state::{Account, AccountSettings, CredentialOwner, LoginProfile, RootUser, StateChange},
     work::WorkOwner,
 };
 
@@ -107,7 +107,7 @@ impl Identity {
             return Err(SignInError::Wrong);
         };
         let now = self.clock.now();
-        let bearer = user.map_or(MfaOwner::Root, MfaOwner::User);
+        let bearer = user.map_or(CredentialOwner::Root, CredentialOwner::User);
         let mfa = account.devices_of(bearer).next().is_some();
         if mfa {
             let code = claim.code.ok_or(SignInError::MfaRequired)?;
@@ -136,7 +136,7 @@ impl Identity {
     async fn spend_code(
         &self,
         cell: &Arc<AccountCell>,
-        bearer: MfaOwner,
+        bearer: CredentialOwner,
         (code, origin): (&Secret<String>, CodeOrigin),
     ) -> Result<(), SignInError> {
         let now = self.clock.now();
@@ -154,7 +154,7 @@ impl Identity {
                 let tried =
                     tried.map_err(|e| SignInError::Failed(IamFault::Internal(e.to_string())))?;
                 if let CodeOutcome::Right(device) = tried {
-                    return Ok(((), vec![StateChange::PutMfaDevice(Arc::new(device))]));
+                    return Ok(((), vec![StateChange::put(device)]));
                 }
             }
             Err(SignInError::Wrong)
@@ -197,17 +197,10 @@ impl Identity {
     pub fn console_credentials(&self, cookie: &str) -> Option<TemporaryCredentials> {
         let (id, session, account) = self.session(cookie)?;
         let now = self.clock.now();
-        let principal = match session.user {
-            Some(user) => {
-                let user = account.user_by_id(user)?;
-                Principal::User {
-                    id: user.id,
-                    name: user.name.clone(),
-                    arn: user.arn(account.id()),
-                }
-            }
-            None => Principal::Root,
-        };
+        let owner = session
+            .user
+            .map_or(CredentialOwner::Root, CredentialOwner::User);
+        let principal = Principal::of_owner(&account, owner)?;
         let validity = ValidityPeriod {
             issued: now.truncate_to_secs(),
             expires: now
@@ -394,10 +387,10 @@ impl PasswordExpiry {
 }
 
 fn with_login(root: &RootUser, login: LoginProfile) -> StateChange {
-    StateChange::PutRoot(Arc::new(RootUser {
+    StateChange::put(RootUser {
         login: Some(login),
         ..root.clone()
-    }))
+    })
 }
 
 /// A password that keeps the default rules: in turn a capital, a small letter and a digit, none of

@@ -28,6 +28,7 @@ use crate::{
     fault::WireError,
     on_behalf::OnBehalf,
     service::IdentityParts,
+    state::CredentialOwner,
     vault::KEY_BYTES,
     view::RequestContext,
 };
@@ -314,10 +315,12 @@ impl TestInstallation {
     pub(crate) fn forward_access_session(&self, user: &str, mfa: Option<Timestamp>) -> TestKeys {
         let account = ACCOUNT.parse().unwrap();
         let cell = self.identity().ledger().account(account).unwrap();
-        let user = cell.snapshot().user(user).map(|user| user.id);
-        let session =
-            self.identity()
-                .issue_forward_access_session(&OnBehalf { account, user, mfa });
+        let owner = CredentialOwner::User(cell.snapshot().user(user).unwrap().id);
+        let session = self.identity().issue_forward_access_session(&OnBehalf {
+            account,
+            owner,
+            mfa,
+        });
         let session = session.unwrap();
         TestKeys {
             id: session.key.to_string(),

@@ -6,12 +6,13 @@ use keywright_base::{AccountId, Entropy, Timestamp};
 use keywright_store::contract::{IssuedSession, KeyAttempt, SessionPage};
 
 use crate::{
-    caller::{Caller, Principal},
+    caller::Caller,
     catalogue::PolicyCatalogue,
     denials::DeniedRequests,
     fault::{IamFault, MissingEntity},
     mfa::MfaAttempts,
     password_attempts::PasswordAttempts,
+    principal::Principal,
     rotations::{RotationEngine, RotationReply, RotationRequest},
     state::{Account, Group, User},
     usage::KeyUsage,
@@ -181,7 +182,7 @@ impl<'a> StateView<'a> {
     pub fn subject(&self, name: Option<&str>) -> CredentialSubject {
         match (name, self.caller.principal()) {
             (Some(name), _) => CredentialSubject::User(name.to_owned()),
-            (None, Principal::Root) => CredentialSubject::Root,
+            (None, Principal::Root { .. }) => CredentialSubject::Root,
             (None, Principal::User { name, .. }) => CredentialSubject::User(name.clone()),
         }
     }

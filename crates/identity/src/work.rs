@@ -17,10 +17,7 @@ use std::{
 use keywright_base::{AccountId, UniqueId, limits};
 use tokio::sync::oneshot;
 
-use crate::{
-    caller::{Caller, Principal},
-    fault::IamFault,
-};
+use crate::{caller::Caller, fault::IamFault, principal::Principal};
 
 /// Who work is done for: each has a line of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,7 +36,7 @@ impl WorkOwner {
     /// Of a proven caller.
     pub const fn of(caller: &Caller) -> Self {
         match caller.principal() {
-            Principal::Root => Self::Root(caller.account()),
+            Principal::Root { account, .. } => Self::Root(*account),
             Principal::User { id, .. } => Self::User(*id),
         }
     }

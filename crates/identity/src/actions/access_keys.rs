@@ -3,8 +3,6 @@
 //! Two keys at most, inactive ones included. The secret is answered once, by CreateAccessKey; the
 //! one exception is a repeated call with the same idempotency token within fifteen minutes.
 
-use std::sync::Arc;
-
 use keywright_base::{AccessKeyId, Secret, limits};
 use keywright_wire::iam;
 use ring::digest::{SHA256, digest};
@@ -17,7 +15,9 @@ use crate::{
     fault::{IamFault, InvalidInput, MissingEntity, ReachedQuota},
     pagination::PageRequest,
     secrets,
-    state::{AccessKey, IdempotencyRecord, KeyOwner, KeyStatus, RootUser, StateChange, User},
+    state::{
+        AccessKey, CredentialOwner, IdempotencyRecord, KeyStatus, RootUser, StateChange, User,
+    },
     view::{CredentialSubject, StateView},
 };
 
@@ -64,8 +64,8 @@ impl KeyHolder {
 
     fn put(self) -> StateChange {
         match self {
-            Self::Root(root) => StateChange::PutRoot(Arc::new(root)),
-            Self::User(user) => StateChange::PutUser(Arc::new(user)),
+            Self::Root(root) => StateChange::put(root),
+            Self::User(user) => StateChange::put(user),
         }
     }
 }
@@ -139,7 +139,7 @@ fn replay(view: &StateView<'_>) -> Result<Option<IdempotencyRecord>, IamFault> {
         .collect();
     Ok(Some(IdempotencyRecord {
         token_digest,
-        caller: view.caller.user_id(),
+        caller: view.caller.user_id().into_owned(),
     }))
 }
 
@@ -258,8 +258,10 @@ impl Action for GetAccessKeyLastUsed {
 
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let user_name = match owner(view, &input.access_key_id) {
-            Some(KeyOwner::User(user)) => Some(user.name.clone()),
-            _ => None,
+            Some(CredentialOwner::User(id)) => {
+                view.account.user_by_id(id).map(|user| user.name.clone())
+            }
+            Some(CredentialOwner::Root) | None => None,
         };
         let used = view.usage.last(&input.access_key_id);
         let last_used = iam::AccessKeyLastUsed {
@@ -281,18 +283,20 @@ impl Action for GetAccessKeyLastUsed {
 }
 
 /// The owner of a key of the caller's account.
-pub(super) fn owner<'a>(view: &StateView<'a>, id: &str) -> Option<&'a KeyOwner> {
-    view.account.key_owner(id.parse::<AccessKeyId>().ok()?)
+pub(super) fn owner(view: &StateView<'_>, id: &str) -> Option<CredentialOwner> {
+    let (owner, _) = view.account.key(id.parse::<AccessKeyId>().ok()?)?;
+    Some(owner)
 }
 
 /// The owner as a target of authorization.
-pub(super) fn owner_target(view: &StateView<'_>, owner: &KeyOwner) -> AuthTarget {
-    match owner {
-        KeyOwner::User(user) => AuthTarget::user(view, &user.name),
-        KeyOwner::Root => {
-            let arn = format!("arn:aws:iam::{}:root", view.id());
-            AuthTarget::new(arn.clone(), arn)
-        }
+pub(super) fn owner_target(view: &StateView<'_>, owner: CredentialOwner) -> AuthTarget {
+    let user = match owner {
+        CredentialOwner::Root => None,
+        CredentialOwner::User(id) => view.account.user_by_id(id),
+    };
+    match user {
+        Some(user) => AuthTarget::user(view, &user.name),
+        None => AuthTarget::root(view),
     }
 }
 

@@ -3,7 +3,7 @@
 //! It protects one rule: an alias names one account of the installation. CreateAccountAlias
 //! therefore runs alone, and looks at what the other accounts have or are about to have.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use keywright_base::limits;
 use keywright_wire::iam::{self, values::summary_key_type as key};
@@ -13,7 +13,7 @@ use crate::{
     authorize::{AuthTarget, Permit, Requirement},
     fault::{ExistingEntity, IamFault, MissingEntity},
     pagination::PageRequest,
-    state::{Account, AccountSettings, MfaOwner, StateChange},
+    state::{Account, AccountSettings, CredentialOwner, StateChange},
     view::{Prefetch, StateView},
 };
 
@@ -140,7 +140,7 @@ fn counts(account: &Account) -> [(&'static str, usize); 15] {
         ),
         (
             key::ACCOUNT_MFA_ENABLED,
-            usize::from(account.devices_of(MfaOwner::Root).next().is_some()),
+            usize::from(account.devices_of(CredentialOwner::Root).next().is_some()),
         ),
         (key::ACCOUNT_SIGNING_CERTIFICATES_PRESENT, 0),
         (key::MFA_DEVICES, devices.len()),
@@ -188,10 +188,10 @@ const fn quotas() -> [(&'static str, usize); 19] {
 }
 
 fn put(view: &StateView<'_>, alias: Option<String>) -> StateChange {
-    StateChange::PutSettings(Arc::new(AccountSettings {
+    StateChange::put(AccountSettings {
         alias,
         ..AccountSettings::clone(view.account.settings())
-    }))
+    })
 }
 
 #[cfg(test)]

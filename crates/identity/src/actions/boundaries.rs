@@ -60,10 +60,7 @@ impl Action for PutUserPermissionsBoundary {
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let mut user = User::clone(view.user(&input.user_name)?);
         user.boundary = checked(view, Some(&input.permissions_boundary))?;
-        Ok(ActionResult::change(
-            (),
-            StateChange::PutUser(Arc::new(user)),
-        ))
+        Ok(ActionResult::change((), StateChange::put(user)))
     }
 }
 
@@ -84,9 +81,6 @@ impl Action for DeleteUserPermissionsBoundary {
         if user.boundary.take().is_none() {
             return Err(MissingEntity::UserBoundary(user.name).into());
         }
-        Ok(ActionResult::change(
-            (),
-            StateChange::PutUser(Arc::new(user)),
-        ))
+        Ok(ActionResult::change((), StateChange::put(user)))
     }
 }

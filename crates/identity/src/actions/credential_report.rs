@@ -13,7 +13,9 @@ use crate::{
     action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
     authorize::{AuthTarget, Permit, Requirement},
     fault::IamFault,
-    state::{AccessKey, Account, CredentialReport, KeyStatus, LoginProfile, MfaOwner, StateChange},
+    state::{
+        AccessKey, Account, CredentialOwner, CredentialReport, KeyStatus, LoginProfile, StateChange,
+    },
     usage::KeyUsage,
     view::{Prefetch, StateView},
 };
@@ -76,10 +78,7 @@ impl Action for GenerateCredentialReport {
             state: Some(report_state_type::STARTED.to_owned()),
             description: Some(STARTED.to_owned()),
         };
-        Ok(ActionResult::change(
-            output,
-            StateChange::PutReport(Arc::new(report)),
-        ))
+        Ok(ActionResult::change(output, StateChange::put(report)))
     }
 }
 
@@ -137,7 +136,7 @@ pub(crate) fn content(account: &Account, usage: &KeyUsage) -> String {
         ];
         row.extend(password(from, subject, user.login.as_ref()));
         row.push(next.map_or(NOT_APPLICABLE.into(), date));
-        row.push(mfa_active(from, MfaOwner::User(user.id)));
+        row.push(mfa_active(from, CredentialOwner::User(user.id)));
         credentials(from, &user.keys, &mut row);
         push_row(&mut csv, row);
     }
@@ -157,7 +156,7 @@ fn root_row<'a>(from: ReportSources<'a>) -> Vec<Cow<'a, str>> {
         root.login.as_ref(),
     ));
     row.push(NOT_SUPPORTED.into());
-    row.push(mfa_active(from, MfaOwner::Root));
+    row.push(mfa_active(from, CredentialOwner::Root));
     credentials(from, &root.keys, &mut row);
     row
 }
@@ -176,7 +175,7 @@ fn password<'a>(
     ["true".into(), used, date(login.changed)]
 }
 
-fn mfa_active<'a>(from: ReportSources<'_>, bearer: MfaOwner) -> Cow<'a, str> {
+fn mfa_active<'a>(from: ReportSources<'_>, bearer: CredentialOwner) -> Cow<'a, str> {
     let has_one = from.account.devices_of(bearer).next().is_some();
     has_one.to_string().into()
 }

@@ -10,9 +10,10 @@ use super::explain::{statements, word};
 use crate::{
     action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
     authorize::{AuthTarget, Permit, Requirement, policies_of},
-    denials::{DenialEvidence, DeniedPrincipal, DeniedRequest},
+    denials::{DenialEvidence, DeniedRequest},
     fault::{IamFault, MissingEntity},
     pagination::PageRequest,
+    principal::Principal,
     view::{Prefetch, StateView},
 };
 
@@ -20,7 +21,7 @@ fn to_wire(denial: &DeniedRequest) -> keywright::DeniedRequest {
     keywright::DeniedRequest {
         request_id: denial.request_id.clone(),
         time: denial.at,
-        principal_arn: denial.evidence.who.arn().to_owned(),
+        principal_arn: denial.evidence.who.arn().to_string(),
         action_name: denial.evidence.action.clone(),
         resource_arn: denial.evidence.resource.clone(),
         source_address: denial.source_address.to_string(),
@@ -74,7 +75,10 @@ impl Action for ExplainDeniedRequest {
         let Some(denial) = view.denials.find(view.id(), &input.request_id) else {
             return Ok(Requirement::one(AuthTarget::everything()));
         };
-        let (who, resource) = (denial.evidence.who.arn(), &denial.evidence.resource);
+        let (who, resource) = (
+            denial.evidence.who.arn().as_str(),
+            &denial.evidence.resource,
+        );
         Ok(Requirement::On {
             own: vec![AuthTarget::principal(view, who)],
             subjects: AuthTarget::of_explanation(view, who, resource),
@@ -110,10 +114,9 @@ impl Action for ExplainDeniedRequest {
 /// What the policies of now say. Whoever was deleted has none.
 fn decision_now(view: &StateView<'_>, evidence: &DenialEvidence) -> Decision {
     let set = match &evidence.who {
-        DeniedPrincipal::Root { .. } => PolicySet::default(),
-        DeniedPrincipal::User { id, .. } => {
-            let id = id.parse().ok();
-            let user = id.and_then(|id| view.account.user_by_id(id));
+        Principal::Root { .. } => PolicySet::default(),
+        Principal::User { id, .. } => {
+            let user = view.account.user_by_id(*id);
             user.map_or_else(PolicySet::default, |user| policies_of(view.account, user))
         }
     };

@@ -1,8 +1,6 @@
 //! What AWS cannot tell or do: who still tries an inactive key, and which sessions were minted from
 //! a key, and how they end.
 
-use std::sync::Arc;
-
 use keywright_base::{AccessKeyId, Timestamp, limits};
 use keywright_store::contract::{IssuedSession, KeyAttempt, SessionPage};
 use keywright_wire::keywright;
@@ -181,10 +179,7 @@ impl Action for EndAccessKeySessions {
             access_key_id: input.access_key_id.clone(),
             issued_before: now,
         };
-        Ok(ActionResult::change(
-            output,
-            StateChange::PutSettings(Arc::new(settings)),
-        ))
+        Ok(ActionResult::change(output, StateChange::put(settings)))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Membership is kept with the user; a group is found by name in any case and keeps its id when it
 //! is renamed or moved.
 
-use std::{ops::Bound, sync::Arc};
+use std::ops::Bound;
 
 use keywright_base::{Arn, FoldedName, IdKind, UniqueId, limits};
 use keywright_wire::iam;
@@ -48,10 +48,7 @@ impl Action for CreateGroup {
         let output = iam::CreateGroupOutput {
             group: to_wire(view, &group),
         };
-        Ok(ActionResult::change(
-            output,
-            StateChange::PutGroup(Arc::new(group)),
-        ))
+        Ok(ActionResult::change(output, StateChange::put(group)))
     }
 }
 
@@ -155,10 +152,7 @@ impl Action for UpdateGroup {
         if let Some(path) = &input.new_path {
             group.path.clone_from(path);
         }
-        Ok(ActionResult::change(
-            (),
-            StateChange::PutGroup(Arc::new(group)),
-        ))
+        Ok(ActionResult::change((), StateChange::put(group)))
     }
 }
 
@@ -187,7 +181,10 @@ impl Action for DeleteGroup {
         };
         match dependant {
             Some(dependant) => Err(dependant.into()),
-            None => Ok(ActionResult::change((), StateChange::DeleteGroup(group.id))),
+            None => Ok(ActionResult::change(
+                (),
+                StateChange::delete::<Group>(group.id),
+            )),
         }
     }
 }
@@ -213,10 +210,7 @@ impl Action for AddUserToGroup {
             return Err(ReachedQuota::Named("GroupsPerUser", limits::GROUPS_PER_USER).into());
         }
         user.groups.push(group.id);
-        Ok(ActionResult::change(
-            (),
-            StateChange::PutUser(Arc::new(user)),
-        ))
+        Ok(ActionResult::change((), StateChange::put(user)))
     }
 }
 
@@ -235,10 +229,7 @@ impl Action for RemoveUserFromGroup {
         let mut user = User::clone(view.user(&input.user_name)?);
         let group = view.group(&input.group_name)?;
         user.groups.retain(|member_of| *member_of != group.id);
-        Ok(ActionResult::change(
-            (),
-            StateChange::PutUser(Arc::new(user)),
-        ))
+        Ok(ActionResult::change((), StateChange::put(user)))
     }
 }
 

@@ -14,9 +14,9 @@ use super::users::subject_target;
 use crate::{
     action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
     authorize::{AuthTarget, Permit, Requirement},
-    caller::Principal,
     fault::{ExistingEntity, IamFault, MissingEntity},
     password_rules,
+    principal::Principal,
     sign_in::{OLD_PASSWORD, VIOLATION},
     state::{LoginProfile, StateChange, User},
     view::{CredentialSubject, Prefetch, StateView},
@@ -155,7 +155,7 @@ impl ChangePassword {
     fn caller<'a>(view: &StateView<'a>) -> Result<(&'a Arc<User>, &'a LoginProfile), IamFault> {
         let user = match view.caller.principal() {
             Principal::User { name, .. } => view.user(name)?,
-            Principal::Root => return Err(IamFault::InvalidUserType(USERS_ONLY.to_owned())),
+            Principal::Root { .. } => return Err(IamFault::InvalidUserType(USERS_ONLY.to_owned())),
         };
         Ok((user, login(user)?))
     }
@@ -170,7 +170,7 @@ impl Action for ChangePassword {
     fn required(view: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
         Ok(Requirement::one(match view.caller.principal() {
             Principal::User { name, .. } => AuthTarget::user(view, name),
-            Principal::Root => {
+            Principal::Root { .. } => {
                 let arn = view.caller.arn().to_string();
                 AuthTarget::new(arn.clone(), arn)
             }
@@ -292,7 +292,7 @@ fn new_hash(view: &StateView<'_>) -> Result<String, IamFault> {
 fn put(user: &User, login: Option<LoginProfile>) -> StateChange {
     let mut user = user.clone();
     user.login = login;
-    StateChange::PutUser(Arc::new(user))
+    StateChange::put(user)
 }
 
 fn to_wire(user: &User, login: &LoginProfile) -> iam::LoginProfile {

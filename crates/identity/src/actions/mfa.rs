@@ -17,11 +17,11 @@ use super::{
 use crate::{
     action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
     authorize::{AuthTarget, Permit, Requirement},
-    caller::Principal,
     fault::{DeleteBlocker, ExistingEntity, IamFault, MissingEntity, ReachedQuota},
     mfa::{self, CodeCheck},
     pagination::PageRequest,
-    state::{MfaAssignment, MfaDevice, MfaOwner, StateChange},
+    principal::Principal,
+    state::{CredentialOwner, MfaAssignment, MfaDevice, StateChange},
     view::{CredentialSubject, StateView},
 };
 
@@ -31,7 +31,7 @@ const ROOT: &str = "root";
 /// Whom an action on devices is about.
 fn subject(view: &StateView<'_>, name: Option<&str>) -> CredentialSubject {
     match (name, view.caller.principal()) {
-        (Some(ROOT), Principal::Root) => CredentialSubject::Root,
+        (Some(ROOT), Principal::Root { .. }) => CredentialSubject::Root,
         _ => view.subject(name),
     }
 }
@@ -41,18 +41,18 @@ fn target(view: &StateView<'_>, name: Option<&str>) -> Requirement {
 }
 
 /// Whom an action on devices is about, if they exist.
-fn bearer(view: &StateView<'_>, name: Option<&str>) -> Result<MfaOwner, IamFault> {
+fn bearer(view: &StateView<'_>, name: Option<&str>) -> Result<CredentialOwner, IamFault> {
     Ok(match subject(view, name) {
-        CredentialSubject::Root => MfaOwner::Root,
-        CredentialSubject::User(name) => MfaOwner::User(view.user(&name)?.id),
+        CredentialSubject::Root => CredentialOwner::Root,
+        CredentialSubject::User(name) => CredentialOwner::User(view.user(&name)?.id),
     })
 }
 
 /// The name of who has a device, as answers give it.
-fn bearer_name(view: &StateView<'_>, bearer: MfaOwner) -> String {
+fn bearer_name(view: &StateView<'_>, bearer: CredentialOwner) -> String {
     match bearer {
-        MfaOwner::Root => ROOT.to_owned(),
-        MfaOwner::User(id) => {
+        CredentialOwner::Root => ROOT.to_owned(),
+        CredentialOwner::User(id) => {
             let user = view.account.user_by_id(id);
             user.map(|user| user.name.clone()).unwrap_or_default()
         }
@@ -68,7 +68,7 @@ fn device<'a>(view: &StateView<'a>, serial: &str) -> Result<&'a Arc<MfaDevice>, 
 fn device_of<'a>(
     view: &StateView<'a>,
     serial: &str,
-    bearer: MfaOwner,
+    bearer: CredentialOwner,
 ) -> Result<(&'a MfaDevice, &'a MfaAssignment), IamFault> {
     let device = device(view, serial)?;
     let enabled = device.enabled.as_ref();
@@ -78,18 +78,18 @@ fn device_of<'a>(
 }
 
 fn put(device: MfaDevice) -> StateChange {
-    StateChange::PutMfaDevice(Arc::new(device))
+    StateChange::put(device)
 }
 
 const WITHOUT_CODE: &str = "You have an MFA device: adding and removing your own devices \
      needs credentials that an MFA code was given for.";
 
 /// Refuses whoever has a device, and is about to add or remove one of their own without it.
-fn obey_own_device(view: &StateView<'_>, bearer: MfaOwner) -> Result<(), IamFault> {
-    let caller = MfaOwner::from(view.caller.principal());
+fn obey_own_device(view: &StateView<'_>, bearer: CredentialOwner) -> Result<(), IamFault> {
+    let caller = view.caller.principal().credential_owner();
     let session = view.caller.session();
     let with_code = session.is_some_and(|session| session.mfa.is_some());
-    let way_back = caller == MfaOwner::Root && session.is_none();
+    let way_back = caller == CredentialOwner::Root && session.is_none();
     let has_one = view.account.devices_of(bearer).next().is_some();
     if caller == bearer && has_one && !with_code && !way_back {
         return Err(IamFault::AccessDenied(WITHOUT_CODE.to_owned()));
@@ -288,7 +288,7 @@ impl Action for DeleteVirtualMFADevice {
         }
         Ok(ActionResult::change(
             (),
-            StateChange::DeleteMfaDevice(device.place()),
+            StateChange::delete::<MfaDevice>(device.place()),
         ))
     }
 }
@@ -368,10 +368,10 @@ impl Action for ListVirtualMFADevices {
     }
 }
 
-fn owner(view: &StateView<'_>, bearer: MfaOwner) -> Option<iam::User> {
+fn owner(view: &StateView<'_>, bearer: CredentialOwner) -> Option<iam::User> {
     Some(match bearer {
-        MfaOwner::Root => root(view, view.account.root()),
-        MfaOwner::User(id) => brief(view, view.account.user_by_id(id)?),
+        CredentialOwner::Root => root(view, view.account.root()),
+        CredentialOwner::User(id) => brief(view, view.account.user_by_id(id)?),
     })
 }
 
@@ -388,8 +388,10 @@ impl Action for GetMFADevice {
         }
         let device = view.account.device(&input.serial_number);
         let subject = match device.and_then(|device| device.bearer()) {
-            Some(MfaOwner::Root) => CredentialSubject::Root,
-            Some(bearer @ MfaOwner::User(_)) => CredentialSubject::User(bearer_name(view, bearer)),
+            Some(CredentialOwner::Root) => CredentialSubject::Root,
+            Some(bearer @ CredentialOwner::User(_)) => {
+                CredentialSubject::User(bearer_name(view, bearer))
+            }
             None => view.subject(None),
         };
         Ok(Requirement::one(target_of(view, &subject)))

@@ -1,8 +1,6 @@
 //! Who can be granted something: a user or a group. What is done to their grants is written once,
 //! over [`Owner`].
 
-use std::sync::Arc;
-
 use keywright_base::limits;
 
 use crate::{
@@ -75,7 +73,7 @@ impl PolicyOwner for User {
     }
 
     fn put(self) -> StateChange {
-        StateChange::PutUser(Arc::new(self))
+        StateChange::put(self)
     }
 
     fn no_inline(policy: &str) -> MissingEntity {
@@ -118,7 +116,7 @@ impl PolicyOwner for Group {
     }
 
     fn put(self) -> StateChange {
-        StateChange::PutGroup(Arc::new(self))
+        StateChange::put(self)
     }
 
     fn no_inline(policy: &str) -> MissingEntity {

@@ -1,8 +1,6 @@
 //! The account's password policy: set, read, delete. What it demands of a password is in
 //! [`crate::password_rules`], what it lets users do in [`crate::authorize`].
 
-use std::sync::Arc;
-
 use keywright_wire::iam;
 
 use crate::{
@@ -83,10 +81,10 @@ impl Action for DeleteAccountPasswordPolicy {
 }
 
 fn put(view: &StateView<'_>, password_policy: Option<PasswordPolicy>) -> StateChange {
-    StateChange::PutSettings(Arc::new(AccountSettings {
+    StateChange::put(AccountSettings {
         password_policy,
         ..AccountSettings::clone(view.account.settings())
-    }))
+    })
 }
 
 fn to_wire(policy: &PasswordPolicy) -> iam::PasswordPolicy {

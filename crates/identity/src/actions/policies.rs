@@ -211,7 +211,7 @@ impl Action for CreatePolicy {
                 ..listed
             }),
         };
-        Ok(ActionResult::change(output, StateChange::PutPolicy(policy)))
+        Ok(ActionResult::change(output, StateChange::put_shared(policy)))
     }
 }
 
@@ -342,7 +342,7 @@ impl Action for DeletePolicy {
         }
         Ok(ActionResult::change(
             (),
-            StateChange::DeletePolicy(policy.id),
+            StateChange::delete::<CustomerPolicy>(policy.id),
         ))
     }
 }

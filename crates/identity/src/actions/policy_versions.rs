@@ -3,8 +3,6 @@
 //! A change of the default version is in effect for everyone it is attached to before it is
 //! answered.
 
-use std::sync::Arc;
-
 use keywright_base::limits;
 use keywright_wire::{iam, percent_encode_document};
 
@@ -95,10 +93,7 @@ impl Action for CreatePolicyVersion {
             policy_version: Some(to_wire(&policy, &version, false)),
         };
         policy.versions.push(version);
-        Ok(ActionResult::change(
-            output,
-            StateChange::PutPolicy(Arc::new(policy)),
-        ))
+        Ok(ActionResult::change(output, StateChange::put(policy)))
     }
 }
 
@@ -193,10 +188,7 @@ impl Action for SetDefaultPolicyVersion {
         let mut policy = CustomerPolicy::clone(policy.own(FOREIGN)?);
         policy.default_version = version_of(&policy, &input.policy_arn, id)?.number;
         policy.updated = view.now();
-        Ok(ActionResult::change(
-            (),
-            StateChange::PutPolicy(Arc::new(policy)),
-        ))
+        Ok(ActionResult::change((), StateChange::put(policy)))
     }
 }
 
@@ -220,9 +212,6 @@ impl Action for DeletePolicyVersion {
             return Err(DeleteBlocker::DefaultVersion.into());
         }
         policy.versions.retain(|version| version.number != number);
-        Ok(ActionResult::change(
-            (),
-            StateChange::PutPolicy(Arc::new(policy)),
-        ))
+        Ok(ActionResult::change((), StateChange::put(policy)))
     }
 }

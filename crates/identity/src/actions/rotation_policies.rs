@@ -4,9 +4,7 @@
 //! whoever put it last, so that nobody's rights are used by somebody else's words; and who cannot
 //! rotate a user's keys can neither put a policy about it nor take another principal's away.
 
-use std::sync::Arc;
-
-use keywright_base::limits;
+use keywright_base::{FoldedName, limits};
 use keywright_wire::keywright;
 
 use super::rotations::{destination, places, to_each};
@@ -122,7 +120,7 @@ fn policy(
 /// them without the rights to do it.
 fn of_another(view: &StateView<'_>, policy: &RotationPolicy) -> Option<AuthTarget> {
     let caller = OnBehalf::of(view.caller);
-    let own = (policy.by.account, policy.by.user) == (caller.account, caller.user);
+    let own = (policy.by.account, policy.by.owner) == (caller.account, caller.owner);
     (!own).then(|| AuthTarget::every_user(view, &policy.selector))
 }
 
@@ -160,8 +158,7 @@ impl Action for PutRotationPolicy {
         let output = keywright::PutRotationPolicyOutput {
             rotation_policy: to_wire(view, &policy),
         };
-        let mut done =
-            ActionResult::change(output, StateChange::PutRotationPolicy(Arc::new(policy)));
+        let mut done = ActionResult::change(output, StateChange::put(policy));
         done.policies_changed = true;
         Ok(done)
     }
@@ -226,7 +223,7 @@ impl Action for DeleteRotationPolicy {
         let name = &input.rotation_policy_name;
         let found = view.account.rotation_policy(name);
         let found = found.ok_or_else(|| MissingEntity::RotationPolicy(name.clone()))?;
-        let change = StateChange::DeleteRotationPolicy(found.name.clone());
+        let change = StateChange::delete::<RotationPolicy>(FoldedName::new(&found.name));
         Ok(ActionResult::change((), change))
     }
 }

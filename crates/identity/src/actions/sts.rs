@@ -1,7 +1,5 @@
 //! STS: who am I, session tokens, whose key is this.
 
-use std::sync::Arc;
-
 use keywright_base::{AccessKeyId, Secret, Timestamp};
 use keywright_store::contract::IssuedSession;
 use keywright_wire::sts;
@@ -10,10 +8,10 @@ use crate::{
     action::{Action, ActionLevel, ActionOutcome, ActionResult, Input},
     authenticate::{SessionToken, ValidityPeriod},
     authorize::{Permit, Requirement},
-    caller::Principal,
     fault::IamFault,
     mfa::{CodeCheck, CodeOutcome},
-    state::{MfaDevice, MfaOwner, StateChange},
+    principal::Principal,
+    state::{MfaDevice, StateChange},
     view::StateView,
 };
 
@@ -30,7 +28,7 @@ impl Action for GetCallerIdentity {
 
     fn run(view: &StateView<'_>, _: Permit<Self>, _: &Input<Self>) -> ActionOutcome<Self> {
         Ok(ActionResult::answer(sts::GetCallerIdentityOutput {
-            user_id: Some(view.caller.user_id()),
+            user_id: Some(view.caller.user_id().into_owned()),
             account: Some(view.id().to_string()),
             arn: Some(view.caller.arn().to_string()),
         }))
@@ -94,7 +92,7 @@ impl Action for GetSessionToken {
             credentials: Some(credentials),
             ..Default::default()
         };
-        let changes = device.map(|device| StateChange::PutMfaDevice(Arc::new(device)));
+        let changes = device.map(|device| StateChange::put(device));
         Ok(ActionResult {
             session: Some(session),
             changes: changes.into_iter().collect(),
@@ -128,7 +126,7 @@ fn second_factor(
              MFA serial number is valid and associated with this user.",
         )
     };
-    let caller = MfaOwner::from(view.caller.principal());
+    let caller = view.caller.principal().credential_owner();
     let device = view.account.device(serial);
     let device = device.filter(|device| device.bearer() == Some(caller));
     let device = device.ok_or_else(unable)?;
@@ -146,7 +144,7 @@ fn second_factor(
 fn validity(view: &StateView<'_>, requested: Option<i32>) -> ValidityPeriod {
     let secs = requested.unwrap_or(SESSION_SECS);
     let secs = match view.caller.principal() {
-        Principal::Root => secs.min(ROOT_SESSION_SECS),
+        Principal::Root { .. } => secs.min(ROOT_SESSION_SECS),
         Principal::User { .. } => secs,
     };
     let issued: Timestamp = view.now();

@@ -4,8 +4,6 @@
 //! Keys of a user's tags are unique without regard to case; tagging again in another case replaces
 //! both the spelling and the value. Keys of the others' tags differ in case.
 
-use std::sync::Arc;
-
 use keywright_base::limits;
 use keywright_wire::iam;
 
@@ -123,10 +121,7 @@ impl Action for TagUser {
             return Err(InvalidInput::NoTags.into());
         }
         user.tags = checked_any_case(&user.tags, Some(&input.tags))?;
-        Ok(ActionResult::change(
-            (),
-            StateChange::PutUser(Arc::new(user)),
-        ))
+        Ok(ActionResult::change((), StateChange::put(user)))
     }
 }
 
@@ -153,10 +148,7 @@ impl Action for UntagUser {
                 .iter()
                 .any(|key| key.eq_ignore_ascii_case(&tag.key))
         });
-        Ok(ActionResult::change(
-            (),
-            StateChange::PutUser(Arc::new(user)),
-        ))
+        Ok(ActionResult::change((), StateChange::put(user)))
     }
 }
 
@@ -214,10 +206,7 @@ impl Action for TagPolicy {
             return Err(InvalidInput::NoTags.into());
         }
         policy.tags = checked_exact_case(&policy.tags, Some(&input.tags))?;
-        Ok(ActionResult::change(
-            (),
-            StateChange::PutPolicy(Arc::new(policy)),
-        ))
+        Ok(ActionResult::change((), StateChange::put(policy)))
     }
 }
 
@@ -239,10 +228,7 @@ impl Action for UntagPolicy {
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let mut policy = own_policy(view, &input.policy_arn)?;
         policy.tags.retain(|tag| !input.tag_keys.contains(&tag.key));
-        Ok(ActionResult::change(
-            (),
-            StateChange::PutPolicy(Arc::new(policy)),
-        ))
+        Ok(ActionResult::change((), StateChange::put(policy)))
     }
 }
 
@@ -302,10 +288,7 @@ impl Action for TagMFADevice {
             return Err(InvalidInput::NoTags.into());
         }
         device.tags = checked_exact_case(&device.tags, Some(&input.tags))?;
-        Ok(ActionResult::change(
-            (),
-            StateChange::PutMfaDevice(Arc::new(device)),
-        ))
+        Ok(ActionResult::change((), StateChange::put(device)))
     }
 }
 
@@ -326,10 +309,7 @@ impl Action for UntagMFADevice {
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let mut device = device(view, &input.serial_number)?;
         device.tags.retain(|tag| !input.tag_keys.contains(&tag.key));
-        Ok(ActionResult::change(
-            (),
-            StateChange::PutMfaDevice(Arc::new(device)),
-        ))
+        Ok(ActionResult::change((), StateChange::put(device)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Users: create, read, list, rename and move, delete.
 
-use std::{ops::Bound, sync::Arc};
+use std::ops::Bound;
 
 use keywright_base::{Arn, FoldedName, IdKind, UniqueId, limits};
 use keywright_wire::iam;
@@ -11,7 +11,7 @@ use crate::{
     authorize::{AuthTarget, Permit, Requirement},
     fault::{DeleteBlocker, ExistingEntity, IamFault, ReachedQuota},
     pagination::PageRequest,
-    state::{DirectGrants, MfaOwner, RootUser, StateChange, User},
+    state::{CredentialOwner, DirectGrants, RootUser, StateChange, User},
     view::{CredentialSubject, StateView},
 };
 
@@ -61,10 +61,7 @@ impl Action for CreateUser {
         let output = iam::CreateUserOutput {
             user: Some(full(view, &user)),
         };
-        Ok(ActionResult::change(
-            output,
-            StateChange::PutUser(Arc::new(user)),
-        ))
+        Ok(ActionResult::change(output, StateChange::put(user)))
     }
 }
 
@@ -164,10 +161,7 @@ impl Action for UpdateUser {
         if let Some(path) = &input.new_path {
             user.path.clone_from(path);
         }
-        Ok(ActionResult::change(
-            (),
-            StateChange::PutUser(Arc::new(user)),
-        ))
+        Ok(ActionResult::change((), StateChange::put(user)))
     }
 }
 
@@ -187,7 +181,7 @@ impl Action for DeleteUser {
         if let Some(dependant) = dependant(view, user) {
             return Err(dependant.into());
         }
-        let mut done = ActionResult::change((), StateChange::DeleteUser(user.id));
+        let mut done = ActionResult::change((), StateChange::delete::<User>(user.id));
         done.forget.push(user.id.to_string());
         Ok(done)
     }
@@ -195,7 +189,7 @@ impl Action for DeleteUser {
 
 /// What keeps a user from being deleted, in AWS's order.
 fn dependant(view: &StateView<'_>, user: &User) -> Option<DeleteBlocker> {
-    let mut devices = view.account.devices_of(MfaOwner::User(user.id));
+    let mut devices = view.account.devices_of(CredentialOwner::User(user.id));
     let checks = [
         (
             !user.grants.attached.is_empty(),
@@ -223,10 +217,7 @@ pub(super) fn subject_target(view: &StateView<'_>, name: Option<&str>) -> Requir
 /// Whom an action on credentials is about, as its target.
 pub(super) fn target_of(view: &StateView<'_>, subject: &CredentialSubject) -> AuthTarget {
     match subject {
-        CredentialSubject::Root => {
-            let arn = Arn::iam(view.id(), "root").to_string();
-            AuthTarget::new(&*arn, &*arn)
-        }
+        CredentialSubject::Root => AuthTarget::root(view),
         CredentialSubject::User(name) => AuthTarget::user(view, name),
     }
 }

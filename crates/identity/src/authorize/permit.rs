@@ -7,22 +7,21 @@
 
 use std::{marker::PhantomData, sync::Arc};
 
-use keywright_base::{Arn, limits};
+use keywright_base::limits;
 use keywright_policy::{AccessRequest, Decision, MeasuredDecision, PoliciesInForce, PolicySet};
 use keywright_wire::{OperationShape, Service};
 
 use super::{
     AuthTarget, Permit, Requirement, effective,
     implied::{decide_on_every, with_implied},
-    principal,
 };
 use crate::{
     action::{Action, Input},
-    caller::Principal,
     conditions::RequestConditions,
     denials::{DenialEvidence, DeniedRequest},
     fault::IamFault,
     names::PolicyNames,
+    principal::Principal,
     state::User,
     view::StateView,
 };
@@ -59,7 +58,7 @@ impl<A> LongDecision<A> {
 
 fn user<'a>(view: &StateView<'a>) -> Option<&'a Arc<User>> {
     match view.caller.principal() {
-        Principal::Root => None,
+        Principal::Root { .. } => None,
         Principal::User { id, .. } => view.account.user_by_id(*id),
     }
 }
@@ -206,8 +205,6 @@ struct Question<'a> {
     action: &'a str,
     target: &'a AuthTarget,
     conditions: RequestConditions<'a>,
-    arn: Arn,
-    id: String,
 }
 
 impl<'a> Question<'a> {
@@ -221,14 +218,12 @@ impl<'a> Question<'a> {
                 facts: view.context,
                 target,
             },
-            arn: view.caller.arn(),
-            id: view.caller.user_id(),
         }
     }
 
     fn ask<T>(&self, ask: impl FnOnce(&AccessRequest<'_>) -> T) -> T {
         ask(&AccessRequest {
-            principal: principal(self.conditions.caller, self.arn.as_str(), &self.id),
+            principal: self.conditions.caller.principal().reference(),
             action: self.action,
             resource: &self.target.resource,
             owner: Some(self.conditions.account.id()),
@@ -263,7 +258,7 @@ fn check(
     let Decision::Deny(reason) = decision else {
         return Ok(());
     };
-    let (arn, display) = (&question.arn, &target.display);
+    let (arn, display) = (view.caller.arn(), &target.display);
     let why = reason.sentence(action);
     let text =
         format!("User: {arn} is not authorized to perform: {action} on resource: {display} {why}");
@@ -280,9 +275,11 @@ fn check(
                 return Ok(None);
             }
         }
-        let evidence = DenialEvidence::keep(&request, set, None, question.conditions.names());
-        Ok(evidence
-            .map(|evidence| evidence.named(PolicyNames::of_caller(view.account, view.caller))))
+        let (who, names) = (view.caller.principal().clone(), question.conditions.names());
+        let evidence = DenialEvidence::keep(who, &request, set, None, names);
+        Ok(Some(
+            evidence.named(PolicyNames::of_caller(view.account, view.caller)),
+        ))
     })?;
     remember(view, &message, evidence);
     Err(Refusal::Denied(IamFault::AccessDenied(message)))

@@ -35,7 +35,7 @@ fn account(number: u64, hash: &str) -> Account {
         login: Some(login),
     };
     let empty = Account::empty(AccountId::new(number).unwrap(), at);
-    empty.apply(&[StateChange::PutRoot(root.into())])
+    empty.apply(&[StateChange::put(root)])
 }
 
 #[test]

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use keywright_base::{Timestamp, limits};
+use keywright_base::{Arn, Timestamp, limits};
 use keywright_policy::{
     ContextMap, Decision, DocumentKind, Policy, PolicyLayer, PolicySet, validate,
 };
 
-use super::{DenialEvidence, DeniedPrincipal, DeniedRequest, DeniedRequests};
-use crate::{names::PolicyNames, view::ResourcePolicy};
+use super::{DenialEvidence, DeniedRequest, DeniedRequests};
+use crate::{names::PolicyNames, principal::Principal, view::ResourcePolicy};
 
 fn denial(number: usize, name: &str, context_bytes: usize) -> DeniedRequest {
     let account = "123456789012".parse().unwrap();
@@ -18,10 +18,10 @@ fn denial(number: usize, name: &str, context_bytes: usize) -> DeniedRequest {
         source_address: "192.0.2.7".parse().unwrap(),
         message: String::new(),
         evidence: DenialEvidence {
-            who: DeniedPrincipal::User {
+            who: Principal::User {
                 account,
-                arn: format!("arn:aws:iam::123456789012:user/{name}"),
-                id: "AIDACKCEVSQ6C2EXAMPLE".to_owned(),
+                arn: Arn::iam(account, &format!("user/{name}")),
+                id: "AIDACKCEVSQ6C2EXAMPLE".parse().unwrap(),
                 name: name.to_owned(),
             },
             action: "iam:ListUsers".to_owned(),

@@ -9,7 +9,7 @@ use super::{
     qr_code, seal, step,
 };
 use crate::{
-    state::{Account, MfaAssignment, MfaDevice, MfaOwner},
+    state::{Account, CredentialOwner, MfaAssignment, MfaDevice},
     testing::TestEntropy as Random,
     vault::{DataVault, KEY_BYTES, MasterKey},
 };
@@ -46,7 +46,7 @@ fn taken(last_used_step: i64, drift: i64) -> Vec<i64> {
         seed: seal(&vault, SERIAL, &seed, &Random::default()).unwrap(),
         last_used_step: here + last_used_step,
         enabled: Some(MfaAssignment {
-            owner: MfaOwner::Root,
+            owner: CredentialOwner::Root,
             since: now,
             drift,
         }),

@@ -4,7 +4,10 @@ use keywright_base::limits;
 use keywright_wire::{Service, operations};
 
 use super::{OnBehalf, ROTATION_SERVICE};
-use crate::testing::{ACCOUNT, TestInstallation, TestKeys};
+use crate::{
+    state::CredentialOwner,
+    testing::{ACCOUNT, TestInstallation, TestKeys},
+};
 
 #[test]
 fn forward_access_sessions_have_the_principals_current_rights() {
@@ -62,10 +65,10 @@ fn a_missing_principal_gets_no_forward_access_session() {
     bench.user("bob", &[]);
     let account = ACCOUNT.parse().unwrap();
     let cell = bench.identity().ledger().account(account).unwrap();
-    let user = cell.snapshot().user("bob").map(|user| user.id);
+    let user = cell.snapshot().user("bob").unwrap().id;
     let bob = OnBehalf {
         account,
-        user,
+        owner: CredentialOwner::User(user),
         mfa: None,
     };
     assert!(

@@ -6,9 +6,12 @@ use std::sync::{
 };
 
 use arc_swap::ArcSwapOption;
+use base64::{Engine, prelude::BASE64_STANDARD};
 use keywright_base::{AccessKeyId, Timestamp};
 use keywright_sigv4::{CredentialScope, SigningKey};
+use serde::{Deserialize, Serialize};
 
+use super::entity::{RecordError, RecordReader, at};
 use crate::vault::SealedValue;
 
 /// Whether a key is accepted.
@@ -135,4 +138,56 @@ impl std::fmt::Debug for KeyMaterial {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("KeyMaterial([redacted])")
     }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct KeyRecord {
+    id: String,
+    active: bool,
+    created: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replay: Option<(String, String)>,
+    secret: String,
+}
+
+impl From<&AccessKey> for KeyRecord {
+    fn from(key: &AccessKey) -> Self {
+        Self {
+            id: key.id.to_string(),
+            active: key.status == KeyStatus::Active,
+            created: key.created.millis(),
+            replay: key
+                .replay
+                .as_ref()
+                .map(|r| (r.token_digest.clone(), r.caller.clone())),
+            secret: BASE64_STANDARD.encode(key.material.sealed().as_bytes()),
+        }
+    }
+}
+
+impl KeyRecord {
+    fn restore(self, reader: &RecordReader<'_>) -> Result<AccessKey, RecordError> {
+        let sealed = reader.sealed(&self.secret)?;
+        Ok(AccessKey {
+            id: reader.id(&self.id)?,
+            status: if self.active {
+                KeyStatus::Active
+            } else {
+                KeyStatus::Inactive
+            },
+            created: at(self.created),
+            replay: self.replay.map(|(token_digest, caller)| IdempotencyRecord {
+                token_digest,
+                caller,
+            }),
+            material: Arc::new(KeyMaterial::new(sealed)),
+        })
+    }
+}
+
+pub(super) fn restore_keys(
+    keys: Vec<KeyRecord>,
+    reader: &RecordReader<'_>,
+) -> Result<Vec<AccessKey>, RecordError> {
+    keys.into_iter().map(|key| key.restore(reader)).collect()
 }

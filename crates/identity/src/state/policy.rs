@@ -1,12 +1,23 @@
 //! Policies as an account holds them: customer managed policies with versions, and the grants of a
 //! user or a group (inline policies and attachments).
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
 
+use imbl::{HashMap, OrdMap};
 use keywright_base::{AccountId, Arn, FoldedName, Timestamp, UniqueId};
 use keywright_policy::Policy;
+use serde::{Deserialize, Serialize};
 
-use super::Tag;
+use super::{
+    Account, Tag,
+    entity::{
+        Entity, RecordError, RecordReader, RemovableEntity, TagRecord, at, restore_tags,
+        tag_records,
+    },
+};
 
 /// A policy document with its compiled form, compiled at the first use.
 #[derive(Debug)]
@@ -181,5 +192,151 @@ impl CustomerPolicy {
         self.versions
             .iter()
             .find(|version| version.number == number)
+    }
+}
+
+/// The customer managed policies of an account.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PolicyIndex {
+    by_name: OrdMap<FoldedName, Arc<CustomerPolicy>>,
+    names: HashMap<UniqueId, FoldedName>,
+}
+
+impl Account {
+    /// A customer managed policy by name in any case.
+    pub fn policy(&self, name: &str) -> Option<&Arc<CustomerPolicy>> {
+        self.policies.by_name.get(&FoldedName::new(name))
+    }
+
+    /// A customer managed policy of this account by ARN. Paths and names are compared as stored,
+    /// but for the name's case.
+    pub fn policy_by_arn(&self, arn: &Arn) -> Option<&Arc<CustomerPolicy>> {
+        let name = arn.resource().strip_prefix("policy/")?.rsplit('/').next()?;
+        let policy = self.policy(name)?;
+        let own = policy.arn(self.id());
+        own.as_str()
+            .eq_ignore_ascii_case(arn.as_str())
+            .then_some(policy)
+    }
+
+    /// All customer managed policies, ordered by name without regard to case.
+    pub const fn policies(&self) -> &OrdMap<FoldedName, Arc<CustomerPolicy>> {
+        &self.policies.by_name
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize, Default)]
+pub(crate) struct GrantsRecord {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    inline: Vec<(String, String)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    attached: Vec<String>,
+}
+
+impl From<&DirectGrants> for GrantsRecord {
+    fn from(grants: &DirectGrants) -> Self {
+        let inline = grants
+            .inline
+            .iter()
+            .map(|p| (p.name.clone(), p.text().to_string()));
+        Self {
+            inline: inline.collect(),
+            attached: grants.attached.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl GrantsRecord {
+    pub(super) fn restore(self, reader: &mut RecordReader<'_>) -> DirectGrants {
+        let inline = self
+            .inline
+            .into_iter()
+            .map(|(name, text)| InlinePolicy::new(name, text.into()));
+        DirectGrants {
+            inline: inline.collect(),
+            attached: self.attached.iter().map(|arn| reader.arn(arn)).collect(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct PolicyRecord {
+    id: String,
+    path: String,
+    name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    created: i64,
+    updated: i64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<TagRecord>,
+    versions: Vec<(u32, i64, String)>,
+    default_version: u32,
+    next_version: u32,
+}
+
+impl From<&CustomerPolicy> for PolicyRecord {
+    fn from(policy: &CustomerPolicy) -> Self {
+        let version = |v: &PolicyVersion| (v.number, v.created.millis(), v.text().to_string());
+        Self {
+            id: policy.id.to_string(),
+            path: policy.path.clone(),
+            name: policy.name.clone(),
+            description: policy.description.clone(),
+            created: policy.created.millis(),
+            updated: policy.updated.millis(),
+            tags: tag_records(&policy.tags),
+            versions: policy.versions.iter().map(version).collect(),
+            default_version: policy.default_version,
+            next_version: policy.next_version,
+        }
+    }
+}
+
+impl Entity for CustomerPolicy {
+    const KIND: &'static str = "policy";
+    type Id = UniqueId;
+    type Record = PolicyRecord;
+
+    fn entity_id(&self) -> Self::Id {
+        self.id
+    }
+
+    fn record_id(id: &Self::Id) -> Cow<'_, str> {
+        Cow::Borrowed(id.as_str())
+    }
+
+    fn restore(record: Self::Record, reader: &mut RecordReader<'_>) -> Result<Self, RecordError> {
+        let version = |(number, created, text): (u32, i64, String)| {
+            PolicyVersion::new(number, at(created), text.into())
+        };
+        Ok(Self {
+            id: reader.id(&record.id)?,
+            path: record.path,
+            name: record.name,
+            description: record.description,
+            created: at(record.created),
+            updated: at(record.updated),
+            tags: restore_tags(record.tags),
+            versions: record.versions.into_iter().map(version).collect(),
+            default_version: record.default_version,
+            next_version: record.next_version,
+        })
+    }
+
+    fn insert(account: &mut Account, policy: &Arc<Self>) {
+        let name = FoldedName::new(&policy.name);
+        account.policies.names.insert(policy.id, name.clone());
+        account.policies.by_name.insert(name, Arc::clone(policy));
+        account.grants_changed();
+    }
+}
+
+impl RemovableEntity for CustomerPolicy {
+    fn remove(account: &mut Account, id: &Self::Id) {
+        if let Some(name) = account.policies.names.remove(id) {
+            account.policies.by_name.remove(&name);
+        }
+        account.grants_changed();
     }
 }

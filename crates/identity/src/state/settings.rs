@@ -1,28 +1,14 @@
-//! What an account has once: its root user, alias, password policy and credential report.
+//! The settings of an account: its alias, password policy and ended sessions.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use keywright_base::{AccessKeyId, Timestamp, limits};
+use serde::{Deserialize, Serialize};
 
-use super::{AccessKey, LoginProfile};
-
-/// The root user.
-#[derive(Debug, Clone)]
-pub struct RootUser {
-    /// When the account was created.
-    pub created: Timestamp,
-    /// At most two.
-    pub keys: Vec<AccessKey>,
-    /// Console access.
-    pub login: Option<LoginProfile>,
-}
-
-impl RootUser {
-    /// The key with this id.
-    pub fn key(&self, id: AccessKeyId) -> Option<&AccessKey> {
-        self.keys.iter().find(|key| key.id == id)
-    }
-}
+use super::{
+    Account,
+    entity::{Entity, ONLY, RecordError, RecordReader, at},
+};
 
 /// The account's settings.
 #[derive(Debug, Clone, Default)]
@@ -81,11 +67,99 @@ pub struct PasswordPolicy {
     pub hard_expiry: Option<bool>,
 }
 
-/// The last credential report.
-#[derive(Debug, Clone)]
-pub struct CredentialReport {
-    /// When it was made.
-    pub generated: Timestamp,
-    /// The CSV, without a trailing newline.
-    pub content: Arc<str>,
+impl Account {
+    /// Alias and password policy.
+    pub const fn settings(&self) -> &Arc<AccountSettings> {
+        &self.settings
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct PasswordPolicyRecord {
+    minimum_length: i32,
+    require_symbols: bool,
+    require_numbers: bool,
+    require_uppercase: bool,
+    require_lowercase: bool,
+    allow_users_to_change: bool,
+    max_age_days: Option<i32>,
+    reuse_prevention: Option<i32>,
+    hard_expiry: Option<bool>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SettingsRecord {
+    alias: Option<String>,
+    password_policy: Option<PasswordPolicyRecord>,
+    /// Ids of keys, and until when the sessions that they have minted are ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ended_sessions: Vec<(String, i64)>,
+}
+
+impl From<&AccountSettings> for SettingsRecord {
+    fn from(settings: &AccountSettings) -> Self {
+        let policy = settings
+            .password_policy
+            .as_ref()
+            .map(|policy| PasswordPolicyRecord {
+                minimum_length: policy.minimum_length,
+                require_symbols: policy.require_symbols,
+                require_numbers: policy.require_numbers,
+                require_uppercase: policy.require_uppercase,
+                require_lowercase: policy.require_lowercase,
+                allow_users_to_change: policy.allow_users_to_change,
+                max_age_days: policy.max_age_days,
+                reuse_prevention: policy.reuse_prevention,
+                hard_expiry: policy.hard_expiry,
+            });
+        Self {
+            alias: settings.alias.clone(),
+            password_policy: policy,
+            ended_sessions: settings
+                .ended_sessions
+                .iter()
+                .map(|(key, until)| (key.to_string(), until.millis()))
+                .collect(),
+        }
+    }
+}
+
+impl Entity for AccountSettings {
+    const KIND: &'static str = "settings";
+    type Id = ();
+    type Record = SettingsRecord;
+
+    fn entity_id(&self) -> Self::Id {}
+
+    fn record_id(_: &Self::Id) -> Cow<'_, str> {
+        Cow::Borrowed(ONLY)
+    }
+
+    fn restore(record: Self::Record, reader: &mut RecordReader<'_>) -> Result<Self, RecordError> {
+        let policy = record.password_policy.map(|policy| PasswordPolicy {
+            minimum_length: policy.minimum_length,
+            require_symbols: policy.require_symbols,
+            require_numbers: policy.require_numbers,
+            require_uppercase: policy.require_uppercase,
+            require_lowercase: policy.require_lowercase,
+            allow_users_to_change: policy.allow_users_to_change,
+            max_age_days: policy.max_age_days,
+            reuse_prevention: policy.reuse_prevention,
+            hard_expiry: policy.hard_expiry,
+        });
+        let ended = record.ended_sessions.into_iter();
+        Ok(Self {
+            alias: record.alias,
+            password_policy: policy,
+            ended_sessions: ended
+                .map(|(key, until)| Ok((reader.id(&key)?, at(until))))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn insert(account: &mut Account, settings: &Arc<Self>) {
+        account.settings = Arc::clone(settings);
+        // A password policy may let every user change its own password.
+        account.grants_changed();
+    }
 }

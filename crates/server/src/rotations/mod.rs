@@ -508,7 +508,7 @@ impl ServerRotations {
 fn settings(by: &OnBehalf) -> ClientSettings {
     ClientSettings::acting_for(ActingFor {
         account: by.account.to_string(),
-        user: by.user.map(|user| user.to_string()),
+        user: by.owner.to_stored(),
         mfa_at_ms: by.mfa.map(Timestamp::millis),
     })
 }

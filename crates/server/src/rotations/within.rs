@@ -14,7 +14,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use keywright_aws::{ActingFor, InProcessTransport, SessionCredentials};
 use keywright_base::{Clock, Timestamp};
-use keywright_identity::on_behalf::OnBehalf;
+use keywright_identity::{on_behalf::OnBehalf, state::CredentialOwner};
 
 use crate::{Pipeline, pipeline::PeerInfo, query::EngineRequest};
 
@@ -45,10 +45,7 @@ impl PipelineTransport {
 fn on_behalf(principal: &ActingFor) -> Option<OnBehalf> {
     Some(OnBehalf {
         account: principal.account.parse().ok()?,
-        user: match &principal.user {
-            Some(user) => Some(user.parse().ok()?),
-            None => None,
-        },
+        owner: CredentialOwner::from_stored(principal.user.as_deref())?,
         mfa: principal.mfa_at_ms.map(Timestamp::from_millis),
     })
 }

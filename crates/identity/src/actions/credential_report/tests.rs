@@ -1,6 +1,6 @@
 //! The report, read back by a CSV reader of its own.
 
-use std::{convert::Infallible, sync::Arc};
+use std::convert::Infallible;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
@@ -221,7 +221,7 @@ fn a_full_account_is_reported_whole() {
         keys: Vec::new(),
         ..model.clone()
     };
-    let users = (1..limits::USERS_PER_ACCOUNT).map(|n| StateChange::PutUser(Arc::new(user(n))));
+    let users = (1..limits::USERS_PER_ACCOUNT).map(|n| StateChange::put(user(n)));
     let changes = users.collect();
     let ledger = bench.identity().ledger();
     let written = ledger.write(&cell, |_| Ok::<_, Infallible>(((), changes)));

@@ -11,7 +11,7 @@ use crate::{
     fault::{IamFault, InvalidInput},
     on_behalf::OnBehalf,
     rotations::{RotationCommand, RotationEngine, RotationReply, RotationRequest},
-    state::User,
+    state::{CredentialOwner, User},
     testing::{ACCOUNT, TestInstallation},
 };
 
@@ -112,10 +112,10 @@ fn a_policy_acts_for_the_principal_that_put_it_last() {
     let account = ACCOUNT.parse().unwrap();
     let cell = bench.identity().ledger().account(account).unwrap();
     let snapshot = cell.snapshot();
-    let user = snapshot.user("other").map(|user| user.id);
+    let user = snapshot.user("other").unwrap().id;
     let by = OnBehalf {
         account,
-        user,
+        owner: CredentialOwner::User(user),
         mfa: None,
     };
     assert_eq!(snapshot.rotation_policy("p").unwrap().by, by);

@@ -1,0 +1,263 @@
+//! Entities: what an account's state consists of, and the changes that lead from one snapshot to
+//! the next.
+//!
+//! A noun is declared once, in its own file: its fields, its stored form, and how a snapshot
+//! indexes it. A row in [`ENTITIES`] makes stored records of its kind readable.
+//!
+//! Invariant: domain types are not serializable. Each entity has a stored form with types of its
+//! own, so that the two can change independently.
+
+use std::{borrow::Cow, collections::HashSet, fmt, marker::PhantomData, sync::Arc};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use keywright_base::Timestamp;
+use keywright_store::contract::{RecordWrite, StateRecord};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{
+    Account, AccountSettings, CredentialReport, CustomerPolicy, Group, MfaDevice, RootUser,
+    RotationPolicy, Tag, User,
+};
+use crate::vault::SealedValue;
+
+/// The kinds of stored records, one for each type of entity.
+pub(crate) const ENTITIES: &[EntityKind] = &[
+    EntityKind::of::<User>(),
+    EntityKind::of::<Group>(),
+    EntityKind::of::<CustomerPolicy>(),
+    EntityKind::of::<MfaDevice>(),
+    EntityKind::of::<RotationPolicy>(),
+    EntityKind::of::<RootUser>(),
+    EntityKind::of::<AccountSettings>(),
+    EntityKind::of::<CredentialReport>(),
+];
+
+/// A type of which an account's state consists.
+pub(crate) trait Entity: fmt::Debug + Send + Sync + Sized + 'static {
+    /// The kind of its stored records.
+    const KIND: &'static str;
+    /// What identifies it in its account: `()` for what exists once.
+    type Id: fmt::Debug + Send + Sync;
+    /// Its stored form. Secrets in it are sealed, passwords hashed.
+    type Record: Serialize + DeserializeOwned + for<'a> From<&'a Self>;
+
+    /// Its identifier.
+    fn entity_id(&self) -> Self::Id;
+
+    /// The identifier as the store writes it.
+    fn record_id(id: &Self::Id) -> Cow<'_, str>;
+
+    /// Reads the stored form.
+    ///
+    /// # Errors
+    /// [`RecordError`] if a value in it does not parse.
+    fn restore(record: Self::Record, reader: &mut RecordReader<'_>) -> Result<Self, RecordError>;
+
+    /// Adds it to a snapshot and its indexes, replacing the one with the same identifier.
+    fn insert(account: &mut Account, entity: &Arc<Self>);
+}
+
+/// An entity that can be deleted.
+pub(crate) trait RemovableEntity: Entity {
+    /// Removes it from a snapshot and its indexes, if it is there.
+    fn remove(account: &mut Account, id: &Self::Id);
+}
+
+/// One step from a snapshot to the next.
+#[derive(Debug, Clone)]
+pub struct StateChange(Arc<dyn ChangeStep>);
+
+impl StateChange {
+    /// Adds an entity, or replaces the one with the same identifier.
+    pub(crate) fn put<E: Entity>(entity: E) -> Self {
+        Self::put_shared(Arc::new(entity))
+    }
+
+    /// The same for an entity that is also used elsewhere.
+    pub(crate) fn put_shared<E: Entity>(entity: Arc<E>) -> Self {
+        Self(Arc::new(Put(entity)))
+    }
+
+    /// Removes an entity.
+    pub(crate) fn delete<E: RemovableEntity>(id: E::Id) -> Self {
+        Self(Arc::new(Delete::<E> {
+            id,
+            entity: PhantomData,
+        }))
+    }
+
+    pub(super) fn apply(&self, account: &mut Account) {
+        self.0.apply(account);
+    }
+
+    /// The write that makes the change durable.
+    ///
+    /// # Errors
+    /// [`RecordError`] if the entity cannot be encoded.
+    pub(crate) fn encode(&self) -> Result<RecordWrite, RecordError> {
+        self.0.encode()
+    }
+
+    /// Reads a stored record as the change that puts its entity.
+    ///
+    /// # Errors
+    /// [`RecordError`] for an unknown kind or a body that does not parse.
+    pub(crate) fn decode(
+        record: &StateRecord,
+        arns: &mut ArnInterner,
+    ) -> Result<Self, RecordError> {
+        let mut reader = RecordReader { record, arns };
+        let kind = ENTITIES.iter().find(|kind| kind.name == record.kind);
+        let kind = kind.ok_or_else(|| reader.error("unknown kind"))?;
+        (kind.decode)(&mut reader)
+    }
+}
+
+/// A row of [`ENTITIES`].
+pub(crate) struct EntityKind {
+    name: &'static str,
+    decode: fn(&mut RecordReader<'_>) -> Result<StateChange, RecordError>,
+}
+
+impl EntityKind {
+    const fn of<E: Entity>() -> Self {
+        Self {
+            name: E::KIND,
+            decode: |reader| {
+                let record = reader.parse::<E::Record>()?;
+                Ok(StateChange::put(E::restore(record, reader)?))
+            },
+        }
+    }
+}
+
+trait ChangeStep: fmt::Debug + Send + Sync {
+    fn apply(&self, account: &mut Account);
+    fn encode(&self) -> Result<RecordWrite, RecordError>;
+}
+
+#[derive(Debug)]
+struct Put<E>(Arc<E>);
+
+impl<E: Entity> ChangeStep for Put<E> {
+    fn apply(&self, account: &mut Account) {
+        E::insert(account, &self.0);
+    }
+
+    fn encode(&self) -> Result<RecordWrite, RecordError> {
+        let id = E::record_id(&self.0.entity_id()).into_owned();
+        match serde_json::to_vec(&E::Record::from(&*self.0)) {
+            Ok(body) => Ok(RecordWrite::Put(StateRecord {
+                kind: E::KIND.to_owned(),
+                id,
+                body,
+            })),
+            Err(error) => Err(RecordError {
+                kind: E::KIND.to_owned(),
+                id,
+                why: error.to_string(),
+            }),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Delete<E: Entity> {
+    id: E::Id,
+    entity: PhantomData<fn() -> E>,
+}
+
+impl<E: RemovableEntity> ChangeStep for Delete<E> {
+    fn apply(&self, account: &mut Account) {
+        E::remove(account, &self.id);
+    }
+
+    fn encode(&self) -> Result<RecordWrite, RecordError> {
+        Ok(RecordWrite::Delete {
+            kind: E::KIND.to_owned(),
+            id: E::record_id(&self.id).into_owned(),
+        })
+    }
+}
+
+/// A stored record that this program cannot read.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("cannot read the stored record {kind}/{id}: {why}")]
+pub struct RecordError {
+    /// The record's kind.
+    pub kind: String,
+    /// The record's id.
+    pub id: String,
+    /// What was wrong, without any of its content.
+    pub why: String,
+}
+
+/// The ARNs read so far, each of which is stored once: many users have the same policies.
+pub(crate) type ArnInterner = HashSet<Arc<str>>;
+
+/// Reads values of a stored record.
+#[derive(Debug)]
+pub(crate) struct RecordReader<'a> {
+    record: &'a StateRecord,
+    arns: &'a mut ArnInterner,
+}
+
+impl RecordReader<'_> {
+    fn parse<T: DeserializeOwned>(&self) -> Result<T, RecordError> {
+        serde_json::from_slice(&self.record.body).map_err(|error| {
+            // The category and position only: the message could quote the content.
+            let (category, column) = (error.classify(), error.column());
+            self.error(&format!("{category:?} at column {column}"))
+        })
+    }
+
+    pub(super) fn error(&self, why: &str) -> RecordError {
+        RecordError {
+            kind: self.record.kind.clone(),
+            id: self.record.id.clone(),
+            why: why.to_owned(),
+        }
+    }
+
+    pub(super) fn id<T: std::str::FromStr>(&self, text: &str) -> Result<T, RecordError> {
+        text.parse().map_err(|_| self.error("an id does not parse"))
+    }
+
+    pub(super) fn sealed(&self, text: &str) -> Result<SealedValue, RecordError> {
+        let bytes = BASE64_STANDARD.decode(text);
+        let bytes = bytes.map_err(|_| self.error("a sealed secret is not base64"))?;
+        Ok(SealedValue::from_bytes(&bytes))
+    }
+
+    pub(super) fn arn(&mut self, arn: &str) -> Arc<str> {
+        if let Some(known) = self.arns.get(arn) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = arn.into();
+        self.arns.insert(Arc::clone(&new));
+        new
+    }
+}
+
+/// The identifier of records that exist once.
+pub(super) const ONLY: &str = "-";
+
+pub(super) const fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+/// A stored tag.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct TagRecord(String, String);
+
+pub(super) fn tag_records(tags: &[Tag]) -> Vec<TagRecord> {
+    tags.iter()
+        .map(|tag| TagRecord(tag.key.clone(), tag.value.clone()))
+        .collect()
+}
+
+pub(super) fn restore_tags(tags: Vec<TagRecord>) -> Vec<Tag> {
+    tags.into_iter()
+        .map(|TagRecord(key, value)| Tag { key, value })
+        .collect()
+}
