@@ -1,9 +1,9 @@
-//! A program that runs after a file was replaced, so that its consumer reads it again.
+//! The program that runs after a file was replaced, so that the consumer reads the file again.
 //!
-//! It protects three rules. The program gets no secret, neither by argument nor by environment nor
-//! by standard input. A file counts as written, or as put back, when the program has ended with
-//! exit code 0. And it runs after each delivery, also after one that was cut off behind the write,
-//! so what it does must be right to do twice; to restart or reload something is.
+//! Invariants: The program gets no secret, neither as an argument nor in its environment nor on
+//! standard input. A file counts as written, or as restored, only once the program has exited with
+//! code 0. The program runs after every delivery, including one that was interrupted after the
+//! write, so running it twice must be harmless; a restart or a reload is.
 
 use std::{os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
@@ -25,7 +25,7 @@ use crate::environment;
 
 const LIMITS: ProgramLimits = ProgramLimits {
     time: Duration::from_secs(120),
-    // It is not read.
+    // The output is not used.
     output: 64 * 1024,
 };
 
@@ -55,12 +55,12 @@ impl AfterHook {
         })
     }
 
-    /// As it was given.
+    /// The command line as it was given.
     pub(super) fn line(&self) -> &str {
         &self.line
     }
 
-    /// The same, called without arguments.
+    /// The same, shown without its arguments.
     pub(super) fn public(&self) -> Self {
         let program = std::iter::once(&self.program);
         let words: Vec<_> = program.chain(&self.arguments).cloned().collect();
@@ -71,16 +71,16 @@ impl AfterHook {
     }
 }
 
-/// A sink, the program that runs after it, and the machine on which it does.
+/// A sink, the program that runs after each write, and the machine it runs on.
 pub(super) struct SinkWithHook {
     pub(super) sink: Box<dyn Sink>,
     pub(super) after: AfterHook,
-    /// Nothing for this one.
+    /// `None` for the local machine.
     pub(super) machine: Option<SshHost>,
 }
 
 impl SinkWithHook {
-    /// Whether there is such a program.
+    /// Checks that the program exists.
     async fn check(&self) -> Result<(), SinkError> {
         let program = &self.after.program;
         let there = match &self.machine {
@@ -135,7 +135,7 @@ impl SinkWithHook {
     }
 }
 
-/// Whether a shell would find a program that may be run.
+/// Whether a shell would find an executable of this name.
 fn is_program(program: &str) -> bool {
     let may_run = |path: &Path| {
         path.metadata()
@@ -191,7 +191,7 @@ impl Sink for SinkWithHook {
     }
 }
 
-/// A file, and the program that runs after it was replaced, where there is one.
+/// Wraps the sink of a file in its `?after=` program, if it has one.
 pub(super) fn followed(
     sink: Box<dyn Sink>,
     file: &FileName,

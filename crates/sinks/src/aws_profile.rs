@@ -1,10 +1,10 @@
-//! A profile of AWS's shared credentials file.
+//! A profile in AWS's shared credentials file.
 //!
-//! It protects two rules. The file is read as botocore reads it, which the AWS CLI and boto3 are
-//! made of: indentation decides what is a setting and what goes on with the one before; quotes and
-//! comments behind a value are part of it; a section or a setting that is there twice spoils the
-//! whole file. And nothing of it changes but the two values of one profile; a file in which that
-//! cannot be had is refused.
+//! Invariants: The file is read as botocore reads it, the library under the AWS CLI and boto3.
+//! Indentation decides whether a line is a setting or continues the one before. Quotes and comments
+//! after a value are part of the value. A duplicate section or setting makes the whole file
+//! invalid. A write changes nothing but the two values of one profile; a file where that is
+//! impossible is rejected.
 
 use std::{ops::Range, path::PathBuf};
 
@@ -21,17 +21,16 @@ use super::{
 
 const ID: &str = "aws_access_key_id";
 const SECRET: &str = "aws_secret_access_key";
-/// Settings that make a pair a temporary one.
+/// Settings that mark credentials as temporary.
 const TOKENS: [&str; 2] = ["aws_session_token", "aws_security_token"];
 
-/// The section with settings for all others.
+/// The section whose settings apply to every profile.
 const DEFAULT: &str = "DEFAULT";
 
-/// The name of a profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct AwsProfile(String);
 
-/// Where the AWS CLI looks.
+/// The path where the AWS CLI looks for the file.
 pub(super) fn usual_file() -> Option<PathBuf> {
     let payload = variable("AWS_SHARED_CREDENTIALS_FILE").map(PathBuf::from);
     let payload = payload.and_then(|path| std::path::absolute(path).ok());
@@ -42,7 +41,7 @@ pub(super) fn home() -> Option<PathBuf> {
     variable("HOME").map(PathBuf::from)
 }
 
-/// An environment variable of the system or of AWS; `None` where it is empty or not UTF-8.
+/// An environment variable of the system or of AWS. `None` if it is empty or not UTF-8.
 pub fn variable(name: &str) -> Option<String> {
     #[expect(
         clippy::disallowed_methods,
@@ -74,25 +73,24 @@ impl AwsProfile {
     }
 }
 
-/// A section as botocore has it.
+/// A section, as botocore sees it.
 struct ProfileSection {
     name: String,
-    /// Where the line after its head begins.
+    /// Start of the line after the header.
     head_end: usize,
-    /// Whether the head's line has an end.
+    /// Whether the header line has a line ending.
     head_ended: bool,
     options: Vec<ProfileSetting>,
 }
 
-/// A setting of a section.
 struct ProfileSetting {
-    /// In small letters.
+    /// In lower case.
     name: String,
-    /// With what follows in further lines.
+    /// Including continuation lines.
     value: String,
-    /// The part of the value in the first line.
+    /// The part of the value on the first line.
     place: Range<usize>,
-    /// What stands before the name.
+    /// The white space before the name.
     indent: String,
 }
 
@@ -102,7 +100,8 @@ impl ProfileSection {
     }
 }
 
-/// Python's `configparser`, as botocore uses it, and botocore's own look at nested settings.
+/// Parses the file like Python's `configparser` with botocore's options, and like botocore's own
+/// check of nested settings.
 fn parse(text: &str) -> Result<Vec<ProfileSection>, String> {
     let mut parser = ProfileParser {
         text,
@@ -125,9 +124,9 @@ fn parse(text: &str) -> Result<Vec<ProfileSection>, String> {
 struct ProfileParser<'a> {
     text: &'a str,
     sections: Vec<ProfileSection>,
-    /// The indentation of the last line that did not go on with another.
+    /// The indentation of the last line that was not a continuation.
     indent_before: usize,
-    /// Whether a line may go on with the last setting.
+    /// Whether a line may continue the last setting.
     goes_on: bool,
 }
 
@@ -157,7 +156,7 @@ impl ProfileParser<'_> {
         Ok(())
     }
 
-    /// A line that goes on with no other.
+    /// Parses a line that is not a continuation.
     fn fresh(&mut self, line: &LineSpan, whole: &str) -> Result<(), String> {
         let bad = |why: &str| at_line(self.text, line.start, why);
         if let Some(name) = head(whole.trim()) {
@@ -187,7 +186,8 @@ impl ProfileParser<'_> {
     }
 }
 
-/// A value that begins with a line's end is nested settings, or botocore reads nothing of the file.
+/// A value that starts with a line break must consist of nested settings, or botocore rejects the
+/// whole file.
 fn check_nested(text: &str, option: &ProfileSetting) -> Result<(), String> {
     let nested = option.value.strip_prefix('\n');
     let mut nested = nested.into_iter().flat_map(str::lines);
@@ -198,14 +198,14 @@ fn check_nested(text: &str, option: &ProfileSetting) -> Result<(), String> {
     Ok(())
 }
 
-/// The name in the head of a section.
+/// The name in a section header.
 fn head(line: &str) -> Option<&str> {
     let inner = line.strip_prefix('[')?;
     let name = inner.get(..inner.rfind(']')?)?;
     (!name.is_empty()).then_some(name)
 }
 
-/// A setting; the first `=` or `:` ends its name.
+/// Parses a setting. The first `=` or `:` ends its name.
 fn setting(line: &str, start: usize) -> Option<ProfileSetting> {
     let space = line.len() - line.trim_start().len();
     let at = line.find(['=', ':'])?;
@@ -225,7 +225,7 @@ fn setting(line: &str, start: usize) -> Option<ProfileSetting> {
     })
 }
 
-/// What a value must be so that it can be replaced and nothing else with it.
+/// Checks that a value can be replaced without affecting anything else.
 fn check(text: &str, option: &ProfileSetting) -> Result<(), String> {
     let why = if option.value.contains('\n') {
         "goes on in the next line"
@@ -307,7 +307,7 @@ fn end_of_head<'a>(text: &'a str, section: &ProfileSection) -> &'a str {
     end.unwrap_or_else(|| line_end(text))
 }
 
-/// The head of a profile at the end of a file.
+/// The header of a new profile at the end of a file.
 fn new_head(text: &str, name: &str, end: &str) -> String {
     let gap = match text {
         "" => "",
@@ -317,7 +317,7 @@ fn new_head(text: &str, name: &str, end: &str) -> String {
     format!("{gap}[{name}]{end}")
 }
 
-/// What stands in the file beside the pair of one profile.
+/// All settings in the file except the key pair of one profile.
 fn others<'a>(
     sections: &'a [ProfileSection],
     profile: &'a str,

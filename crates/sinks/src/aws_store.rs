@@ -1,7 +1,8 @@
-//! AWS Secrets Manager and SSM Parameter Store: one JSON document each.
+//! AWS Secrets Manager and SSM Parameter Store: one JSON document in each.
 //!
-//! It protects one rule: id and secret are one document and one version, so nobody reads a pair of
-//! two halves. A secret must exist already, since only a person can say who may read it.
+//! Invariant: ID and secret are one document and one version, so nobody reads half of one key pair
+//! and half of another. A secret must already exist, since only a person can decide who may read
+//! it.
 
 use std::{fmt, sync::Arc};
 
@@ -32,7 +33,7 @@ pub(super) const SSM: SinkKind = SinkKind {
     parse: document::parse::<ParameterPlace>,
 };
 
-/// Which document, and how it is reached: `NAME[?region=…&profile=…&endpoint=…]`.
+/// A resource and how it is reached: `NAME[?region=…&profile=…&endpoint=…]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AwsResource {
     id: String,
@@ -40,10 +41,10 @@ pub struct AwsResource {
 }
 
 impl AwsResource {
-    /// Reads `NAME[?region=…&profile=…&endpoint=…]`.
+    /// Parses `NAME[?region=…&profile=…&endpoint=…]`.
     ///
     /// # Errors
-    /// A sentence that says what is wrong with it.
+    /// A sentence that says what is wrong.
     pub fn new(text: &str) -> Result<Self, String> {
         let (id, query) = text.split_once('?').unwrap_or((text, ""));
         if id.is_empty() || id.contains(char::is_whitespace) {
@@ -66,7 +67,7 @@ impl AwsResource {
         })
     }
 
-    /// In the region that its name says, where that is an ARN and no other was given.
+    /// Takes the region from the ARN, if the name is one and no region was given.
     pub fn in_region_of_arn(mut self) -> Self {
         let mut words = self.id.split(':');
         if words.next() == Some("arn") && self.settings.region.is_none() {
@@ -81,7 +82,7 @@ impl AwsResource {
         &self.id
     }
 
-    /// How its service is reached.
+    /// How the service is reached.
     pub const fn settings(&self) -> &ClientSettings {
         &self.settings
     }
@@ -111,11 +112,9 @@ impl fmt::Display for AwsResource {
     }
 }
 
-/// A secret, by its name.
 #[derive(Debug)]
 struct SecretPlace(AwsResource);
 
-/// A parameter, by its name.
 #[derive(Debug)]
 struct ParameterPlace(AwsResource);
 
@@ -159,10 +158,8 @@ impl StorePlace for ParameterPlace {
     }
 }
 
-/// A secret of Secrets Manager.
 pub(super) struct SecretsManager(JsonService, String);
 
-/// A parameter of SSM.
 pub(super) struct SsmParameter(JsonService, String);
 
 impl SecretsManager {
@@ -181,7 +178,7 @@ impl SecretsManager {
         let Self(service, id) = self;
         let supplied = json!({"MaxResults": SECRETS_IN_PAGE});
         let names = listed(service, "ListSecrets", &supplied, "SecretList").await;
-        // An ARN ends with the name and six characters of the service's.
+        // An ARN ends with the name and six characters that the service adds.
         let name = id.rsplit(':').next().unwrap_or(id);
         let near = did_you_mean(name, names.iter().map(String::as_str));
         SinkError::Never(format!(
@@ -204,11 +201,11 @@ impl SsmParameter {
 
 /// Pages of a listing that are read for a suggestion.
 const PAGES_MAX: usize = 5;
-/// Names in a page, as many as the service gives.
+/// Names per page, the service's maximum.
 const SECRETS_IN_PAGE: usize = 100;
 const PARAMETERS_IN_PAGE: usize = 50;
 
-/// Names for a suggestion, as many as a few pages hold. Whoever may not list them gets none.
+/// Names for a suggestion, from the first few pages. Empty if the caller may not list them.
 async fn listed(service: &JsonService, action: &str, supplied: &Value, list: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut supplied = supplied.clone();
@@ -237,7 +234,7 @@ fn text(content: &Secret<Vec<u8>>) -> Result<&str, SinkError> {
     std::str::from_utf8(content.expose()).map_err(|error| SinkError::Never(error.to_string()))
 }
 
-/// The label of a version that is written and not current yet.
+/// The label of a version that is written but not yet current.
 const LABEL: &str = "KEYWRIGHT";
 
 #[async_trait]
@@ -262,8 +259,8 @@ impl DocumentStore for SecretsManager {
         })
     }
 
-    /// The service replaces a value whatever it is. So the new one is written as a version that
-    /// nobody reads, and made current only if the one that was read is current still.
+    /// The service replaces a value without any condition. So the new value is written as a version
+    /// that nobody reads, and made current only if the version that was read is still current.
     async fn put(&self, content: DocumentContent, was: &VersionTag) -> Result<(), SinkError> {
         let Self(service, id) = self;
         let Some(content) = content else {
@@ -271,8 +268,8 @@ impl DocumentStore for SecretsManager {
             return Err(SinkError::Never(why));
         };
         let text = text(&content)?;
-        // The same content is the same version, however often it is sent; it must not be guessed
-        // from the token what it is, so the service's name for the secret is hashed with it.
+        // The token makes a retry create no second version of the same content. Nobody must be able
+        // to guess the content from the token, so the secret's name is hashed with it.
         let digest = hex::encode(Sha256::digest(format!("{id}\n{text}")));
         let token: String = digest.chars().take(32).collect();
         let payload = json!({
@@ -305,11 +302,11 @@ impl DocumentStore for SecretsManager {
     }
 }
 
-/// The type of a parameter that is made.
+/// The type of a parameter that is created.
 const SECURE: &str = "SecureString";
 
 impl SsmParameter {
-    /// The value of a parameter, or of one of its versions by `NAME:NUMBER`.
+    /// The value of a parameter, or of one of its versions with `NAME:NUMBER`.
     async fn read(&self, name: &str) -> Result<Option<DocumentVersion>, SinkError> {
         let payload = json!({"Name": name, "WithDecryption": true});
         match self.0.call("GetParameter", &payload).await {
@@ -329,13 +326,13 @@ impl SsmParameter {
         }
     }
 
-    /// Names of the parameters that pass these filters.
+    /// The names of the parameters that match these filters.
     async fn described(&self, filters: &Value) -> Vec<String> {
         let supplied = json!({"ParameterFilters": filters, "MaxResults": PARAMETERS_IN_PAGE});
         listed(&self.0, "DescribeParameters", &supplied, "Parameters").await
     }
 
-    /// Writes a value over the one that is there, or where there is none; its version.
+    /// Creates the parameter or overwrites its value. Returns the new version.
     async fn write(&self, value: &str, was: &VersionTag) -> Result<Option<u64>, SinkError> {
         let Self(service, id) = self;
         let payload = json!({
@@ -362,8 +359,8 @@ impl DocumentStore for SsmParameter {
         }))
     }
 
-    /// The service replaces a value whatever it is, and counts its versions. One that came between
-    /// shows by its number, and is put back.
+    /// The service replaces a value without any condition, but numbers its versions. A version that
+    /// another user wrote in between shows as a gap in the numbers, and is restored.
     async fn put(&self, content: DocumentContent, was: &VersionTag) -> Result<(), SinkError> {
         let Self(service, id) = self;
         let Some(content) = content else {
@@ -395,7 +392,8 @@ impl DocumentStore for SsmParameter {
         Err(SinkError::Later(why))
     }
 
-    /// Of the same folder first, by the last parts of their names; elsewhere by the whole ones.
+    /// Compares the last parts of the names in the same folder first, then the full names
+    /// everywhere.
     async fn similar(&self) -> Vec<String> {
         let name = self.own_name();
         let (folder, own) = name.rsplit_once('/').unwrap_or(("", name));
@@ -414,7 +412,7 @@ impl DocumentStore for SsmParameter {
         similar(name, all.iter().map(String::as_str))
     }
 
-    /// Without what stands before it in an ARN.
+    /// The name without the prefix of an ARN.
     fn own_name(&self) -> &str {
         let whole = self.1.split_once(":parameter/");
         whole.map_or(self.1.as_str(), |(before, _)| {

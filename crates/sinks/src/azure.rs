@@ -1,12 +1,12 @@
-//! Secrets of Azure Key Vault: a JSON document, a version of it for each write.
+//! Secrets of Azure Key Vault: a JSON document, with a new version for each write.
 //!
-//! It protects two rules. Content type, tags, expiry and the other attributes of a secret are
-//! repeated with each version, since the service takes what is not repeated for removed. And
-//! nothing is deleted, because a deleted name is reserved: where there was no secret before, the
-//! version that a rotation made is disabled.
+//! Invariants: Content type, tags, expiry and the other attributes of a secret are sent again with
+//! each version, since the service drops what is missing. Nothing is deleted, because the name of a
+//! deleted secret stays reserved: if there was no secret before, the version that the rotation
+//! created is disabled.
 //!
-//! Setting a secret knows no condition. Afterwards the versions are listed; one that another user
-//! made in between is made the current one again.
+//! Setting a secret has no precondition. So the versions are listed afterwards, and a version that
+//! another user set in between is made current again.
 
 mod credentials;
 
@@ -36,12 +36,12 @@ pub(super) const KIND: SinkKind = SinkKind {
 };
 
 const API_VERSION: &str = "api-version=7.4";
-/// The most characters of the name of a secret.
+/// The maximum length of the name of a secret.
 const NAME_MAX: usize = 127;
-/// Pages of a listing that are looked through; one has 25 entries.
+/// The maximum number of pages of a listing; a page has 25 entries.
 const PAGES_MAX: usize = 40;
 
-/// A cloud of Azure: what the names of its vaults end with, and who hands out tokens.
+/// An Azure cloud: the DNS suffix of its vaults, and the authority that issues its tokens.
 struct AzureCloud {
     suffix: &'static str,
     authority: &'static str,
@@ -62,7 +62,7 @@ const CLOUDS: [AzureCloud; 3] = [
     },
 ];
 
-/// `VAULT/SECRET`; the vault by its name, or outside the public cloud by its host.
+/// `VAULT/SECRET`. The vault is given by name, or outside the public cloud by host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct AzureSecret {
     vault: String,
@@ -126,7 +126,7 @@ struct KeyVault {
     secret: String,
 }
 
-/// A secret as the service answers with it, in a listing without its value.
+/// A secret as the service returns it; in a listing it has no value.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SecretBundle {
@@ -143,7 +143,7 @@ struct SecretBundle {
 }
 
 impl SecretBundle {
-    /// The part of its id after `/secrets/NAME/`.
+    /// The part of its ID after `/secrets/NAME/`.
     fn version(&self) -> Option<String> {
         let mut words = self.id.rsplit('/');
         let version = words.next().filter(|version| !version.is_empty())?;
@@ -157,7 +157,7 @@ impl SecretBundle {
         created.unwrap_or_default()
     }
 
-    /// What a write must repeat.
+    /// The attributes that a write must repeat.
     fn properties(&self) -> Map<String, Value> {
         let mut attributes = Map::new();
         for name in ["enabled", "exp", "nbf"] {
@@ -185,7 +185,8 @@ struct BundlePage {
     next_link: Option<String>,
 }
 
-/// What a write must repeat, and since when the version is there; in [`Tag::kind`].
+/// The attributes that a write must repeat, and when the version was created. Stored in
+/// [`VersionTag::kind`].
 #[derive(serde::Serialize, Deserialize)]
 struct VersionProperties {
     properties: Map<String, Value>,
@@ -236,7 +237,8 @@ impl KeyVault {
         self.rest.send_json(request, body, &token, sent).await
     }
 
-    /// The current version, or one by its name; nothing where there is none, or a disabled one.
+    /// The current version, or the version of this name. Distinguishes a missing secret from a
+    /// disabled one.
     async fn bundle(&self, version: Option<&str>) -> Result<SecretState, SinkError> {
         let mut path = self.path();
         if let Some(version) = version {
@@ -256,7 +258,7 @@ impl KeyVault {
         }
     }
 
-    /// Sets the secret; the new version's name.
+    /// Sets the secret. Returns the name of the new version.
     async fn set(
         &self,
         value: &str,
@@ -286,8 +288,8 @@ impl KeyVault {
         self.rest.read::<SecretBundle>(&call, &answer).map(drop)
     }
 
-    /// Entries of a listing, page by page; without its end it proves nothing. A link elsewhere is
-    /// not followed: it would be sent the token.
+    /// Reads a listing page by page. An incomplete listing proves nothing, so it is an error. A
+    /// link to another origin is not followed, since the request would carry the token there.
     async fn list(&self, path: &str) -> Result<Vec<SecretBundle>, SinkError> {
         let mut all = Vec::new();
         let mut url = format!("{}{path}?{API_VERSION}", self.url);
@@ -308,7 +310,7 @@ impl KeyVault {
         Err(self.rest.later(&why))
     }
 
-    /// A version that another user made after the one that was replaced.
+    /// The last version that another user set after the version that was replaced.
     async fn between(
         &self,
         ours: &str,
@@ -375,7 +377,7 @@ impl DocumentStore for KeyVault {
         };
         let text = std::str::from_utf8(content.expose());
         let text = text.map_err(|error| self.rest.never(&error))?;
-        // The narrower the time between a look and a write, the better.
+        // Read again right before the write, to keep the race window short.
         let now = match self.bundle(None).await? {
             SecretState::Bundle(now) => now.version(),
             SecretState::Disabled | SecretState::Nothing => None,
@@ -412,12 +414,12 @@ impl DocumentStore for KeyVault {
 
     async fn retire(&self, replaced: &VersionTag) {
         if let Some(version) = &replaced.version {
-            // If it stays, it is a key that is deleted.
+            // If this fails, the version stays enabled, but its key is deleted.
             let _ = self.disable(version).await;
         }
     }
 
-    /// A deleted secret can only be found where the caller may see those.
+    /// A deleted secret is only visible to callers who may list deleted secrets.
     async fn check(&self) -> Result<Vec<String>, SinkError> {
         if let SecretState::Nothing = self.bundle(None).await? {
             let path = format!("/deletedsecrets/{}", self.secret);
@@ -448,9 +450,9 @@ impl DocumentStore for KeyVault {
     }
 }
 
-/// What is said where a name cannot be taken.
+/// The error for a name that cannot be used.
 const RESERVED: &str = "its name is that of a deleted secret: recover or purge that first";
-/// The kind of a [`Tag`] where the current version is disabled.
+/// The [`VersionTag::kind`] of a secret whose current version is disabled.
 const DISABLED: &str = "disabled";
 
 #[cfg(test)]

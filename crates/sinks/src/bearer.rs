@@ -1,7 +1,7 @@
-//! Access tokens that a service hands out for some time.
+//! Access tokens that a service issues for a limited time.
 //!
-//! It protects one rule: a token is asked for again before it expires, by the clock of the process,
-//! and is never part of an error.
+//! Invariant: a new token is requested before the old one expires, by the process's clock, and a
+//! token is never part of an error.
 
 use std::sync::Arc;
 
@@ -12,24 +12,24 @@ use tokio::sync::Mutex;
 
 use super::rest::segment;
 
-/// Seconds before its end at which a token is no longer used.
+/// Seconds before its expiry at which a token is no longer used.
 const MARGIN_SECS: i64 = 120;
-/// The longest time for which an answer is believed, in seconds.
+/// The longest lifetime that is believed, in seconds.
 const LIFE_SECS_MAX: i64 = 24 * 3600;
 
-/// A token as OAuth 2 servers, metadata servers and IMDS answer with it.
+/// A token response of an OAuth 2 server, a metadata server or IMDS.
 #[derive(Deserialize)]
 pub(super) struct TokenAnswer {
     #[serde(deserialize_with = "token")]
     access_token: Secret<String>,
-    /// A number, or one in a string.
+    /// A number, or a number in a string.
     #[serde(deserialize_with = "secs")]
     expires_in: i64,
 }
 
 pub(super) fn token<'de, D: Deserializer<'de>>(from: D) -> Result<Secret<String>, D::Error> {
     let token = Secret::new(String::deserialize(from)?);
-    // It becomes a header.
+    // The token is sent in a header, so it must be printable.
     match token.expose().is_empty() || token.expose().contains(|c: char| !c.is_ascii_graphic()) {
         true => Err(D::Error::custom("not a token")),
         false => Ok(token),
@@ -63,7 +63,7 @@ fn secs<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
     Ok(secs.clamp(0, LIFE_SECS_MAX))
 }
 
-/// The last token.
+/// A cached token.
 pub(super) struct BearerToken {
     clock: Arc<dyn Clock>,
     current: Mutex<Option<(Secret<String>, i64)>>,
@@ -77,12 +77,12 @@ impl BearerToken {
         }
     }
 
-    /// Seconds since 1970.
+    /// Unix time in seconds.
     pub(super) fn now(&self) -> i64 {
         self.clock.now().secs()
     }
 
-    /// The token, asked for where there is none or where it ends soon.
+    /// The cached token, or a new one if there is none or it expires soon.
     pub(super) async fn token(
         &self,
         ask: impl Future<Output = Result<TokenAnswer, SinkError>> + Send,
@@ -99,7 +99,7 @@ impl BearerToken {
     }
 }
 
-/// Fields as a form is sent.
+/// Encodes fields as `application/x-www-form-urlencoded`.
 pub(super) fn form(fields: &[(&str, &str)]) -> Secret<String> {
     let mut form = String::new();
     for (name, value) in fields {

@@ -1,9 +1,10 @@
-//! Environment variables of a CircleCI context: two of them, or one with both values as JSON.
+//! Environment variables of a CircleCI context: one each for ID and secret, or a single one with
+//! both as JSON.
 //!
-//! It protects one rule: what nobody can read back is not claimed. CircleCI shows of a variable its
-//! name and when it was written, so other variables beside them say by their *names* which key is
-//! being written, and which was written and when. Once a date is another one, another user wrote,
-//! and nothing is known.
+//! Invariant: the sink never claims what nobody can read back. CircleCI shows only the name of a
+//! variable and when it was written. So marker variables beside them record in their *names* which
+//! key is being written, and which key was written and when. If a date no longer matches, another
+//! user wrote, and the content is unknown.
 
 use std::{fmt, sync::Arc};
 
@@ -43,17 +44,17 @@ pub(super) const KIND: SinkKind = SinkKind {
 };
 
 const HOST: &str = "https://circleci.com";
-/// The most characters of a name.
+/// The maximum length of a name.
 const NAME_MAX: usize = 200;
-/// How many pages of a listing are looked through.
+/// The maximum number of pages of a listing.
 const PAGES_MAX: usize = 50;
-/// What the names of our own variables begin with.
+/// The prefix of our marker variables.
 const MARK: &str = "KEYWRIGHT_";
-/// Characters of the digest in a name.
+/// The length of the digest in a name.
 const DIGEST_LENGTH: usize = 16;
 
-/// `VCS/ORG/CONTEXT[#ID,SECRET]`, or `#NAME` for one variable with both; the context may be given
-/// by its id alone.
+/// `VCS/ORG/CONTEXT[#ID,SECRET]`, or `#NAME` for one variable with both. The ID of a context can
+/// replace `VCS/ORG/CONTEXT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ContextVariables {
     context: ContextRef,
@@ -79,7 +80,7 @@ fn name(text: &str) -> Result<String, String> {
     }
 }
 
-/// Whether a text is the id of a context.
+/// Whether the text is a context ID.
 fn is_uuid(text: &str) -> bool {
     let dash = |at: usize| matches!(at, 8 | 13 | 18 | 23);
     let good = |(at, c): (usize, char)| {
@@ -121,7 +122,7 @@ impl ContextVariables {
         })
     }
 
-    /// What the names of the marks of these variables begin with.
+    /// The prefix of the names of these variables' markers.
     fn mark(&self) -> String {
         let variables = self.names.all();
         format!("{MARK}{}_", variables.first().copied().unwrap_or_default())
@@ -165,14 +166,13 @@ impl ParsedDestination for ContextVariables {
     }
 }
 
-/// Variables of a context.
 struct CircleCi {
     name: String,
     place: ContextVariables,
     rest: RestClient,
     url: String,
     token: Secret<String>,
-    /// The path of the context, once its id is known.
+    /// The API path of the context's variables, once the context ID is known.
     folder: OnceCell<String>,
 }
 
@@ -195,22 +195,22 @@ struct ListedVariable {
     updated_at: String,
 }
 
-/// A variable of ours, by its name: which key is being written, or was, with a digest of the dates
-/// that CircleCI gave the writes.
+/// A marker variable, parsed from its name: the key that is being written, or the key that was
+/// written with a digest of the dates that CircleCI gave the writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct WriteMarker {
     key: String,
     dates: Option<String>,
 }
 
-/// What can be known: when each variable was written last, and the marks.
+/// What can be known: when each variable was last written, and the markers.
 #[derive(PartialEq, Eq, Serialize, Deserialize)]
 struct WriteDates {
     written: Vec<Option<String>>,
     marks: Vec<WriteMarker>,
 }
 
-/// A digest of dates, as a part of a name.
+/// A digest of dates, for a name.
 fn digest<'a>(dates: impl Iterator<Item = &'a str>) -> String {
     let dates = dates.collect::<Vec<_>>().join(" ");
     let hex = hex::encode(Sha256::digest(dates));
@@ -223,7 +223,7 @@ impl WriteDates {
         all.map(|all| digest(all.into_iter()))
     }
 
-    /// The key in the variables, if nobody else has written since the mark says so.
+    /// The key in the variables, if nobody has written to them since the marker was set.
     fn key(&self) -> Option<KeyId> {
         let now = self.digest()?;
         let mark = self
@@ -233,8 +233,7 @@ impl WriteDates {
         mark.map(|mark| KeyId(mark.key.clone()))
     }
 
-    /// Whether this key was written and nothing after it, or is being written; of the latter nobody
-    /// can tell how far it is.
+    /// Whether this key was written last, or is being written; how far such a write got is unknown.
     fn is_of(&self, key: &KeyId) -> bool {
         let begun = WriteMarker {
             key: key.0.clone(),
@@ -288,8 +287,8 @@ impl CircleCi {
         answer
     }
 
-    /// All entries of a listing; one that has no end is an error, since a missing entry would be
-    /// taken for one that is not there.
+    /// All entries of a listing. A listing with too many pages is an error, since an entry on a
+    /// later page would be taken for missing.
     async fn list<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, SinkError> {
         let mut all = Vec::new();
         let mut at = path.to_owned();
@@ -307,7 +306,7 @@ impl CircleCi {
         Err(self.rest.never(&why))
     }
 
-    /// The path of the context's variables.
+    /// The API path of the context's variables.
     async fn folder(&self) -> Result<&str, SinkError> {
         let found = self.folder.get_or_try_init(|| async {
             let id = match &self.place.context {
@@ -350,7 +349,8 @@ impl CircleCi {
                 Some((key, dates)) => (key, Some(dates.to_owned())),
                 None => (rest, None),
             };
-            // With a `_` it is the mark of a variable with a longer name that begins like this one.
+            // A `_` means that the marker belongs to a variable whose longer name starts with this
+            // one.
             let is_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric());
             is_key.then(|| WriteMarker {
                 key: key.to_owned(),
@@ -393,24 +393,25 @@ impl CircleCi {
         }
     }
 
-    /// Says that a key is being written, or removed.
+    /// Marks that a key is being written, or removed.
     async fn begin(&self, key: &KeyId) -> Result<(), SinkError> {
         let mark = WriteMarker {
             key: key.0.clone(),
             dates: None,
         };
-        // A value is required; the name says everything.
+        // A value is required; the name carries the information.
         self.put(&self.mark_name(&mark), "see the name of this variable")
             .await
     }
 
-    /// Removes marks, but for one.
+    /// Removes the markers, except for one.
     async fn unmark(
         &self,
         marks: &[WriteMarker],
         but: Option<&WriteMarker>,
     ) -> Result<(), SinkError> {
-        // The last word is what was finished, so that comes last.
+        // Markers of unfinished writes go last: while one exists, a retry can tell that the write
+        // was ours.
         let (finished, begun): (Vec<_>, Vec<_>) =
             marks.iter().partition(|mark| mark.dates.is_some());
         for mark in finished
@@ -423,7 +424,8 @@ impl CircleCi {
         Ok(())
     }
 
-    /// Writes a pair: first that it is being written, then the variables, then when that was.
+    /// Writes a pair: the marker that it is being written, then the variables, then the marker with
+    /// their dates.
     async fn write(&self, pair: &KeyPair) -> Result<(), SinkError> {
         self.begin(&pair.id).await?;
         let mut dates = Vec::new();
@@ -448,7 +450,7 @@ impl CircleCi {
         self.unmark(&marks, Some(&done)).await
     }
 
-    /// A date is another one, or a mark.
+    /// The error for a date or a marker that does not match.
     fn foreign(&self) -> SinkError {
         let (variables, mark) = (self.place.names.all().join(" and "), self.place.mark());
         self.rest.never(&format!(
@@ -457,7 +459,8 @@ impl CircleCi {
         ))
     }
 
-    /// Nobody can read the old secret, so a person must write it, and says so by the marks.
+    /// The old secret cannot be read back, so a person must set it, and confirms that by deleting
+    /// the markers.
     fn by_hand(&self) -> SinkError {
         let (variables, mark) = (self.place.names.all().join(" and "), self.place.mark());
         self.rest.never(&format!(
@@ -529,8 +532,8 @@ impl Sink for CircleCi {
     ) -> Result<(), SinkError> {
         let before: WriteDates = self.rest.read_backup(backup)?;
         let current = self.look().await?;
-        // Without a mark a person has put it back, and said so; or it was put back, or not written
-        // at all.
+        // If there is no marker, then a person restored the old values and said so, or nothing is
+        // left to restore, or nothing was written.
         if current == before || current.marks.is_empty() {
             return Ok(());
         }
@@ -557,7 +560,7 @@ impl Sink for CircleCi {
                 }
                 Ok(())
             }
-            // It was only about to be written.
+            // The write had not reached the variables.
             None if current.written == before.written => {
                 let added = current.marks.into_iter();
                 let added: Vec<_> = added.filter(|mark| !before.marks.contains(mark)).collect();

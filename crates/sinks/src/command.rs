@@ -1,7 +1,8 @@
-//! Any program as a sink: it is told what to do in JSON on its standard input.
+//! Any program as a sink. It gets its instructions as JSON on standard input.
 //!
-//! It protects two rules: a secret reaches the program by that way only, never by argument or
-//! environment (which is that of [`environment`]); and what the program says is shown without it.
+//! Invariants: a secret reaches the program only on standard input, never as an argument or in the
+//! environment (for that see [`environment`]); and the program's output is shown without the
+//! secret.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -52,7 +53,7 @@ impl CommandSink {
         })
     }
 
-    /// Runs the program; what it says on its standard output.
+    /// Runs the program and returns its standard output.
     async fn run(
         &self,
         payload: &Value,

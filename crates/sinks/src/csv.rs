@@ -1,7 +1,7 @@
-//! The `.csv` file that AWS's console lets people download, with one key in it.
+//! The `.csv` file that AWS's console offers for download, with one access key.
 //!
-//! It protects one rule: a file with several rows is nobody's in particular, and is refused. Heads
-//! are read in any case, with or without a byte-order mark and a `User Name` column.
+//! Invariant: a file with several rows is rejected, since nothing says which row is meant. Header
+//! names match in any case, with or without a byte-order mark and a `User Name` column.
 
 use csv::{ReaderBuilder, StringRecord, Terminator, WriterBuilder};
 use keywright_base::Secret;
@@ -12,21 +12,21 @@ use super::{
     text::{edited, pair_of, split_mark, text},
 };
 
-/// The file itself says everything.
+/// The format has no options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CsvFormat;
 
 const ID: &str = "Access key ID";
 const SECRET: &str = "Secret access key";
 
-/// The head, the row, and the columns of the pair.
+/// The header, the row, and the columns of ID and secret.
 type CsvTable = (StringRecord, StringRecord, usize, usize);
 
 fn parse(content: &str) -> Result<CsvTable, String> {
     let mut reader = ReaderBuilder::new()
         .flexible(false)
         .from_reader(content.as_bytes());
-    // Errors of the reader quote fields.
+    // The reader's errors quote fields.
     let bad = |_| "it is not a table with a head".to_owned();
     let head = reader.headers().map_err(bad)?.clone();
     let column = |name: &str| {
@@ -49,7 +49,7 @@ fn pair(row: &StringRecord, id: usize, secret: usize) -> Result<Option<KeyPair>,
     pair_of((ID, cell(id)), (SECRET, cell(secret)))
 }
 
-/// The text with other values in the place of those that stand in it once.
+/// Replaces both values in the text. Each must occur exactly once.
 fn replaced(content: &str, old: &KeyPair, new: &KeyPair) -> Result<String, String> {
     let mut edits = Vec::new();
     let values = [
@@ -66,7 +66,7 @@ fn replaced(content: &str, old: &KeyPair, new: &KeyPair) -> Result<String, Strin
     Ok(edited(content, edits))
 }
 
-/// The head with a row in the place of an empty one.
+/// Writes the pair into the empty row.
 fn filled(
     content: &str,
     (head, row, id, secret): &CsvTable,

@@ -1,8 +1,8 @@
-//! A document that holds a pair: how it is put back, and stores that keep documents whole.
+//! A document that holds a key pair: how it is changed and restored, and stores of whole documents.
 //!
-//! It protects two rules. Only the pair is changed: what else stands in the document, and what
-//! others add to it while a rotation is under way, stays. And a pair is replaced only if it is the
-//! one that this rotation found or wrote.
+//! Invariants: Only the pair changes. The rest of the document stays, including what others add to
+//! it during a rotation. A pair is replaced only if it is the one that this rotation found or
+//! wrote.
 
 use std::{fmt, sync::Arc};
 
@@ -23,27 +23,26 @@ use super::{
     text::{printable_id, similar},
 };
 
-/// What is there; nothing where there is no document.
+/// The content of a document; `None` if there is no document.
 pub(super) type DocumentContent = Option<Secret<Vec<u8>>>;
 
-/// The bytes of a content.
 pub(super) fn bytes(content: &DocumentContent) -> Option<&[u8]> {
     content.as_ref().map(|content| content.expose().as_slice())
 }
 
-/// What a document holds, as its readers see it.
+/// What a document contains, as its readers see it.
 #[derive(Default)]
 pub(super) struct DocumentView {
-    /// The pair; half a pair is an error.
+    /// The pair. Half a pair is an error.
     pub(super) pair: Option<KeyPair>,
-    /// Why there is none, where an entry would have to be made.
+    /// Why there is no pair, if an entry would have to be created.
     pub(super) absent: Option<MissingTarget>,
-    /// Other entries with the id of a key, by name.
+    /// Other entries that hold a key ID, by name.
     pub(super) others: Vec<(String, KeyId)>,
 }
 
 impl DocumentView {
-    /// For a person who decides whether the key is to be replaced there.
+    /// What the user needs in order to decide whether to replace the key there.
     pub(super) fn inspection(self, old: &KeyId) -> SinkInspection {
         let others = self.others.into_iter().filter(|(_, id)| id == old);
         SinkInspection {
@@ -55,22 +54,22 @@ impl DocumentView {
     }
 }
 
-/// How a document holds a pair. Errors are sentences without a secret, with the line where there is
-/// one; what cannot be understood is not touched.
+/// How a document holds a pair. Errors are sentences without secrets, with the line number if there
+/// is one. A document that cannot be parsed is not changed.
 pub(super) trait DocumentFormat: Send + Sync + 'static {
-    /// What a document holds.
+    /// Parses a document.
     fn look(&self, content: Option<&[u8]>) -> Result<DocumentView, String>;
 
     /// The document with another pair.
     fn put(&self, content: Option<&[u8]>, pair: &KeyPair) -> Result<Secret<Vec<u8>>, String>;
 
-    /// Whether two documents say the same; a store may keep one in its own spelling.
+    /// Whether two documents are equivalent. A store may reformat what it is given.
     fn same(&self, one: &[u8], other: &[u8]) -> bool {
         one == other
     }
 }
 
-/// A pair with every sign that a secret may have, to see whether one could be put somewhere.
+/// A pair with every character that a secret can contain, to test whether one could be written.
 fn sample() -> KeyPair {
     KeyPair {
         id: KeyId("AKIAIOSFODNN7EXAMPLE".to_owned()),
@@ -78,7 +77,7 @@ fn sample() -> KeyPair {
     }
 }
 
-/// The document with another pair, which its readers would see.
+/// The document with another pair. Fails if its readers would not see that pair.
 pub(super) fn changed(
     format: &dyn DocumentFormat,
     content: Option<&[u8]>,
@@ -93,7 +92,8 @@ pub(super) fn changed(
     }
 }
 
-/// Looks at a document, and whether another pair could be put into it and the same one again.
+/// Parses a document, and checks that another pair could be written to it and the same one
+/// restored.
 pub(super) fn inspect(
     format: &dyn DocumentFormat,
     content: Option<&[u8]>,
@@ -109,12 +109,12 @@ pub(super) fn inspect(
     Ok(look)
 }
 
-/// What [`Sink::restore`] needs.
+/// The data for [`Sink::restore`].
 #[derive(Serialize, Deserialize)]
 pub(super) struct DocumentBackup {
     /// The pair that was there.
     pair: Option<(String, String)>,
-    /// The whole document, where there was one.
+    /// The whole document, if there was one.
     content: Option<Vec<u8>>,
 }
 
@@ -128,7 +128,7 @@ impl Drop for DocumentBackup {
 }
 
 impl DocumentBackup {
-    /// Of what is there now.
+    /// A backup of the current content.
     pub(super) fn backup(
         content: DocumentContent,
         pair: Option<KeyPair>,
@@ -142,7 +142,7 @@ impl DocumentBackup {
         Ok(Secret::new(bytes))
     }
 
-    /// From a backup.
+    /// Parses a backup.
     pub(super) fn read(backup: &SinkBackup) -> Result<Self, SinkError> {
         serde_json::from_slice(backup.expose())
             .map_err(|_| SinkError::Never("its backup cannot be read".to_owned()))
@@ -155,7 +155,8 @@ impl DocumentBackup {
         })
     }
 
-    /// The document with the new pair, if it holds what was found, or the new pair already.
+    /// The document with the new pair, if it still holds the pair that was found, or the new one
+    /// already.
     pub(super) fn committed(
         &self,
         content: Option<&[u8]>,
@@ -172,8 +173,8 @@ impl DocumentBackup {
         changed(format, content, new).map(Some)
     }
 
-    /// The document as it was, if it holds what was written, or what was found already. What others
-    /// changed since stays, where it can be told apart.
+    /// The document as it was, if it holds the pair that was written, or the old one already. What
+    /// others changed since is kept where it can be told apart.
     pub(super) fn restored(
         &self,
         content: Option<&[u8]>,
@@ -202,7 +203,7 @@ impl DocumentBackup {
     }
 }
 
-/// What is there is neither what was found nor what was written, so it is another's.
+/// The error for a pair that is neither the one found nor the one written: another user's.
 pub(super) fn foreign(now: Option<&KeyPair>, found: Option<&KeyPair>, new: &KeyPair) -> String {
     let same_id = |pair: &&KeyPair| now.is_some_and(|now| now.id == pair.id);
     if let Some(same) = found.into_iter().chain([new]).find(same_id) {
@@ -216,7 +217,7 @@ pub(super) fn foreign(now: Option<&KeyPair>, found: Option<&KeyPair>, new: &KeyP
     foreign_key(&id(now), &id(found), &new.id)
 }
 
-/// The same in terms of ids.
+/// The same error for key IDs.
 pub(super) fn foreign_key(now: &str, found: &str, new: &KeyId) -> String {
     format!(
         "it holds {now} now, neither {found}, which this rotation found there, nor {new}, which it \
@@ -224,45 +225,46 @@ pub(super) fn foreign_key(now: &str, found: &str, new: &KeyId) -> String {
     )
 }
 
-/// A document and which version of it that is.
+/// A document and its version.
 pub(super) struct DocumentVersion {
     pub(super) content: DocumentContent,
-    /// What the store calls it; a write replaces this version and no other.
+    /// The store's tag of this version. A write replaces this version only.
     pub(super) tag: VersionTag,
 }
 
-/// What a store calls a version.
+/// How a store identifies a version.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct VersionTag {
-    /// Its number or id; nothing where there is no document.
+    /// Its number or ID; `None` if there is no document.
     pub(super) version: Option<String>,
-    /// What else a write must repeat, as the type of a parameter.
+    /// Anything else that a write must send again, such as the type of a parameter.
     pub(super) kind: Option<String>,
 }
 
-/// A store that keeps documents whole.
+/// A store of whole documents.
 #[async_trait]
 pub(super) trait DocumentStore: Send + Sync {
-    /// The document.
+    /// Reads the document.
     async fn get(&self) -> Result<DocumentVersion, SinkError>;
 
-    /// Replaces the version that [`Store::get`] gave, and no other; nothing removes it.
+    /// Replaces the version that [`DocumentStore::get`] returned, and no other. No content removes
+    /// the document.
     async fn put(&self, content: DocumentContent, was: &VersionTag) -> Result<(), SinkError>;
 
-    /// What is done about a version that a rotation made and a restore replaced.
+    /// Cleans up a version that a rotation wrote and a restore replaced.
     async fn retire(&self, _replaced: &VersionTag) {}
 
-    /// What is said where there is no document.
+    /// The message for a document that does not exist.
     fn absence(&self, _: &VersionTag) -> String {
         "it does not exist".to_owned()
     }
 
-    /// What can be known beforehand to fail, and what a person should know before a write.
+    /// Detects failures before a write. Returns warnings for the user.
     async fn check(&self) -> Result<Vec<String>, SinkError> {
         Ok(Vec::new())
     }
 
-    /// Names of documents beside this one, for a suggestion.
+    /// Names of neighbouring documents, for a suggestion.
     async fn names(&self) -> Vec<String> {
         Vec::new()
     }
@@ -270,27 +272,27 @@ pub(super) trait DocumentStore: Send + Sync {
     /// The last part of its own name.
     fn own_name(&self) -> &str;
 
-    /// The names that may have been meant instead of its own, where there is no document.
+    /// The names that the user may have meant, if there is no document.
     async fn similar(&self) -> Vec<String> {
         let names = self.names().await;
         similar(self.own_name(), names.iter().map(String::as_str))
     }
 }
 
-/// Where a store keeps a document. `Display` writes what [`StorePlace::parse`] reads.
+/// Where a store holds a document. `Display` writes what [`StorePlace::parse`] reads.
 #[async_trait]
 pub(super) trait StorePlace:
     fmt::Debug + fmt::Display + Send + Sync + Sized + 'static
 {
     type Store: DocumentStore + 'static;
 
-    /// From what stands before a `#`.
+    /// Parses the part before the `#`.
     fn parse(text: &str) -> Result<Self, String>;
 
-    /// Opens the store; nothing is read or written yet. `name` is for errors.
+    /// Opens the store. Nothing is read or written yet. `name` is for errors.
     async fn open(&self, name: &str, clock: &Arc<dyn Clock>) -> Result<Self::Store, String>;
 
-    /// As [`Destination::caveats`].
+    /// Warnings before a write, as in [`ParsedDestination::caveats`].
     fn caveats(&self) -> Vec<String> {
         Vec::new()
     }

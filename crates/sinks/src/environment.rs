@@ -1,14 +1,15 @@
-//! What programs that the operator names have of the environment.
+//! The environment of the programs that an operator configures.
 //!
-//! It protects one rule: the environment of the server, or of a rotation, may hold the master key
-//! (`--master-key env:NAME`), tokens and credentials, so a program gets the variables listed here
-//! and no other. Those say where things are and who is logged in; none is itself a secret.
+//! Invariant: a program gets the variables listed here and no others, since the environment of the
+//! server or of a rotation may hold the master key (`--master-key env:NAME`), tokens and
+//! credentials. The listed variables name locations and the logged-in user; none of them is a
+//! secret.
 
 use std::{env, ffi::OsStr};
 
 use tokio::process::Command;
 
-/// Of the system, and of the programs that restart, reload or deliver.
+/// For all programs, including those that restart, reload or deliver.
 pub(crate) const SYSTEM: [&str; 19] = [
     "PATH",
     "HOME",
@@ -31,7 +32,8 @@ pub(crate) const SYSTEM: [&str; 19] = [
     "SSL_CERT_DIR",
 ];
 
-/// What programs that log in to a cluster choose an account by. Proxies are in the kubeconfig.
+/// For programs that log in to a cluster, which choose an account by them. Proxies are in the
+/// kubeconfig.
 const CLUSTER_LOGIN: [&str; 17] = [
     "AWS_PROFILE",
     "AWS_CONFIG_FILE",
@@ -52,7 +54,7 @@ const CLUSTER_LOGIN: [&str; 17] = [
     "AZURE_FEDERATED_TOKEN_FILE",
 ];
 
-/// A program with the environment that programs have.
+/// A program with the environment that all programs get.
 pub fn program(name: impl AsRef<OsStr>) -> Command {
     #[expect(
         clippy::disallowed_methods,
@@ -80,7 +82,8 @@ fn pass(command: &mut Command, names: &[&str]) {
 
 #[cfg(test)]
 mod tests {
-    //! `cargo test` itself sets variables such as `CARGO_MANIFEST_DIR`: they stand for secrets.
+    //! `cargo test` itself sets variables such as `CARGO_MANIFEST_DIR`, which stand for secrets
+    //! here.
 
     use super::{CLUSTER_LOGIN, SYSTEM, cluster_login, program};
     use crate::testing::holds_no_more;

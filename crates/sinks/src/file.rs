@@ -1,7 +1,7 @@
-//! A file as a sink, whatever its format.
+//! A file as a sink, in any format.
 //!
-//! It protects one rule: only the pair is changed. What else stands in the file, and what others
-//! add to it while a rotation is under way, stays.
+//! Invariant: only the key pair changes. The rest of the file stays, including what others add to
+//! it during a rotation.
 
 use std::{
     path::{Path, PathBuf},
@@ -22,10 +22,9 @@ use super::{
     text::similar,
 };
 
-/// Names in a folder that are compared with one that is not there.
+/// How many names in a folder are compared with a missing one.
 const NEIGHBOURS_MAX: usize = 1000;
 
-/// A file that holds a pair.
 pub(super) struct FileSink<F> {
     name: String,
     path: PathBuf,
@@ -41,7 +40,7 @@ impl<F: DocumentFormat> FileSink<F> {
         }
     }
 
-    /// Works on the file beside the async threads.
+    /// Works on the file outside the async threads.
     async fn at<T: Send + 'static>(
         &self,
         work: impl FnOnce(&FileLocation, &Path, &F) -> Result<T, SinkError> + Send + 'static,
@@ -52,7 +51,7 @@ impl<F: DocumentFormat> FileSink<F> {
             .map_err(|error| replace::failed(&self.path, &error))?
     }
 
-    /// The same while nobody else replaces a file in its folder.
+    /// The same, while nobody else replaces a file in its folder.
     async fn in_turn<T: Send + 'static>(
         &self,
         work: impl FnOnce(&FolderTurn, &Path, &F) -> Result<T, SinkError> + Send + 'static,
@@ -76,7 +75,8 @@ fn held<F: DocumentFormat>(
     Ok((content, look))
 }
 
-/// A sentence about a file, as compilers write it where it begins with a line.
+/// An error about a file, in the `FILE:LINE:` form of compilers if the message starts with a line
+/// number.
 fn refused(path: &Path, why: &str) -> SinkError {
     let path = path.display();
     SinkError::Never(match why.strip_prefix("line ") {
@@ -85,7 +85,7 @@ fn refused(path: &Path, why: &str) -> SinkError {
     })
 }
 
-/// What is not there, and what was perhaps meant.
+/// The missing file, and similar names.
 fn absence(location: &FileLocation, path: &Path) -> MissingTarget {
     let names = location.neighbours(NEIGHBOURS_MAX);
     let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -1,4 +1,4 @@
-//! A file by name: `KIND:FILE[?after=COMMAND][#FIELDS]`, one KIND for each format.
+//! The name of a file destination: `KIND:FILE[?after=COMMAND][#FIELDS]`, with one KIND per format.
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
@@ -46,7 +46,7 @@ pub(super) const CSV: SinkKind = SinkKind {
     parse: |text| LocalFile::parse("csv", text),
 };
 
-/// A file of this machine.
+/// A file on this machine.
 #[derive(Debug)]
 struct LocalFile(FileName);
 
@@ -78,10 +78,9 @@ impl ParsedDestination for LocalFile {
     }
 }
 
-/// What begins the command.
 const AFTER: &str = "?after=";
 
-/// How a file holds a pair.
+/// The format of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum FileFormat {
     AwsProfile(AwsProfile),
@@ -115,7 +114,7 @@ impl DocumentFormat for FileFormat {
     }
 }
 
-/// A file, its format, and what runs after it was replaced.
+/// A file, its format, and the command that runs after it was replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FileName {
     pub(super) format: FileFormat,
@@ -123,11 +122,10 @@ pub(super) struct FileName {
     pub(super) after: Option<AfterHook>,
 }
 
-/// The kinds of files.
 pub(super) const KINDS: [&str; 4] = ["aws-profile", "dotenv", "json", "csv"];
 
 impl FileName {
-    /// Without the arguments of the command.
+    /// The same without the arguments of the command.
     pub(super) fn public(&self) -> Self {
         let after = self.after.as_ref().map(AfterHook::public);
         Self {
@@ -136,7 +134,7 @@ impl FileName {
         }
     }
 
-    /// Reads what stands behind `KIND:`; the path is as it was written.
+    /// Parses the part after `KIND:`. The path stays as it was written.
     pub(super) fn new(kind: &str, text: &str) -> Result<Self, String> {
         let (name, text) = match kind {
             "aws-profile" => {

@@ -1,10 +1,10 @@
-//! Secrets of GitHub Actions: two of them, or one with both values as JSON.
+//! Secrets of GitHub Actions: one each for ID and secret, or a single one with both as JSON.
 //!
-//! It protects two rules. A secret leaves here only sealed to the repository's public key. And what
-//! nobody can read back is not claimed: beside the secrets stands a variable that says which key
-//! was written and when GitHub dates each write; once a date is another one, somebody else wrote,
-//! and nothing is known. The variable is written before the secrets, too, so that half a write
-//! shows.
+//! Invariants: A secret leaves this process only sealed to the repository's public key. The sink
+//! never claims what nobody can read back: a variable beside the secrets records which key was
+//! written and the date that GitHub gave each write. If a date no longer matches, another user
+//! wrote, and the content is unknown. The variable is also set before the secrets, so that an
+//! interrupted write is visible.
 
 use std::{fmt, sync::Arc};
 
@@ -39,12 +39,12 @@ pub(super) const KIND: SinkKind = SinkKind {
     },
 };
 
-/// GitHub's own address; GitHub Enterprise Server has another one.
+/// The address of github.com's API. GitHub Enterprise Server has another one.
 const API: &str = "https://api.github.com";
 const VERSION: &str = "2022-11-28";
-/// What one segment of a path may not hold as it is.
+/// The characters that are percent-encoded in a path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
-/// The most characters of a name.
+/// The maximum length of a name.
 const NAME_MAX: usize = 200;
 
 /// `OWNER/REPO[@ENVIRONMENT][#ID,SECRET]`, or `#NAME` for one secret with both.
@@ -56,7 +56,7 @@ pub(super) struct RepositorySecrets {
     names: VariableNames,
 }
 
-/// The name of a secret, in GitHub's spelling.
+/// The name of a secret in GitHub's spelling, upper case.
 fn name(text: &str) -> Result<String, String> {
     let name = text.to_ascii_uppercase();
     let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -96,13 +96,13 @@ impl RepositorySecrets {
         })
     }
 
-    /// The variable that says what was written.
+    /// The name of the variable that records what was written.
     fn marker(&self) -> String {
         let first = self.names.all();
         format!("KEYWRIGHT_{}", first.first().copied().unwrap_or_default())
     }
 
-    /// The folder of its secrets or its variables in the API.
+    /// The API path of its secrets or its variables.
     fn folder(&self, what: &str) -> String {
         let Self {
             owner, repository, ..
@@ -151,7 +151,6 @@ impl fmt::Display for RepositorySecrets {
     }
 }
 
-/// Secrets of a repository or of one of its environments.
 pub(super) struct GithubSink {
     name: String,
     place: RepositorySecrets,
@@ -160,7 +159,7 @@ pub(super) struct GithubSink {
     token: Secret<String>,
 }
 
-/// What can be seen: when each secret was written last, and the variable.
+/// What can be known: when each secret was last written, and the marker variable.
 #[derive(Serialize, Deserialize, PartialEq, Eq)]
 struct SecretDates {
     written: Vec<Option<String>>,
@@ -168,7 +167,7 @@ struct SecretDates {
 }
 
 impl SecretDates {
-    /// The key in the secrets, if nobody else has written since the variable says so.
+    /// The key in the secrets, if nobody has written to them since the variable was set.
     fn key(&self) -> Option<KeyId> {
         let mut words = self.marker.as_deref()?.split(' ');
         let key = words.next()?;
@@ -178,13 +177,13 @@ impl SecretDates {
         same.then(|| KeyId(key.to_owned()))
     }
 
-    /// Whether the variable was set, and no secret yet.
+    /// Whether the variable was set, but no secret was written yet.
     fn is_about_to_be(&self, before: &Self) -> bool {
         self.written == before.written && self.key().is_none()
     }
 
-    /// Whether this key was written, or is being written, and nothing after it: each secret has the
-    /// date that the variable gives it, or is gone. While no dates are given yet, nobody can tell.
+    /// Whether this key was written last, or is being written: each secret has the date in the
+    /// variable, or is gone. Without dates in the variable, how far the write got is unknown.
     fn is_of(&self, key: &KeyId) -> bool {
         let mut words = self.marker.as_deref().unwrap_or_default().split(' ');
         if words.next() != Some(&key.0) {
@@ -198,7 +197,7 @@ impl SecretDates {
 }
 
 impl GithubSink {
-    /// With the token and the address of the environment.
+    /// Takes the token and the API address from the environment.
     pub(super) fn open(name: String, place: &RepositorySecrets) -> Result<Self, String> {
         let token = variable("GITHUB_TOKEN").or_else(|| variable("GH_TOKEN"));
         let token = token.ok_or("GITHUB_TOKEN is not set")?;
@@ -230,7 +229,7 @@ impl GithubSink {
         SinkError::Later(format!("{}: {why}", self.name))
     }
 
-    /// Asks; nothing where there is no such thing.
+    /// Sends a request. `None` if the object does not exist.
     async fn ask(
         &self,
         method: Method,
@@ -270,7 +269,7 @@ impl GithubSink {
         })
     }
 
-    /// The repository's key, to which secrets are sealed.
+    /// The repository's public key, which secrets are sealed to.
     async fn public_key(&self) -> Result<(String, PublicKey), SinkError> {
         let path = format!("{}/public-key", self.place.folder("secrets"));
         let answer = self.ask(Method::GET, &path, None).await?;
@@ -310,7 +309,7 @@ impl GithubSink {
         Ok(SecretDates { written, marker })
     }
 
-    /// Sets the variable; `there` says whether it is there.
+    /// Sets the variable. `there` says whether it exists.
     async fn mark(&self, there: bool, value: &str) -> Result<(), SinkError> {
         let (folder, name) = (self.place.folder("variables"), self.place.marker());
         let body = json!({"name": name, "value": value});
@@ -329,7 +328,8 @@ impl GithubSink {
         self.ask(Method::DELETE, &path, None).await.map(drop)
     }
 
-    /// Writes a pair: first that it is being written, then the secrets, then when that was.
+    /// Writes a pair: the variable without dates, then the secrets, then the variable with their
+    /// dates.
     async fn write(&self, seen: &SecretDates, pair: &KeyPair) -> Result<(), SinkError> {
         let (key_id, key) = self.public_key().await?;
         self.mark(seen.marker.is_some(), &pair.id.0).await?;
@@ -362,7 +362,7 @@ impl GithubSink {
         before.map_err(|_| self.never(&"its backup cannot be read"))
     }
 
-    /// The names of the secrets that are there; a suggestion needs no more than the first ones.
+    /// The names of existing secrets. The first page is enough for a suggestion.
     async fn names(&self) -> Vec<String> {
         let path = format!("{}?per_page=100", self.place.folder("secrets"));
         let listed = self.ask(Method::GET, &path, None).await.ok().flatten();
@@ -374,7 +374,7 @@ impl GithubSink {
             .collect()
     }
 
-    /// A date or the variable is another one.
+    /// The error for a date or a variable that does not match.
     fn foreign(&self) -> SinkError {
         let (secrets, marker) = (self.place.names.all().join(" and "), self.place.marker());
         self.never(&format!(
@@ -383,7 +383,8 @@ impl GithubSink {
         ))
     }
 
-    /// Nobody can read the old secret, so a person must write it, and says so by the variable.
+    /// The old secret cannot be read back, so a person must set it, and confirms that by deleting
+    /// the variable.
     fn by_hand(&self) -> SinkError {
         let (secrets, marker) = (self.place.names.all().join(" and "), self.place.marker());
         self.never(&format!(
@@ -393,7 +394,7 @@ impl GithubSink {
     }
 }
 
-/// Whether a refusal will pass. GitHub says 403 for its rate limits, too.
+/// Whether a failed request can succeed later. GitHub also answers 403 for its rate limits.
 fn is_passing(response: &Response) -> bool {
     let status = response.status();
     let limited = |headers: &HeaderMap| {
@@ -469,8 +470,8 @@ impl Sink for GithubSink {
     ) -> Result<(), SinkError> {
         let before = self.before(backup)?;
         let seen = self.see().await?;
-        // Without the variable a person has put it back, and said so; or it was put back, or not
-        // written at all.
+        // If there is no variable, then a person restored the old values and said so, or nothing is
+        // left to restore, or nothing was written.
         if seen == before || seen.marker.is_none() {
             return Ok(());
         }
@@ -493,7 +494,7 @@ impl Sink for GithubSink {
                     self.unmark().await?;
                 }
             }
-            // It was only about to be written.
+            // The write had not reached the secrets.
             (None, Some(marker)) if seen.is_about_to_be(&before) => self.mark(true, marker).await?,
             (None, None) if seen.is_about_to_be(&before) => self.unmark().await?,
             (None, _) => return Err(self.by_hand()),

@@ -1,10 +1,10 @@
-//! Places that keep a key for its consumers, one file each.
+//! Destinations that hold an access key for its consumers, one file per kind.
 //!
-//! A place is named by text, `KIND:PLACE`, on the command line, in a fleet file and in the journal;
-//! [`Spec`] reads it and [`Spec::open`] makes the sink. It protects two rules: what a name says is
-//! the same wherever and whenever it is read, so paths in it are absolute; and a name holds no
-//! secret. [`KINDS`] is the one list of them: the help text and the table in `docs/rotation.md` are
-//! made of it.
+//! A destination is named by a string, `KIND:PLACE`, on the command line, in a fleet file and in
+//! the journal. [`SinkSpec`] parses it and [`SinkSpec::open`] opens the sink. Invariants: a name
+//! means the same wherever and whenever it is read, so the paths in it are absolute; and a name
+//! contains no secret. [`KINDS`] is the only list of the kinds: the help text and the table in
+//! `docs/rotation.md` are generated from it.
 
 mod after;
 mod aws_profile;
@@ -53,7 +53,7 @@ use keywright_rotation::ports::Sink;
 pub use self::aws_profile::variable;
 pub use self::public_name::public_name;
 
-/// Every kind of place, in the order in which a person reads them.
+/// Every kind of destination, in the order of the help text.
 const KINDS: &[&SinkKind] = &[
     &file_name::AWS_PROFILE,
     &file_name::DOTENV,
@@ -74,44 +74,44 @@ const KINDS: &[&SinkKind] = &[
     &circleci::KIND,
 ];
 
-/// A kind of place: all that is known of it outside its own file.
+/// A kind of destination: everything that other modules need to know about it.
 struct SinkKind {
-    /// What stands before the colon of a name.
+    /// What comes before the colon of a name.
     prefix: &'static str,
-    /// What follows it, for the help text.
+    /// What comes after the colon, for the help text.
     syntax: &'static str,
     /// What is written there, in a few words.
     writes: &'static str,
-    /// Reads what follows the colon; never empty, and without control characters.
+    /// Parses the part after the colon, which is never empty and has no control characters.
     parse: fn(&str) -> Result<Box<dyn ParsedDestination>, String>,
 }
 
-/// A place as its name describes it. `Display` writes what [`SinkKind::parse`] reads.
+/// A parsed destination. `Display` writes what [`SinkKind::parse`] reads.
 #[async_trait]
 trait ParsedDestination: fmt::Debug + fmt::Display + Send + Sync {
-    /// What a person should know before it is written. `old_known` says whether another place of
-    /// the rotation holds the old pair where it can be read.
+    /// What the user should know before a key is written there. `old_known` says whether another
+    /// destination of the rotation holds the old key pair in readable form.
     fn caveats(&self, _old_known: bool) -> Vec<String> {
         Vec::new()
     }
 
-    /// What callers of a server may know of it: without arguments of programs and queries of
-    /// addresses, where operators put what is not for others. A name of a store has neither.
+    /// The name that callers of a server may see: without the arguments of programs and the queries
+    /// of URLs, where operators put private values. The name of a store has neither.
     fn public(&self) -> String {
         self.to_string()
     }
 
-    /// Opens it under its full name; nothing is read or written yet.
+    /// Opens the destination under its full name. Nothing is read or written yet.
     async fn open(&self, name: String, clock: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String>;
 }
 
-/// Why a text names no place, or the place cannot be opened.
+/// Why a string names no destination, or the destination cannot be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
-    /// There is no such kind.
+    /// The kind is unknown.
     #[error("{0} is not KIND:PLACE with one of the kinds {all}", all = prefixes())]
     Kind(String),
-    /// The place is not written as its kind wants it.
+    /// The part after the colon is invalid, or the destination cannot be opened.
     #[error("{0}")]
     Place(String),
 }
@@ -121,10 +121,10 @@ fn prefixes() -> String {
     prefixes.join(", ")
 }
 
-/// Columns of a name in the help text, where what is written there stands beside it.
+/// The width of the first column of the help text.
 const HELP_COLUMNS: usize = 37;
 
-/// How every place is named, and what is written there, for a help text.
+/// The help text: the syntax of every kind, and what is written there.
 pub fn help() -> String {
     let mut help = String::new();
     for kind in KINDS {
@@ -137,7 +137,7 @@ pub fn help() -> String {
     help
 }
 
-/// The name of a place.
+/// The parsed name of a destination.
 #[derive(Debug, Clone)]
 pub struct SinkSpec {
     kind: &'static str,
@@ -177,15 +177,15 @@ impl FromStr for SinkSpec {
     }
 }
 
-/// Whether a user's name that others chose can stand in a place without changing what the rest of
-/// it means: a plain word, neither an option nor a step to another folder.
+/// Whether a user name that someone else chose can be inserted into the name of a destination
+/// without changing the meaning of the rest: a plain word, neither an option nor a path component.
 pub fn fits_in_place(user: &str) -> bool {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.');
     let begins = user.starts_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '_');
     begins && user.chars().all(plain) && !user.contains("..")
 }
 
-/// What stands after a `#`.
+/// Splits a string at its first `#`.
 fn fragment(place: &str) -> (&str, Option<&str>) {
     match place.split_once('#') {
         Some((path, fragment)) => (path, Some(fragment)),
@@ -197,7 +197,7 @@ fn no_home() -> String {
     "there is no home folder: HOME is not set".to_owned()
 }
 
-/// A path that means the same to a later command that runs elsewhere.
+/// Makes a path absolute, so that it means the same to a later command in another folder.
 fn absolute(path: &str) -> Result<String, String> {
     if path.is_empty() {
         return Err("names no file".to_owned());
@@ -221,14 +221,14 @@ impl fmt::Display for SinkSpec {
 }
 
 impl SinkSpec {
-    /// What a person should know of the place before it is written. `old_known` says whether
-    /// another place of the rotation holds the old pair where it can be read.
+    /// What the user should know before a key is written there. `old_known` says whether another
+    /// destination of the rotation holds the old key pair in readable form.
     pub fn caveats(&self, old_known: bool) -> Vec<String> {
         let message = self.destination.caveats(old_known).into_iter();
         message.map(|caveat| format!("{self}: {caveat}")).collect()
     }
 
-    /// Opens the place; nothing is read or written yet.
+    /// Opens the destination. Nothing is read or written yet.
     ///
     /// # Errors
     /// [`SpecError`].
@@ -237,7 +237,7 @@ impl SinkSpec {
         opened.map_err(SpecError::Place)
     }
 
-    /// Whether it is a person, who must be asked.
+    /// Whether a person is the destination and must be asked.
     pub fn is_person(&self) -> bool {
         self.kind == person::NAME
     }

@@ -1,8 +1,8 @@
-//! Tokens of Microsoft Entra ID for a key vault: a client's secret, a workload's federated token,
-//! or the managed identity of the machine.
+//! Tokens of Microsoft Entra ID for a key vault: from a client secret, a workload's federated
+//! token, or the machine's managed identity.
 //!
-//! In the order of Azure's own libraries, by their variables. This is done here since those
-//! libraries bring an HTTP client of their own, without our limits.
+//! The order and the environment variables are those of Azure's own libraries. They are not used
+//! here because they bring their own HTTP client, without our limits.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -15,37 +15,37 @@ use crate::{
 };
 use keywright_aws::http;
 
-/// Where a machine of Azure asks for its identity.
+/// The endpoint for tokens of the machine's managed identity.
 const IMDS: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 enum AzureCredentialSource {
-    /// A client of a tenant with its secret.
+    /// A client of a tenant, with its secret.
     ClientSecret(Secret<String>),
-    /// The same with a token of another issuer, which a file holds and something renews.
+    /// A client of a tenant, with another issuer's token from a file that is renewed from outside.
     FederatedToken(PathBuf),
-    /// The identity of the machine.
+    /// The managed identity of the machine.
     Imds { url: String },
-    /// The identity of an app service or a function.
+    /// The managed identity of an App Service or a Function.
     AppService { url: String, header: Secret<String> },
 }
 
-/// Who calls the vault.
+/// The identity that calls the vault.
 pub(super) struct AzureCredentials {
     source: AzureCredentialSource,
-    /// Where the tenant hands out tokens.
+    /// The tenant's token endpoint.
     token_url: String,
     client_id: Option<String>,
-    /// What a token is for, for example `https://vault.azure.net`.
+    /// The resource that a token is for, for example `https://vault.azure.net`.
     resource: String,
     bearer: BearerToken,
 }
 
-/// A variable by its name, empty ones left out.
+/// Looks up a variable by name; empty ones count as unset.
 pub(super) type EnvLookup<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
 impl AzureCredentials {
-    /// From the environment. `authority` answers for the cloud of the vault.
+    /// Credentials from the environment. `authority` is the token authority of the vault's cloud.
     pub(super) fn find(
         variable: EnvLookup<'_>,
         authority: &str,
@@ -85,7 +85,7 @@ impl AzureCredentials {
         })
     }
 
-    /// A token that is good for a while.
+    /// A token that is valid for at least a short time.
     pub(super) async fn token(&self, rest: &RestClient) -> Result<Secret<String>, SinkError> {
         self.bearer.token(self.ask(rest)).await
     }
@@ -127,7 +127,7 @@ impl AzureCredentials {
         }
     }
 
-    /// What a token is for and, where the machine has several identities, which one it is.
+    /// The query: the resource and, if the machine has several identities, the client ID.
     fn identity(&self) -> String {
         let resource = segment(&self.resource);
         match &self.client_id {
@@ -156,7 +156,7 @@ impl AzureCredentials {
         rest.read("a token of Microsoft Entra ID", &answer)
     }
 
-    /// With the machine's identity at another address.
+    /// Uses another endpoint for the machine's managed identity.
     #[cfg(test)]
     pub(super) fn imds_at(mut self, address: &str) -> Self {
         if let AzureCredentialSource::Imds { url } = &mut self.source {

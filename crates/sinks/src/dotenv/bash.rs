@@ -1,11 +1,11 @@
-//! What bash sees of a file that is sourced, as far as that can be said without running it.
+//! What bash reads from a file that is sourced, as far as that is known without running it.
 //!
-//! It protects one rule: a command that could set a variable in a way that is not understood ends
-//! what is said, it is not passed over.
+//! Invariant: a command that could set a variable in a way that is not understood ends the
+//! analysis; it is never skipped.
 
 use super::reading::{AssignedValue, Assignment, ParseStop, ParsedFile};
 
-/// Reads as `source` of bash does.
+/// Reads the file like `source` in bash.
 pub(super) fn read(text: &str) -> ParsedFile {
     let mut lexer = BashLexer { text, at: 0 };
     let mut assignments = Vec::new();
@@ -14,7 +14,7 @@ pub(super) fn read(text: &str) -> ParsedFile {
         let at = lexer.at;
         match lexer.command() {
             Ok((words, CommandEnd::Alone)) => stop = run(at, words, &mut assignments),
-            // In a shell of its own.
+            // It runs in a subshell.
             Ok((_, CommandEnd::Beside)) => {}
             Err(why) => stop = Some(why),
         }
@@ -22,25 +22,24 @@ pub(super) fn read(text: &str) -> ParsedFile {
     ParsedFile { assignments, stop }
 }
 
-/// What follows a command.
+/// Whether a command runs alone, or in a subshell (in a pipeline or in the background).
 #[derive(PartialEq, Eq)]
 enum CommandEnd {
     Alone,
     Beside,
 }
 
-/// A word of a command.
 struct BashWord {
     at: usize,
-    /// Without quotes, where that can be said.
+    /// The text without quotes; `None` if it is computed.
     text: Option<String>,
-    /// What it assigns, if it is an assignment.
+    /// The assignment, if the word is one.
     assigns: Option<Assignment>,
 }
 
-/// Commands that make variables of their arguments.
+/// Commands whose arguments declare variables.
 const DECLARING: [&str; 4] = ["export", "declare", "typeset", "readonly"];
-/// Commands after which nothing can be said.
+/// Commands after which no variable is certain.
 const OPAQUE: [&str; 8] = [
     ".", "source", "eval", "exec", "exit", "return", "read", "trap",
 ];
@@ -50,7 +49,7 @@ const RESERVED: [&str; 18] = [
     "function", "select", "{", "}", "!", "[[",
 ];
 
-/// Notes what a command assigns.
+/// Records what a command assigns.
 fn run(at: usize, words: Vec<BashWord>, found: &mut Vec<Assignment>) -> Option<ParseStop> {
     let name_at = words.iter().position(|word| word.assigns.is_none());
     let Some(name_at) = name_at else {
@@ -113,17 +112,16 @@ struct BashLexer<'a> {
     at: usize,
 }
 
-/// What a word came to so far.
 #[derive(Default)]
 struct WordBuilder {
     text: String,
-    /// Whether a part of it is computed.
+    /// Whether part of the word is computed.
     computed: bool,
-    /// Quotes, escapes: what stands there is not what is meant.
+    /// Whether quotes or escapes make the source differ from the value.
     quoted: bool,
-    /// The inner range of a quote that is the whole value.
+    /// The inner range, if one quoted string is the whole value.
     inner: Option<(usize, usize)>,
-    /// Where the name of an assignment ends, if it is one.
+    /// The end of the variable name, if the word is an assignment.
     equals: Option<usize>,
 }
 
@@ -140,7 +138,7 @@ impl<'a> BashLexer<'a> {
         self.at += self.peek().map_or(0, char::len_utf8);
     }
 
-    /// The words up to the next end of a command.
+    /// Reads the words up to the end of the command.
     fn command(&mut self) -> Result<(Vec<BashWord>, CommandEnd), ParseStop> {
         let mut words = Vec::new();
         let mut redirected = false;
@@ -159,7 +157,7 @@ impl<'a> BashLexer<'a> {
                     let doubled = self.rest().starts_with("&&") || self.rest().starts_with("||");
                     self.at += if doubled { 2 } else { 1 };
                     if doubled {
-                        // Whether the next one runs cannot be said.
+                        // Whether the next command runs is unknown.
                         return Err(ParseStop::unclear(
                             self.at,
                             "one command depends on another",
@@ -278,7 +276,7 @@ impl<'a> BashLexer<'a> {
         Ok(())
     }
 
-    /// Something that bash computes; only where it ends matters.
+    /// Skips an expansion. Only its end matters.
     fn computed(&mut self, sign: char, draft: &mut WordBuilder) -> Result<(), ParseStop> {
         let at = self.at;
         draft.computed = true;
@@ -310,7 +308,7 @@ impl<'a> BashLexer<'a> {
     }
 }
 
-/// The name of a variable, also before `+=`.
+/// Whether the text is a variable name, possibly followed by the `+` of `+=`.
 fn is_name(text: &str) -> bool {
     let name = text.strip_suffix('+').unwrap_or(text);
     let good = |c: char| c.is_ascii_alphanumeric() || c == '_';

@@ -1,11 +1,12 @@
 //! What Docker Compose reads from an `env_file`.
 //!
-//! After compose-go's `dotenv/parser.go`: `KEY: value` is an assignment as well, another statement
-//! may follow a quoted value in its line, and one wrong line spoils the whole file.
+//! Modelled on compose-go's `dotenv/parser.go`: `KEY: value` is an assignment too, another
+//! statement may follow a quoted value on the same line, and one invalid line makes the whole file
+//! invalid.
 
 use super::reading::{AssignedValue, Assignment, ParseStop, ParsedFile};
 
-/// Reads as Docker Compose does.
+/// Reads the file like Docker Compose.
 pub(super) fn read(text: &str) -> ParsedFile {
     let mut assignments = Vec::new();
     let mut at = 0;
@@ -30,12 +31,12 @@ pub(super) fn read(text: &str) -> ParsedFile {
     }
 }
 
-/// Space that ends no line.
+/// White space that does not end a line.
 const fn is_blank(c: char) -> bool {
     matches!(c, '\t' | '\r' | ' ' | '\u{a0}')
 }
 
-/// Where the next statement begins.
+/// The start of the next statement.
 fn start(text: &str, mut at: usize) -> Option<usize> {
     loop {
         let rest = text.get(at..)?;
@@ -48,7 +49,7 @@ fn start(text: &str, mut at: usize) -> Option<usize> {
     }
 }
 
-/// An assignment, where there is one, and the place after it.
+/// Reads one statement. Returns the assignment, if it is one, and the position after it.
 fn statement(text: &str, at: usize) -> Result<Option<(Option<Assignment>, usize)>, ParseStop> {
     let Some(mut at) = start(text, at) else {
         return Ok(None);
@@ -65,7 +66,7 @@ fn statement(text: &str, at: usize) -> Result<Option<(Option<Assignment>, usize)
     let odd =
         |c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '[' | ']') || is_blank(c));
     let Some(end) = rest.find(odd) else {
-        // A name and nothing else at the end of the file.
+        // A name alone at the end of the file.
         return Ok(Some((None, text.len())));
     };
     let name = rest.get(..end).unwrap_or_default().trim_end();
@@ -77,7 +78,7 @@ fn statement(text: &str, at: usize) -> Result<Option<(Option<Assignment>, usize)
         return Err(ParseStop::failing(at, "there is a space in a name"));
     }
     if sign == Some('\n') {
-        // Taken over from Compose's own environment.
+        // The value comes from Compose's own environment.
         return Ok(Some((None, at + end + 1)));
     }
     let name_at = at;
@@ -101,7 +102,7 @@ fn value(text: &str, at: usize) -> Result<(AssignedValue, usize), ParseStop> {
         let value = line.split(" #").next().unwrap_or_default().trim_end();
         let next = (at + line.len() + 1).min(text.len());
         let found = match value {
-            // Its versions differ on a comment behind no space.
+            // Versions of Compose differ on a comment without a space before it.
             value if value.contains(['$', '#']) => AssignedValue::Unknown,
             value => AssignedValue::literal(value, at),
         };

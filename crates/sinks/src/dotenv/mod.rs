@@ -1,9 +1,8 @@
 //! A file of environment variables.
 //!
-//! It protects two rules. The file is read as its readers read it, python-dotenv, Docker Compose
-//! and bash, which agree on little more than `NAME=value`: of those that get a pair all must get
-//! the same one, from the same place, before and after. And nothing of the file changes but two
-//! values.
+//! Invariants: The file is read as its readers read it: python-dotenv, Docker Compose and bash,
+//! which agree on little more than `NAME=value`. All readers that get a pair must get the same one
+//! from the same position, before and after a write. A write changes nothing but the two values.
 
 mod bash;
 mod compose;
@@ -24,7 +23,7 @@ use super::{
     text::{at_line, edited, is_id, line_end, lines, similar, unmarked_text},
 };
 
-/// The two variables.
+/// The names of the two variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DotenvFormat {
     id: String,
@@ -51,7 +50,7 @@ const READERS: [NamedReader; 3] = [
     ("bash", bash::read),
 ];
 
-/// What the readers that get a pair agree on, or that none gets any.
+/// The pair that all readers agree on, or that none of them gets any.
 struct ReaderConsensus {
     pair: Option<KeyPair>,
     places: [Option<Range<usize>>; 2],
@@ -87,7 +86,7 @@ impl DotenvFormat {
         [&self.id, &self.secret]
     }
 
-    /// Who gets this pair, by the names of the table of cases.
+    /// The readers that get this pair, by their names in the table of test cases.
     #[cfg(test)]
     pub(super) fn readers(&self, text: &str, pair: &KeyPair) -> Vec<&'static str> {
         let sights = self.sights(text).into_iter();
@@ -135,8 +134,8 @@ impl DotenvFormat {
         })
     }
 
-    /// Whether a change does to each reader what it should: those that got a pair get the new one,
-    /// and all else is read as before.
+    /// Checks that a change has the right effect on every reader: those that got a pair get the new
+    /// one, and everything else reads as before.
     fn check(&self, before: &str, after: &str, pair: &KeyPair) -> Result<(), String> {
         let mut got = 0;
         for (name, read) in READERS {
@@ -164,7 +163,7 @@ impl DotenvFormat {
     }
 }
 
-/// No reader gets a pair: where that is because there is none, one may be put there.
+/// The result if no reader gets a pair. If that is because there is none, one may be written.
 fn nothing(sights: &[(&'static str, PairView)]) -> Result<ReaderConsensus, String> {
     let broken = sights
         .iter()

@@ -1,11 +1,11 @@
 //! What python-dotenv reads.
 //!
-//! After its `parser.py`: a line that it cannot read is skipped, values are interpolated in any
-//! quotes.
+//! Modelled on its `parser.py`: a line that it cannot parse is skipped, and values are interpolated
+//! whatever their quotes.
 
 use super::reading::{AssignedValue, Assignment, ParsedFile};
 
-/// Reads as python-dotenv does.
+/// Reads the file like python-dotenv.
 pub(super) fn read(text: &str) -> ParsedFile {
     let mut reader = PythonReader { text, at: 0 };
     let mut assignments = Vec::new();
@@ -24,7 +24,7 @@ pub(super) fn read(text: &str) -> ParsedFile {
     }
 }
 
-/// The rest of the line is.
+/// The rest of the line is skipped.
 struct SkippedLine;
 
 struct PythonReader<'a> {
@@ -32,7 +32,7 @@ struct PythonReader<'a> {
     at: usize,
 }
 
-/// Space that ends no line.
+/// White space that does not end a line.
 fn is_blank(c: char) -> bool {
     c.is_whitespace() && !matches!(c, '\r' | '\n')
 }
@@ -133,7 +133,7 @@ impl<'a> PythonReader<'a> {
             Some(_) => {
                 let from = self.at;
                 let part = self.skip(|c| !matches!(c, '\r' | '\n'));
-                // Its versions differ on a comment in the place of a value.
+                // Versions of python-dotenv differ on a comment in place of a value.
                 if spaced && part.starts_with('#') {
                     return Ok(AssignedValue::Unknown);
                 }
@@ -156,7 +156,7 @@ fn interpolated(raw: &str, plain: bool, from: usize) -> AssignedValue {
     AssignedValue::literal(raw, from)
 }
 
-/// Where a quote ends; one behind a backslash does so only if no other does.
+/// Finds the end of a quoted string. A quote after a backslash ends it only if no other does.
 fn closing(inner: &str, quote: char) -> Option<usize> {
     let mut escaped = None;
     let mut before = ' ';

@@ -1,4 +1,4 @@
-//! What one reader sees of a file of environment variables, and whether it gets a pair from it.
+//! What one reader sees in a file of environment variables, and whether it gets a key pair from it.
 
 use std::ops::Range;
 
@@ -9,17 +9,17 @@ use super::super::text::{at_line, is_id, is_secret, printable_id};
 
 /// What a reader sees.
 pub(super) struct ParsedFile {
-    /// In the order in which they are made.
+    /// In file order.
     pub(super) assignments: Vec<Assignment>,
-    /// Where it sees nothing any more.
+    /// Where the reader stops, if it does.
     pub(super) stop: Option<ParseStop>,
 }
 
-/// Where a reader sees nothing any more, and why.
+/// Where a reader stops, and why.
 pub(super) struct ParseStop {
     pub(super) at: usize,
     pub(super) why: &'static str,
-    /// Whether it may well see something, only that nobody can say what.
+    /// Whether the reader may continue, but what it would read is unknown.
     pub(super) unclear: bool,
 }
 
@@ -35,23 +35,21 @@ impl ParseStop {
     }
 }
 
-/// One variable that is set.
 #[derive(PartialEq, Eq)]
 pub(super) struct Assignment {
     pub(super) name: String,
-    /// Where the name stands.
+    /// The position of the name.
     pub(super) at: usize,
     pub(super) value: AssignedValue,
 }
 
-/// What a variable is set to.
 #[derive(PartialEq, Eq)]
 pub(super) enum AssignedValue {
-    /// What stands there.
+    /// A literal value and its position.
     Literal { text: String, place: Range<usize> },
-    /// It is named, and set to nothing.
+    /// The variable is named without a value.
     Unset,
-    /// It is computed, or written with escapes, or readers of different versions differ.
+    /// The value is computed or written with escapes, or versions of the reader differ.
     Unknown,
 }
 
@@ -71,13 +69,13 @@ pub(super) enum PairOutcome {
     Pair(KeyPair),
     /// Neither value, or empty ones.
     Nothing,
-    /// Neither value, because it does not come so far.
+    /// Neither value, because the reader stops earlier.
     Blind(String),
     /// Something that no program can use.
     Broken(String),
 }
 
-/// Whether the two variables are there at all, where their values stand, and what they come to.
+/// What a reader sees of the two variables: where their values are, and what they amount to.
 pub(super) struct PairView {
     pub(super) places: [Option<Range<usize>>; 2],
     pub(super) outcome: PairOutcome,
@@ -157,7 +155,7 @@ impl ParsedFile {
         PairOutcome::Broken(broken)
     }
 
-    /// What is read beside the two variables.
+    /// The other variables that are read.
     pub(super) fn others<'a>(
         &'a self,
         names: [&'a str; 2],
