@@ -1,11 +1,12 @@
-//! CI/CD variables of a GitLab project or group: two of them, or one with both values as JSON.
+//! CI/CD variables of a GitLab project or group: one each for ID and secret, or a single one with
+//! both as JSON.
 //!
-//! It protects two rules. Only values are written, so type, scope, protection, masking and
-//! expansion of a variable stay as they are. And a value that GitLab expands, which is another one
-//! to a pipeline than to us, is not touched.
+//! Invariants: Only values are written, so the type, scope, protection, masking and expansion of a
+//! variable stay as they are. A value that GitLab expands is not touched, since a pipeline gets a
+//! different value than the API shows.
 //!
 //! GitLab has no conditional write. A value is compared right before it is replaced; what another
-//! user writes in between is lost.
+//! user writes between the two requests is lost.
 
 mod api;
 mod hidden;
@@ -48,11 +49,11 @@ pub(super) const KIND: SinkKind = SinkKind {
     },
 };
 
-/// Where gitlab.com answers; a self-managed GitLab has another address.
+/// The address of gitlab.com's API. A self-managed GitLab has another one.
 const API: &str = "https://gitlab.com/api/v4";
-/// The most characters of a name and of a scope.
+/// The maximum length of a name and of a scope.
 const NAME_MAX: usize = 255;
-/// The scope of a variable that is for every environment.
+/// The scope of a variable for every environment.
 const EVERYWHERE: &str = "*";
 
 /// `GROUP_OR_PROJECT[@SCOPE][#ID,SECRET]`, or `#NAME` for one variable with both.
@@ -120,7 +121,7 @@ impl ParsedDestination for ProjectVariables {
     }
 }
 
-/// The token, if it can be one that may write variables.
+/// The token, unless it is a job token, which may not write variables.
 fn token(token: Option<String>, job: Option<String>) -> Result<Secret<String>, String> {
     let is_of_job = |token: &String| token.starts_with("glcbt-") || Some(token) == job.as_ref();
     match &token {
@@ -158,12 +159,12 @@ fn open(
     })
 }
 
-/// What the two variables hold.
+/// The values of the two variables.
 #[derive(Default, PartialEq, Eq, Serialize, Deserialize)]
 struct VariableValues {
     id: Option<String>,
     secret: Option<String>,
-    /// Whether there is a secret that nobody can read.
+    /// Whether the secret is a hidden variable, which nobody can read.
     #[serde(default)]
     is_hidden: bool,
 }
@@ -190,8 +191,8 @@ impl VariableValues {
         })
     }
 
-    /// Whether each of them is what was found or what is written: a write may have been cut off
-    /// between the two.
+    /// Whether each value is the one that was found or the one that is being written: a write may
+    /// have been interrupted between the two.
     fn is_between(&self, before: &Self, new: &Self) -> bool {
         (self.id == before.id || self.id == new.id)
             && self.is_hidden == before.is_hidden
@@ -219,7 +220,7 @@ impl VariablePair {
     }
 }
 
-/// Two variables of a scope.
+/// Two variables in one scope.
 struct TwoVariables {
     name: String,
     api: GitlabApi,
@@ -235,7 +236,7 @@ impl TwoVariables {
         })
     }
 
-    /// The pair, if it is one, or its key where the secret is hidden.
+    /// The pair, or only its key ID if the secret is hidden.
     fn held(&self, values: &VariableValues) -> Result<SinkContent, SinkError> {
         let secret = values
             .is_hidden
@@ -250,7 +251,7 @@ impl TwoVariables {
         })
     }
 
-    /// Writes both, the id last.
+    /// Writes both variables, the ID last.
     async fn write(&self, now: &VariablePair, values: &VariableValues) -> Result<(), SinkError> {
         let is = now.values();
         if is.secret != values.secret {
@@ -368,7 +369,7 @@ struct OneVariable {
     key: String,
 }
 
-/// What identifies a value; GitLab counts no versions.
+/// The version of a value, by its digest: GitLab has no version numbers.
 fn digest(value: &str) -> String {
     hex::encode(Sha256::digest(value))
 }
@@ -403,7 +404,7 @@ impl DocumentStore for OneVariable {
         if there.is_some() {
             return self.api.set(&self.key, there.as_ref(), Some(text)).await;
         }
-        // A masked value has no white space in it.
+        // GitLab rejects white space in a masked value.
         let compact: Value = serde_json::from_str(text).unwrap_or_default();
         let compact = Secret::new(compact.to_string());
         self.api.set(&self.key, None, Some(compact.expose())).await

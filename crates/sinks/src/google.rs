@@ -1,12 +1,12 @@
-//! Secrets of Google Secret Manager: a JSON document, a version of it for each write.
+//! Secrets of Google Secret Manager: a JSON document, with a new version for each write.
 //!
-//! It protects two rules. A payload counts only if its checksum does, both ways. And `latest`,
-//! which consumers read, is whatever was added last, also if that is disabled or destroyed: so what
-//! was there before is put back by adding it again, and only the version that a rotation added is
-//! disabled, never destroyed.
+//! Invariants: A payload counts only if its checksum matches, in both directions. `latest`, which
+//! consumers read, is always the version that was added last, even if that one is disabled or
+//! destroyed. So a restore adds the previous payload again, and disables only the version that the
+//! rotation added. It never destroys a version.
 //!
-//! Adding a version knows no condition. The number of the new one tells whether another user's came
-//! in between; theirs is then added again.
+//! Adding a version has no precondition. The number of the new version shows whether another user
+//! added one in between; that one is then added again.
 
 mod credentials;
 mod federation;
@@ -37,11 +37,11 @@ pub(super) const KIND: SinkKind = SinkKind {
     parse: document::parse::<GoogleSecret>,
 };
 
-/// The most characters of the name of a secret.
+/// The maximum length of the name of a secret.
 const NAME_MAX: usize = 255;
-/// Secrets of a project that are compared with a name that is not there.
+/// How many of the project's secrets are compared with a missing name.
 const NEIGHBOURS_MAX: usize = 1000;
-/// What a rotation needs on the secret.
+/// The permissions that a rotation needs on the secret.
 const PERMISSIONS: [&str; 4] = [
     "secretmanager.versions.get",
     "secretmanager.versions.access",
@@ -49,7 +49,7 @@ const PERMISSIONS: [&str; 4] = [
     "secretmanager.versions.disable",
 ];
 
-/// `PROJECT/SECRET[?location=REGION]`; a secret without a location is a global one.
+/// `PROJECT/SECRET[?location=REGION]`. A secret without a location is global.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct GoogleSecret {
     project: String,
@@ -84,7 +84,7 @@ impl StorePlace for GoogleSecret {
                 !text.is_empty() && text.len() <= NAME_MAX && text.chars().all(good)
             }
         };
-        // Projects of a domain have its name and a colon before their own.
+        // The ID of a project in a domain starts with the domain and a colon.
         let wrong = || format!("{path} is not PROJECT/SECRET");
         let (project, secret) = path.split_once('/').ok_or_else(wrong)?;
         let project = Some(project).filter(plain("-:.")).ok_or_else(wrong)?;
@@ -112,12 +112,11 @@ impl StorePlace for GoogleSecret {
     }
 }
 
-/// One secret.
 struct SecretManager {
     rest: RestClient,
     credentials: GoogleCredentials,
     place: GoogleSecret,
-    /// The address up to the version of the API.
+    /// The address, including the version of the API.
     url: String,
 }
 
@@ -175,7 +174,7 @@ impl SecretManager {
         })
     }
 
-    /// Where the project's secrets are.
+    /// The API path of the project, or of its location.
     fn folder(&self) -> String {
         let project = &self.place.project;
         match &self.place.location {
@@ -223,7 +222,8 @@ impl SecretManager {
         }
     }
 
-    /// Only a person can say who may read a secret and where it is stored.
+    /// The error for a missing secret. It is not created, since only a person can decide who may
+    /// read it and where it is stored.
     async fn missing(&self) -> SinkError {
         let (path, names) = (self.path(), self.names().await);
         let near = did_you_mean(&self.place.secret, names.iter().map(String::as_str));
@@ -248,7 +248,7 @@ impl SecretManager {
         is_whole.then_some(data).ok_or_else(damaged)
     }
 
-    /// Adds a version; its number.
+    /// Adds a version. Returns its number.
     async fn add(&self, content: &Secret<Vec<u8>>) -> Result<u64, SinkError> {
         let path = format!("{}:addVersion", self.path());
         let data = Secret::new(STANDARD.encode(content.expose()));
@@ -270,7 +270,7 @@ impl SecretManager {
         added.number().ok_or_else(unclear)
     }
 
-    /// Disables a version, if nobody changed its state since it was read.
+    /// Disables a version, unless its state changed since it was read.
     async fn disable(&self, number: u64) -> Result<(), SinkError> {
         let path = format!("{}/versions/{number}", self.path());
         let answer = self.send(Method::GET, &path, None, &[]).await?;
@@ -288,7 +288,7 @@ impl SecretManager {
             .map(drop)
     }
 
-    /// What another user added right before our version becomes `latest` again.
+    /// Makes a version `latest` again that another user added right before ours, and disables ours.
     async fn give_way(&self, ours: u64, from: u64) -> Result<SinkError, SinkError> {
         for number in (from..ours).rev() {
             let path = format!("{}/versions/{number}", self.path());
@@ -316,7 +316,7 @@ impl DocumentStore for SecretManager {
         };
         let unclear = || self.rest.later(&"the latest version has no number");
         let number = latest.number().ok_or_else(unclear)?;
-        // Consumers get nothing from a version that is disabled.
+        // Consumers get nothing from a disabled version.
         let content = match latest.is_enabled() {
             true => Some(self.access(number).await?),
             false => None,
@@ -346,7 +346,7 @@ impl DocumentStore for SecretManager {
     async fn retire(&self, replaced: &VersionTag) {
         let number = replaced.version.as_deref().map(str::parse);
         if let Some(Ok(number)) = number {
-            // If it stays, it is a key that is deleted.
+            // If this fails, the version stays enabled, but its key is deleted.
             let _ = self.disable(number).await;
         }
     }

@@ -1,7 +1,7 @@
-//! A JSON document with the pair at two places in it.
+//! A JSON document with the key pair at two places.
 //!
-//! It protects one rule: every byte but those of the two values stays. Numbers, order, members that
-//! are there twice and the layout are never read, only passed over.
+//! Invariant: every byte outside the two values stays. Numbers, order, duplicate members and layout
+//! of the rest are skipped over, never parsed and written again.
 
 use std::{borrow::Cow, fmt, ops::Range};
 
@@ -21,7 +21,7 @@ use super::{
     text::{at_line, edited, is_id, line_end, pair_of, similar, unmarked_text},
 };
 
-/// How deep a document may be where other members are looked through.
+/// The maximum depth to which other members are searched.
 const DEPTH_MAX: usize = 64;
 
 /// JSON pointers to the two values.
@@ -65,14 +65,14 @@ impl JsonFormat {
     }
 }
 
-/// A value as it stands in a document.
+/// A value in a document, with its source text.
 #[derive(Clone, Copy)]
 struct JsonNode<'a> {
     text: &'a str,
     raw: &'a str,
 }
 
-/// The members of an object, or the elements of an array under their numbers.
+/// The members of an object, or the elements of an array by their index.
 struct JsonMembers<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for JsonMembers<'a> {
@@ -109,7 +109,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for JsonMembers<'a> {
 struct MemberName<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'a> JsonNode<'a> {
-    /// A whole document, which must be an object.
+    /// Parses a whole document, which must be an object.
     fn root(text: &'a str) -> Result<Self, String> {
         // The error quotes nothing of the document.
         let raw: &RawValue = serde_json::from_str(text)
@@ -123,7 +123,7 @@ impl<'a> JsonNode<'a> {
     }
 
     fn start(&self) -> usize {
-        // Both are parts of one text.
+        // `raw` is a slice of `text`.
         let (text, raw) = (self.text.as_ptr() as usize, self.raw.as_ptr() as usize);
         raw.saturating_sub(text)
     }
@@ -150,7 +150,8 @@ impl<'a> JsonNode<'a> {
             .collect()
     }
 
-    /// A member that must not be there twice: readers take the last one, or the first, or fail.
+    /// Finds a member. A duplicate is an error: some readers take the last one, some the first, and
+    /// some fail.
     fn member(&self, name: &str) -> Result<Option<Self>, String> {
         let mut found = self.members().into_iter().filter(|(own, _)| own == name);
         match (found.next(), found.next()) {
@@ -171,11 +172,11 @@ impl<'a> JsonNode<'a> {
     }
 }
 
-/// Where a pointer leads, or how far.
+/// Where a pointer leads.
 enum PointerTarget<'a> {
-    /// To a value.
+    /// To this value.
     Value(JsonNode<'a>),
-    /// To this object, in which a member of the first name is missing.
+    /// No further than this object, in which the first of these names is missing.
     Missing(JsonNode<'a>, Vec<String>),
 }
 
@@ -205,7 +206,7 @@ fn follow<'a>(root: JsonNode<'a>, pointer: &str) -> Result<PointerTarget<'a>, St
     Ok(PointerTarget::Value(at))
 }
 
-/// The text at a pointer; nothing where there is none yet.
+/// The string at a pointer; `None` if it is missing or null.
 fn value(root: JsonNode<'_>, pointer: &str) -> Result<Option<String>, String> {
     let PointerTarget::Value(node) = follow(root, pointer)? else {
         return Ok(None);
@@ -220,7 +221,7 @@ fn value(root: JsonNode<'_>, pointer: &str) -> Result<Option<String>, String> {
     node.string().map(Some).ok_or_else(why)
 }
 
-/// Sets a value; the objects on the way are made where they are missing.
+/// Sets a value, and creates missing objects on the way.
 fn set(text: &str, pointer: &str, value: &str) -> Result<String, String> {
     let value = quoted(value);
     let (place, value) = match follow(JsonNode::root(text)?, pointer)? {
@@ -241,7 +242,7 @@ fn quoted(text: &str) -> String {
     serde_json::Value::String(text.to_owned()).to_string()
 }
 
-/// A member at the end of an object, laid out as the others are.
+/// A new member at the end of an object, in the layout of the others.
 fn added(object: &JsonNode<'_>, name: &str, value: &str) -> (Range<usize>, String) {
     let Some((_, last)) = object.members().pop() else {
         let place = object.place();
@@ -262,7 +263,7 @@ fn added(object: &JsonNode<'_>, name: &str, value: &str) -> (Range<usize>, Strin
     (at..at, format!(",{indent}{name}:{colon}{value}"))
 }
 
-/// Every string of a document that can be the id of a key, and its pointer.
+/// Finds every string of a document that could be a key ID, with its pointer.
 fn ids(node: &JsonNode<'_>, pointer: &str, depth: usize, found: &mut Vec<(String, KeyId)>) {
     for (name, member) in node.members() {
         let name = name.replace('~', "~0").replace('/', "~1");
@@ -279,7 +280,7 @@ fn is_missing(root: JsonNode<'_>, pointer: &str) -> Result<bool, String> {
     Ok(matches!(follow(root, pointer)?, PointerTarget::Missing(..)))
 }
 
-/// The names beside a member that is missing.
+/// The names next to a missing member.
 fn siblings(root: JsonNode<'_>, pointer: &str) -> Result<Vec<String>, String> {
     Ok(match follow(root, pointer)? {
         PointerTarget::Value(_) => Vec::new(),

@@ -1,8 +1,8 @@
 //! Services that encrypt a master key: AWS KMS, and the transit engine of Vault or OpenBao.
 //!
-//! The rule: the service makes the key and encrypts it; only the encrypted form is stored, and it
-//! is opened again at each start. Credentials and addresses come from where the services' own
-//! clients find them.
+//! Invariant: the service creates and encrypts the key. Only the encrypted form is stored, and the
+//! service decrypts it at each start. Credentials and addresses come from where the services' own
+//! clients look for them.
 
 use std::{fmt, sync::Arc};
 
@@ -24,12 +24,12 @@ enum ServiceKind {
     Transit { mount: String, key: String },
 }
 
-/// A master key, in clear and as the service encrypted it.
+/// A master key, in plaintext and as encrypted by the service.
 #[derive(Debug)]
 pub struct WrappedKey {
     /// 32 bytes.
     pub plain: Secret<Vec<u8>>,
-    /// To be stored.
+    /// The form to be stored.
     pub wrapped: String,
 }
 
@@ -43,8 +43,8 @@ impl fmt::Display for KeyService {
 }
 
 impl KeyService {
-    /// AWS KMS: `KEY[?region=…&profile=…&endpoint=…]`, an id, an alias or an ARN; an ARN says the
-    /// region.
+    /// AWS KMS: `KEY[?region=…&profile=…&endpoint=…]`. `KEY` is an ID, an alias or an ARN; an ARN
+    /// also determines the region.
     ///
     /// # Errors
     /// A sentence.
@@ -64,7 +64,7 @@ impl KeyService {
         }))
     }
 
-    /// Has a new key made.
+    /// Has the service generate a new key.
     ///
     /// # Errors
     /// A sentence without secrets.
@@ -89,7 +89,7 @@ impl KeyService {
         })
     }
 
-    /// Opens a key that the service encrypted.
+    /// Has the service decrypt a key that it encrypted.
     ///
     /// # Errors
     /// A sentence without secrets.
@@ -124,7 +124,8 @@ impl KeyService {
     }
 }
 
-/// The encryption context is in AWS's log, and keys for something else do not open with it.
+/// The encryption context appears in AWS's log, and a key that was encrypted for another purpose
+/// does not decrypt with it.
 fn kms_request(place: &AwsResource) -> Value {
     json!({"KeyId": place.id(), "EncryptionContext": {"keywright": "master-key"}})
 }

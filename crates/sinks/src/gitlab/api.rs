@@ -1,7 +1,7 @@
-//! GitLab's API of variables, as far as the sink uses it.
+//! The part of GitLab's variables API that the sink uses.
 //!
-//! It protects one rule: a write sends a value and nothing else, and is an error if another
-//! attribute of the variable changed with it.
+//! Invariant: a write sends only a value, and fails if another attribute of the variable changed
+//! with it.
 
 use keywright_base::Secret;
 use keywright_rotation::{model::KeyId, ports::SinkError};
@@ -15,11 +15,11 @@ use super::EVERYWHERE;
 use crate::rest::{RestClient, RestResponse, secret, segment};
 use keywright_aws::http;
 
-/// Variables on a page of a listing, and how many pages are looked through.
+/// Variables per page of a listing, and the maximum number of pages.
 const PAGE: usize = 100;
 const PAGES_MAX: usize = 20;
 
-/// A variable as GitLab answers with it.
+/// A variable in GitLab's response.
 #[derive(Deserialize)]
 pub(super) struct GitlabVariable {
     key: String,
@@ -27,10 +27,10 @@ pub(super) struct GitlabVariable {
     pub(super) value: Option<Secret<String>>,
     #[serde(default)]
     pub(super) hidden: bool,
-    /// Whether a `$` in it is no reference to another variable; GitLab before 15.7 always expands.
+    /// Whether GitLab leaves a `$` in the value alone. GitLab before 15.7 always expands.
     #[serde(default)]
     raw: bool,
-    /// Missing where scopes are not a feature of the installation.
+    /// Missing if the installation does not have scopes.
     environment_scope: Option<String>,
     variable_type: Option<String>,
     #[serde(default)]
@@ -48,7 +48,7 @@ impl GitlabVariable {
         (!self.masked).then(|| format!("{} is not masked: job logs may show it", self.key))
     }
 
-    /// What a write must leave as it is.
+    /// The attributes that a write must not change.
     fn attributes(&self) -> (Option<&str>, &str, [bool; 4]) {
         let switches = [self.protected, self.masked, self.hidden, self.raw];
         (self.variable_type.as_deref(), self.scope(), switches)
@@ -62,7 +62,7 @@ pub(super) struct GitlabApi {
     token: Secret<String>,
     path: String,
     scope: String,
-    /// `/projects/…` or `/groups/…`, once that is known.
+    /// `/projects/…` or `/groups/…`, once it is known which of them the path is.
     folder: OnceCell<String>,
 }
 
@@ -104,7 +104,7 @@ impl GitlabApi {
         self.rest.send_json(request, body, &self.token, sent).await
     }
 
-    /// Whether the path is a project's or a group's: the two share their names.
+    /// Finds out whether the path is a project or a group, which share a namespace.
     async fn folder(&self) -> Result<&str, SinkError> {
         let found = self.folder.get_or_try_init(|| async {
             for kind in ["projects", "groups"] {
@@ -122,7 +122,7 @@ impl GitlabApi {
         found.await.map(String::as_str)
     }
 
-    /// The path of a variable in its scope.
+    /// The API path of a variable in its scope.
     async fn of(&self, key: &str) -> Result<String, SinkError> {
         let folder = self.folder().await?;
         let scope = segment(&self.scope);
@@ -131,7 +131,7 @@ impl GitlabApi {
         ))
     }
 
-    /// A variable whose value is what a pipeline gets; of a hidden one without it.
+    /// A variable whose value is what a pipeline gets. A hidden one comes without its value.
     pub(super) async fn get(&self, key: &str) -> Result<Option<GitlabVariable>, SinkError> {
         let path = self.of(key).await?;
         let answer = self.send(Method::GET, &path, None).await?;
@@ -140,7 +140,7 @@ impl GitlabApi {
         }
         let found: GitlabVariable = self.rest.read(&format!("GET {path}"), &answer)?;
         if found.key != key || found.scope() != self.scope {
-            // An older GitLab does not know the filter for groups.
+            // An older GitLab ignores the scope filter for groups.
             return match found.key == key {
                 true => Ok(None),
                 false => Err(self.rest.later(&"another variable was answered with")),
@@ -153,7 +153,7 @@ impl GitlabApi {
         Ok(Some(found))
     }
 
-    /// A variable whose value must be read.
+    /// A variable whose value must be readable.
     pub(super) async fn read(&self, key: &str) -> Result<Option<GitlabVariable>, SinkError> {
         let found = self.get(key).await?;
         if found.as_ref().is_none_or(|found| found.value.is_some()) {
@@ -166,7 +166,7 @@ impl GitlabApi {
         Err(self.rest.never(&why))
     }
 
-    /// A value that a pipeline would get in another form is neither read nor written.
+    /// Rejects a value that GitLab would expand, so that a pipeline would get a different one.
     fn check_expansion(
         &self,
         found: &GitlabVariable,
@@ -180,7 +180,8 @@ impl GitlabApi {
         Err(self.rest.never(&why))
     }
 
-    /// Sets a variable to a value, or removes it; `there` is what [`Api::get`] found.
+    /// Sets a variable, or removes it if `value` is `None`. `there` is what [`GitlabApi::get`]
+    /// found.
     pub(super) async fn set(
         &self,
         key: &str,
@@ -195,7 +196,7 @@ impl GitlabApi {
             (None, None) => return Ok(()),
             (Some(_), None) => (Method::DELETE, path, Value::Null),
             (Some(_), Some(value)) => (Method::PUT, path, json!({ "value": value })),
-            // As GitLab's own form proposes it, and masked.
+            // The defaults of GitLab's own form, plus masked.
             (None, Some(value)) => {
                 let folder = format!("{}/variables", self.folder().await?);
                 let body = json!({
@@ -230,7 +231,7 @@ impl GitlabApi {
         }
     }
 
-    /// Every variable, as far as the pages go.
+    /// All variables, up to the maximum number of pages.
     async fn list(&self) -> Result<Vec<GitlabVariable>, SinkError> {
         let folder = self.folder().await?;
         let mut all = Vec::new();
@@ -247,7 +248,7 @@ impl GitlabApi {
         Ok(all)
     }
 
-    /// Variables beside these, as a person writes them, and the values of those that can be read.
+    /// The other variables, named as in a destination, with the values that can be read.
     pub(super) async fn others(
         &self,
         own: &[&str],
@@ -264,13 +265,13 @@ impl GitlabApi {
         Ok(others.collect())
     }
 
-    /// Reading takes the same role as writing; whether the token's scopes allow it is another
-    /// question.
+    /// Checks the token's scopes. Reading requires the same role as writing, but not the same
+    /// scope.
     pub(super) async fn check_scopes(&self) -> Result<(), SinkError> {
         let path = "/personal_access_tokens/self";
         let answer = self.send(Method::GET, path, None).await?;
         let Ok(token) = self.rest.read::<TokenScopes>(path, &answer) else {
-            // An OAuth token is none of these.
+            // An OAuth token is not a personal access token.
             return Ok(());
         };
         if token.scopes.iter().any(|scope| scope == "api") {

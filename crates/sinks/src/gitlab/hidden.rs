@@ -1,9 +1,9 @@
-//! A pair whose secret is in a hidden variable, beside an id that can be read.
+//! A pair whose secret is in a hidden variable, next to an ID that can be read.
 //!
-//! It protects one rule: what nobody can read back is not claimed. GitLab shows neither the value
-//! of a hidden variable nor when it was written, so the id says which pair it is, and while the two
-//! are written a third variable stands beside them: without it nobody could tell, after a crash,
-//! whether an old id still has its secret.
+//! Invariant: the sink never claims what nobody can read back. GitLab shows neither the value of a
+//! hidden variable nor when it was written. So the ID says which pair it is, and a marker variable
+//! exists while the two are being written. Without the marker, nobody could tell after a crash
+//! whether an old ID still has its secret.
 
 use keywright_rotation::{
     model::{KeyId, KeyPair},
@@ -13,12 +13,12 @@ use keywright_rotation::{
 use super::{TwoVariables, VariablePair, VariableValues, api::GitlabVariable};
 
 impl TwoVariables {
-    /// The name of the variable that says which key is being written.
+    /// The name of the marker variable, which says which key is being written.
     pub(super) fn mark_name(&self) -> String {
         format!("KEYWRIGHT_{}", self.secret)
     }
 
-    /// The key that is being written.
+    /// The marker variable, and the key that is being written.
     async fn mark(&self) -> Result<(Option<GitlabVariable>, Option<KeyId>), SinkError> {
         let mark = self.api.get(&self.mark_name()).await?;
         let value = mark.as_ref().and_then(|mark| mark.value.as_ref());
@@ -26,7 +26,7 @@ impl TwoVariables {
         Ok((mark, key))
     }
 
-    /// Writes a pair: first that it is being written, then the secret, then the id.
+    /// Writes a pair: the marker, then the secret, then the ID.
     async fn write_hidden(
         &self,
         now: &VariablePair,
@@ -86,7 +86,7 @@ impl TwoVariables {
         }
     }
 
-    /// Nobody can read the old secret, so a person must write it.
+    /// The old secret cannot be read back, so a person must set it.
     fn by_hand(&self, marked: bool) -> SinkError {
         let (id, secret) = (&self.id, &self.secret);
         let unmark = match marked {

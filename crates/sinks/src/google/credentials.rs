@@ -1,9 +1,9 @@
-//! Google's Application Default Credentials, as far as they end in one request for a token.
+//! Google's Application Default Credentials, as far as they lead to a token with one request.
 //!
-//! In the order of Google's own libraries: a token in the environment, the file that
+//! The order is that of Google's own libraries: a token in the environment, the file that
 //! `GOOGLE_APPLICATION_CREDENTIALS` names, the file that `gcloud auth application-default login`
-//! leaves, the metadata server. Other kinds of files are refused with a sentence. This is done here
-//! since the libraries for it bring an HTTP client of their own, without our limits.
+//! writes, the metadata server. Other types of files are rejected. Google's libraries are not used
+//! here because they bring their own HTTP client, without our limits.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -27,17 +27,17 @@ use crate::{
 };
 use keywright_aws::http;
 
-/// What a token is for.
+/// The OAuth scope of the tokens.
 pub(super) const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
 const METADATA_HOST: &str = "metadata.google.internal";
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-/// Seconds for which a given token is believed; it is the same one afterwards.
+/// Seconds for which a token from the environment is cached; there is no newer one to get.
 const FIXED_SECS: i64 = 3600;
-/// Seconds that an assertion is good for.
+/// The lifetime of an assertion in seconds.
 const ASSERTION_SECS: i64 = 3600;
 
-/// A file of credentials, by its `type`.
+/// A credentials file, by its `type`.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum CredentialsFile {
@@ -80,16 +80,16 @@ struct ServiceAccount {
     token_url: String,
 }
 
-/// Who calls Google.
+/// The identity that calls Google.
 pub(super) struct GoogleCredentials {
     source: GoogleCredentialSource,
     bearer: BearerToken,
-    /// The project that pays for a user's calls.
+    /// The project that is billed for a user's calls.
     pub(super) quota_project: Option<String>,
 }
 
 impl GoogleCredentials {
-    /// From the environment.
+    /// Credentials from the environment.
     pub(super) fn find(clock: &Arc<dyn Clock>) -> Result<Self, String> {
         if let Some(token) = variable("GOOGLE_OAUTH_ACCESS_TOKEN") {
             return Ok(Self::of(
@@ -131,7 +131,7 @@ impl GoogleCredentials {
         }
     }
 
-    /// From a file. The errors quote nothing of it.
+    /// Credentials from a file. The errors never quote it.
     pub(super) fn from_file(text: &[u8], clock: &Arc<dyn Clock>) -> Result<Self, String> {
         let file = serde_json::from_slice(text);
         let file = file.map_err(|_| "it is not a file of Google credentials".to_owned())?;
@@ -187,7 +187,7 @@ impl GoogleCredentials {
         }
     }
 
-    /// A token that is good for a while.
+    /// A token that is valid for at least a short time.
     pub(super) async fn token(&self, rest: &RestClient) -> Result<Secret<String>, SinkError> {
         self.bearer.token(self.ask(rest)).await
     }
@@ -242,7 +242,7 @@ impl GoogleCredentials {
         Self::of(GoogleCredentialSource::Metadata { host }, None, clock)
     }
 
-    /// Another server of a user's tokens.
+    /// Uses another token endpoint for a user's credentials.
     #[cfg(test)]
     pub(super) fn at_for_test(mut self, url: &str) -> Self {
         if let GoogleCredentialSource::User { token_url, .. } = &mut self.source {
@@ -278,7 +278,7 @@ pub(super) fn post(rest: &RestClient, url: &str, fields: &[(&str, &str)]) -> Req
 }
 
 impl ServiceAccount {
-    /// A signed statement who asks (RFC 7523).
+    /// A signed assertion of the caller's identity (RFC 7523).
     fn assertion(&self, now: i64) -> Result<String, String> {
         let head = json!({"alg": "RS256", "typ": "JWT", "kid": self.key_id});
         let claims = json!({

@@ -1,8 +1,8 @@
-//! Workload identity federation: another issuer's token, from a file or an address, is exchanged
-//! for Google's, and that one perhaps for a service account's (RFC 8693).
+//! Workload identity federation: another issuer's token, from a file or a URL, is exchanged for one
+//! of Google (RFC 8693), and that one possibly for a service account's.
 //!
-//! It protects one rule: tokens go by https, or to this machine. Sources that run a program or sign
-//! for AWS are refused.
+//! Invariant: tokens are sent only over HTTPS, or to this machine. Sources that run a program or
+//! sign for AWS are rejected.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -17,7 +17,7 @@ use keywright_aws::http;
 
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
-/// Seconds for which a service account's token is requested.
+/// The requested lifetime of a service account's token, in seconds.
 const LIFE_SECS: i64 = 3600;
 
 /// A file of the type `external_account`.
@@ -55,7 +55,7 @@ struct ImpersonationResponse {
 }
 
 impl ExternalAccount {
-    /// Refuses what cannot be used.
+    /// Rejects a file that cannot be used.
     pub(super) fn check(&self) -> Result<(), String> {
         let source = &self.credential_source;
         let urls = [

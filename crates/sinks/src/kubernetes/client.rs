@@ -1,9 +1,8 @@
-//! One request to a cluster's API by the `kube` crate, and what its answer means for a sink.
+//! A request to a cluster's API with the `kube` crate, and what the response means for a sink.
 //!
-//! It protects three rules. What the cluster says is passed on only where it quotes nothing of what
-//! was sent. No answer is read without a limit: `kube::Api` reads whole answers, and logs one that
-//! it cannot parse, so requests are sent as they are. And credentials that have run out are fetched
-//! again, once.
+//! Invariants: A message of the cluster is passed on only if it cannot quote what was sent. No
+//! response is read without a limit: `kube::Api` reads whole responses, and logs one that it cannot
+//! parse, so requests are sent directly. Expired credentials are fetched again, once.
 
 use std::time::Duration;
 
@@ -17,23 +16,22 @@ use tokio::{sync::Mutex, time::timeout};
 use super::kubeconfig::ClusterAccess;
 use keywright_aws::http::root_of;
 
-/// How long a request may take as a whole.
+/// The time limit of a request as a whole.
 const REQUEST: Duration = Duration::from_secs(30);
 
-/// A request.
 pub(super) struct ApiCall {
     pub(super) request: Request<Vec<u8>>,
-    /// Whether it holds a secret, which an answer may quote.
+    /// Whether the request contains a secret, which the response may quote.
     pub(super) secret: bool,
 }
 
-/// Why the cluster did not do it; no secret is quoted.
+/// Why a request failed. Never quotes a secret.
 pub(super) enum ClusterError {
     Passing(String),
     Lasting(String),
 }
 
-/// A cluster's API, and the connection of the moment.
+/// A cluster's API, and the current connection.
 pub(super) struct ClusterConnection {
     access: ClusterAccess,
     client: Mutex<Option<Client>>,
@@ -47,14 +45,13 @@ impl ClusterConnection {
         }
     }
 
-    /// Sends a request; nothing where there is no such object.
+    /// Sends a request. `None` if the object does not exist.
     pub(super) async fn send(&self, call: &ApiCall) -> Result<Option<Value>, ClusterError> {
         let (status, answer) = self.once(call).await?;
         if status != StatusCode::UNAUTHORIZED {
             return understood(call, status, answer);
         }
-        // Whatever the credentials are, a token, a file, a certificate or a program's, they are
-        // read again.
+        // Log in again, whether by a token, a file, a certificate or a program.
         self.client.lock().await.take();
         let (status, answer) = self.once(call).await?;
         understood(call, status, answer)
@@ -64,7 +61,7 @@ impl ClusterConnection {
         let client = self.client().await?;
         let mut request = call.request.clone().map(Body::from);
         let json = http::HeaderValue::from_static("application/json");
-        // A listing of names has a form of its own.
+        // A listing of names asks for a format of its own.
         request.headers_mut().entry(ACCEPT).or_insert(json);
         let passing = |why: String| ClusterError::Passing(why);
         let talk = async {
@@ -106,7 +103,7 @@ fn understood(
     }
     let answer = answer.unwrap_or_default();
     let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
-    // Whatever rejects an object, an admission webhook for example, may quote it.
+    // Anything that rejects an object, such as an admission webhook, may quote it.
     let message = text(if call.secret { "reason" } else { "message" });
     let (method, path) = (call.request.method(), call.request.uri().path());
     let why = format!("{method} {path}: {status} {message}");

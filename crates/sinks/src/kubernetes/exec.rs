@@ -1,8 +1,8 @@
-//! Programs that log in (`exec` of a kubeconfig), by `client.authentication.k8s.io`.
+//! Credential plugins (`exec` in a kubeconfig), by `client.authentication.k8s.io`.
 //!
-//! `kube` would run them itself, but without a limit on time and output, and its errors quote their
-//! environment and what they printed, which is a token. It protects one rule: a program's answer is
-//! not passed on, only what it prints on standard error.
+//! `kube` could run them, but without a limit on time and output, and its errors quote their
+//! environment and their output, which is a token. Invariant: a plugin's standard output is never
+//! passed on, only its standard error.
 
 use std::time::Duration;
 
@@ -21,13 +21,13 @@ const LIMITS: ProgramLimits = ProgramLimits {
     output: 256 * 1024,
 };
 
-/// What a program prints.
+/// What a plugin prints.
 #[derive(Deserialize)]
 struct ExecOutput {
     status: Option<ExecCredential>,
 }
 
-/// What it logs in with.
+/// The credentials in a plugin's output.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ExecCredential {
@@ -44,7 +44,7 @@ impl Drop for ExecCredential {
 }
 
 impl ExecCredential {
-    /// Makes it the credentials of a user; what it has in PEM, a kubeconfig has in base64.
+    /// Sets the credentials of a user. A plugin prints PEM; a kubeconfig holds it in base64.
     pub(super) fn put_into(&self, user: &mut AuthInfo) {
         if let Some(token) = &self.token {
             user.token = Some(token.clone().into());
@@ -58,7 +58,7 @@ impl ExecCredential {
     }
 }
 
-/// What can be known without running it.
+/// Checks what can be checked without running the plugin.
 pub(super) fn check(program: &ExecConfig) -> Result<(), String> {
     let name = program.command.as_deref();
     let name = name.ok_or("its exec has no command")?;
@@ -70,7 +70,7 @@ pub(super) fn check(program: &ExecConfig) -> Result<(), String> {
     Ok(())
 }
 
-/// Runs it.
+/// Runs the plugin.
 pub(super) async fn run(program: &ExecConfig) -> Result<ExecCredential, String> {
     let name = program.command.as_deref().unwrap_or_default();
     let at = |why: &dyn std::fmt::Display| format!("{name}: {why}");
@@ -102,7 +102,7 @@ pub(super) async fn run(program: &ExecConfig) -> Result<ExecCredential, String> 
     if !ended.status.success() {
         return Err(at(&format!("{}: {}", ended.status, ended.complaint(None))));
     }
-    // YAML, of which JSON is a part, as kubectl does. The error would quote it.
+    // Parsed as YAML, a superset of JSON, as kubectl does. The error would quote the output.
     let text = std::str::from_utf8(ended.output.expose()).unwrap_or_default();
     let printed: Option<ExecOutput> = serde_saphyr::from_str(text).ok();
     let credential = printed.and_then(|printed| printed.status);

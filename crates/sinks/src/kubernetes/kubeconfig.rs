@@ -1,12 +1,11 @@
-//! How a cluster is reached, and as whom: what a kubeconfig says, as `kubectl` understands it, or
-//! the service account of the pod.
+//! How to reach a cluster, and as whom: from a kubeconfig, as `kubectl` understands it, or from the
+//! pod's service account.
 //!
-//! It protects two rules: no request goes out without a verified connection, but for an address on
-//! this machine; and no error quotes a kubeconfig. The files are read, and connections made, by
-//! `kube`. What is decided here is where `kubectl` and `kube` differ: files that are not there and
-//! values that are empty count as none, a file with a token comes before a token, `NO_PROXY` is
-//! about the cluster and not about its proxy, and programs that log in run within limits
-//! ([`super::exec`]).
+//! Invariants: no request goes over an unverified connection, except to this machine; and no error
+//! quotes a kubeconfig. `kube` reads the files and opens the connections. This module handles what
+//! `kubectl` and `kube` treat differently: missing files and empty values count as absent, a token
+//! file takes precedence over a token, `NO_PROXY` applies to the cluster and not to its proxy, and
+//! credential plugins run within limits ([`super::exec`]).
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -27,24 +26,25 @@ use super::{
 };
 use keywright_aws::http;
 
-/// How long a connection may take.
+/// The time limit for opening a connection.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long a connection may be silent.
+/// The time limit for silence on a connection.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// Where it is said how a cluster is reached.
+/// Where the access to a cluster is configured.
 pub(super) enum ClusterAccess {
-    /// In kubeconfig files; the first that has something of a name is right.
+    /// In kubeconfig files. The first file that has an entry of a name wins.
     Files {
         paths: Vec<PathBuf>,
         context: Option<String>,
     },
-    /// In the pod that this runs in.
+    /// In the pod that this process runs in.
     Pod,
 }
 
 impl ClusterAccess {
-    /// As `kubectl` finds it: the files of `KUBECONFIG`, or `~/.kube/config`, or the pod's account.
+    /// Finds it like `kubectl`: the files in `KUBECONFIG`, or `~/.kube/config`, or the pod's
+    /// account.
     pub(super) fn find(context: Option<&str>) -> Result<Self, String> {
         let listed = variable("KUBECONFIG");
         let paths: Vec<PathBuf> = match &listed {
@@ -69,7 +69,7 @@ impl ClusterAccess {
         }
     }
 
-    /// What it says; no request is sent and no program run.
+    /// Reads the configuration. Sends no request and runs no program.
     pub(super) fn read(&self) -> Result<Config, String> {
         let mut config = match self {
             Self::Files { paths, context } => of_files(paths, context.as_deref())?,
@@ -79,15 +79,15 @@ impl ClusterAccess {
         config.read_timeout = Some(SILENCE);
         config.write_timeout = Some(SILENCE);
         config.reset_reader_on_write = true;
-        // The engine tries again, by its own clock.
+        // The rotation engine retries by its own clock.
         config.default_retry = false;
         Ok(config)
     }
 
-    /// A client with the credentials of the moment.
+    /// A client with the current credentials.
     pub(super) async fn log_in(&self) -> Result<Client, String> {
         let mut config = self.read()?;
-        // kube would read it, too, but sends what stands behind the token, a line feed for example.
+        // kube would read the file too, but sends what follows the token, such as a line feed.
         if let Some(path) = config.auth_info.token_file.take() {
             let token = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
             config.auth_info.token = Some(token.trim().to_owned().into());
@@ -112,7 +112,7 @@ fn of_files(paths: &[PathBuf], context: Option<&str>) -> Result<Config, String> 
         let read = Kubeconfig::read_from(path).and_then(|next| all.merge(next));
         all = read.map_err(|error| match error {
             KubeconfigError::ReadConfig(error, _) => at(&error),
-            // Others may quote the file.
+            // Other errors may quote the file.
             _ => at(&"it is not a kubeconfig"),
         })?;
     }
@@ -137,7 +137,7 @@ fn of_files(paths: &[PathBuf], context: Option<&str>) -> Result<Config, String> 
     config_of(&without_empty(cluster)?, without_empty(user)?)
 }
 
-/// The same without values that are empty, which `kubectl` takes for none.
+/// The same entry without empty values, which `kubectl` treats as absent.
 fn without_empty<T: Serialize + DeserializeOwned>(entry: &T) -> Result<T, String> {
     let copy = || {
         let mut value = serde_json::to_value(entry)?;
@@ -157,7 +157,7 @@ fn config_of(cluster: &Cluster, mut user: AuthInfo) -> Result<Config, String> {
         return Err("insecure-skip-tls-verify is refused: it would give the secret away".into());
     }
     let url: Uri = server.parse().map_err(|_| "its server is not an address")?;
-    // The order of kubectl: the file is the newer one.
+    // Like kubectl: the token file takes precedence over the token, which may be older.
     if user.token_file.is_some() {
         user.token = None;
     }
@@ -180,8 +180,9 @@ fn config_of(cluster: &Cluster, mut user: AuthInfo) -> Result<Config, String> {
     Ok(config)
 }
 
-/// The one `auth-provider` that `kubectl` still has is OIDC. Its token is used as it is: a token
-/// that is refreshed must be written to the kubeconfig, or the next one to refresh it fails.
+/// OIDC is the only `auth-provider` that `kubectl` still supports. Its token is used as it is and
+/// not refreshed: a refreshed token would have to be written to the kubeconfig, or the next refresh
+/// would fail.
 fn provider(user: &mut AuthInfo) -> Result<(), String> {
     let Some(provider) = user.auth_provider.take() else {
         return Ok(());
@@ -202,9 +203,9 @@ fn provider(user: &mut AuthInfo) -> Result<(), String> {
     Ok(())
 }
 
-/// The authorities to trust; nothing for the system's.
+/// The trusted certificate authorities; `None` for the system's.
 fn authorities(cluster: &Cluster) -> Result<Option<Vec<Vec<u8>>>, String> {
-    // The one function of kube that reads either of the two entries.
+    // The only function of kube that reads both forms of the entry.
     let about = ExecAuthCluster::try_from(cluster).map_err(|error| error.to_string())?;
     let Some(pem) = about.certificate_authority_data else {
         return Ok(None);
@@ -218,9 +219,9 @@ fn authorities(cluster: &Cluster) -> Result<Option<Vec<Vec<u8>>>, String> {
     Ok(Some(found.iter().map(|one| one.to_vec()).collect()))
 }
 
-/// What the environment says of proxies.
+/// The proxy settings of the environment.
 pub(super) struct ProxyEnvironment {
-    /// Knows `NO_PROXY`.
+    /// Applies `NO_PROXY`.
     pub(super) matcher: Matcher,
     pub(super) https_proxy: Option<String>,
 }
@@ -234,7 +235,7 @@ impl ProxyEnvironment {
     }
 }
 
-/// The proxy of the cluster, or the environment's.
+/// The proxy of the cluster's entry, or the environment's.
 pub(super) fn proxy(
     cluster: &Cluster,
     server: &Uri,
@@ -248,8 +249,8 @@ pub(super) fn proxy(
     let Some(set) = set else {
         return Ok(None);
     };
-    // With socks5h the proxy looks up names; kube's socks5 has it do so, too. The text may hold a
-    // password.
+    // With socks5h the proxy resolves names, and so it does with kube's socks5. The text may
+    // contain a password, so the error does not quote it.
     let set = match set.strip_prefix("socks5h://") {
         Some(rest) => format!("socks5://{rest}"),
         None => set,
@@ -261,7 +262,7 @@ pub(super) fn proxy(
     }
 }
 
-/// An address on this machine, which no proxy of the environment is for.
+/// Whether the server is on this machine, where the environment's proxies do not apply.
 fn is_local(server: &Uri) -> bool {
     matches!(server.host(), Some("127.0.0.1" | "[::1]" | "localhost"))
 }

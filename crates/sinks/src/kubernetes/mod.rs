@@ -1,9 +1,9 @@
-//! Two fields of a Kubernetes Secret, and the workloads that must be started anew to read them.
+//! Two fields of a Kubernetes Secret, and the workloads to restart so that they read them.
 //!
-//! It protects three rules: both fields are one write, made only if the Secret is still the version
-//! that was read; its other fields stay; and a workload that was named counts as served when its
-//! rollout is over, not before. The cluster's own checks are asked first (`dryRun`), so what is not
-//! allowed is known before anything is changed.
+//! Invariants: Both fields are one write, which succeeds only if the Secret is still the version
+//! that was read. Other fields stay. A named workload counts as served only when its rollout has
+//! completed. The cluster's own checks run first (`dryRun`), so a lack of permissions shows before
+//! anything changes.
 
 mod client;
 mod exec;
@@ -41,7 +41,7 @@ use super::{
     text::{did_you_mean, pair_of, printable_id, similar},
 };
 
-/// Names of objects that are looked at for a suggestion.
+/// How many object names are read for a suggestion.
 const NAMES_MAX: u32 = 500;
 
 pub(super) const KIND: SinkKind = SinkKind {
@@ -77,10 +77,10 @@ const USUAL: (&str, &str) = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
 
 const NO_BACKUP: &str = "its backup cannot be read";
 
-/// The most characters of a name.
+/// The maximum length of a name.
 const NAME_MAX: usize = 253;
 
-/// Whether a text may be the name of an object.
+/// Whether the text is a valid object name.
 fn is_name(text: &str) -> bool {
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
     let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
@@ -90,7 +90,7 @@ fn is_name(text: &str) -> bool {
         && ends(text.chars().last())
 }
 
-/// Whether a text may be the name of a field.
+/// Whether the text is a valid field name.
 fn is_field(text: &str) -> bool {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     !text.is_empty() && text.len() <= NAME_MAX && text.chars().all(good)
@@ -162,7 +162,6 @@ impl fmt::Display for ClusterSecret {
     }
 }
 
-/// A Secret of a cluster.
 pub(super) struct KubernetesSink {
     name: String,
     place: ClusterSecret,
@@ -170,7 +169,7 @@ pub(super) struct KubernetesSink {
     clock: Arc<dyn Clock>,
 }
 
-/// A Secret as the cluster has it.
+/// A Secret as the cluster returns it.
 struct SecretObject {
     /// Its fields, in base64.
     data: Map<String, Value>,
@@ -178,7 +177,7 @@ struct SecretObject {
     immutable: bool,
 }
 
-/// What [`Sink::restore`] needs: the fields, in base64, where they were there.
+/// The data for [`Sink::restore`]: the fields that existed, in base64.
 #[derive(Serialize, Deserialize)]
 struct FieldsBackup {
     existed: bool,
@@ -202,14 +201,14 @@ fn decoded(encoded: &str) -> Option<String> {
     String::from_utf8(STANDARD.decode(encoded).ok()?).ok()
 }
 
-/// Both fields as the cluster has them.
+/// Both fields in base64.
 fn encoded(pair: &KeyPair) -> (String, Secret<String>) {
     let secret = STANDARD.encode(pair.secret.expose());
     (STANDARD.encode(&pair.id.0), Secret::new(secret))
 }
 
 impl KubernetesSink {
-    /// As the kubeconfig says, or the pod's service account.
+    /// Uses the kubeconfig, or the pod's service account.
     pub(super) fn open(
         name: String,
         place: &ClusterSecret,
@@ -242,7 +241,7 @@ impl KubernetesSink {
         SinkError::Later(format!("{}: {why}", self.name))
     }
 
-    /// Sends a request; nothing where there is no such object.
+    /// Sends a request. `None` if the object does not exist.
     async fn send(
         &self,
         request: Result<http::Request<Vec<u8>>, request::Error>,
@@ -279,7 +278,7 @@ impl KubernetesSink {
         }))
     }
 
-    /// The pair; half a pair is an error.
+    /// The pair. Half a pair is an error.
     fn pair(&self, found: Option<&SecretObject>) -> Result<Option<KeyPair>, SinkError> {
         let text = |field: &str| {
             let Some(value) = found.and_then(|found| found.data.get(field)) else {
@@ -297,8 +296,8 @@ impl KubernetesSink {
         pair.map_err(|why| self.never(&why))
     }
 
-    /// Names of objects beside one that is not there, for a suggestion: without their content, and
-    /// none where the caller may not list them.
+    /// Names of objects next to a missing one, for a suggestion. Reads only metadata, and returns
+    /// nothing if the caller may not list them.
     async fn names(&self, objects: &Request) -> Vec<String> {
         let listed = objects.list_metadata(&ListParams::default().limit(NAMES_MAX));
         let listed = self.send(listed, false).await.ok().flatten();
@@ -308,7 +307,7 @@ impl KubernetesSink {
         items.filter_map(name).collect()
     }
 
-    /// Why nothing can be done with an object that is not there, and what was perhaps meant.
+    /// The error for a missing object, with similar names.
     async fn none(&self, what: &str, objects: &Request, name: &str) -> SinkError {
         let names = self.names(objects).await;
         let near = did_you_mean(name, names.iter().map(String::as_str));
@@ -353,8 +352,8 @@ impl KubernetesSink {
         })
     }
 
-    /// Whether the two fields are as they were found; anything but that and the new pair is
-    /// another's.
+    /// Whether the two fields are still as they were found. `false` if they hold the new pair;
+    /// anything else is another user's and an error.
     fn is_as_before(
         &self,
         found: Option<&SecretObject>,
@@ -391,7 +390,7 @@ impl KubernetesSink {
         }
     }
 
-    /// Everything that can be known to fail without a change.
+    /// Detects every failure that shows without a change.
     async fn check(&self) -> Result<Option<SecretObject>, SinkError> {
         let found = self.find().await?;
         match &found {
@@ -473,7 +472,7 @@ impl KubernetesSink {
         }
     }
 
-    /// Starts the workloads anew that were not started for this key.
+    /// Restarts the workloads that were not yet restarted for this key.
     async fn restart(&self, key: &str) -> Result<(), SinkError> {
         for workload in &self.place.restart {
             let seen = self.workload(workload).await?;
@@ -487,7 +486,8 @@ impl KubernetesSink {
         Ok(())
     }
 
-    /// Removes a Secret that a rotation made, unless somebody else put something into it.
+    /// Removes a Secret that the rotation created, or only the two fields if another user added
+    /// others.
     async fn remove(&self, found: &SecretObject) -> Result<(), SinkError> {
         let ours = |field: &String| *field == self.place.id || *field == self.place.secret;
         if !found.data.keys().all(ours) {

@@ -1,17 +1,17 @@
-//! Programs that read a Secret only when they start: they are started anew, and waited for.
+//! Workloads that read a Secret only when they start: the sink restarts them and waits.
 //!
-//! It protects one rule: a rollout counts when the cluster says that it is over, by the same signs
-//! that `kubectl rollout status` goes by. A workload is started once for each key, however often
-//! that is asked for.
+//! Invariants: a rollout is complete when the cluster says so, by the same signs that `kubectl
+//! rollout status` checks; and a workload is restarted once per key, however often that is
+//! requested.
 
 use std::{fmt, str::FromStr};
 
 use kube::core::Request;
 use serde_json::{Value, json};
 
-/// What `kubectl rollout restart` writes.
+/// The annotation that `kubectl rollout restart` sets.
 const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
-/// Which key the pods were started for.
+/// The annotation with the key that the pods were started for.
 const STARTED_FOR: &str = "keywright-access-key-id";
 
 /// A workload that reads the Secret.
@@ -29,7 +29,7 @@ enum WorkloadKind {
 }
 
 impl WorkloadKind {
-    /// As people write it, and its place in the API.
+    /// The name that users write, and the one in the API's paths.
     const fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Deployment => ("deployment", "deployments"),
@@ -75,13 +75,13 @@ impl Workload {
         &self.name
     }
 
-    /// All of its kind in a namespace, among which it is.
+    /// All workloads of its kind in the namespace.
     pub(super) fn siblings(&self, namespace: &str) -> Request {
         let plural = self.kind.words().1;
         Request::new(format!("/apis/apps/v1/namespaces/{namespace}/{plural}"))
     }
 
-    /// Whether it would start its pods anew when its template changes.
+    /// Checks that a change of its template would restart its pods.
     pub(super) fn check(&self, seen: &Value) -> Result<(), String> {
         let spec = |pointer: &str| seen.pointer(pointer);
         if spec("/spec/paused").and_then(Value::as_bool) == Some(true) {
@@ -101,20 +101,20 @@ impl Workload {
         }
     }
 
-    /// Whether its pods are, or are being, started for this key.
+    /// Whether its pods were started for this key, or are being started.
     pub(super) fn is_started_for(seen: &Value, key: &str) -> bool {
         let annotations = seen.pointer("/spec/template/metadata/annotations");
         let found = annotations.and_then(|found| found.get(STARTED_FOR)?.as_str());
         found == Some(key)
     }
 
-    /// The patch that starts its pods anew.
+    /// The patch that restarts its pods.
     pub(super) fn restart(key: &str, now: &str) -> Value {
         let annotations = json!({RESTARTED: now, STARTED_FOR: key});
         json!({"spec": {"template": {"metadata": {"annotations": annotations}}}})
     }
 
-    /// Whether its rollout is over.
+    /// How far its rollout is.
     pub(super) fn rollout(&self, seen: &Value) -> RolloutStatus {
         let number = |pointer: &str| seen.pointer(pointer).and_then(Value::as_i64);
         let status = |name: &str| number(&format!("/status/{name}")).unwrap_or(0);
@@ -127,7 +127,7 @@ impl Workload {
                 if let Some(why) = exceeded(seen) {
                     return RolloutStatus::Failed(why);
                 }
-                // Old pods that are still there may serve with the old key.
+                // Old pods that still exist may serve with the old key.
                 let left = status("replicas") - status("updatedReplicas");
                 if status("updatedReplicas") >= wanted && left > 0 {
                     return RolloutStatus::Going(format!("{left} old pods are still there"));
@@ -140,7 +140,7 @@ impl Workload {
             }
             WorkloadKind::StatefulSet => {
                 let revision = |name: &str| seen.pointer(&format!("/status/{name}"));
-                // The number of updated pods is of no meaning once the revision is current.
+                // The number of updated pods means nothing once the revision is current.
                 let new = if revision("currentRevision") == revision("updateRevision") {
                     wanted
                 } else {
@@ -167,9 +167,9 @@ impl Workload {
 /// How far a rollout is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum RolloutStatus {
-    /// It is over.
+    /// Complete.
     Over,
-    /// It goes on; how far it is.
+    /// In progress, and how far it is.
     Going(String),
     /// The cluster has given up.
     Failed(String),
@@ -192,7 +192,7 @@ mod tests {
 
     use super::{RolloutStatus, Workload};
 
-    /// A workload, its state, and how the sentence begins that says what it waits for.
+    /// A workload, its state, and the start of the sentence that says what it waits for.
     fn rollouts() -> [(&'static str, Value, &'static str); 10] {
         let deployment = |status: Value| json!({"spec": {"replicas": 2}, "status": status});
         let stateful = |status: Value| json!({"spec": {"replicas": 2}, "status": status});
