@@ -1,5 +1,5 @@
-//! The table of `corpus/destinations`: what real readers see of a file, before a delivery, after it
-//! and after it was put back. `e2e/test_destinations.py` runs those readers on the same table.
+//! The table in `corpus/destinations`: what real readers see in a file, before and after a delivery
+//! and after a restore. `e2e/test_destinations.py` runs those readers on the same table.
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -24,10 +24,10 @@ struct FormatCase {
     destination: String,
     text: String,
     state: FileState,
-    /// Who sees the pair, now or once it is there.
+    /// The readers that see the pair, now or once it is written.
     #[serde(default)]
     readers: Vec<String>,
-    /// What a refusal says, with the line.
+    /// The error message of a rejected file, with the line.
     #[serde(default)]
     says: String,
 }
@@ -45,7 +45,7 @@ fn cases() -> Vec<FormatCase> {
     serde_json::from_str(TABLE).unwrap()
 }
 
-/// With a pair in the place of the words.
+/// Replaces the placeholders with a pair.
 fn filled(text: &str, pair: &KeyPair) -> String {
     text.replace("KEYID", &pair.id.0)
         .replace("AWS_SECRET", "\0")
@@ -112,7 +112,7 @@ async fn each_case_is_delivered_and_put_back_or_refused() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
-/// Each of the three readers of `.env` files sees what the table says, before and after.
+/// Each of the three readers of `.env` files sees what the table says, before and after a delivery.
 #[tokio::test]
 async fn readers_of_variables_see_what_the_table_says() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
-//! Names of variables that hold a pair: two of them, or one with both values as JSON.
+//! Names of the variables that hold a key pair: one each for ID and secret, or one with both as
+//! JSON.
 //!
-//! It protects one rule: of two writes the id is the last, so that whoever reads a new id finds its
-//! secret.
+//! Invariant: of two writes, the ID comes last, so that a reader of a new ID finds its secret.
 
 use std::fmt;
 
@@ -19,7 +19,8 @@ pub(super) enum VariableNames {
 const USUAL: (&str, &str) = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
 
 impl VariableNames {
-    /// From what stands after a `#`; `name` checks one and gives it its service's spelling.
+    /// Parses the part after a `#`. `name` validates a name and converts it to the service's
+    /// spelling.
     pub(super) fn new(
         text: Option<&str>,
         name: fn(&str) -> Result<String, String>,
@@ -38,7 +39,7 @@ impl VariableNames {
         }
     }
 
-    /// In the order of their writing.
+    /// The names, in the order in which they are written.
     pub(super) fn all(&self) -> Vec<&str> {
         match self {
             Self::Two { id, secret } => vec![secret, id],
@@ -46,7 +47,7 @@ impl VariableNames {
         }
     }
 
-    /// What they are to hold, in the same order.
+    /// The values of a pair, in the same order.
     pub(super) fn values(&self, pair: &KeyPair) -> Vec<Secret<String>> {
         let (id, secret) = (&pair.id.0, &pair.secret);
         match self {
@@ -58,7 +59,7 @@ impl VariableNames {
         }
     }
 
-    /// What a person should know of two writes; `reader` is who may start between them.
+    /// The warning that two writes are not atomic. `reader` is what may start between them.
     pub(super) fn caveat(&self, reader: &str) -> Option<String> {
         let Self::Two { id, secret } = self else {
             return None;

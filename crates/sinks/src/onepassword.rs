@@ -1,12 +1,12 @@
 //! Fields of a 1Password item, through a Connect server.
 //!
-//! It protects two rules. Both fields are one request, and no other field is part of it. And a
-//! write is made only right after the item was the version that was read; Connect knows no
-//! condition, so what another user saves in the same moment shows by the version afterwards, and is
-//! said.
+//! Invariants: Both fields are one request, and no other field is part of it. A write is sent only
+//! right after a check that the item is still the version that was read. Connect has no conditional
+//! write, so what another user saves at the same moment is detected afterwards by the version, and
+//! reported.
 //!
-//! To the rest of the sinks an item is a JSON document: its fields by their labels, and those of a
-//! section in an object by the section's label.
+//! To the other modules an item is a JSON document: its fields by their labels, with the fields of
+//! a section in an object under the section's label.
 
 use std::{fmt, sync::Arc};
 
@@ -34,18 +34,18 @@ pub(super) const KIND: SinkKind = SinkKind {
     parse: document::parse::<VaultItem>,
 };
 
-/// The most characters of a name.
+/// The maximum length of a name.
 const NAME_MAX: usize = 255;
-/// Characters of an id.
+/// The length of an ID.
 const ID_LENGTH: usize = 26;
 
-/// Whether a text is the id of a vault or an item, and not its name.
+/// Whether the text is the ID of a vault or an item, rather than a name.
 fn is_id(text: &str) -> bool {
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     text.len() == ID_LENGTH && text.chars().all(good)
 }
 
-/// `VAULT/ITEM`, each by name or by id.
+/// `VAULT/ITEM`, each by name or by ID.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct VaultItem {
     vault: String,
@@ -64,7 +64,7 @@ impl StorePlace for VaultItem {
 
     fn parse(text: &str) -> Result<Self, String> {
         let good = |text: &&str| {
-            // The server's filters have no rule for these.
+            // The server's filter syntax has no escape for these characters.
             let odd = |c: char| matches!(c, '"' | '\\' | '/');
             !text.is_empty()
                 && text.len() <= NAME_MAX
@@ -88,13 +88,13 @@ impl StorePlace for VaultItem {
     }
 }
 
-/// One item behind a Connect server.
+/// An item behind a Connect server.
 struct ConnectItem {
     rest: RestClient,
     token: Secret<String>,
     url: String,
     place: VaultItem,
-    /// Its path, once the ids are known.
+    /// Its API path, once the IDs are known.
     path: OnceCell<String>,
 }
 
@@ -137,7 +137,7 @@ struct ItemField {
 }
 
 impl ItemField {
-    /// What a person sees as its name.
+    /// The name that 1Password shows.
     fn label(&self) -> &str {
         self.label
             .as_deref()
@@ -145,7 +145,7 @@ impl ItemField {
             .unwrap_or(&self.id)
     }
 
-    /// Its place in a patch.
+    /// Its path in a patch.
     fn path(&self) -> String {
         format!("/fields/{}", self.id.replace('~', "~0").replace('/', "~1"))
     }
@@ -157,8 +157,7 @@ impl ItemBody {
         self.sections.iter().find(|section| section.id == *id)
     }
 
-    /// The fields as JSON. A label that is there twice stays so, and is refused where it is looked
-    /// for.
+    /// The fields as JSON. Duplicate labels stay, and are rejected when one of them is looked up.
     fn document(&self) -> Secret<Vec<u8>> {
         let quoted = |text: &str| Value::String(text.to_owned()).to_string();
         let members = |of: Option<&ItemSection>| {
@@ -182,7 +181,7 @@ impl ItemBody {
         Secret::new(format!("{{{}}}", all.join(", ")).into_bytes())
     }
 
-    /// What makes the fields those of another document.
+    /// The patch that makes the fields those of another document.
     fn patch(&self, new: &Map<String, Value>) -> Result<Vec<Value>, String> {
         let mut patch = self.patch_of(None, new)?;
         let nothing = Map::new();
@@ -190,7 +189,7 @@ impl ItemBody {
             let label = section.label.as_deref().unwrap_or_default();
             let twins = self.sections.iter().filter(|it| it.label == section.label);
             if label.is_empty() || twins.count() > 1 {
-                // No part of the document, or none that a pair can be in.
+                // Not part of the document, or ambiguous and so without a pair.
                 continue;
             }
             let inner = new.get(label).and_then(Value::as_object);
@@ -208,8 +207,8 @@ impl ItemBody {
         }
     }
 
-    /// The same of one section, or of the fields in none. The id is written as the secret is: in
-    /// one request.
+    /// The patch of one section, or of the fields outside sections. ID and secret are part of the
+    /// same request.
     fn patch_of(
         &self,
         section: Option<&ItemSection>,
@@ -297,7 +296,7 @@ impl ConnectItem {
         self.rest.read(&format!("GET {path}"), &answer)
     }
 
-    /// The id of what has a name; several of one name need the id.
+    /// Resolves a name to an ID. If several share the name, the error lists their IDs.
     async fn id_of(&self, what: &str, folder: &str, name: &str) -> Result<String, SinkError> {
         if is_id(name) {
             return Ok(name.to_owned());
@@ -327,7 +326,7 @@ impl ConnectItem {
         }
     }
 
-    /// The path of the item.
+    /// The API path of the item.
     async fn path(&self) -> Result<&str, SinkError> {
         let path = self.path.get_or_try_init(|| async {
             let vault = self.id_of("vault", "/vaults", &self.place.vault).await?;
@@ -396,7 +395,7 @@ impl DocumentStore for ConnectItem {
         }
     }
 
-    /// A patch without operations changes nothing and takes the right to write.
+    /// A patch without operations changes nothing, but requires permission to write.
     async fn check(&self) -> Result<Vec<String>, SinkError> {
         self.patch(&[]).await.map(|_| Vec::new())
     }

@@ -1,8 +1,8 @@
-//! A person as a sink: the new key waits, sealed, until somebody has put it where it is used and
-//! says so.
+//! A person as a sink: the new key stays sealed until a user has put it where it is used and
+//! confirms that.
 //!
-//! It protects one rule: nothing but the person's word counts as delivery. The word is kept with
-//! the rotation ([`Person`](keywright_rotation::model::Person)), not here.
+//! Invariant: only the confirmation counts as delivery. It is stored with the rotation
+//! ([`ManualStep`](keywright_rotation::model::ManualStep)), not here.
 
 use std::{fmt, sync::Arc};
 
@@ -15,11 +15,11 @@ use keywright_rotation::{
 
 use super::ParsedDestination;
 
-/// Whoever uses the key.
+/// Delivery by hand.
 #[derive(Debug)]
 pub(super) struct ManualSink;
 
-/// What it is called.
+/// The name of the destination.
 pub(super) const NAME: &str = "person";
 
 impl fmt::Display for ManualSink {
@@ -55,8 +55,8 @@ impl Sink for ManualSink {
         Ok(SinkContent::Unreadable)
     }
 
-    /// The old key is active again, and whoever uses the new one has the time of the settling
-    /// phase to go back to it.
+    /// Nothing to do: the old key is active again, and during the settling phase the users of the
+    /// new key can go back to it.
     async fn restore(
         &self,
         _: &RotationId,

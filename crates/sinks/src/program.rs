@@ -1,7 +1,8 @@
-//! What a program or a webhook says that it holds, so that nothing else is replaced.
+//! The key that a program or a webhook reports, so that no other key is replaced.
 //!
-//! It protects one rule: an answer is asked for before each order, and one that names another key
-//! ends it. Who gives no answer is given the key to be replaced, and can compare by itself.
+//! Invariant: the key is queried before each order, and a key that is neither the old nor the new
+//! one stops the delivery. A program that reports no key gets the ID of the key to be replaced, and
+//! can compare it itself.
 
 use keywright_base::Secret;
 use keywright_rotation::{
@@ -13,16 +14,16 @@ use serde_json::Value;
 
 use super::document::foreign_key;
 
-/// What was there before.
+/// The key that was reported before the delivery.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct ProgramBackup {
-    /// Whether there was an answer.
+    /// Whether a key was reported at all.
     readable: bool,
     key: Option<String>,
 }
 
 impl ProgramBackup {
-    /// As a backup.
+    /// Serializes it as a backup.
     pub(super) fn backup(held: &SinkContent) -> Result<SinkBackup, SinkError> {
         let answered = Self {
             readable: *held != SinkContent::Unreadable,
@@ -33,17 +34,17 @@ impl ProgramBackup {
         Ok(Secret::new(bytes))
     }
 
-    /// From a backup; earlier versions wrote none.
+    /// Parses a backup. Earlier versions wrote none.
     pub(super) fn read(backup: &SinkBackup) -> Self {
         serde_json::from_slice(backup.expose()).unwrap_or_default()
     }
 
-    /// The key that was there, for whoever compares by itself.
+    /// The ID of the key that was there, for programs that compare it themselves.
     pub(super) fn key(&self) -> Value {
         self.key.clone().into()
     }
 
-    /// Whether it is still that key, or the new one already.
+    /// Checks that it is still that key, or the new one already.
     pub(super) fn check(
         &self,
         name: &str,

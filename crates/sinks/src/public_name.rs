@@ -1,15 +1,15 @@
-//! The name of a place for callers of a server: without what its operator wrote for a program or a
-//! webhook only.
+//! The name of a destination for callers of a server, without what its operator meant for a program
+//! or a webhook only.
 //!
-//! It protects one rule: of a command there is its program, of an address no query. Arguments and
-//! queries are where operators put tokens. The operator's own command line and journal have the
-//! whole name.
+//! Invariant: of a command it shows only the program, and of a URL no query. Arguments and queries
+//! are where operators put tokens. The operator's own command line and the journal have the full
+//! name.
 
 use reqwest::Url;
 
 use super::{SinkSpec, person};
 
-/// What stands for what is left out.
+/// The placeholder for omitted parts.
 const REST: &str = "...";
 
 impl SinkSpec {
@@ -22,7 +22,7 @@ impl SinkSpec {
     }
 }
 
-/// The public form of a name that was written down; of one that is not understood its kind.
+/// The public form of a stored name. If the name cannot be parsed, only its kind.
 pub fn public_name(name: &str) -> String {
     match name.parse::<SinkSpec>() {
         Ok(spec) => spec.public_name(),
@@ -33,7 +33,7 @@ pub fn public_name(name: &str) -> String {
     }
 }
 
-/// A command line of the program alone.
+/// A command line reduced to its program.
 pub(super) fn without_arguments(words: &[String]) -> String {
     match words {
         [] => String::new(),
@@ -42,7 +42,7 @@ pub(super) fn without_arguments(words: &[String]) -> String {
     }
 }
 
-/// An address without query and fragment.
+/// A URL without query and fragment.
 pub(super) fn without_query(url: &Url) -> String {
     if url.query().is_none() && url.fragment().is_none() {
         return url.to_string();
@@ -93,7 +93,7 @@ mod tests {
             ),
         ] {
             assert_eq!(public_name(name), public, "{name}");
-            // What is public stays as it is.
+            // A public name stays as it is.
             if !public.ends_with(":...") {
                 assert_eq!(public_name(public), public);
             }

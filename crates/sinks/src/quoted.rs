@@ -1,10 +1,9 @@
-//! The quoting rule of destinations' names: a part that holds a sign which would end it, a quote in
-//! the beginning or a control character is written as a JSON string.
+//! The quoting rule of destination names: a part that contains a delimiter or a control character,
+//! or that starts with a quote, is written as a JSON string.
 
 use std::fmt;
 
-/// The first part of a text, and what follows: nothing, or one of the signs that end the part and
-/// the rest.
+/// The first part of a text, and the rest: empty, or starting with one of the delimiters.
 pub(super) fn part<'a>(text: &'a str, ends: &[&str]) -> Result<(String, &'a str), String> {
     if !text.starts_with('"') {
         let at = ends.iter().filter_map(|end| text.find(end)).min();
@@ -27,10 +26,10 @@ pub(super) fn part<'a>(text: &'a str, ends: &[&str]) -> Result<(String, &'a str)
     })
 }
 
-/// A part as [`part`] reads it.
+/// A part in the form that [`part`] reads.
 pub(super) struct QuotedPart<'a> {
     pub(super) text: &'a str,
-    /// The signs that would end it, where another part may follow.
+    /// The delimiters that would end it, if another part may follow.
     pub(super) ends: &'a [&'a str],
 }
 

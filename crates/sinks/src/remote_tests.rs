@@ -1,6 +1,6 @@
 //! The sinks that are reached over HTTP, against servers on this machine.
 //!
-//! The webhook's other side is a real server. Vault is a fake of the published API, as far as the
+//! The webhook's receiver is a real server. Vault is a fake of the published API, as far as the
 //! sink uses it.
 
 use std::{
@@ -27,7 +27,7 @@ use super::{
 use crate::testing::{FakeService, RecordedRequest, serve};
 use keywright_aws::http::address;
 
-/// Which write is cut off, counted from 0, and whether it takes effect.
+/// Which write is interrupted, counted from 0, and whether it takes effect.
 #[derive(Clone, Default)]
 pub(super) struct WriteFault(Arc<Mutex<Option<(usize, bool)>>>);
 
@@ -36,7 +36,7 @@ impl WriteFault {
         *self.0.lock().unwrap() = Some((nth, takes_effect));
     }
 
-    /// The same answers, but for the write that is cut off.
+    /// The same responses, except for the write that is interrupted.
     pub(super) fn of(&self, answers: FakeService) -> FakeService {
         let armed = Arc::clone(&self.0);
         Arc::new(Mutex::new(move |request: &RecordedRequest| {
@@ -79,7 +79,7 @@ async fn webhook(answers: FakeService) -> WebhookSink {
     WebhookSink::with_key(name, address(&url).unwrap(), &key(), Arc::new(FixedClock)).unwrap()
 }
 
-/// What the header of a signed body must be.
+/// The expected header of a signed body.
 fn signature(body: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key().expose().as_bytes());
     let mut signed = b"1800000000.".to_vec();
@@ -175,7 +175,7 @@ async fn what_a_webhook_answers() {
     }
 }
 
-/// The versions of one secret.
+/// A fake Vault with the versions of one secret.
 fn fake_vault(versions: &mut Vec<Value>, request: &RecordedRequest) -> (u16, String) {
     assert_eq!(request.headers["x-vault-token"], "t");
     let number = versions.len();

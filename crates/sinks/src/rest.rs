@@ -1,7 +1,7 @@
-//! Requests to services that answer in JSON, for the sinks that keep a key there.
+//! Requests to services that answer in JSON, for the sinks that store a key there.
 //!
-//! It protects two rules: no answer is read without a limit, and what is repeated of a refusal is
-//! short and holds nothing of what was sent. What a status means is decided here once.
+//! Invariants: no response is read without a limit, and a reported error message is short and
+//! contains nothing that was sent. This is the only place that decides what a status code means.
 
 use std::fmt::Display;
 
@@ -17,16 +17,16 @@ use serde_json::Value;
 
 use keywright_aws::http;
 
-/// The most characters of a service's own sentence.
+/// The maximum length of a service's own message.
 const SENTENCE_MAX: usize = 300;
-/// From this length on, a word that was also sent is not repeated.
+/// From this length on, a word that was also sent is masked.
 const WORD_MIN: usize = 8;
 /// From this length on, a string in a document that was sent may be a secret of its own.
 const PART_MIN: usize = 16;
-/// What one segment of a path may not hold as it is.
+/// The characters that are percent-encoded in a path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
-/// A text as one segment of a path, or as a value in a query.
+/// Encodes a text as a path segment or as a value in a query.
 pub(super) fn segment(text: &str) -> PercentEncode<'_> {
     utf8_percent_encode(text, SEGMENT)
 }
@@ -35,15 +35,15 @@ pub(super) fn segment(text: &str) -> PercentEncode<'_> {
 pub(super) struct RestClient {
     name: String,
     pub(super) http: Client,
-    /// For what a cloud answers to its own machines only.
+    /// For addresses that a cloud serves only to its own machines.
     pub(super) direct: Client,
 }
 
-/// An answer, read whole.
+/// A response with its whole body.
 pub(super) struct RestResponse {
     pub(super) status: StatusCode,
     body: Secret<Vec<u8>>,
-    /// Why it is not a success, in the service's words.
+    /// The service's error message, if it is not a success.
     sentence: String,
 }
 
@@ -64,7 +64,7 @@ impl RestClient {
         SinkError::Later(format!("{}: {why}", self.name))
     }
 
-    /// Sends a request. `sent` is what must not be repeated of a refusal: tokens and values.
+    /// Sends a request. `sent` lists the tokens and values that must not appear in an error.
     pub(super) async fn send(
         &self,
         request: RequestBuilder,
@@ -86,8 +86,8 @@ impl RestClient {
         })
     }
 
-    /// Sends a request with a JSON body, if it has one. Neither the token nor what else was `sent`
-    /// is repeated of a refusal.
+    /// Sends a request with an optional JSON body. Neither the token nor anything in `sent` appears
+    /// in an error.
     pub(super) async fn send_json(
         &self,
         request: RequestBuilder,
@@ -109,13 +109,13 @@ impl RestClient {
         self.send(request, &all).await
     }
 
-    /// A backup of what was found.
+    /// Serializes what was found as a backup.
     pub(super) fn backup<T: Serialize>(&self, found: &T) -> Result<SinkBackup, SinkError> {
         let bytes = serde_json::to_vec(found);
         bytes.map(Secret::new).map_err(|error| self.never(&error))
     }
 
-    /// What [`Rest::backup`] was made of.
+    /// Parses a backup of [`RestClient::backup`].
     pub(super) fn read_backup<T: DeserializeOwned>(
         &self,
         backup: &SinkBackup,
@@ -124,7 +124,8 @@ impl RestClient {
         read.map_err(|_| self.never(&"its backup cannot be read"))
     }
 
-    /// A refusal: whether it passes, the call, and the service's own sentence.
+    /// The error for a failed call: whether a retry makes sense, the call, and the service's own
+    /// message.
     pub(super) fn refused(&self, call: &str, answer: &RestResponse) -> SinkError {
         let status = answer.status;
         let why = format!("{call}: {status} {}", answer.sentence);
@@ -136,7 +137,8 @@ impl RestClient {
         }
     }
 
-    /// The body of a success; an answer that is not understood may be a proxy's, and passes.
+    /// Parses the body of a success. An unexpected body may come from a proxy, so it is worth a
+    /// retry.
     pub(super) fn read<T: DeserializeOwned>(
         &self,
         call: &str,
@@ -150,7 +152,7 @@ impl RestClient {
         read.map_err(|_| self.later(&format!("{call}: the answer is not what the API documents")))
     }
 
-    /// The body of a success as it is.
+    /// The body of a success as text.
     pub(super) fn text(
         &self,
         call: &str,
@@ -166,14 +168,14 @@ impl RestClient {
 }
 
 impl RestResponse {
-    /// A part of a refusal, for what the status does not tell apart.
+    /// A value in an error body, for cases that the status does not tell apart.
     pub(super) fn code(&self, pointer: &str) -> Option<String> {
         let value: Value = serde_json::from_slice(self.body.expose()).ok()?;
         value.pointer(pointer)?.as_str().map(str::to_owned)
     }
 }
 
-/// What a service says is wrong, wherever it says so.
+/// The error message in a body, in any of the usual places.
 fn sentence(body: &[u8]) -> String {
     let message: Value = serde_json::from_slice(body).unwrap_or_default();
     let places = ["/error/message", "/message", "/error_description", "/error"];
@@ -185,7 +187,7 @@ fn sentence(body: &[u8]) -> String {
     }
 }
 
-/// A sentence without what was sent, without control characters, and of bounded length.
+/// A message without what was sent, without control characters, and of limited length.
 fn repeatable(sentence: &str, sent: &[&str]) -> String {
     let parts = sent.iter().flat_map(|sent| sent.split('"'));
     let parts = parts.filter(|part| part.len() >= PART_MIN);
@@ -210,7 +212,7 @@ fn repeatable(sentence: &str, sent: &[&str]) -> String {
         .to_owned()
 }
 
-/// Reads a secret that may be absent.
+/// Deserializes an optional secret.
 pub(super) fn secret<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<Secret<String>>, D::Error> {

@@ -1,7 +1,7 @@
-//! A program that runs for a sink, within limits.
+//! Runs a program for a sink, within limits.
 //!
-//! It protects three rules: a secret goes in by standard input only; neither its time nor what it
-//! prints is without an end; and what it leaves running holds nobody up.
+//! Invariants: a secret goes in only on standard input; both the program's run time and its output
+//! are limited; and processes that it leaves running delay nobody.
 
 use std::{
     io,
@@ -20,11 +20,12 @@ use zeroize::Zeroizing;
 
 /// The exit code for "try again later" (`EX_TEMPFAIL`).
 pub(super) const LATER: i32 = 75;
-/// Characters of a complaint that are passed on.
+/// The maximum length of an error message that is passed on.
 const WORDS_MAX: usize = 500;
-/// Bytes of standard error that are read for it.
+/// The maximum number of bytes of standard error that are read.
 const ERROR_BYTES: usize = 16 * 1024;
-/// How long pipes are read that outlive the program: a daemon that it started may hold them open.
+/// How long to read pipes after the program has exited: a daemon that it started may keep them
+/// open.
 const AFTERWARDS: Duration = Duration::from_millis(500);
 
 /// Limits of a program.
@@ -32,7 +33,7 @@ const AFTERWARDS: Duration = Duration::from_millis(500);
 pub struct ProgramLimits {
     /// How long it may run.
     pub time: Duration,
-    /// Bytes of standard output; more is an error.
+    /// The maximum number of bytes of standard output; more is an error.
     pub output: usize,
 }
 
@@ -47,12 +48,13 @@ pub struct ProgramExit {
 }
 
 impl ProgramExit {
-    /// What it complains about, on one line and not much of it, without a secret that it got.
+    /// What it wrote to standard error, on one line, shortened, and without the secret it was
+    /// given.
     pub(super) fn complaint(&self, secret: Option<&Secret<String>>) -> String {
         let text = String::from_utf8_lossy(&self.errors);
         let mut words: Vec<_> = text.split_whitespace().collect();
         if self.errors.len() == ERROR_BYTES {
-            // The last word is cut off, and may be the beginning of a secret.
+            // The last word is cut off, and may be the start of a secret.
             words.pop();
         }
         let mut text = words.join(" ");
@@ -64,16 +66,16 @@ impl ProgramExit {
     }
 }
 
-/// Why there is no end to report; a sentence about the program.
+/// Why a program did not end by itself.
 #[derive(Debug)]
 pub enum ProgramError {
     /// It cannot be started.
     Start(io::Error),
-    /// It ran too long, and was killed.
+    /// It ran too long and was killed.
     Time(Duration),
     /// It printed too much.
     Output(usize),
-    /// The system failed.
+    /// A system call failed.
     System(io::Error),
 }
 
@@ -88,7 +90,7 @@ impl std::fmt::Display for ProgramError {
 }
 
 impl ProgramError {
-    /// As an error of a sink: a program that is not there needs a person, others may pass.
+    /// As a sink's error: a missing program needs a person, other failures may pass.
     pub(super) fn about(&self, program: &str) -> SinkError {
         let text = format!("{program}: {self}");
         match self {
@@ -98,7 +100,7 @@ impl ProgramError {
     }
 }
 
-/// Runs a program to its end. It gets `input` and then the end of its standard input.
+/// Runs a program to its end, with `input` on standard input.
 pub async fn run(
     mut command: Command,
     input: &Secret<Vec<u8>>,
@@ -108,7 +110,7 @@ pub async fn run(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // With a group of its own, all that it started can be killed.
+        // In a process group of its own, so that everything it starts can be killed.
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
@@ -117,7 +119,7 @@ pub async fn run(
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let feed = async {
         if let Some(mut stdin) = stdin {
-            // A program that does not listen says so by its exit code.
+            // A program that does not read its input says why in its exit code.
             let _ = stdin.write_all(input.expose()).await;
         }
     };
@@ -162,7 +164,7 @@ pub async fn run(
     })
 }
 
-/// Reads to the end and keeps the first bytes, so that the program is never stopped by a full pipe.
+/// Reads to the end but keeps only the first bytes, so that a full pipe never blocks the program.
 async fn fill(pipe: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>, limit: usize) {
     let Some(mut pipe) = pipe else { return };
     let mut buffer = Zeroizing::new(vec![0; 8 * 1024]);

@@ -1,5 +1,5 @@
 //! The contract of every sink, as a test: inspect, stage, commit, read back, restore; each of them
-//! twice, and cut off at each write.
+//! twice, and interrupted at each write.
 
 use keywright_base::Secret;
 use keywright_rotation::{
@@ -7,7 +7,7 @@ use keywright_rotation::{
     ports::{RotationPairs, Sink, SinkBackup, SinkContent, SinkError},
 };
 
-/// A pair that no other call makes.
+/// A pair that differs for each number.
 pub(super) fn pair(number: u32) -> KeyPair {
     KeyPair {
         id: KeyId(format!("AKIAIOSFODNN7EXAMPL{number}")),
@@ -22,7 +22,7 @@ pub(super) async fn deliver(sink: &dyn Sink, new: &KeyPair) -> Result<(), SinkEr
     sink.commit(&rotation, &backup, new).await
 }
 
-/// Restores what was there before `pair(2)` was written; `old` is the old pair, where it is known.
+/// Restores what was there before `pair(2)` was written. `old` is the old pair, if it is known.
 pub(super) async fn put_back(
     sink: &dyn Sink,
     backup: &SinkBackup,
@@ -34,9 +34,9 @@ pub(super) async fn put_back(
         .await
 }
 
-/// Holds a sink of a service that refuses the write of `pair(2)` with a status, and with "no: " and
-/// what was sent, to trying again where the status passes, and to never repeating the secret.
-/// `refusing` makes the sink for a status.
+/// Checks that a sink handles a rejected write of `pair(2)` correctly: it retries if the status is
+/// transient, and never repeats the secret. The service answers with a status, "no: " and what was
+/// sent. `refusing` makes the sink for a status.
 pub(super) async fn hold_to_refusals<F: Future<Output = Box<dyn Sink>>>(
     refusing: impl Fn(u16) -> F,
 ) {
@@ -58,8 +58,8 @@ pub(super) async fn hold_to_refusals<F: Future<Output = Box<dyn Sink>>>(
     }
 }
 
-/// Holds a sink that holds `pair(1)` to never touching another's pair, which `put` puts there:
-/// after staging, after committing, on the way back.
+/// Checks that a sink with `pair(1)` never touches another user's pair, which `put` writes: after
+/// staging, after committing, and while restoring.
 pub(super) async fn hold_to_others(sink: &dyn Sink, look: ObserveSink<'_>, put: &dyn Fn(&KeyPair)) {
     let rotation = RotationId("r-1".to_owned());
     let (old, new, other) = (pair(1), pair(2), pair(3));
@@ -88,20 +88,20 @@ pub(super) async fn hold_to_others(sink: &dyn Sink, look: ObserveSink<'_>, put: 
     }
 }
 
-/// What one can see of a sink from outside.
+/// What is visible of a sink from outside.
 pub(super) type ObserveSink<'a> = &'a dyn Fn() -> Vec<u8>;
 
-/// How a sink answers when it is read.
+/// What reading back a sink returns.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReadBackKind {
-    /// With the pair.
+    /// The pair.
     Pair,
-    /// With the key's id.
+    /// The ID of the key.
     Key,
 }
 
-/// Holds a sink to the contract. It must hold `pair(1)`, or nothing, in the beginning; `look` must
-/// show the same at the end as at the beginning.
+/// Checks a sink against the contract. It must hold `pair(1)` or nothing in the beginning. `look`
+/// must return the same at the end as at the beginning.
 #[expect(clippy::cognitive_complexity, reason = "the contract, line by line")]
 pub(super) async fn hold_to_contract(sink: &dyn Sink, reads: ReadBackKind, look: ObserveSink<'_>) {
     let rotation = RotationId("r-1".to_owned());
@@ -135,7 +135,7 @@ pub(super) async fn hold_to_contract(sink: &dyn Sink, reads: ReadBackKind, look:
         assert_eq!(sink.read_back().await.unwrap(), found);
     }
     assert_eq!(look(), before, "restoring puts everything back");
-    // A restore that was begun before a commit: an attempt that died in between.
+    // A second attempt after the restore.
     let backup = sink.stage(&rotation).await.unwrap();
     sink.commit(&rotation, &backup, &new).await.unwrap();
     put_back(sink, &backup, old.as_ref()).await.unwrap();
@@ -143,12 +143,12 @@ pub(super) async fn hold_to_contract(sink: &dyn Sink, reads: ReadBackKind, look:
     assert!(!sink.name().contains(new.secret.expose().as_str()));
 }
 
-/// Cuts the sink off at the nth write from now on (from 0), before or after it takes effect.
+/// Interrupts the sink at the nth write from now on (from 0), before or after it takes effect.
 pub(super) type CutWrite<'a> = &'a dyn Fn(usize, bool);
 
-/// Holds a sink to the contract when its process dies at any write, or a reply is lost. Whoever
-/// looks then finds the old content or the new one, unless `torn` allows for two writes; going on,
-/// and going back, end as if nothing had happened. No error shows a secret.
+/// Checks a sink against the contract when its process dies at any write, or a reply is lost. An
+/// observer then sees the old content or the new one, unless `torn` allows for two writes.
+/// Continuing and rolling back both end as if nothing had happened. No error shows a secret.
 #[expect(clippy::cognitive_complexity, reason = "the contract, line by line")]
 pub(super) async fn hold_to_crashes(
     sink: &dyn Sink,

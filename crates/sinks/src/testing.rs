@@ -1,4 +1,4 @@
-//! What tests of sinks and of notifiers share: a fake HTTP service on this machine, and a check of
+//! Shared by the tests of sinks and notifiers: a fake HTTP service on this machine, and a check of
 //! the environment that programs get.
 
 #![allow(
@@ -22,16 +22,16 @@ use tokio::{
 
 use crate::environment::SYSTEM;
 
-/// A request, whole: method and path, query, headers, body.
+/// A recorded request.
 #[derive(Debug)]
 pub struct RecordedRequest {
     /// Method and path.
     pub line: String,
-    /// The query, as it was sent.
+    /// The raw query.
     pub query: String,
     /// The headers.
     pub headers: hyper::HeaderMap,
-    /// The body, whole.
+    /// The whole body.
     pub body: Vec<u8>,
 }
 
@@ -41,7 +41,7 @@ impl RecordedRequest {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// The operation, where one of AWS's JSON services is asked.
+    /// The operation, for AWS's JSON services.
     pub fn target(&self) -> &str {
         let target = self.headers.get("x-amz-target");
         let target = target.and_then(|target| target.to_str().ok());
@@ -50,10 +50,10 @@ impl RecordedRequest {
     }
 }
 
-/// A status and a body; status 0 closes the connection without a reply.
+/// Returns a status and a body. Status 0 closes the connection without a reply.
 pub type FakeService = Arc<Mutex<dyn FnMut(&RecordedRequest) -> (u16, String) + Send>>;
 
-/// Answers on a free port until the test's runtime ends.
+/// Serves on a free port until the test's runtime ends.
 pub async fn serve(answers: FakeService) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -66,7 +66,7 @@ pub async fn serve(answers: FakeService) -> SocketAddr {
     address
 }
 
-/// Answers on one connection.
+/// Serves one connection.
 pub async fn talk(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     answers: FakeService,
@@ -93,13 +93,13 @@ pub async fn talk(
             response.body(body).map_err(std::io::Error::other)
         }
     });
-    // A connection that is cut off is what the test wants.
+    // Interrupted connections are part of the tests.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }
 
-/// Checks what `env` printed: nothing beside the list and what a shell sets itself.
+/// Checks the output of `env`: nothing beyond the list and what a shell sets itself.
 #[track_caller]
 pub fn holds_no_more(printed: &str) {
     assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());

@@ -1,4 +1,4 @@
-//! Each sink against the contract, and what its own format asks for.
+//! Each sink against the contract, and the particular demands of its format.
 
 use std::{
     fs,
@@ -47,7 +47,8 @@ fn filled(text: &str) -> String {
         .replace("<SEC>", pair.secret.expose())
 }
 
-/// The place, and the file before. Those of the other formats are in `corpus/destinations`.
+/// The destination, and the file before. The cases of the other formats are in
+/// `corpus/destinations`.
 const FILES: &[(&str, &str)] = &[
     (
         "csv:F",
@@ -60,7 +61,7 @@ const FILES: &[(&str, &str)] = &[
     ("csv:F", "Access key ID,Secret access key\n"),
 ];
 
-/// The table in the documentation is made of the same list as the help text.
+/// The table in the documentation and the help text come from the same list.
 #[test]
 fn every_kind_is_listed_wherever_kinds_are_listed() {
     let mut table = "| `--deliver` | what is written |\n| --- | --- |\n".to_owned();
@@ -217,7 +218,7 @@ async fn what_others_wrote_in_between_stays() {
     assert_eq!(fs::read_to_string(&fresh).unwrap(), more);
 }
 
-/// The place, the file, and what is said of it.
+/// The destination, the file, and the error message.
 const NOT_UNDERSTOOD: &[(&str, &str, &str)] = &[
     ("csv:F", "a,b\n1,2\n", ":1: it has no column Access key ID"),
     (
@@ -286,7 +287,7 @@ async fn a_locked_file_waits() {
     write(&path, &text);
     let sink = open(&format!("dotenv:{}", path.display())).await;
     let rotation = RotationId("r".into());
-    // The lock is the open file's, whoever has it.
+    // A lock belongs to the open file, whoever holds it.
     let locked = fs::File::open(&path).unwrap();
     locked.lock().unwrap();
     for refused in [
@@ -301,7 +302,7 @@ async fn a_locked_file_waits() {
     }
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    // Whoever only reads it does not stand in the way.
+    // A reader does not get in the way.
     locked.unlock().unwrap();
     locked.lock_shared().unwrap();
     deliver(&*sink, &pair(2)).await.unwrap();
@@ -310,7 +311,7 @@ async fn a_locked_file_waits() {
 #[tokio::test]
 async fn a_file_and_a_folder_that_cannot_be_written_are_distinguished() {
     let rotation = RotationId("r".into());
-    // A folder in which not even root may make a file.
+    // A folder in which not even root can create a file.
     let sink = open("dotenv:/proc/keywright.env").await;
     let error = sink.inspect(&pair(1).id).await.unwrap_err();
     assert!(
@@ -318,7 +319,7 @@ async fn a_file_and_a_folder_that_cannot_be_written_are_distinguished() {
         "{error}"
     );
     assert_eq!(sink.stage(&rotation).await.map(drop), Err(error));
-    // A file that the kernel lets nobody write: of a program that runs.
+    // A file that the kernel lets nobody write: a running program's.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("program");
     fs::copy("/bin/sleep", &path).unwrap();
@@ -353,8 +354,8 @@ async fn a_program_has_no_secret_of_the_environment() {
     holds_no_more(&fs::read_to_string(&file).unwrap());
 }
 
-/// A program that keeps a pair in a folder, and its old one for a restore. Each write is one rename;
-/// the file `cut` says which of them is its last act, and whether that takes effect.
+/// A program that stores a pair in a folder, with the old one for a restore. Each write is one
+/// rename; the file `cut` says which of them is its last act, and whether it takes effect.
 const PROGRAM: &str = r#"#!/bin/sh
 cd "$1" || exit 1
 told=$(cat)
@@ -382,7 +383,7 @@ esac
 exit 0
 "#;
 
-/// The program in a folder, and what it keeps there.
+/// The program as a sink, and the file in which it stores the pair.
 async fn command(folder: &Path) -> (Box<dyn Sink>, PathBuf) {
     let program = folder.join("keep it");
     write(&program, PROGRAM);

@@ -1,5 +1,5 @@
-//! Words that every text format needs: lines as their readers count them, edits that touch nothing
-//! else, names that were perhaps meant, and when two values are a pair.
+//! Helpers for all text formats: lines as their readers count them, edits that change nothing else,
+//! similar names, and when two values are a pair.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use keywright_rotation::model::{KeyId, KeyPair};
 
 /// How many names a suggestion lists.
 const SIMILAR_MAX: usize = 3;
-/// How alike two names must be, from 0 to 1.
+/// The minimum similarity of two names, from 0 to 1.
 const SIMILAR_FROM: f64 = 0.6;
 
 /// The text of a file.
@@ -21,7 +21,7 @@ pub(super) fn text(content: &[u8]) -> Result<&str, String> {
     }
 }
 
-/// The same, for readers that do not take a byte-order mark for what it is.
+/// The text of a file without a byte-order mark, for readers that do not recognize one.
 pub(super) fn unmarked_text(content: &[u8]) -> Result<&str, String> {
     let text = text(content)?;
     if text.starts_with('\u{feff}') {
@@ -32,7 +32,7 @@ pub(super) fn unmarked_text(content: &[u8]) -> Result<&str, String> {
     Ok(text)
 }
 
-/// A byte-order mark, which some editors leave, and the rest.
+/// Splits off a byte-order mark, which some editors write.
 pub(super) fn split_mark(text: &str) -> (&str, &str) {
     match text.strip_prefix('\u{feff}') {
         Some(rest) => ("\u{feff}", rest),
@@ -40,12 +40,12 @@ pub(super) fn split_mark(text: &str) -> (&str, &str) {
     }
 }
 
-/// A sentence about a place in a text.
+/// An error about a position in a text.
 pub(super) fn at_line(text: &str, at: usize, why: &str) -> String {
     format!("line {}: {why}", line_number(text, at))
 }
 
-/// The line of a place, from 1.
+/// The line number of a position, from 1.
 pub(super) fn line_number(text: &str, at: usize) -> usize {
     lines(text)
         .take_while(|line| line.start <= at)
@@ -53,17 +53,17 @@ pub(super) fn line_number(text: &str, at: usize) -> usize {
         .max(1)
 }
 
-/// A line and its end, as ranges of the text.
+/// A line and its ending, as ranges of the text.
 #[derive(Clone)]
 pub(super) struct LineSpan {
     pub(super) start: usize,
-    /// Where its end begins.
+    /// Start of the line ending.
     pub(super) end: usize,
-    /// Where the next one begins.
+    /// Start of the next line.
     pub(super) next: usize,
 }
 
-/// The lines of a text; each of LF, CRLF and CR ends one.
+/// The lines of a text. LF, CRLF and CR each end a line.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = LineSpan> + '_ {
     let mut start = 0;
     std::iter::from_fn(move || {
@@ -85,14 +85,14 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = LineSpan> + '_ {
     })
 }
 
-/// How the lines of a text end: as the first one does.
+/// The line ending of a text, by its first line.
 pub(super) fn line_end(text: &str) -> &str {
     let first = lines(text).next();
     let end = first.and_then(|line| text.get(line.end..line.next));
     end.filter(|end| !end.is_empty()).unwrap_or("\n")
 }
 
-/// The text with other texts in these places.
+/// Replaces these ranges of a text.
 pub(super) fn edited(text: &str, mut edits: Vec<(Range<usize>, String)>) -> String {
     edits.sort_by_key(|(place, _)| place.start);
     let mut new = String::with_capacity(text.len() + 128);
@@ -106,7 +106,7 @@ pub(super) fn edited(text: &str, mut edits: Vec<(Range<usize>, String)>) -> Stri
     new
 }
 
-/// The names that may have been meant, the likeliest first.
+/// Similar names, the most similar first.
 pub(super) fn similar<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let wanted = name.to_lowercase();
     let alike = |other: &str| {
@@ -126,7 +126,7 @@ pub(super) fn similar<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> V
     names.map(|(_, name)| name.to_owned()).collect()
 }
 
-/// The end of a sentence about a name that is not there.
+/// The "did you mean" part of an error about a missing name.
 pub(super) fn did_you_mean<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
     match similar(name, names).join(", ") {
         near if near.is_empty() => near,
@@ -134,8 +134,8 @@ pub(super) fn did_you_mean<'a>(name: &str, names: impl Iterator<Item = &'a str>)
     }
 }
 
-/// The pair that two values make. An empty value is none; one without the other is somebody's, and
-/// nothing that may be overwritten.
+/// The pair that two values make. An empty value counts as missing. One value without the other is
+/// an error: it may be another user's, and must not be overwritten.
 pub(super) fn pair_of(
     id: (&str, Option<&str>),
     secret: (&str, Option<&str>),
@@ -160,7 +160,8 @@ pub(super) fn pair_of(
     }
 }
 
-/// The id of a key, for a sentence; what does not look like one may be a secret in the wrong place.
+/// A key ID for a message. A text that does not look like one may be a misplaced secret, so it is
+/// not shown.
 pub(super) fn printable_id(id: &str) -> &str {
     if is_id(id) && id.len() <= 32 {
         id
@@ -169,13 +170,13 @@ pub(super) fn printable_id(id: &str) -> &str {
     }
 }
 
-/// Whether a text can be the id of an access key.
+/// Whether the text can be an access key ID.
 pub(super) fn is_id(text: &str) -> bool {
     let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
     !text.is_empty() && text.len() <= 128 && text.chars().all(good)
 }
 
-/// Whether a text can be a secret access key that every reader takes as it stands.
+/// Whether the text can be a secret access key that every reader takes literally.
 pub(super) fn is_secret(text: &str) -> bool {
     let good = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\'' | '`' | '$' | '\\' | '#');
     !text.is_empty() && text.chars().all(good)

@@ -1,7 +1,7 @@
-//! A secret of a KV version 2 engine of Vault or OpenBao.
+//! A secret in a KV version 2 engine of Vault or OpenBao.
 //!
-//! It protects one rule: a version that somebody else wrote in between is not overwritten
-//! (check-and-set). Address, token and namespace come from where `vault` and `bao` find them.
+//! Invariant: a version that another user wrote in between is not overwritten (check-and-set).
+//! Address, token and namespace come from where `vault` and `bao` look for them.
 
 use std::{fmt, sync::Arc};
 
@@ -51,7 +51,7 @@ impl StorePlace for VaultPlace {
     }
 }
 
-/// Where a secret is.
+/// A secret and how to reach it.
 pub(crate) struct VaultSecret {
     http: reqwest::Client,
     address: String,
@@ -67,7 +67,7 @@ impl std::fmt::Debug for VaultSecret {
     }
 }
 
-/// Mount and path of a place.
+/// Splits a place into mount and path.
 pub(crate) fn place(text: &str) -> Result<(&str, &str), String> {
     let good = |part: &str| {
         let odd = |c: char| c.is_whitespace() || matches!(c, '?' | '#' | '%');
@@ -79,7 +79,7 @@ pub(crate) fn place(text: &str) -> Result<(&str, &str), String> {
 }
 
 impl VaultSecret {
-    /// With address and token of the environment, or the token that `vault login` left.
+    /// Uses the address and token in the environment, or the token that `vault login` stored.
     pub(crate) fn open(mount: &str, path: &str) -> Result<Self, String> {
         let either = |vault, bao| variable(vault).or_else(|| variable(bao));
         let address = either("VAULT_ADDR", "BAO_ADDR").ok_or("VAULT_ADDR is not set")?;
@@ -95,7 +95,7 @@ impl VaultSecret {
         )
     }
 
-    /// At an address.
+    /// Uses the given address and token.
     pub(super) fn at(
         address: &str,
         token: String,
@@ -113,7 +113,7 @@ impl VaultSecret {
         })
     }
 
-    /// Asks; a status other than good ones is an error, but for "not found".
+    /// Sends a request. `None` for "not found"; other failure statuses are errors.
     pub(crate) async fn ask(
         &self,
         method: Method,
@@ -124,7 +124,7 @@ impl VaultSecret {
         self.ask_at(method, &path, body).await
     }
 
-    /// The same of another path of the engine.
+    /// The same for another path of the engine.
     async fn ask_at(
         &self,
         method: Method,
@@ -171,7 +171,7 @@ impl VaultSecret {
     }
 }
 
-/// What the server says is wrong; it quotes no secret.
+/// The server's error messages. They quote no secret.
 fn complaint(body: &[u8]) -> String {
     let message: Value = serde_json::from_slice(body).unwrap_or_default();
     let errors = message.get("errors").and_then(Value::as_array);
@@ -179,7 +179,7 @@ fn complaint(body: &[u8]) -> String {
     texts.collect::<Vec<_>>().join("; ")
 }
 
-/// A secret as it is read: its data byte for byte.
+/// A secret as read, with its data byte for byte.
 #[derive(Deserialize)]
 struct VaultRead {
     data: ReadData,
@@ -244,7 +244,7 @@ impl DocumentStore for VaultSecret {
         }
     }
 
-    /// Whoever may not list them gets no suggestion.
+    /// Empty if the caller may not list them.
     async fn names(&self) -> Vec<String> {
         let folder = self.path.rsplit_once('/').map_or("", |(folder, _)| folder);
         let path = format!("metadata/{folder}?list=true");

@@ -1,7 +1,7 @@
-//! Any HTTPS address as a sink: it is told what to do in signed JSON.
+//! Any HTTPS URL as a sink. It gets its instructions as signed JSON.
 //!
-//! It protects two rules: a secret goes out only over TLS (or to this machine), and the other side
-//! can tell that it was us, and when. What the other side answers is not shown.
+//! Invariants: a secret is sent only over TLS (or to this machine), and the receiver can verify who
+//! sent it and when. The receiver's response is never shown.
 
 use std::sync::Arc;
 
@@ -40,24 +40,23 @@ impl ParsedDestination for Url {
     }
 }
 
-/// The header with the time and the signature of time and body.
+/// The header with the time and a signature of time and body.
 pub const SIGNATURE: &str = "x-keywright-signature";
-/// The variable with the key that signs.
+/// The variable with the signing key.
 pub const KEY: &str = "KEYWRIGHT_WEBHOOK_KEY";
 
-/// The key that signs, as HMAC takes it.
+/// The signing key as an HMAC key.
 pub fn hmac_key(key: &Secret<String>) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes())
 }
 
-/// What the header says of a body that is sent now.
+/// The header's value for a body that is sent now.
 pub fn signature(key: &hmac::Key, now: Timestamp, body: &str) -> String {
     let at = now.secs();
     let tag = hmac::sign(key, format!("{at}.{body}").as_bytes());
     format!("t={at},v1={}", hex::encode(tag))
 }
 
-/// An address.
 pub(super) struct WebhookSink {
     name: String,
     url: Url,
@@ -73,14 +72,14 @@ impl std::fmt::Debug for WebhookSink {
 }
 
 impl WebhookSink {
-    /// With the key of the environment.
+    /// Takes the signing key from the environment.
     pub(super) fn open(name: String, url: Url, clock: Arc<dyn Clock>) -> Result<Self, String> {
         let key = variable(KEY).map(Secret::new);
         let key = key.ok_or_else(|| format!("{KEY} is not set; it signs what is sent"))?;
         Self::with_key(name, url, &key, clock)
     }
 
-    /// With a key.
+    /// Uses the given signing key.
     pub(super) fn with_key(
         name: String,
         url: Url,

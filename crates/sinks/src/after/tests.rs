@@ -1,4 +1,4 @@
-//! What runs after a file was replaced.
+//! The program that runs after a file was replaced.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ use crate::{
     tests::{open, write},
 };
 
-/// Notes what the file says by now, as the consumer would; ends as `exit` says.
+/// Records the content of the file, as the consumer would see it, and exits as `exit` says.
 const HOOK: &str = r#"#!/bin/sh
 here=$(dirname "$0")
 env > "$here/environment"

@@ -1,5 +1,6 @@
 //! The two stores of AWS against fakes of their published API, as far as the sinks use it: versions
-//! and their labels, tokens, encrypted parameters. `e2e/test_moto.py` asks moto's server too.
+//! and their labels, tokens, encrypted parameters. `e2e/test_moto.py` also runs them against moto's
+//! server.
 
 use std::{
     collections::BTreeMap,
@@ -33,7 +34,7 @@ fn done(answer: &Value) -> Answer {
     (200, answer.to_string())
 }
 
-/// Whoever asks signs for the service, and says what for.
+/// Checks that a request is signed for the service, and what it is signed for.
 fn check_signed(request: &RecordedRequest, service: &str) {
     let authorization = request.headers["authorization"].to_str().unwrap();
     let scope = format!("/eu-west-1/{service}/aws4_request, SignedHeaders=");
@@ -115,7 +116,7 @@ impl Versions {
         }
     }
 
-    /// A token that is known is no new version, and its content cannot change.
+    /// A known token creates no new version, and its content cannot change.
     fn put(&mut self, body: &Value) -> Answer {
         let token = body["ClientRequestToken"].as_str().unwrap().to_owned();
         assert!((32..=64).contains(&token.len()), "{token}");
@@ -132,12 +133,12 @@ impl Versions {
     }
 }
 
-/// One parameter: its type and its versions; one that is deleted has none.
+/// One parameter: its type and its versions. A deleted one has none.
 #[derive(Default)]
 struct Parameter {
     kind: String,
     values: Vec<String>,
-    /// What another writes before the next write.
+    /// What another user writes before the next write.
     between: Option<String>,
 }
 
@@ -214,7 +215,7 @@ fn ssm(at: SocketAddr) -> DocumentSink<SsmParameter> {
     DocumentSink::new("ssm:/job".to_owned(), JsonFormat::new(None).unwrap(), store)
 }
 
-/// What may be in a store before: the pair and more, or only something else.
+/// What a store may hold before: a pair and more, or something else only.
 fn documents() -> [String; 2] {
     let one = pair(1);
     let (id, secret) = (&one.id.0, one.secret.expose());
@@ -274,7 +275,7 @@ fn held_by(pair: &KeyPair) -> String {
     json!({"AccessKeyId": pair.id.0, "SecretAccessKey": pair.secret.expose()}).to_string()
 }
 
-/// Between the look and the write there is time for another's write.
+/// Another user can write between our read and our write.
 #[tokio::test]
 async fn what_another_writes_at_the_same_moment_stays() {
     let rotation = RotationId("r".into());
@@ -347,8 +348,8 @@ async fn what_the_stores_answer() {
     );
 }
 
-/// Of parameters in the same folder the last part counts, elsewhere the whole name; and a listing
-/// ends after a few pages, or where it is not allowed.
+/// In the same folder the last part of a name is compared, elsewhere the full name. A listing ends
+/// after a few pages, or where it is not allowed.
 #[tokio::test]
 async fn parameters_that_were_perhaps_meant() {
     const ALL: [&str; 3] = ["/app/prod/key", "/app/prod/other", "flat"];

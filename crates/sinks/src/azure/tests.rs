@@ -1,6 +1,6 @@
 //! The Azure sink against a fake of the API, as far as the sink uses it: versions with their
-//! attributes, disabled ones, names that are reserved, listings in pages; and against servers of
-//! tokens that check what they are sent.
+//! attributes, disabled versions, reserved names, listings in pages. Its credentials are tested
+//! against token servers that check the requests.
 
 use std::{
     collections::BTreeMap,
@@ -59,7 +59,7 @@ impl Fake {
         Arc::new(Mutex::new(fake))
     }
 
-    /// As a person makes it, with everything that one can set.
+    /// Sets the secret as a user would, with every attribute that can be set.
     fn put(&mut self, value: &str) {
         self.set(&json!({
             "value": value, "contentType": "text/x-keys", "tags": {"team": "storage"},
@@ -67,7 +67,7 @@ impl Fake {
         }));
     }
 
-    /// What a request leaves out is not there.
+    /// An attribute that the request omits is not set.
     fn set(&mut self, body: &Value) {
         self.created += 7;
         let id = format!("https://v/secrets/job/{:032x}", self.created.reverse_bits());
@@ -86,7 +86,7 @@ impl Fake {
         self.versions.push(version);
     }
 
-    /// What consumers get: the value and all that stands beside it.
+    /// What consumers get: the value and all attributes.
     fn look(&self) -> Vec<u8> {
         match self.versions.last() {
             Some(last) if last["attributes"]["enabled"] == true => {
@@ -151,7 +151,7 @@ impl Fake {
         }
     }
 
-    /// The newest comes first or last, as it pleases the service.
+    /// The service lists the versions in any order.
     fn page(&self, query: &str) -> (u16, String) {
         let skip = query
             .split_once("skip=")
@@ -177,7 +177,7 @@ fn noon() -> Arc<dyn Clock> {
     Arc::new(FixedClock)
 }
 
-/// Credentials of a managed identity, from a server of its tokens.
+/// Credentials of a managed identity, from a token server at this URL.
 fn machine(url: &str) -> AzureCredentials {
     let found = AzureCredentials::find(&|_| None, "https://login.example.org", RESOURCE, &noon());
     found.unwrap().imds_at(&format!("{url}/imds"))
@@ -309,7 +309,7 @@ async fn a_listing_is_not_followed_to_another_address() {
     assert!(error.contains("at another address"), "{error}");
 }
 
-/// A version on a page that is not reached could be another user's.
+/// A version on a page that is not read could be another user's.
 #[tokio::test]
 async fn a_listing_without_an_end_is_an_error() {
     let fake = Fake::shared(Some(&document(&pair(1))));
@@ -386,7 +386,7 @@ async fn answers_that_pass_and_that_do_not() {
         let answers =
             with_token(
                 move |request: &RecordedRequest| match request.line.starts_with("PUT") {
-                    // Whatever it quotes is not repeated.
+                    // Whatever the response quotes is not repeated.
                     true => {
                         let quoted = format!("no: {} {}", pair(2).secret.expose(), request.json());
                         (status, json!({"error": {"message": quoted}}).to_string())
@@ -400,7 +400,7 @@ async fn answers_that_pass_and_that_do_not() {
     .await;
 }
 
-/// The fields of a form or a query.
+/// Parses the fields of a form or a query.
 fn fields(text: &str) -> BTreeMap<String, String> {
     let decode = |text: &str| {
         percent_encoding::percent_decode_str(text)

@@ -1,5 +1,5 @@
 //! The CircleCI sink against a fake of the API, as far as the sink uses it: values that are never
-//! answered with, dates, pages, contexts by name.
+//! returned, dates, pages, contexts by name.
 
 use std::{
     collections::BTreeMap,
@@ -56,7 +56,7 @@ impl Fake {
             .insert(name.to_owned(), (value.to_owned(), at));
     }
 
-    /// What a job would read, without our marks.
+    /// What a job would read, without our markers.
     fn look(&self) -> Vec<u8> {
         let all = self
             .variables
@@ -139,7 +139,7 @@ fn filled() -> Shared {
         ("AWS_ACCESS_KEY_ID", &pair.id.0),
         ("AWS_SECRET_ACCESS_KEY", pair.secret.expose()),
         ("AWS_SECRET_ACCESS_KEY_2", "of another destination"),
-        // The mark of that one.
+        // The marker of that variable.
         (
             "KEYWRIGHT_AWS_SECRET_ACCESS_KEY_2_AKIAIOSFODNN7EXAMPL9",
             "x",
@@ -249,7 +249,7 @@ async fn the_id_is_written_last_and_half_a_write_is_no_key() {
     let fake = filled();
     let cuts = WriteFault::default();
     let sink = sink(&fake, &cuts, ID).await;
-    // The mark, then the secret.
+    // The marker, then the secret.
     cuts.at(2, false);
     deliver(&sink, &pair(2)).await.unwrap_err();
     let now = fake.lock().unwrap().variables.clone();
@@ -265,7 +265,7 @@ async fn a_secret_that_nobody_knows_is_put_back_by_a_person() {
     let sink = sink(&fake, &cuts, ID).await;
     let backup = sink.stage(&rotation()).await.unwrap();
     put_back(&sink, &backup, None).await.unwrap();
-    // Only the mark was written.
+    // Only the marker was written.
     cuts.at(1, false);
     deliver(&sink, &pair(2)).await.unwrap_err();
     put_back(&sink, &backup, None).await.unwrap();
@@ -313,7 +313,7 @@ async fn contents_are_reported() {
     }
 }
 
-/// A variable on a page that is not reached would be taken for one that is not there.
+/// A variable on a page that is not read would be taken for missing.
 #[tokio::test]
 async fn a_listing_without_an_end_is_an_error() {
     let answers = |_: &RecordedRequest| {
@@ -335,7 +335,7 @@ async fn answers_that_pass_and_that_do_not() {
     hold_to_refusals(|status| async move {
         let fake = filled();
         let answers = move |request: &RecordedRequest| match request.line.starts_with("PUT") {
-            // Whatever it quotes is not repeated.
+            // Whatever the response quotes is not repeated.
             true => reply(status, &format!("no: {}", request.json()["value"])),
             false => fake.lock().unwrap().answer(request),
         };

@@ -1,5 +1,5 @@
-//! The GitHub sink against a fake of the API, as far as the sink uses it: secrets that are sealed to
-//! the repository's key and never shown, variables, dates in whole seconds, refusals.
+//! The GitHub sink against a fake of the API, as far as the sink uses it: secrets that are sealed
+//! to the repository's key and never returned, variables, dates in whole seconds, error responses.
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +23,7 @@ use crate::{
     testing::{RecordedRequest, serve},
 };
 
-/// What a repository, or one of its environments, has.
+/// A repository, or one of its environments.
 struct Fake {
     key: SecretKey,
     /// What a workflow would read, and when it was written.

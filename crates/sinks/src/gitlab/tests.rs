@@ -36,7 +36,7 @@ fn reply(status: u16, message: &str) -> (u16, String) {
     (status, json!({ "message": message }).to_string())
 }
 
-/// What GitLab says of a masked value; of an expanded one it says more.
+/// GitLab's rule for masked values, which is stricter for expanded ones.
 fn may_be_masked(value: &str, raw: bool) -> bool {
     let odd = |c: char| {
         c.is_whitespace() || !raw && !c.is_ascii_alphanumeric() && !"+/=@:.~-_".contains(c)
@@ -368,7 +368,7 @@ async fn a_hidden_secret_keeps_the_contract_by_its_id() {
 async fn a_hidden_secret_that_nobody_knows_is_put_back_by_a_person() {
     for (cut, expected) in [
         (usize::MAX, "to the old key by hand, and release"),
-        // The mark and the secret were written, and the id was not.
+        // The marker and the secret were written, but not the ID.
         (
             2,
             "by hand, delete the variable KEYWRIGHT_AWS_SECRET_ACCESS_KEY, and release",
@@ -552,7 +552,7 @@ async fn answers_that_pass_and_that_do_not() {
         let mut fake = Fake::new(PROJECT);
         put_two(&mut fake, "*", &pair(1));
         let answers = move |request: &RecordedRequest| match request.line.starts_with("PUT") {
-            // Whatever it quotes is not repeated.
+            // Whatever the response quotes is not repeated.
             true => reply(status, &format!("no: {}", request.json()["value"])),
             false => fake.answer(request),
         };

@@ -1,5 +1,6 @@
-//! The Google sink against a fake of the API, as far as the sink uses it: versions and their states,
-//! `latest`, checksums, permissions; and against a server of tokens that checks what it is sent.
+//! The Google sink against a fake of the API, as far as the sink uses it: versions and their
+//! states, `latest`, checksums, permissions. Its credentials are tested against a token server that
+//! checks the requests.
 
 use std::{
     collections::BTreeMap,
@@ -39,7 +40,7 @@ struct Fake {
     /// Payload and state, from number 1.
     versions: Vec<(String, &'static str)>,
     permissions: Vec<&'static str>,
-    /// What is said of a payload instead of its checksum.
+    /// What is returned instead of a payload's checksum.
     damage: Option<&'static str>,
     folder: &'static str,
 }
@@ -207,7 +208,7 @@ async fn a_secret_keeps_the_contract() {
     deliver(&regional, &pair(2)).await.unwrap();
 }
 
-/// `latest` stays at a version that is disabled or destroyed, so disabling alone puts nothing back.
+/// `latest` stays at a version that is disabled or destroyed, so disabling alone restores nothing.
 #[tokio::test]
 async fn a_restore_adds_what_was_there_and_disables_our_version_only() {
     let fake = Fake::shared(&[&document(&pair(3)), &document(&pair(1))]);
@@ -330,7 +331,7 @@ async fn answers_that_pass_and_that_do_not() {
     hold_to_refusals(|status| async move {
         let fake = Fake::shared(&[&document(&pair(1))]);
         let answers = move |request: &RecordedRequest| match request.line.starts_with("POST") {
-            // Whatever it quotes is not repeated.
+            // Whatever the response quotes is not repeated.
             true => reply(
                 status,
                 "X",
@@ -383,7 +384,7 @@ qz63b+4pjHb9YT6q1QNyBAhJ1eCF2uW8atBmAGQ2RQQaEwdLPf1OQbpprL061rcM\n\
 4NIYALJffpGIdadPGacLmKg=\n\
 -----END PRIVATE KEY-----\n";
 
-/// The fields of a form.
+/// Parses the fields of a form.
 fn fields(body: &[u8]) -> BTreeMap<String, String> {
     let body = std::str::from_utf8(body).unwrap();
     let decode = |text: &str| {

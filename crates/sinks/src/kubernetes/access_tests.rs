@@ -1,5 +1,5 @@
-//! Kubeconfig files that `kubectl` accepts, against a stand-in API server behind TLS: what reaches
-//! the server, and what is refused before anything does.
+//! Kubeconfig files that `kubectl` accepts, against a fake API server behind TLS: what reaches the
+//! server, and what is rejected before anything does.
 
 use std::{
     fs,
@@ -38,13 +38,13 @@ use crate::{
 };
 use keywright_aws::http::install_provider;
 
-/// The name in the server's certificate, which nobody can look up.
+/// The name in the server's certificate, which does not resolve.
 const NAME: &str = "cluster.example.test";
 
-/// A server, and the headers of its last request that tell who asks.
+/// A server, and the headers of its last request that identify the client.
 struct FakeCluster {
     address: SocketAddr,
-    /// The authority of its certificate and of its clients', in PEM.
+    /// The certificate authority of the server and its clients, in PEM.
     authority: String,
     /// A client's certificate and key, in PEM.
     client: (String, String),
@@ -131,7 +131,7 @@ fn program(path: &Path, text: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// A kubeconfig with an entry of the cluster beside its authority, and a user.
+/// A kubeconfig with the cluster's authority and one more entry, and a user.
 fn config(server: &str, cluster: &str, user: &str) -> String {
     format!(
         "current-context: x\nclusters:\n- name: c\n  cluster: {{server: 'https://{server}', \
@@ -140,7 +140,7 @@ fn config(server: &str, cluster: &str, user: &str) -> String {
     )
 }
 
-/// Prints a credential; says what it was called with, and what it knows of the cluster.
+/// Prints a credential, and records its arguments and what it knows about the cluster.
 const LOGIN: &str = r#"#!/bin/sh
 here=$(dirname "$0")
 printf '%s\n' "$@" > "$here/arguments"
@@ -284,7 +284,8 @@ async fn kubeconfig_files_of_gke_eks_and_aks() {
     }
 }
 
-/// A proxy that leads everywhere to one address, by HTTP's CONNECT or by SOCKS 5; the names it was given.
+/// A proxy that connects everything to one address, by HTTP CONNECT or SOCKS 5. Also returns the
+/// names it was given.
 async fn start_proxy(to: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -298,7 +299,7 @@ async fn start_proxy(to: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
             let reply: &[u8] = if head[0] == 5 {
                 client.write_all(&[5, 0]).await.unwrap();
                 let length = client.read(&mut head).await.unwrap();
-                // Version, command, nothing, kind (a name), its length, the name, the port.
+                // Version, command, reserved, address type (name), its length, the name, the port.
                 let name = String::from_utf8_lossy(&head[5..length - 2]).into_owned();
                 noted.lock().unwrap().push(format!("socks {name}"));
                 &[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]
@@ -344,7 +345,7 @@ async fn proxies_and_names_of_certificates() {
             true,
             "socks ",
         ),
-        // The name is the certificate's, and the address is not.
+        // The name matches the certificate; the address does not.
         (
             &server.address.to_string(),
             format!(", tls-server-name: {NAME}"),
@@ -520,7 +521,7 @@ fn files_are_merged_and_those_that_are_not_there_left_out() {
 
 #[test]
 fn proxies_of_the_environment() {
-    // kube would hold NO_PROXY against the proxy, and reject a list that ends with a comma.
+    // kube would apply NO_PROXY to the proxy, and reject a list that ends with a comma.
     let environment = || ProxyEnvironment {
         matcher: Matcher::builder()
             .https("http://proxy.example.test:3128")
@@ -540,7 +541,7 @@ fn proxies_of_the_environment() {
         let mut cluster = Cluster::default();
         let found = proxy(&cluster, &server, environment()).unwrap();
         assert_eq!(found.is_some(), through, "{server}");
-        // A cluster's own is for that cluster, whatever NO_PROXY says.
+        // A cluster's own proxy is used for that cluster, whatever NO_PROXY says.
         cluster.proxy_url = Some("socks5h://other.example.test".to_owned());
         let found = proxy(&cluster, &server, environment()).unwrap().unwrap();
         assert_eq!(found.to_string(), "socks5://other.example.test/");

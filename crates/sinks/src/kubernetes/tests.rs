@@ -31,16 +31,16 @@ const APP: &str = "/apis/apps/v1/namespaces/prod/deployments/app";
 /// How the paths of listings end.
 const KINDS: [&str; 3] = ["/secrets", "/deployments", "/namespaces"];
 
-/// What a cluster has.
+/// A fake cluster.
 struct Fake {
     objects: BTreeMap<String, Value>,
     versions: u64,
     token: String,
     /// Paths that may not be changed.
     forbidden: Vec<&'static str>,
-    /// Somebody else writes before the next change.
+    /// Another user writes before the next change.
     raced: bool,
-    /// Rollouts wait to be sent_body.
+    /// Rollouts wait until the test completes them.
     slow: bool,
 }
 
@@ -54,7 +54,7 @@ fn status(code: u16, reason: &str, message: &str) -> (u16, String) {
     (code, sent_body.to_string())
 }
 
-/// RFC 7386.
+/// A merge patch (RFC 7386).
 fn merge(into: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *into = patch.clone();
@@ -138,7 +138,7 @@ impl Fake {
         self.change(method, path, request, dry)
     }
 
-    /// The names of a kind, and nothing else of what is there.
+    /// Lists the names of a kind, and nothing else.
     fn list(&self, path: &str, request: &RecordedRequest) -> (u16, String) {
         let accept = request.headers["accept"].to_str().unwrap();
         assert!(accept.contains("as=PartialObjectMetadataList"), "{accept}");
@@ -348,7 +348,7 @@ async fn missing_objects_are_reported() {
     }
 }
 
-/// The name may be misspelt: of the Secret, of the workload or of the namespace.
+/// The name of the Secret, the workload or the namespace may be misspelt.
 #[tokio::test]
 async fn what_was_perhaps_meant_is_named() {
     let fake = Fake::new(Some(filled()));
@@ -426,7 +426,7 @@ async fn a_workload_is_restarted_once_for_each_key_and_waited_for() {
     }
     fake.lock().unwrap().roll();
     assert_eq!(sink.read_back().await, Ok(SinkContent::Pair(pair(2))));
-    // Going back, they are started again, and waited for again.
+    // When rolling back, the workloads are restarted and waited for again.
     put_back(&*sink, &backup, None).await.unwrap();
     assert!(matches!(sink.read_back().await, Err(SinkError::Later(_))));
     fake.lock().unwrap().roll();
@@ -496,7 +496,7 @@ async fn answers_that_pass_and_that_do_not() {
                 200,
                 json!({"metadata": {"resourceVersion": "1"}}).to_string(),
             ),
-            // Which quotes what was sent.
+            // This response quotes what was sent.
             true => status(code, "Refused", &String::from_utf8_lossy(&request.body)),
         };
         let sink = open(Arc::new(Mutex::new(answers)), "prod/job", "").await;

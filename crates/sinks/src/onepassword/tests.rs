@@ -1,5 +1,5 @@
-//! The 1Password sink against a fake of a Connect server, as far as the sink uses it: names and ids,
-//! sections, patches as the server reads them, versions.
+//! The 1Password sink against a fake of a Connect server, as far as the sink uses it: names and
+//! IDs, sections, patches as the server interprets them, versions.
 
 use std::sync::{Arc, Mutex};
 
@@ -56,7 +56,7 @@ impl Fake {
         }))
     }
 
-    /// Everything that the item has, but for its version.
+    /// The whole item, except for its version.
     fn look(&self) -> Vec<u8> {
         let mut item = self.item.clone();
         item["version"] = Value::Null;
@@ -162,7 +162,7 @@ async fn sink(fake: &Shared, cuts: &WriteFault, place: &str) -> DocumentSink<Con
     )
 }
 
-/// An item's fields: the pair, in a section or in none, and others that stay.
+/// An item's fields: the pair, in a section or outside, and others that stay.
 fn fields(pair: Option<&KeyPair>, section: Option<&str>) -> Value {
     let mut fields = vec![
         json!({"id": "notesPlain", "type": "STRING", "purpose": "NOTES", "label": "notes"}),
@@ -206,7 +206,7 @@ async fn an_item_keeps_the_contract_and_its_other_fields() {
         let cuts = WriteFault::default();
         let sink = sink(&fake, &cuts, place).await;
         let look = || fake.lock().unwrap().look();
-        // Fields that are made again have other ids.
+        // Recreated fields have other IDs.
         let stored = || String::from_utf8(look()).unwrap();
         let plain = || {
             let mut text = stored();
@@ -332,7 +332,7 @@ async fn answers_that_pass_and_that_do_not() {
     hold_to_refusals(|status| async move {
         let fake = Fake::shared(&fields(Some(&pair(1)), None));
         let answers = move |request: &RecordedRequest| match request.line.starts_with("PATCH") {
-            // Whatever it quotes is not repeated.
+            // Whatever the response quotes is not repeated.
             true => reply(status, &format!("no: {}", request.json())),
             false => fake.lock().unwrap().answer(request),
         };

@@ -1,7 +1,7 @@
-//! What belongs to a file beside its content: owner, mode, ACL, labels and other attributes.
+//! The attributes of a file: owner, mode, ACL, labels and other extended attributes.
 //!
-//! It protects one rule: a file that cannot be replaced with all of it is refused before anything
-//! is done.
+//! Invariant: a file that cannot be replaced with all its attributes is rejected before anything
+//! changes.
 
 use std::{
     collections::BTreeMap,
@@ -19,17 +19,17 @@ use xattr::FileExt;
 
 use super::location::FileLocation;
 
-/// Bits of a mode that let others read.
+/// The mode bits that let others read.
 const OTHERS_READ: u32 = 0o044;
 
-/// What a file is to look like.
+/// The attributes that a replacement must have.
 pub(super) struct FileAttributes {
     there: Metadata,
     attributes: BTreeMap<OsString, Vec<u8>>,
 }
 
 impl FileAttributes {
-    /// Of a file; nothing where there is none.
+    /// Reads the attributes of a file. `None` if it does not exist.
     pub(super) fn of(location: &FileLocation) -> io::Result<Option<Self>> {
         let Some(file) = location.open(OFlags::RDONLY)? else {
             return Ok(None);
@@ -55,7 +55,7 @@ impl FileAttributes {
         Ok(Some(Self { there, attributes }))
     }
 
-    /// Makes another file look so.
+    /// Applies the attributes to another file.
     pub(super) fn put_on(&self, file: &File) -> io::Result<()> {
         let (made, there) = (file.metadata()?, &self.there);
         if (made.uid(), made.gid()) != (there.uid(), there.gid()) {
@@ -72,7 +72,7 @@ impl FileAttributes {
                 io::Error::new(error.kind(), why)
             })
         };
-        // What the folder gave it.
+        // Attributes that it inherited from the folder.
         for name in has
             .keys()
             .filter(|name| !self.attributes.contains_key(*name))
@@ -84,7 +84,7 @@ impl FileAttributes {
                 retained(name, file.set_xattr(name, value))?;
             }
         }
-        // The last: an ACL is a part of the mode, and the other way round.
+        // Must be last: an ACL and the mode share bits.
         file.set_permissions(there.permissions())
     }
 }
@@ -104,13 +104,13 @@ fn attributes(file: &File) -> io::Result<BTreeMap<OsString, Vec<u8>>> {
     Ok(found)
 }
 
-/// Whether something is mounted at this very name.
+/// Whether this name is a mount point.
 pub(super) fn is_mount(folder: impl AsFd, name: &OsStr) -> bool {
     let looked = statx(folder, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty());
     looked.is_ok_and(|looked| looked.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
-/// What a person should know of a file.
+/// Warnings about a file for the user.
 pub(super) fn warnings(dress: &FileAttributes) -> Vec<String> {
     let mode = dress.there.permissions().mode() & 0o7777;
     if mode & OTHERS_READ == 0 {

@@ -1,9 +1,9 @@
-//! Where a file lies, behind symbolic links: an open folder and a name in it.
+//! Where a file is, after symbolic links are resolved: an open folder and a name in it.
 //!
-//! It protects two rules. A link that another user made leads nowhere: with such a link that user
-//! could have a secret written to, or another file of ours replaced in, a place of its choice. And
-//! what was checked is what is used: every part of the path is opened before it is looked at, so
-//! nobody can put a link in its place afterwards. Only regular files are opened, and no open waits.
+//! Invariants: A link that another user than root created is never followed; otherwise that user
+//! could have a secret written to a place of its choice, or have another of our files replaced.
+//! What was checked is what is used: every component of the path is opened before it is checked, so
+//! nobody can swap in a link afterwards. Only regular files are opened, and no open blocks.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -21,34 +21,33 @@ use rustix::{
 
 use crate::document::DocumentContent;
 
-/// Links that are followed at most, as the kernel does.
+/// The maximum number of links to follow, the same as the kernel's.
 const LINKS_MAX: usize = 40;
 
-/// Opens nothing but what the name stands for, and waits for nobody: the open of a FIFO or of a
-/// file with a lease would.
+/// Opens only the entry itself, and never blocks, as opening a FIFO or a file with a lease would.
 const SAFELY: OFlags = OFlags::NOFOLLOW
     .union(OFlags::NONBLOCK)
     .union(OFlags::NOCTTY)
     .union(OFlags::CLOEXEC);
-/// Opens to look at, and to go on from.
+/// Opens an entry only to inspect it and to continue from it.
 const LOOK: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// A file, or the place of one that is not there.
+/// A file, or the place of one that does not exist.
 #[derive(Debug)]
 pub(in super::super) struct FileLocation {
     folder: OwnedFd,
     name: OsString,
-    /// For people: the path without links.
+    /// For messages: the path without links.
     path: PathBuf,
 }
 
 impl FileLocation {
-    /// Behind links of this process's user and of root.
+    /// Follows links of this process's user and of root.
     pub(super) fn find(path: &Path) -> io::Result<Self> {
         Self::find_for(path, rustix::process::geteuid().as_raw())
     }
 
-    /// The same for some user.
+    /// Follows links of the given user and of root.
     pub(super) fn find_for(path: &Path, user: u32) -> io::Result<Self> {
         let (mut real, mut folder) = (PathBuf::from("/"), open_folder(Path::new("/"))?);
         let mut left = names(path);
@@ -62,7 +61,7 @@ impl FileLocation {
             let next = real.join(&name);
             let entry = match openat(&folder, &name, LOOK, Mode::empty()) {
                 Err(Errno::NOENT) if left.is_empty() && file_is_link => {
-                    // What it would point to cannot be guessed.
+                    // The place that the link is meant for is unknown.
                     let why = "it is a symbolic link to nothing";
                     return Err(io::Error::new(ErrorKind::NotFound, why));
                 }
@@ -97,7 +96,7 @@ impl FileLocation {
                 return Err(io::Error::other("too many symbolic links"));
             }
             file_is_link |= left.is_empty();
-            // Of the link that was looked at, whatever has its name by now.
+            // Of the opened link, even if its name now stands for something else.
             let to = readlinkat(&entry, c"", Vec::new())?;
             let to = PathBuf::from(OsString::from_vec(to.into_bytes()));
             if to.is_absolute() {
@@ -116,12 +115,12 @@ impl FileLocation {
         &self.name
     }
 
-    /// The folder to go on from; it can be neither read nor locked.
+    /// The folder as a base for other calls. It can be neither read nor locked.
     pub(super) fn folder(&self) -> &OwnedFd {
         &self.folder
     }
 
-    /// The same folder, to be read, locked and flushed.
+    /// The same folder, opened for reading, locking and flushing.
     pub(super) fn open_folder(&self) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFELY;
         let opened = openat(&self.folder, c".", flags, Mode::empty());
@@ -132,9 +131,9 @@ impl FileLocation {
         })
     }
 
-    /// The file, opened; nothing where there is none.
+    /// Opens the file. `None` if it does not exist.
     pub(super) fn open(&self, access: OFlags) -> io::Result<Option<File>> {
-        // Even to open a device may do something.
+        // Opening a device can have side effects.
         match statat(&self.folder, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => return Ok(None),
             other => require_regular(other?.st_mode)?,
@@ -147,7 +146,7 @@ impl FileLocation {
         Ok(Some(file))
     }
 
-    /// Its content, of bounded size.
+    /// Its content, up to a maximum size.
     pub(in super::super) fn read(&self) -> io::Result<DocumentContent> {
         let Some(file) = self.open(OFlags::RDONLY)? else {
             return Ok(None);
@@ -161,7 +160,7 @@ impl FileLocation {
         Ok(Some(Secret::new(content)))
     }
 
-    /// Names in its folder, so many at most.
+    /// Names in its folder, up to a maximum number.
     pub(in super::super) fn neighbours(&self, most: usize) -> Vec<String> {
         let entries = self.open_folder().ok().and_then(|it| Dir::new(it).ok());
         let names = entries.into_iter().flatten().filter_map(|entry| {
@@ -172,7 +171,7 @@ impl FileLocation {
     }
 }
 
-/// A folder whose path has no links, to go on from.
+/// Opens a folder as a base for other calls. Its path has no links.
 fn open_folder(real: &Path) -> io::Result<OwnedFd> {
     let flags = LOOK | OFlags::DIRECTORY;
     let mut folder = openat(CWD, c"/", flags, Mode::empty())?;
@@ -197,7 +196,7 @@ fn require_regular(mode: u32) -> io::Result<()> {
     )))
 }
 
-/// The names of a path, the first one last.
+/// The components of a path, last one first.
 fn names(path: &Path) -> Vec<OsString> {
     let names = path.components().rev();
     names

@@ -1,10 +1,10 @@
-//! Replacing a file that programs read at any time.
+//! Replaces a file that programs may read at any time.
 //!
-//! It protects four rules. A reader finds the old content or the new one, whatever happens; mode,
-//! owner, ACL, other attributes and symbolic links stay. What another program wrote in between is
-//! never overwritten, nor a file that another has locked. Those who replace files in one folder
-//! take turns, whatever paths and processes they come by. And what is being written lies in a
-//! folder that nobody else can enter, and goes away after a crash with the next turn.
+//! Invariants: A reader sees either the old content or the new one, whatever happens. Mode, owner,
+//! ACL, other attributes and symbolic links stay. Another program's write in between is never
+//! overwritten, nor is a file that another program has locked. Writers in one folder take turns, in
+//! all processes and by any path. The new content is written in a folder that nobody else can
+//! enter, and what a crash leaves is removed in the next turn.
 
 mod dress;
 mod location;
@@ -29,16 +29,16 @@ use self::dress::{FileAttributes, warnings};
 pub(super) use self::{location::FileLocation, turn::FolderTurn};
 use super::document::{DocumentContent, bytes};
 
-/// The mode of a file that was not there.
+/// The mode of a new file.
 const MODE_NEW: Mode = Mode::RUSR.union(Mode::WUSR);
-/// The mode of the folder in which a file is written.
+/// The mode of the folder in which the new content is written.
 const MODE_PRIVATE: Mode = Mode::RWXU;
-/// What the names of those folders begin with.
+/// The prefix of those folders' names.
 const PRIVATE: &str = ".keywright-";
-/// How often another program may be faster.
+/// The number of attempts while another program keeps changing the file.
 const TRIES: u32 = 10;
 
-/// What is wrong, as an error of the sink: some things pass, others a person must mend.
+/// An I/O error as the sink's error: either worth a retry, or one that needs a person.
 pub(super) fn failed(path: &Path, error: &io::Error) -> SinkError {
     let text = format!("{}: {error}", path.display());
     match error.kind() {
@@ -52,7 +52,7 @@ pub(super) fn failed(path: &Path, error: &io::Error) -> SinkError {
     }
 }
 
-/// Works on a file, wherever it lies behind links.
+/// Runs `work` on the file that a path leads to, through links.
 pub(super) async fn at<R: Send + 'static>(
     path: &Path,
     work: impl FnOnce(&FileLocation) -> R + Send + 'static,
@@ -64,7 +64,7 @@ pub(super) async fn at<R: Send + 'static>(
     located.await.flatten()
 }
 
-/// Works on a file while nobody else replaces one in its folder.
+/// Runs `work` on a file while nobody else replaces one in its folder.
 pub(super) async fn in_turn<R: Send + 'static>(
     path: &Path,
     work: impl FnOnce(&FolderTurn) -> R + Send + 'static,
@@ -74,10 +74,9 @@ pub(super) async fn in_turn<R: Send + 'static>(
 }
 
 impl FolderTurn {
-    /// Checks that the file could be replaced with all that belongs to it: that it may be opened
-    /// for writing, which is refused for one that is immutable, that nobody has locked it, that it
-    /// has no second name, and that one like it can be made beside it. Gives what a person should
-    /// know.
+    /// Checks that the file can be replaced with all its attributes: it can be opened for writing
+    /// (an immutable file cannot), nobody has locked it, it has no second hard link, and a file
+    /// like it can be created beside it. Returns warnings for the user.
     pub(super) fn check(&self) -> io::Result<Vec<String>> {
         if self.alone {
             self.sweep();
@@ -88,8 +87,8 @@ impl FolderTurn {
         Ok(dress.as_ref().map(warnings).unwrap_or_default())
     }
 
-    /// Replaces the file with what `edit` makes of its content; done at once when that is no
-    /// change.
+    /// Replaces the file with what `edit` makes of its content. Does nothing if the content stays
+    /// the same.
     pub(super) fn replace(
         &self,
         edit: impl Fn(Option<&[u8]>) -> Result<DocumentContent, SinkError>,
@@ -106,7 +105,7 @@ impl FolderTurn {
         Err(SinkError::Later(format!("{path}: the file keeps changing")))
     }
 
-    /// One try; false where another program was faster.
+    /// One attempt. `false` if another program changed the file in between.
     fn attempt(
         &self,
         edit: &impl Fn(Option<&[u8]>) -> Result<DocumentContent, SinkError>,
@@ -128,7 +127,8 @@ impl FolderTurn {
         let dress = FileAttributes::of(location).map_err(failed)?;
         let draft = TempReplacement::beside(location, dress.as_ref()).map_err(failed)?;
         draft.write(after.expose()).map_err(failed)?;
-        // Nobody can be kept from writing between this look and the rename, but it takes no time.
+        // Another program could still write between this check and the rename. That cannot be
+        // prevented, but the window is very short.
         if location.read().map_err(failed)? != before {
             return Ok(false);
         }
@@ -137,11 +137,11 @@ impl FolderTurn {
         Ok(true)
     }
 
-    /// Removes what processes that were killed left in the folder. Whoever has the turn is the only
-    /// one who may have something there.
+    /// Removes what killed processes left in the folder. Only the holder of the turn may have
+    /// temporary files there.
     fn sweep(&self) {
         let name = self.location.name().to_string_lossy();
-        // Earlier versions wrote beside the file, under its name and their process's number.
+        // Earlier versions wrote next to the file, under its name and their process ID.
         let earlier = format!(".{name}.keywright.");
         let entries = Dir::read_from(&self.folder);
         for entry in entries.into_iter().flatten().flatten() {
@@ -149,21 +149,21 @@ impl FolderTurn {
                 continue;
             };
             let random = |rest: &str| rest.chars().all(|c| c.is_ascii_alphanumeric());
-            // Best effort: what cannot be removed is another user's, or gone.
+            // Best effort: what cannot be removed is another user's, or already gone.
             if name.strip_prefix(PRIVATE).is_some_and(random) {
                 remove_private(self.location.folder(), name);
             }
             let number = |rest: &str| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit());
             if name.strip_prefix(&earlier).is_some_and(number) {
-                // No folder is removed this way.
+                // This removes files only, no folders.
                 let _ = unlinkat(self.location.folder(), name, AtFlags::empty());
             }
         }
     }
 }
 
-/// Opens a file that is there for writing, and shares its advisory lock: readers may have it as
-/// well, but nobody who is writing.
+/// Opens an existing file for writing and takes a shared advisory lock: compatible with readers,
+/// but not with a writer.
 fn lock(location: &FileLocation) -> io::Result<Option<File>> {
     let file = match location.open(OFlags::WRONLY) {
         Ok(Some(file)) => file,
@@ -184,8 +184,8 @@ fn lock(location: &FileLocation) -> io::Result<Option<File>> {
     }
 }
 
-/// A file that is to take another's place. It has that one's mode from the beginning, and so lies
-/// in a folder of its own, which goes with it.
+/// A new file that will replace another. It has the other's mode from the beginning, so it is
+/// created in a private folder, which is removed with it.
 struct TempReplacement<'a> {
     beside: &'a FileLocation,
     private: PrivateFolder<'a>,
@@ -253,7 +253,7 @@ impl Drop for PrivateFolder<'_> {
     }
 }
 
-/// Opens a folder of ours, and none that another user put in its place.
+/// Opens a private folder. Fails if another user put a folder of its own in its place.
 fn open_private(parent: &OwnedFd, name: impl rustix::path::Arg) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let opened = openat(parent, name, flags, Mode::empty())?;
@@ -273,7 +273,7 @@ fn remove_private(parent: &OwnedFd, name: &str) {
     }
 }
 
-/// Removes the files of a folder of ours, as well as that goes.
+/// Removes the files in a private folder, as far as possible.
 fn empty(private: &OwnedFd) {
     let entries = Dir::read_from(private);
     for entry in entries.into_iter().flatten().flatten() {

@@ -1,8 +1,8 @@
-//! File work of destinations beside the async threads, within bounds.
+//! Runs the file work of destinations outside the async threads, within limits.
 //!
-//! It protects one rule: a file that nobody answers for (a network mount that is gone, a FUSE
-//! program that stopped) costs one thread, whatever is asked of it and how often. The threads of
-//! the process's pool also serve objects and sign-ins, and must never run out.
+//! Invariant: a file whose file system does not respond (a lost network mount, a stopped FUSE
+//! program) occupies one thread, however often it is used. The process's thread pool also serves
+//! objects and sign-ins, and must never be exhausted.
 
 use std::{
     collections::HashMap,
@@ -18,20 +18,20 @@ use tokio::{
     time::timeout,
 };
 
-/// Threads for file work at most.
+/// The maximum number of threads for file work.
 const THREADS_MAX: usize = 32;
 static THREADS: Semaphore = Semaphore::const_new(THREADS_MAX);
 
-/// One at a time works on a path.
+/// Allows one task at a time per path.
 static PATHS: KeyedLocks<PathBuf> = KeyedLocks::new();
 
-/// How long the work before is waited for.
+/// How long to wait for earlier work.
 const WAIT: Duration = Duration::from_secs(30);
-/// How long the work itself is waited for. A thread cannot be stopped, so it may go on; it holds
+/// How long to wait for the work itself. A thread cannot be stopped, so it may continue, and holds
 /// the path meanwhile.
 const WORK: Duration = Duration::from_secs(30);
 
-/// Locks by key, first come, first served.
+/// Locks by key, in order of arrival.
 pub(super) struct KeyedLocks<K>(Mutex<Option<HashMap<K, Arc<AsyncMutex<()>>>>>);
 
 impl<K: Eq + Hash> KeyedLocks<K> {
@@ -39,7 +39,7 @@ impl<K: Eq + Hash> KeyedLocks<K> {
         Self(Mutex::new(None))
     }
 
-    /// Waits for a lock, within bounds.
+    /// Waits for a lock, up to the time limit.
     pub(super) async fn take(&self, key: K) -> io::Result<OwnedMutexGuard<()>> {
         let lock = {
             let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,7 +52,7 @@ impl<K: Eq + Hash> KeyedLocks<K> {
     }
 }
 
-/// Runs work on the file at a path on a thread that may wait.
+/// Runs work on the file at a path, on a thread that may block.
 pub(super) async fn run<R: Send + 'static>(
     path: &Path,
     work: impl FnOnce() -> R + Send + 'static,
@@ -61,7 +61,7 @@ pub(super) async fn run<R: Send + 'static>(
     let permit = timeout(WAIT, THREADS.acquire()).await;
     let permit = permit.map_err(|_| late("too many other files do not answer"))?;
     let permit = permit.map_err(io::Error::other)?;
-    // Both belong to the thread: whoever asked may be gone before it ends.
+    // Both belong to the thread: the caller may be gone before it ends.
     let running = tokio::task::spawn_blocking(move || {
         let _bounds = (turn, permit);
         work()

@@ -1,4 +1,4 @@
-//! Replacing files: turns, what belongs to a file, what a crash leaves, links.
+//! Replacing files: turns, attributes, leftovers of a crash, links.
 
 use std::{
     fs::{self, Permissions},
@@ -57,7 +57,7 @@ fn put(text: &str) -> impl Fn(Option<&[u8]>) -> Result<DocumentContent, SinkErro
     move |_| Ok(Some(Secret::new(text.clone())))
 }
 
-/// One more line for each call, whoever else adds one.
+/// Adds one more line per call, whoever else adds one.
 fn add(content: Option<&[u8]>) -> Result<DocumentContent, SinkError> {
     let mut lines = content.unwrap_or_default().to_vec();
     lines.extend_from_slice(b"one more line\n");
@@ -113,7 +113,7 @@ fn another_process_in_the_folder_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     write(&path, "a");
-    // A lock is the open file's, so this one stands for another process's.
+    // A lock belongs to an open file, so this one can stand for another process's.
     let other = fs::File::open(folder.path()).unwrap();
     other.lock().unwrap();
     std::thread::scope(|scope| {
@@ -139,7 +139,7 @@ fn what_is_being_written_is_nobody_elses_and_goes_after_a_crash() {
     assert_eq!(fs::metadata(&left).unwrap().mode() & 0o777, 0o700);
     let written = fs::metadata(left.join("file")).unwrap();
     assert_eq!(written.mode() & 0o777, 0o644);
-    // A process that is killed cleans up nothing.
+    // A killed process cleans up nothing.
     std::mem::forget(draft);
     let earlier = folder.path().join(".file.keywright.4711");
     write(&earlier, "a secret");
@@ -169,7 +169,7 @@ fn what_belongs_to_a_file_stays() {
         acl.extend(mode.to_le_bytes());
         acl.extend(id.to_le_bytes());
     }
-    // Not every file system has both.
+    // Not every file system supports both.
     let with_note = xattr::set(&path, "user.note", b"mine").is_ok();
     let with_acl = xattr::set(&path, "system.posix_acl_access", &acl).is_ok();
     let owner = lchown(&path, Some(12345), Some(12346)).is_ok();
@@ -213,7 +213,7 @@ fn links_of_other_users_lead_nowhere() {
     symlink("real", &link).unwrap();
     let own = fs::symlink_metadata(&link).unwrap().uid();
     assert_eq!(resolve_for(&link, own).unwrap(), real);
-    // Root may give it away; for anyone else another user's process is as good.
+    // Root can give the link away; for anyone else, a lookup for another user does the same.
     let _ = lchown(&link, Some(12345), Some(12345));
     let refused = resolve_for(&link, 12346).unwrap_err().to_string();
     assert!(
@@ -230,7 +230,7 @@ fn links_of_other_users_lead_nowhere() {
     );
     let _ = lchown(&way, Some(12345), Some(12345));
     assert!(resolve_for(&way.join("new"), 12346).is_err());
-    // Round and round, and to nowhere.
+    // A loop of links, and a link to nothing.
     let (one, two) = (home.join("one"), home.join("two"));
     symlink(&two, &one).unwrap();
     symlink(&one, &two).unwrap();
@@ -289,7 +289,7 @@ fn waiting_for_a_locked_folder_occupies_no_thread() {
             let path = path.clone();
             waiting.spawn(async move { in_turn(&path, |turn| turn.check()).await.flatten() });
         }
-        // While they wait, the only thread is there for others.
+        // While they wait, the only thread is free for others.
         for _ in 0..100 {
             tokio::task::spawn_blocking(|| ()).await.unwrap();
             tokio::task::yield_now().await;
@@ -325,7 +325,7 @@ fn work_that_never_ends_costs_one_thread() {
         };
         let first = tokio::spawn(pool::run(path, work));
         began.await.unwrap();
-        // A client that hangs up sets nothing free.
+        // A client that hangs up frees nothing.
         first.abort();
         let others = (0..20).map(|_| tokio::spawn(pool::run(path, || ())));
         let others: Vec<_> = others.collect();
@@ -363,7 +363,7 @@ fn what_is_put_in_place_of_what_was_checked_is_not_used() {
         "it is not a regular file, but a symbolic link by now"
     );
     fs::rename(inner.join("old"), inner.join("file")).unwrap();
-    // The folder becomes a link, once its turn is taken.
+    // The folder becomes a link once its turn is taken.
     let moved = home.join("moved");
     let done = block_on(in_turn(&inner.join("file"), {
         let (inner, moved, elsewhere) = (inner.clone(), moved.clone(), elsewhere.clone());

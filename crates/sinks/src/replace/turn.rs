@@ -1,7 +1,8 @@
-//! Turns in a folder: one at a time replaces files there.
+//! Turns in a folder: only one process at a time replaces files there.
 //!
-//! A file that is replaced is another one afterwards, so a lock on it would say nothing; the folder
-//! stays, and is the same by whatever path it is reached. No thread waits for a turn.
+//! A replaced file is a different file afterwards, so a lock on it would prove nothing. The folder
+//! stays, and is the same by every path that leads to it. No thread blocks while it waits for a
+//! turn.
 
 use std::{
     fs::{File, TryLockError},
@@ -18,11 +19,11 @@ use super::{
     pool::{self, KeyedLocks},
 };
 
-/// How long another process is waited for: this many pauses.
+/// How long to wait for another process, in pauses.
 const PAUSES: u32 = 400;
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// The folders of this process that have a turn or wait for one, by device and number.
+/// The folders of this process that have a turn or wait for one, by device and inode.
 static FOLDERS: KeyedLocks<(u64, u64)> = KeyedLocks::new();
 
 /// A turn in the folder of a file. Others wait until it is dropped.
@@ -35,7 +36,7 @@ pub(in super::super) struct FolderTurn {
 }
 
 impl FolderTurn {
-    /// Waits for a turn where a file lies.
+    /// Waits for a turn in the folder of a file.
     pub(super) async fn take(path: &Path) -> io::Result<Self> {
         let file = path.to_owned();
         let opened = pool::run(path, move || {
@@ -56,7 +57,8 @@ impl FolderTurn {
                     pause().await;
                     continue;
                 }
-                // Network file systems lock only what is open for writing, which no folder can be.
+                // Network file systems lock only what is open for writing, which a folder cannot
+                // be.
                 Err(TryLockError::Error(_)) => false,
             };
             return Ok(Self {

@@ -1,4 +1,4 @@
-//! Programs that do not end, say too much, or leave something running.
+//! Programs that do not end, print too much, or leave something running.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const LIMITS: ProgramLimits = ProgramLimits {
     output: 1000,
 };
 
-/// For what takes no time, on a busy machine.
+/// For things that should take no time, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(40);
 
 async fn shell(
@@ -36,7 +36,7 @@ async fn input_output_and_complaints() {
     assert_eq!(ended.complaint(None), "not good sh");
     let secret = Secret::new("good".to_owned());
     assert_eq!(ended.complaint(Some(&secret)), "not [secret] sh");
-    // One that reads nothing of much, and one that is not there.
+    // A program that ignores a large input, and one that does not exist.
     let much = "x".repeat(1_000_000);
     assert!(shell("exit 0", &much, LIMITS).await.is_ok());
     let none = run(program("/no/such"), &Secret::new(Vec::new()), LIMITS).await;
@@ -69,7 +69,7 @@ async fn limits_hold() {
         time: Duration::from_millis(200),
         ..LIMITS
     };
-    // What it started goes with it.
+    // The processes that it started are killed with it.
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("child");
     let script = format!("sleep 600 & echo $! > {}; wait", file.display());
@@ -78,7 +78,7 @@ async fn limits_hold() {
     let child = std::fs::read_to_string(&file).unwrap();
     let status = format!("/proc/{}/stat", child.trim());
     let gone = async {
-        // Killed, it may still wait for its parent to look.
+        // A killed process may remain as a zombie until its parent collects it.
         while std::fs::read_to_string(&status).is_ok_and(|status| !status.contains(") Z ")) {
             tokio::task::yield_now().await;
         }

@@ -1,9 +1,9 @@
-//! A file on another machine, by the system's `ssh`.
+//! A file on another machine, reached with the system's `ssh`.
 //!
-//! It protects four rules. A secret goes through standard input only. The machine's key is always
-//! checked, whatever the configuration of `ssh` says, and no password is read. No part of
-//! a name is an option. And the file is replaced as one on this machine is (`replace.sh`): only if
-//! it is what was read, whole, with its owner and mode.
+//! Invariants: A secret travels only over standard input. The host key is always checked, whatever
+//! the configuration of `ssh` says, and no password is read. No part of a name is taken as an
+//! option. The file is replaced like a local one (`replace.sh`): only if it is what was read, as a
+//! whole, and with its owner and mode.
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
@@ -43,19 +43,19 @@ impl ParsedDestination for SshFile {
     }
 }
 
-/// What is run there.
+/// The script that runs on the other machine.
 const SCRIPT: &str = include_str!("replace.sh");
-/// What it prints before the content of a file, and instead of it. Whatever the machine prints when
-/// one logs in would come before.
+/// What the script prints before the content of a file, or instead of it. A login message of the
+/// machine would come before.
 const FILE: &[u8] = b"keywright-file\n";
 const NONE: &[u8] = b"keywright-none\n";
 const NAMES: &[u8] = b"keywright-names\n";
 
-/// The longest name of a machine or a user.
+/// The maximum length of a host or user name.
 const NAME_MAX: usize = 253;
 
-/// Options that hold whatever the user's configuration says; the rest of that applies, so a machine
-/// may have a short name, a key of its own, another machine to jump over.
+/// Options that override the user's configuration. The rest of the configuration applies, so a
+/// machine can have an alias, a key of its own or a jump host.
 const OPTIONS: [&str; 11] = [
     "BatchMode=yes",
     "StrictHostKeyChecking=yes",
@@ -77,7 +77,7 @@ pub(super) struct SshFile {
     pub(super) file: FileName,
 }
 
-/// A machine, as whom, and by which program.
+/// A machine, the user to log in as, and the `ssh` program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SshHost {
     user: Option<String>,
@@ -135,7 +135,8 @@ impl SshHost {
         })
     }
 
-    /// Runs a line of its shell. An error is the connection's; the line's own is in what ended.
+    /// Runs a command line in its shell. Connection failures are errors; the exit status of the
+    /// command itself is in the result.
     pub(super) async fn run(
         &self,
         line: &str,
@@ -156,7 +157,7 @@ impl SshHost {
         let ended = running::run(command, input, limits).await;
         let ended = ended.map_err(|failure| failure.about("ssh"))?;
         match ended.status.code() {
-            // Its own errors, and a connection that broke.
+            // An error of `ssh` itself, or a lost connection.
             None | Some(255) => Err(SinkError::Later(format!(
                 "ssh {self}: {}",
                 ended.complaint(None)
@@ -210,7 +211,7 @@ impl fmt::Display for SshFile {
     }
 }
 
-/// A file of another machine, as a store of one document.
+/// A file on another machine, as a store with one document.
 pub(super) struct RemoteFile {
     machine: SshHost,
     path: String,
@@ -246,7 +247,7 @@ impl RemoteFile {
     }
 }
 
-/// What a version is called: the SHA-256 of its content.
+/// The version of a file: the SHA-256 of its content.
 fn tag(content: &[u8]) -> VersionTag {
     VersionTag {
         version: Some(hex::encode(Sha256::digest(content))),

@@ -1,5 +1,5 @@
-//! The SSH sink with a program in the place of `ssh` that runs the line on this machine. The real one,
-//! against a real server, is in `e2e/test_ssh.py`.
+//! The SSH sink with a program in place of `ssh` that runs the command line on this machine.
+//! `e2e/test_ssh.py` tests the real one against a real server.
 
 use std::{
     fs,
@@ -24,7 +24,8 @@ use crate::{
     tests::write,
 };
 
-/// Notes its arguments, and runs the last one. The file `cut` says which write is cut off, and how.
+/// Records its arguments, and runs the last one. The file `cut` says which write is interrupted,
+/// and how.
 const SSH: &str = r#"#!/bin/sh
 here=$(dirname "$0")
 printf '%s\n' "$@" > "$here/arguments"
@@ -49,7 +50,7 @@ esac
 exec sh -c "$line"
 "#;
 
-/// A machine's folder, and the programs beside it.
+/// The other machine's folder, and the programs.
 struct Far {
     folder: TempDir,
     ssh: TempDir,
@@ -72,7 +73,7 @@ impl Far {
         fs::read_to_string(self.ssh.path().join("arguments")).unwrap()
     }
 
-    /// What the next write meets, or nothing.
+    /// What interrupts the nth write from now on; `usize::MAX` for nothing.
     fn cut(&self, nth: usize, how: &str) {
         let file = self.ssh.path().join("cut");
         if nth == usize::MAX {
@@ -82,7 +83,7 @@ impl Far {
         }
     }
 
-    /// The sink of a file there.
+    /// The sink of a file on that machine.
     fn sink(&self, file: &str) -> Box<dyn Sink> {
         let name = format!("ssh:app@web-1:2222/{file}");
         let Ok(mut place) = SshFile::new(name.strip_prefix("ssh:").unwrap()) else {
@@ -135,7 +136,7 @@ async fn a_file_of_another_machine_keeps_the_contract() {
     .into_iter()
     .enumerate()
     {
-        // With signs that a shell would take for its own.
+        // With characters that are special to a shell.
         let file = far.at(&format!("it's {number} $(date) *"));
         if let Some(text) = &text {
             write(&file, text);
@@ -174,7 +175,7 @@ async fn what_others_wrote_stays_and_no_secret_is_an_argument() {
     let look = || fs::read(&file).unwrap();
     hold_to_others(&*sink, &look, &|pair| write(&file, &env(pair))).await;
     write(&file, &env(&pair(1)));
-    // What a connection that was cut off left there goes with the next write.
+    // The next write removes what an interrupted connection left.
     let left = far.at(".keywright-aB3dE6");
     fs::create_dir(&left).unwrap();
     deliver(&*sink, &pair(2)).await.unwrap();
@@ -272,7 +273,7 @@ async fn an_owner_that_would_change_is_known_before() {
     let file = far.at("app.env");
     write(&file, &env(&pair(1)));
     if file.metadata().unwrap().uid() == 0 {
-        // Root may do anything, so it is about another user.
+        // Root has every permission, so the file must belong to another user.
         chown(&file, Some(4242), Some(4243)).unwrap();
     }
     let (user, group) = (
