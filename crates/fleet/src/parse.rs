@@ -28,15 +28,15 @@ const AT_ONCE_MAX: usize = 100;
 const STOP_AFTER_FAILURES: usize = 5;
 /// Largest number of consecutive failures.
 const FAILURES_MAX: usize = 1000;
-/// Accounts in a file at most.
+/// The maximum number of accounts in a file.
 const ACCOUNTS_MAX: usize = 1000;
-/// Rules in an account at most.
+/// The maximum number of rules in an account.
 const RULES_MAX: usize = 500;
-/// Freeze periods of an account at most.
+/// The maximum number of freeze periods of an account.
 const FREEZES_MAX: usize = 100;
-/// Notifiers in a file at most.
+/// The maximum number of notifiers in a file.
 const NOTIFIERS_MAX: usize = 20;
-/// Reminders for a key at most.
+/// The maximum number of reminders for a key.
 const REMINDERS_MAX: usize = 10;
 /// The longest tag key, in characters (AWS's limit).
 const TAG_CHARS: usize = 128;

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, fmt, ops::Range};
 
-/// Problems listed at most; the rest is only counted.
+/// The maximum number of problems listed. The rest are only counted.
 const LISTED_PROBLEMS: usize = 50;
 
 /// A position in a file. Both counts start at 1; the column counts characters.
@@ -49,7 +49,7 @@ impl ConfigErrors {
         Err(Self(problems))
     }
 
-    /// All of them.
+    /// All problems.
     pub fn problems(&self) -> &[FileProblem] {
         &self.0
     }

@@ -144,7 +144,7 @@ impl std::fmt::Debug for Executor<'_> {
 /// A request to begin a rotation.
 #[derive(Debug, Clone)]
 pub struct NewRotation {
-    /// The id that the rotation will have.
+    /// The ID that the rotation will have.
     pub id: RotationId,
     /// How to reach the issuer; stored with the rotation.
     pub access: String,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ports::{LastUse, MissingTarget, SinkBackup, SinkContent, SinkInspection};
 
-/// The id of an access key, as the issuer wrote it.
+/// The ID of an access key, as the issuer wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct KeyId(pub String);
 
@@ -21,7 +21,7 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// The id of a rotation; also its idempotency token.
+/// The ID of a rotation; also its idempotency token.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RotationId(pub String);
 
@@ -34,7 +34,7 @@ impl fmt::Display for RotationId {
 /// An access key with its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPair {
-    /// The id.
+    /// The ID.
     pub id: KeyId,
     /// The secret access key.
     pub secret: Secret<String>,
@@ -74,7 +74,7 @@ impl RotationRules {
     };
 
     /// The first window that is too short for a use to become visible. An observation window of
-    /// zero in an incident is not reported here: whoever skips the window reports it.
+    /// zero in an incident is not reported here: the code that skips the window reports it.
     pub fn blind_window(&self, blind_secs: i64, incident: bool) -> Option<BlindWindow> {
         let windows = [("observe", self.observe_secs), ("dwell", self.dwell_secs)];
         let skipped = |name: &str, secs: i64| incident && name == "observe" && secs == 0;
@@ -357,10 +357,10 @@ pub enum HoldReason {
     NewKeyGone(KeyId),
     /// Someone activated a key that should be inactive.
     Activated(KeyId),
-    /// Another user, with this unique id, has the name now. What happened to the rotation's own
+    /// Another user, with this unique ID, has the name now. What happened to the rotation's own
     /// user is unknown.
     AnotherUser(String),
-    /// No user has this name any more. Whether it was renamed or deleted is unknown.
+    /// No user has this name any longer. Whether it was renamed or deleted is unknown.
     UserMissing(String),
     /// The new key was never accepted, or belongs to another user.
     NotVerified(String),
@@ -441,7 +441,7 @@ pub struct RotationOrigin {
 /// A rotation of one user's key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rotation {
-    /// Its id.
+    /// Its ID.
     pub id: RotationId,
     /// The generation: counts the journal's writes, from 1.
     pub generation: u64,
@@ -454,7 +454,7 @@ pub struct Rotation {
     pub account: String,
     /// The user's name.
     pub user: String,
-    /// The user's unique id.
+    /// The user's unique ID.
     pub user_id: String,
     /// The user's ARN at draft time; empty in rotations begun by an older version.
     #[serde(default)]

@@ -448,8 +448,8 @@ fn used_before(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
     ))))
 }
 
-/// A deletion cannot be undone, so whoever still tries the key must be found first. A rotation that
-/// does not wait for quiet does not wait here either, because the key has leaked.
+/// A deletion cannot be undone, so the consumer that still tries the key must be found first. A
+/// rotation that does not wait for quiet does not wait here either, because the key has leaked.
 fn still_tried(rotation: &Rotation, seen: &Observation, due: Timestamp) -> Option<PlanStep> {
     let window = rotation.rules.observe_secs;
     let tried = seen.tried.as_ref()?;

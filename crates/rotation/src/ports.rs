@@ -51,7 +51,7 @@ pub enum IssuerError {
 /// A user as the issuer knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuerUser {
-    /// The unique id. A user created later with the same name has another one.
+    /// The unique ID. A user created later with the same name has another one.
     pub id: String,
     /// The ARN.
     pub arn: String,
@@ -73,7 +73,7 @@ pub enum KeyStatus {
 /// A key in a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedKey {
-    /// Its id.
+    /// Its ID.
     pub id: KeyId,
     /// Its status.
     pub status: KeyStatus,
@@ -95,7 +95,7 @@ pub struct KeyListing {
 pub struct KeyIdentity {
     /// The account, 12 digits.
     pub account: String,
-    /// `aws:userid`; for a user, its unique id.
+    /// `aws:userid`; for a user, its unique ID.
     pub user_id: String,
     /// The ARN.
     pub arn: String,
@@ -267,7 +267,7 @@ pub enum SinkContent {
 }
 
 impl SinkContent {
-    /// The id of the key it holds, if that is known.
+    /// The ID of the key it holds, if that is known.
     pub const fn key_id(&self) -> Option<&KeyId> {
         match self {
             Self::Pair(pair) => Some(&pair.id),
@@ -388,10 +388,10 @@ pub trait RotationJournal: Send + Sync {
     /// Replaces a rotation if the stored generation is one less, and appends to its history.
     async fn advance(&self, rotation: &Rotation, event: &str) -> Result<(), JournalError>;
 
-    /// A rotation by id.
+    /// A rotation by ID.
     async fn rotation(&self, id: &RotationId) -> Result<Option<Rotation>, JournalError>;
 
-    /// The open rotation of a user, by account and unique id.
+    /// The open rotation of a user, by account and unique ID.
     async fn open_of(&self, account: &str, user_id: &str)
     -> Result<Option<Rotation>, JournalError>;
 

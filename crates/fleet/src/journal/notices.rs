@@ -15,11 +15,11 @@ use rusqlite::{OptionalExtension, Transaction};
 
 use super::{SqliteJournal, failed};
 
-/// Notices queued for one notifier at most. The oldest are dropped first.
+/// The maximum number of notices queued for one notifier. The oldest are dropped first.
 pub(super) const WAITING_MAX: u32 = 10_000;
 /// Days after which announcements are forgotten.
 const MEMORY_DAYS: i64 = 400;
-/// Days after which an undelivered notice is dropped: its notifier is in no fleet file any more.
+/// Days after which an undelivered notice is dropped: no fleet file names its notifier any longer.
 const OUTBOX_DAYS: i64 = 30;
 
 /// A notice to queue.

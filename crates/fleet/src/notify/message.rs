@@ -5,10 +5,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::notice::{Notice, NoticeKind};
 
-/// Notices in one message at most.
+/// The maximum number of notices in one message.
 const NOTICES_MAX: usize = 20;
-/// Bytes of text in one message at most, unless a single notice is longer. Teams accepts 28 KB,
-/// including markup.
+/// The maximum size of the text of one message in bytes, unless a single notice is longer. Teams
+/// accepts 28 KB, including markup.
 const TEXT_BYTES: usize = 6 * 1024;
 
 /// A message to send.

@@ -36,7 +36,7 @@ pub use self::{
     outbox::{DeliverySummary, NoticeOutbox},
 };
 
-/// Parses what follows the kind.
+/// Parses the part after the kind.
 type ParseChannel = fn(&str) -> Result<Arc<dyn Channel>, String>;
 
 /// Every kind of notifier.

@@ -5,11 +5,11 @@
 use keywright_base::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Characters of a reason in JSON at most.
+/// The maximum length of a reason in JSON, in characters.
 const WHY_CHARS: usize = 4000;
-/// Characters of a reason in text at most.
+/// The maximum length of a reason in text, in characters.
 const REASON_CHARS: usize = 1500;
-/// Characters of a name at most.
+/// The maximum length of a name, in characters.
 const NAME_CHARS: usize = 300;
 
 /// The kind of a notice.

@@ -18,7 +18,7 @@ use super::{
 use crate::journal::{NoticeOutcome, QueuedNotice, SqliteJournal};
 use keywright_aws::ClientSettings;
 
-/// Notices that one notifier gets in one pass at most.
+/// The maximum number of notices that one notifier gets in one pass.
 const CLAIMED_MAX: u32 = 1000;
 /// Seconds after which a pass sends nothing more to a notifier.
 const BUDGET_SECS: i64 = 60;

@@ -7,7 +7,7 @@ use reqwest::{StatusCode, Url};
 use super::secret_ref::SecretRef;
 use keywright_aws::http;
 
-/// Bytes of a response to read at most.
+/// The maximum size of a response, in bytes.
 const ANSWER_BYTES: usize = 64 * 1024;
 
 /// The URL that messages are posted to.

@@ -13,7 +13,7 @@ use super::{
     post::{PostUrl, post},
 };
 
-/// Characters of Slack's error code, for example `no_service`, at most.
+/// The maximum length of Slack's error code, for example `no_service`, in characters.
 const CODE_CHARS: usize = 60;
 
 /// An incoming webhook.

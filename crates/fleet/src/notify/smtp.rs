@@ -27,9 +27,9 @@ use super::{Channel, DispatchContext, NoticeMessage, secret_ref::SecretRef};
 
 /// Timeout for one message in seconds.
 const LIMIT_SECS: u64 = 30;
-/// Characters of a server's error message to report.
+/// The maximum length of a server's error message, in characters.
 const COMPLAINT_CHARS: usize = 200;
-/// Recipients in a fleet file at most.
+/// The maximum number of recipients in a fleet file.
 const RECIPIENTS_MAX: usize = 50;
 
 /// How the connection is protected.

@@ -14,7 +14,6 @@ use super::{
 };
 use keywright_sinks::{variable, webhook};
 
-/// An address.
 struct WebhookChannel(PostUrl);
 
 pub(super) fn parse(text: &str) -> Result<Arc<dyn Channel>, String> {

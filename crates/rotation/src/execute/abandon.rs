@@ -118,7 +118,7 @@ fn is_marked(rotation: &Rotation, tags: &[(String, String)]) -> bool {
     tags.iter().any(|(key, value)| key == MARK && ours(value))
 }
 
-/// Whether the new key pair never was in any sink and no person has retrieved it.
+/// Whether the new key pair was never in any sink and no person has retrieved it.
 fn is_in_nobodys_hands(rotation: &Rotation) -> bool {
     let untouched =
         |stage: DeliveryStage| matches!(stage, DeliveryStage::Pending | DeliveryStage::Staged);

@@ -37,8 +37,8 @@ impl Executor<'_> {
         self.advance(rotation, &event).await
     }
 
-    /// Ends the sessions minted from the old key. If the service refuses, the rotation is held for
-    /// a person, because the sessions stay valid.
+    /// Ends the sessions minted from the old key. If the service denies that, the rotation is held
+    /// for a person, because the sessions stay valid.
     pub(super) async fn end_sessions(&self, mut rotation: Rotation, now: Timestamp) -> TickResult {
         let (user, old) = (&rotation.user, &rotation.old);
         let how = match self.issuer.end_sessions(user, old, now).await {

@@ -1,6 +1,6 @@
 //! Searches for a user that is not found by name, using the keys it had.
 //!
-//! Invariant: a rotation follows its user by unique id, never by name, because another user may
+//! Invariant: a rotation follows its user by unique ID, never by name, because another user may
 //! have the name now. The planner decides what to do with the result.
 
 use keywright_base::Timestamp;
@@ -19,7 +19,7 @@ use crate::{
 pub(super) enum UserLookup {
     /// The user.
     User(IssuerUser),
-    /// Nobody, or another user with this unique id.
+    /// Nobody, or another user with this unique ID.
     Missing(Option<String>),
 }
 

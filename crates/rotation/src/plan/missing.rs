@@ -17,7 +17,7 @@ const AGAIN_SECS: i64 = 5;
 /// What one of the rotation's keys reveals about the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OwnerTrace {
-    /// The key belongs to this user, who has the rotation's unique id.
+    /// The key belongs to this user, who has the rotation's unique ID.
     Owner(String),
     /// There is no such key.
     NoKey,
@@ -27,7 +27,7 @@ pub enum OwnerTrace {
     Silent,
 }
 
-/// The step for a user that was not found just now. `other` is the unique id of the user that has
+/// The step for a user that was not found just now. `other` is the unique ID of the user that has
 /// the name instead, if any.
 pub fn missing(
     rotation: &Rotation,

@@ -73,7 +73,7 @@ impl SimulationRun {
         let added = self.add(at, number);
         self.note(format!("adds sink {number}: {added:?}"));
         if !self.has(at, number) {
-            // Whoever set it up sees that it is not served, and stops using it.
+            // Its owner sees that it is not served, and stops using it.
             self.shared.world().retire(number);
         }
     }
@@ -96,8 +96,8 @@ impl SimulationRun {
         self.note(format!("adds the foreign sink {number}: {added:?}"));
     }
 
-    /// Removes a sink, unless it is the last one. Nobody reads it any more unless it has the new
-    /// key. The rotator's own credentials stay.
+    /// Removes a sink, unless it is the last one. From then on nobody reads it unless it has the
+    /// new key. The rotator's own credentials stay.
     fn remove_a_sink(&mut self, at: usize) {
         let Some(rotator) = self.rotators.get(at) else {
             return;

@@ -135,7 +135,7 @@ impl SimulationRun {
         let act = self.dice.below(8);
         let there = world.name_of(&world.user_id).is_some();
         let message = match act {
-            // While the outcome of a create is unknown, nobody could tell such a key from ours.
+            // While the outcome of a create is unknown, such a key cannot be told from ours.
             0 if world.keys.len() < 2 && !unresolved && there => {
                 world.make(KeyActor::Person);
                 "made a key"

@@ -80,7 +80,7 @@ pub struct SimRotator {
     pub journal: Arc<SimJournal>,
     /// Its sinks.
     pub sinks: Vec<SimSink>,
-    /// Its rotation's id.
+    /// Its rotation's ID.
     pub id: RotationId,
     /// Why its rotation may end although no consumer uses the new key, if that is allowed.
     pub override_unused: Option<String>,
@@ -568,7 +568,7 @@ impl SimulationRun {
             let held = rotation
                 .as_ref()
                 .and_then(|rotation| rotation.held.as_ref());
-            // Whoever read the new key may have been removed. Then nobody uses it, and a person
+            // The reader of the new key may have been removed. Then nobody uses it, and a person
             // must decide whether the old key may be deleted.
             let unused = matches!(held, Some(HoldReason::NewKeyUnused(_)));
             if unused && world.sinks.iter().any(|sink| sink.removed) {

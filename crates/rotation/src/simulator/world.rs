@@ -56,7 +56,7 @@ impl CoarseUses {
 pub struct UserName {
     /// The name.
     pub name: String,
-    /// The unique id of its owner.
+    /// The unique ID of its owner.
     pub user_id: String,
     /// When it became the owner's.
     pub from: i64,
@@ -69,7 +69,7 @@ pub struct UserName {
 pub struct SimKey {
     /// Its key pair.
     pub pair: KeyPair,
-    /// The unique id of its owner.
+    /// The unique ID of its owner.
     pub user_id: String,
     /// Its status.
     pub status: KeyStatus,
@@ -121,9 +121,9 @@ pub(super) fn nothing() -> KeyPair {
 pub struct SimStore {
     /// The key pair in it, or [`nothing`].
     pub held: KeyPair,
-    /// Whether it needs two writes: the secret, then the id, which makes both visible to consumers.
+    /// Whether it needs two writes: the secret, then the ID, which makes both visible to consumers.
     pub two_writes: bool,
-    /// A secret that was written and that no id refers to yet.
+    /// A secret that was written and that no ID refers to yet.
     pub half: Option<Secret<String>>,
     /// It fails until this second.
     pub down_until: i64,
@@ -132,7 +132,7 @@ pub struct SimStore {
     /// Whether a person has removed it from a rotation. That person is responsible for what is
     /// written to it from then on.
     pub removed: bool,
-    /// Whether nobody reads it any more.
+    /// Whether it has no readers any longer.
     pub retired: bool,
 }
 
@@ -154,7 +154,7 @@ pub struct SimConsumer {
 pub struct SimWorld {
     /// Seconds since the epoch.
     pub now: i64,
-    /// The unique id of the user created last.
+    /// The unique ID of the user created last.
     pub user_id: String,
     /// Names with their current and former owners.
     pub names: Vec<UserName>,
@@ -409,7 +409,7 @@ impl SimWorld {
         self.make(KeyActor::Person);
     }
 
-    /// Returns a key by id.
+    /// Returns a key by ID.
     pub fn key(&mut self, id: &KeyId) -> Option<&mut SimKey> {
         self.keys.iter_mut().find(|key| key.pair.id == *id)
     }

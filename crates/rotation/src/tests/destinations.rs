@@ -242,7 +242,7 @@ fn what_is_removed_is_left_as_it_is() {
         let before = scene.shared.world().sinks[1].held.clone();
         let delivered = before != scene.old();
         if !delivered {
-            // Whoever removes it has shut down its consumers.
+            // The person who removes it has shut down its consumers.
             scene.shared.world().retire(1);
         }
         assert!(scene.remove(1).unwrap(), "{phase:?}");
@@ -253,7 +253,7 @@ fn what_is_removed_is_left_as_it_is() {
             "changed: sink-1 is removed: it does not get the new key; a test"
         };
         assert!(scene.expected(expected), "{phase:?}");
-        // It is not read any more.
+        // It is no longer read.
         scene.shared.world().sinks[1].refused = true;
         assert_eq!(scene.finish(), Phase::Done, "{phase:?}");
         assert_eq!(scene.shared.world().sinks[1].held, before, "{phase:?}");
