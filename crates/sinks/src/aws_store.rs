@@ -268,8 +268,8 @@ impl DocumentStore for SecretsManager {
             return Err(SinkError::Never(why));
         };
         let text = text(&content)?;
-        // The token makes a retry create no second version of the same content. Nobody must be able
-        // to guess the content from the token, so the secret's name is hashed with it.
+        // With the same token, a retry creates no second version. The token must not reveal the
+        // content, so the secret's name is hashed with it.
         let digest = hex::encode(Sha256::digest(format!("{id}\n{text}")));
         let token: String = digest.chars().take(32).collect();
         let payload = json!({

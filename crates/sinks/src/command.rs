@@ -1,7 +1,7 @@
 //! Any program as a sink. It gets its instructions as JSON on standard input.
 //!
 //! Invariants: a secret reaches the program only on standard input, never as an argument or in the
-//! environment (for that see [`environment`]); and the program's output is shown without the
+//! environment (which [`environment`] defines); and the program's output is shown without the
 //! secret.
 
 use std::{fmt, sync::Arc, time::Duration};

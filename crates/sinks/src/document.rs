@@ -305,7 +305,7 @@ struct DocumentDestination<P> {
     format: JsonFormat,
 }
 
-/// Reads the name of a JSON document in a store.
+/// Parses the name of a JSON document in a store.
 pub(super) fn parse<P: StorePlace>(text: &str) -> Result<Box<dyn ParsedDestination>, String> {
     let (place, pointers) = fragment(text);
     Ok(Box::new(DocumentDestination {
@@ -363,7 +363,8 @@ impl<S: DocumentStore, F: DocumentFormat> DocumentSink<S, F> {
         Ok((version, look))
     }
 
-    /// The version that was replaced and what replaced it, if anything was.
+    /// Writes what `edit` makes of the document. Returns the version that was replaced and its
+    /// replacement, or `None` if nothing changed.
     async fn change(
         &self,
         edit: impl Fn(Option<&[u8]>) -> Result<DocumentContent, String> + Send,
@@ -429,7 +430,7 @@ impl<S: DocumentStore, F: DocumentFormat> Sink for DocumentSink<S, F> {
         if let Some((replaced, now)) = done.await?
             && bytes(&now) == before.content.as_deref()
         {
-            // Nobody else changed it, so this rotation made it.
+            // Nobody else changed it, so this rotation created it.
             self.store.retire(&replaced).await;
         }
         Ok(())

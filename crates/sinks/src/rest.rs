@@ -1,7 +1,8 @@
 //! Requests to services that answer in JSON, for the sinks that store a key there.
 //!
 //! Invariants: no response is read without a limit, and a reported error message is short and
-//! contains nothing that was sent. This is the only place that decides what a status code means.
+//! contains nothing that was sent. For all these sinks, this module decides what a status code
+//! means.
 
 use std::fmt::Display;
 

@@ -79,7 +79,8 @@ pub(crate) fn place(text: &str) -> Result<(&str, &str), String> {
 }
 
 impl VaultSecret {
-    /// Uses the address and token in the environment, or the token that `vault login` stored.
+    /// Uses the address in the environment, and the token there or the one that `vault login`
+    /// stored.
     pub(crate) fn open(mount: &str, path: &str) -> Result<Self, String> {
         let either = |vault, bao| variable(vault).or_else(|| variable(bao));
         let address = either("VAULT_ADDR", "BAO_ADDR").ok_or("VAULT_ADDR is not set")?;

@@ -2,8 +2,8 @@
 //!
 //! Invariants: Both fields are one write, which succeeds only if the Secret is still the version
 //! that was read. Other fields stay. A named workload counts as served only when its rollout has
-//! completed. The cluster's own checks run first (`dryRun`), so a lack of permissions shows before
-//! anything changes.
+//! completed. The cluster's own checks run first (`dryRun`), so a request that it would reject is
+//! known before anything changes.
 
 mod client;
 mod exec;

@@ -1,6 +1,6 @@
 //! Where a file is, after symbolic links are resolved: an open folder and a name in it.
 //!
-//! Invariants: A link that another user than root created is never followed; otherwise that user
+//! Invariants: Only links of this process's user and of root are followed; otherwise another user
 //! could have a secret written to a place of its choice, or have another of our files replaced.
 //! What was checked is what is used: every component of the path is opened before it is checked, so
 //! nobody can swap in a link afterwards. Only regular files are opened, and no open blocks.
