@@ -1,8 +1,9 @@
-//! The one access check of S3: every request passes it before its input is even parsed.
+//! The central access check of S3: every request passes it before its input is parsed.
 //!
-//! The rule: refused unless the table names the operation and the caller's authorizer allows every
-//! action that it needs. The order is visible to clients: names, bucket, region, expected owner,
-//! permission, then the object's existence; and a missing object is told only to who may list.
+//! Invariant: a request is denied unless the table names the operation and the caller's authorizer
+//! allows every action that it needs. Clients can observe the order of the checks: names, bucket,
+//! region, expected owner, permission, then the object's existence. Only a caller who may list the
+//! bucket learns that an object does not exist.
 
 use std::sync::Arc;
 
@@ -33,8 +34,8 @@ use super::{
 /// The access check as the protocol layer calls it.
 pub(super) struct AccessGate(pub(super) Arc<S3Shared>);
 
-/// The protocol layer runs access checks only when it has an authentication provider. This one
-/// knows no key: whatever credential still reached it is refused.
+/// The protocol layer runs access checks only if it has an authentication provider. This one knows
+/// no keys: any credential that still reaches it is denied.
 pub(super) struct NoKeys;
 
 #[async_trait::async_trait]
@@ -67,8 +68,8 @@ impl S3Access for AccessGate {
                 }
                 let document = route::has_document(call.routed.route);
                 if document || permitted.permit.bucket.is_none() {
-                    // It is held to its checksum; and CreateBucket reads of it what the protocol
-                    // layer leaves out.
+                    // The body's checksum is verified later, and CreateBucket reads parts of it
+                    // that the protocol layer leaves out.
                     call.body.begin();
                 }
                 cx.extensions_mut().insert(permitted);
@@ -79,20 +80,20 @@ impl S3Access for AccessGate {
     }
 }
 
-/// What the access check leaves for the operation, as an extension of its request.
+/// The result of the access check for the operation, as an extension of its request.
 #[derive(Clone)]
 pub(super) struct PermittedRequest {
     pub(super) permit: Arc<S3Permit>,
     pub(super) seen: Arc<CheckedRequest>,
 }
 
-/// The whole access check once more, with what is in force by now: the key, the user, their
-/// policies, the bucket and its policy. Whatever is committed passes it first.
+/// Repeats the whole access check with what is in force now: the key, the user and its policies,
+/// the bucket and its policy. Every commit passes it first.
 pub(super) struct CommitRecheck {
     pub(super) service: Arc<S3Shared>,
     pub(super) call: S3Call,
     pub(super) seen: Arc<CheckedRequest>,
-    /// The source of a copy, which may be gone after it was read.
+    /// The source of a copy. It may have been deleted after it was read.
     pub(super) source: Option<Object>,
 }
 
@@ -124,7 +125,7 @@ fn seen(cx: &S3AccessContext<'_>, call: &S3Call) -> Result<CheckedRequest, S3Fau
     };
     let operation = call.routed.route.operation;
     if cx.s3_op().name() != operation {
-        // The protocol layer would carry it out as something else.
+        // The protocol layer would run another operation.
         return Err(S3Fault::OperationNotServed(operation.into()));
     }
     Ok(CheckedRequest {
@@ -136,7 +137,7 @@ fn seen(cx: &S3AccessContext<'_>, call: &S3Call) -> Result<CheckedRequest, S3Fau
     })
 }
 
-/// The decision. `source` is a copy's source that an earlier decision found.
+/// Makes the decision. `source` is the source of a copy that an earlier decision found.
 async fn decide(
     service: &S3Shared,
     call: &S3Call,
@@ -161,7 +162,7 @@ async fn decide(
                 .await?;
             permit
         }
-        // Nobody can own what is created, whatever its body says.
+        // An anonymous caller cannot own a bucket, whatever the body says.
         Scope::NewBucket if call.caller.account.is_none() => {
             return Err(S3Fault::AccessDenied("Access Denied".into()));
         }
@@ -175,8 +176,8 @@ async fn decide(
     Ok(permit)
 }
 
-/// A completion without a body names no part, which the protocol layer would call malformed; but an
-/// upload that does not exist comes before (recorded 2026-02).
+/// CompleteMultipartUpload without a body names no parts, which the protocol layer would call
+/// malformed. A missing upload is reported first (recorded 2026-02).
 async fn check_completion(service: &S3Shared, seen: &CheckedRequest) -> Result<(), S3Fault> {
     let length = text(&seen.headers, "content-length");
     if !matches!(length, None | Some("0")) || seen.headers.contains_key("transfer-encoding") {
@@ -189,7 +190,8 @@ async fn check_completion(service: &S3Shared, seen: &CheckedRequest) -> Result<(
     Err(S3Fault::NoParts)
 }
 
-/// What is wrong with arguments is said only to who may do it at all.
+/// Checks the arguments. This runs after authorization, so that only a permitted caller learns what
+/// is wrong with them.
 fn check_arguments(seen: &CheckedRequest) -> Result<(), S3Fault> {
     route::check_integers(&seen.query)?;
     let headers = &seen.headers;
@@ -219,7 +221,8 @@ async fn in_bucket(
     check_owner(seen, "x-amz-expected-bucket-owner", &bucket)?;
     let mut permit = open(service, call, seen, bucket)?;
     if matches!(row.on, Scope::Keys | Scope::ObjectLater) && permit.denies_strangers(&call.caller) {
-        // What these are done on is decided after their body, which nobody need send in vain.
+        // The resources of these operations are known only from the body. Deny now what would be
+        // denied anyway, so that the body need not be sent.
         return Err(S3Fault::AccessDenied("Access Denied".into()));
     }
     match row.on {
@@ -262,7 +265,7 @@ async fn in_bucket(
     Ok(permit)
 }
 
-/// A permit for a request that names no condition keys of S3.
+/// A permit for a request without condition keys of its own.
 pub(super) fn open_plain(
     service: &S3Shared,
     caller: &S3Caller,
@@ -287,7 +290,7 @@ fn open(
     Ok(S3Permit::begin(&call.caller, Some(bucket), policy, context))
 }
 
-/// Asks for an action on a key, and for tagging it when the request sets tags.
+/// Asks for an action on a key, and for tagging it if the request sets tags.
 async fn key_permitted(
     permit: &S3Permit,
     seen: &CheckedRequest,
@@ -315,7 +318,8 @@ async fn key_permitted(
     Ok(())
 }
 
-/// Asks for an action on an object. Who may not list the bucket is not told that a key is missing.
+/// Asks for an action on an object. A caller who may not list the bucket is not told that a key
+/// does not exist.
 async fn object_permitted(
     permit: &S3Permit,
     (found, version): (Option<Object>, Option<&str>),
@@ -385,8 +389,8 @@ async fn source_permitted(
     Ok(source)
 }
 
-/// Bucket, key and version of a copy's source: `[/]bucket/key[?versionId=version]`, encoded as in a
-/// form, or a URL with such a path (recorded 2026-02).
+/// Parses the source of a copy into bucket, key and version: `[/]bucket/key[?versionId=version]`,
+/// form-encoded, or a URL with such a path (recorded 2026-02).
 fn parse_source(header: &str) -> Result<(String, String, Option<String>), S3Fault> {
     let wrong = || S3Fault::CopySourceForm(header.into());
     let (path, version) = match header.split_once("?versionId=") {
@@ -408,7 +412,7 @@ fn parse_source(header: &str) -> Result<(String, String, Option<String>), S3Faul
     Ok((bucket.into(), key.into(), version))
 }
 
-/// The regions that are old enough to take Signature Version 2.
+/// The regions that are old enough to accept Signature Version 2.
 const V2_REGIONS: [&str; 9] = [
     "ap-northeast-1",
     "ap-southeast-1",
@@ -426,8 +430,8 @@ pub(super) async fn find_bucket(service: &S3Shared, name: &str) -> Result<Bucket
     found.ok_or_else(|| S3Fault::NoSuchBucket(name.into()))
 }
 
-/// The request must be signed for the bucket's region. Where a bucket is may be asked from
-/// anywhere.
+/// Requires that the request is signed for the bucket's region. GetBucketLocation may be signed for
+/// any region.
 pub(super) fn check_region(
     caller: &S3Caller,
     bucket: &Bucket,
@@ -463,7 +467,7 @@ fn check_owner(seen: &CheckedRequest, header: &str, bucket: &Bucket) -> Result<(
     }
 }
 
-/// Buckets were never versioned, so the only version of an object is `null`.
+/// Versioning was never enabled for any bucket, so the only version of an object is `null`.
 fn check_version(version: Option<&str>) -> Result<(), S3Fault> {
     match version {
         None | Some("null" | "") => Ok(()),
@@ -471,7 +475,7 @@ fn check_version(version: Option<&str>) -> Result<(), S3Fault> {
     }
 }
 
-/// The full action name; a named version is another action.
+/// The full name of the action, which differs if the request names a version.
 fn action(row: &OperationRow, seen: &CheckedRequest) -> String {
     let versioned = matches!(
         row.action,
@@ -488,12 +492,13 @@ fn action(row: &OperationRow, seen: &CheckedRequest) -> String {
     }
 }
 
-/// Whether the body is an object's, and goes to disk as it comes.
+/// Whether the body is an object's content, which is written to disk as it arrives.
 fn streams(seen: &CheckedRequest) -> bool {
     matches!(seen.operation, "PutObject" | "UploadPart")
 }
 
-/// Bodies that are not an object's are gathered and parsed, and therefore bounded.
+/// Limits the length of bodies that are not an object's content, because they are buffered and
+/// parsed.
 fn check_length(seen: &CheckedRequest) -> Result<(), S3Fault> {
     let limit = DocumentLimit::of(seen.operation).bytes_max();
     let length = text(&seen.headers, "content-length").and_then(|length| length.parse().ok());
@@ -503,7 +508,7 @@ fn check_length(seen: &CheckedRequest) -> Result<(), S3Fault> {
     Ok(())
 }
 
-/// Keys of customers are not served; one without an algorithm is a mistake.
+/// Rejects SSE-C, which is not served; a customer key without an algorithm is invalid in itself.
 fn check_customer_key(headers: &HeaderMap) -> Result<(), S3Fault> {
     let header = "x-amz-server-side-encryption-customer-algorithm";
     if headers.contains_key(header) {

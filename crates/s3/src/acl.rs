@@ -1,7 +1,7 @@
-//! Arguments about ACLs, which buckets here do not have.
+//! ACL arguments. Buckets here have ACLs disabled.
 //!
-//! The rule: what is wrong in itself is said first, what is right in itself is refused because ACLs
-//! are disabled, and only what changes nothing passes. Existence and authorization came before.
+//! An argument that is malformed is reported as such. A valid one is rejected because ACLs are
+//! disabled, unless it changes nothing. The checks for existence and permission run before these.
 
 use http::HeaderMap;
 use s3s::dto;
@@ -31,7 +31,7 @@ const GROUPS: [&str; 3] = [
     "http://acs.amazonaws.com/groups/s3/LogDelivery",
 ];
 
-/// An ACL in headers.
+/// The ACL in a request's headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum AclHeaders<'a> {
     Nothing,
@@ -39,10 +39,10 @@ enum AclHeaders<'a> {
     Grants,
 }
 
-/// Checks the ACL with which an object is written.
+/// Checks the ACL in a request that writes an object.
 ///
 /// # Errors
-/// What is wrong with it, or [`Fault::AclsDisabled`].
+/// What is wrong with it, or [`S3Fault::AclsDisabled`].
 pub(super) fn of_object(headers: &HeaderMap) -> Result<(), S3Fault> {
     match read(headers, &OBJECT)? {
         AclHeaders::Nothing | AclHeaders::Canned("private" | "bucket-owner-full-control") => Ok(()),
@@ -50,10 +50,10 @@ pub(super) fn of_object(headers: &HeaderMap) -> Result<(), S3Fault> {
     }
 }
 
-/// Checks the ACL with which a bucket is created.
+/// Checks the ACL in a request that creates a bucket.
 ///
 /// # Errors
-/// What is wrong with it, or [`Fault::BucketAclWithOwnership`].
+/// What is wrong with it, or [`S3Fault::BucketAclWithOwnership`].
 pub(super) fn of_new_bucket(headers: &HeaderMap) -> Result<(), S3Fault> {
     match read(headers, &BUCKET)? {
         AclHeaders::Nothing | AclHeaders::Canned("private") => Ok(()),
@@ -61,14 +61,14 @@ pub(super) fn of_new_bucket(headers: &HeaderMap) -> Result<(), S3Fault> {
     }
 }
 
-/// Refuses to put a bucket's ACL.
+/// The fault for PutBucketAcl.
 pub(super) fn put_bucket(headers: &HeaderMap, body: Option<&dto::AccessControlPolicy>) -> S3Fault {
     let checked = check_put(headers, &BUCKET, body);
     checked.err().unwrap_or(S3Fault::AclsDisabled)
 }
 
-/// Refuses to put an object's ACL, also one that would change nothing: where ACLs are disabled, S3
-/// takes none after the object is written.
+/// The fault for PutObjectAcl, also for an ACL that would change nothing: where ACLs are disabled,
+/// S3 accepts none after the object is written.
 pub(super) fn put_object(headers: &HeaderMap, body: Option<&dto::AccessControlPolicy>) -> S3Fault {
     let checked = check_put(headers, &OBJECT, body);
     checked.err().unwrap_or(S3Fault::AclsDisabled)

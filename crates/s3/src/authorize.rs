@@ -1,7 +1,7 @@
-//! What the S3 front asks the pipeline about the caller: may it do this?
+//! The interface through which the S3 API asks the pipeline whether the caller may do something.
 //!
-//! The rule: this module never decides and never renders a denial; it only says precisely what is
-//! asked. The implementation knows the caller and its policies, and is held per request.
+//! This module makes no decisions and renders no denials; it only states precisely what is asked.
+//! The implementation knows the caller and its policies, and lives as long as the request.
 
 use std::{
     pin::Pin,
@@ -14,28 +14,29 @@ use keywright_base::AccountId;
 
 use super::{policy::BucketPolicy, render::WireError};
 
-/// Work that is done beside the threads that answer requests.
+/// Work that runs outside the threads that answer requests.
 pub type CpuWork = Box<dyn FnOnce() + Send>;
-/// The end of such work; [`Busy`] when it was not done.
+/// Completes when such work has run; [`CallerBusy`] if it did not run.
 pub type WorkFuture<'a> = Pin<Box<dyn Future<Output = Result<(), CallerBusy>> + Send + 'a>>;
 
-/// Too much of the caller waits for the processor already.
+/// Too much work of this caller is already queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallerBusy;
 
 /// Decides for one verified (or anonymous) caller.
 pub trait S3Authorizer: Send + Sync {
-    /// Whether the caller, who was proven when the request came, would still be one: its key may
-    /// have been deactivated meanwhile, its user deleted.
+    /// Whether the caller, who was authenticated when the request arrived, is still valid: since
+    /// then its access key may have been deactivated or its user deleted.
     ///
     /// # Errors
-    /// The answer.
+    /// The response to send.
     fn check_caller(&self) -> Result<(), Box<WireError>>;
 
     /// Whether the caller may do `action`, for example `s3:GetObject`, on the resource.
     ///
     /// # Errors
-    /// [`Denial`] with the whole text of the answer. Not knowing is a denial too.
+    /// [`S3Denial`] with the complete message of the response. If it cannot be decided, that is a
+    /// denial too.
     fn check(
         &self,
         action: &str,
@@ -43,8 +44,8 @@ pub trait S3Authorizer: Send + Sync {
         context: &S3Context,
     ) -> Result<(), S3Denial>;
 
-    /// The same where it takes little time; `None` where it does not: then [`Authorize::check`] is
-    /// for [`Authorize::run_beside`].
+    /// Like [`S3Authorizer::check`] if the decision is cheap. `None` if it is not: then `check`
+    /// must be called through [`S3Authorizer::run_beside`].
     fn check_shortly(
         &self,
         action: &str,
@@ -52,63 +53,66 @@ pub trait S3Authorizer: Send + Sync {
         context: &S3Context,
     ) -> Option<Result<(), S3Denial>>;
 
-    /// Does work for the caller beside the threads that answer requests, once its turn has come.
+    /// Runs work for the caller outside the threads that answer requests, when it is the caller's
+    /// turn.
     fn run_beside(&self, work: CpuWork) -> WorkFuture<'_>;
 
-    /// The denial of an action for a reason beside all policies.
+    /// The denial of an action for a reason other than a policy.
     fn refuse(&self, action: &str, resource: &S3Resource<'_>, why: &str) -> S3Denial;
 
-    /// How a principal that a policy names is kept: a user of this installation by its unique id,
-    /// and whom nothing is known of as named; `None`: there is no such principal.
+    /// The form in which a principal of a policy is stored: a user of this installation as its
+    /// unique ID, an unknown principal as it was written. `None`: the principal does not exist.
     fn principal_to_stored_id(&self, principal: &str) -> Option<String>;
 
-    /// How a principal that was kept is shown: a user by its ARN of now; `None`: as it is kept.
+    /// The form in which a stored principal is shown: a user by its current ARN. `None`: it is
+    /// shown as stored.
     fn stored_id_to_arn(&self, retained: &str) -> Option<String>;
 }
 
-/// What an action is done on.
+/// The resource of an action.
 #[derive(Debug, Clone, Copy)]
 pub struct S3Resource<'a> {
     /// `arn:aws:s3:::bucket`, `arn:aws:s3:::bucket/key`, or `*`.
     pub arn: &'a str,
-    /// The account that owns the bucket; nothing for `*` and for a bucket that does not exist yet.
+    /// The account that owns the bucket; `None` for `*` and for a bucket that does not exist yet.
     pub owner: Option<AccountId>,
     /// The bucket's policy, compiled from the text that is stored now.
     pub policy: Option<&'a Arc<BucketPolicy>>,
 }
 
 /// The condition keys that only S3 knows: each `s3:` key with its values, `aws:RequestTag/…` and
-/// `aws:TagKeys`. The pipeline adds the other global ones and those of the signature.
+/// `aws:TagKeys`. The pipeline adds the other global keys and those of the signature.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct S3Context {
-    /// Keys in no particular order, none twice. Values of single-valued keys have length one.
+    /// The keys, in no particular order and without duplicates. A single-valued key has exactly one
+    /// value.
     pub keys: Vec<(String, Vec<String>)>,
 }
 
-/// A refusal.
+/// A denial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct S3Denial {
-    /// The message of the `AccessDenied` answer.
+    /// The message of the `AccessDenied` response.
     pub message: String,
 }
 
-/// The trailing headers of a request's body, filled by the pipeline before the body ends with
-/// success, and only after they were verified.
+/// The trailing headers of a request's body. The pipeline sets them after it has verified them and
+/// before the body ends successfully.
 #[derive(Debug, Clone, Default)]
 pub struct BodyTrailers(pub Arc<OnceLock<HeaderMap>>);
 
-/// Who calls: an extension that the pipeline puts on every request. A request without it is
-/// refused.
+/// The caller of a request. The pipeline adds it to every request as an extension; a request
+/// without it is denied.
 #[derive(Clone)]
 pub struct S3Caller {
-    /// The caller's account; nothing for an anonymous request.
+    /// The caller's account; `None` for an anonymous request.
     pub account: Option<AccountId>,
-    /// Its ARN; nothing for an anonymous request.
+    /// The caller's ARN; `None` for an anonymous request.
     pub identity: Option<String>,
-    /// The region of the credential scope; nothing for an anonymous request and for Signature
+    /// The region of the credential scope; `None` for an anonymous request and for Signature
     /// Version 2.
     pub region: Option<String>,
-    /// Whether the request is signed with Version 2, which not every region takes.
+    /// Whether the request is signed with Signature Version 2, which not every region accepts.
     pub version2: bool,
     /// Decides for this caller.
     pub authorize: Arc<dyn S3Authorizer>,

@@ -1,8 +1,8 @@
 //! A request's body on its way to the protocol layer.
 //!
-//! The rule: only the protocol layer reads it, and to its end, which is the verdict on what was
-//! signed. What an operation needs of it that the protocol layer does not parse is kept as it
-//! passes, so an operation never sees bytes of a body that did not end well.
+//! Invariant: only the protocol layer reads the body, and it reads to the end, where the signature
+//! is verified. Bytes that an operation needs but the protocol layer does not parse are captured as
+//! they pass, so an operation never sees bytes of a body that failed verification.
 
 use std::{
     pin::{Pin, pin},
@@ -19,18 +19,18 @@ use keywright_objects::S3Fault;
 use super::{BodyError, S3Body, WireError, render::ErrorSlot};
 use crate::body_budget::{HeldBytes, NoMemory};
 
-/// What is held of a body that is gathered: its share of the memory for bodies, and its bytes for
-/// the operation that asks for them before the body is read. The protocol layer's limit of parsed
-/// bodies bounds each of them.
+/// What is captured of a buffered body: its share of the memory budget, and its bytes for an
+/// operation that asks for them before the body is read. The protocol layer's limit for parsed
+/// bodies bounds both.
 #[derive(Clone, Default)]
 pub(super) struct CapturedBody(Arc<Mutex<CaptureState>>);
 
 #[derive(Default)]
 struct CaptureState {
-    /// `None` for a body that streams by.
+    /// `None` for a body that is streamed.
     share: Option<HeldBytes>,
     bytes: Option<Vec<u8>>,
-    /// Of a body that is parsed.
+    /// Set for a body that is parsed.
     document: Option<DocumentLimit>,
     turn: ParseTurn,
 }
@@ -44,19 +44,19 @@ enum ParseTurn {
     Given,
 }
 
-/// How large a document may be that is parsed, and how much of it has passed.
+/// The limits of a document that is parsed, and how much of it has arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DocumentLimit {
-    /// Bytes.
     bytes_max: usize,
     bytes: usize,
-    /// `<`, with which every element begins and ends; time to parse grows with them.
+    /// Counts `<`, which starts every opening and closing tag. Parsing time grows with their
+    /// number.
     marks_max: usize,
     marks: usize,
 }
 
 impl DocumentLimit {
-    /// As an operation takes it.
+    /// The limits for an operation's document.
     pub(super) const fn of(operation: &str) -> Self {
         let (bytes_max, entries) = match operation.as_bytes() {
             b"DeleteObjects" => (limits::S3_XML_BYTES, limits::S3_PAGE),
@@ -74,15 +74,15 @@ impl DocumentLimit {
         }
     }
 
-    /// Bytes at most.
+    /// The maximum size in bytes.
     pub(super) const fn bytes_max(self) -> usize {
         self.bytes_max
     }
 
-    /// Takes in what comes next of it.
+    /// Counts the next piece of the document.
     ///
     /// # Errors
-    /// [`Fault::MessageTooLong`], [`Fault::MalformedXml`].
+    /// [`S3Fault::MessageTooLong`], [`S3Fault::MalformedXml`].
     pub(super) fn pass(&mut self, piece: &[u8]) -> Result<(), S3Fault> {
         self.bytes = self.bytes.saturating_add(piece.len());
         if self.bytes > self.bytes_max {
@@ -98,27 +98,28 @@ impl DocumentLimit {
 }
 
 impl CapturedBody {
-    /// Charges what passes from now on.
+    /// Charges the bytes that arrive from now on to this share of the memory budget.
     pub(super) fn charge(&self, share: HeldBytes) {
         self.holding().share = Some(share);
     }
 
-    /// Holds a document that passes from now on to its limits.
+    /// Applies these limits to the bytes that arrive from now on.
     pub(super) fn limit(&self, document: DocumentLimit) {
         self.holding().document = Some(document);
     }
 
-    /// Whether a large document has come, which waits to be parsed beside the request.
+    /// Whether a large document has arrived and waits to be parsed outside the request threads.
     pub(super) fn is_waiting(&self) -> bool {
         self.holding().turn == ParseTurn::Waiting
     }
 
-    /// Lets it be parsed by whoever polls next.
+    /// Allows the next poll to parse the document.
     pub(super) fn give_turn(&self) {
         self.holding().turn = ParseTurn::Given;
     }
 
-    /// Whether the end may be passed on now, upon which the protocol layer parses what came.
+    /// Whether the end of the body may be passed on, upon which the protocol layer parses the
+    /// document.
     fn may_end(&self) -> bool {
         let mut holding = self.holding();
         let large = holding
@@ -130,17 +131,17 @@ impl CapturedBody {
         holding.turn != ParseTurn::Waiting
     }
 
-    /// Keeps what passes from now on.
+    /// Captures the bytes that arrive from now on.
     pub(super) fn begin(&self) {
         self.holding().bytes = Some(Vec::new());
     }
 
-    /// What was kept, which stays.
+    /// Returns a copy of the captured bytes.
     pub(super) fn copy(&self) -> Vec<u8> {
         self.holding().bytes.clone().unwrap_or_default()
     }
 
-    /// What was kept.
+    /// Takes the captured bytes.
     pub(super) fn take(&self) -> Vec<u8> {
         self.holding().bytes.take().unwrap_or_default()
     }
@@ -167,17 +168,17 @@ impl CapturedBody {
     }
 }
 
-/// A request's body that leaves the reason of its failure where the renderer finds it, and its
-/// bytes where the operation does.
+/// A request's body that records why it failed for the renderer, and captures its bytes for the
+/// operation.
 pub(super) struct BodyTap {
     pub(super) body: S3Body,
     pub(super) error: ErrorSlot,
     pub(super) captured: CapturedBody,
-    /// Whether the body has ended, and is not asked again.
+    /// Whether the body has ended and must not be polled again.
     pub(super) ended: bool,
 }
 
-/// A body's failure whose reason was left already.
+/// A body's failure, after its reason has been recorded.
 #[derive(Debug, thiserror::Error)]
 #[error("the body failed: {0}")]
 pub(super) struct TappedError(BodyError);
@@ -196,7 +197,7 @@ impl http_body::Body for BodyTap {
         };
         self.ended = polled.is_none();
         if self.ended && !self.captured.may_end() {
-            // Whoever gives the turn polls again.
+            // No waker is registered here: the caller of `give_turn` polls again.
             return Poll::Pending;
         }
         let frame = polled.map(|frame| {

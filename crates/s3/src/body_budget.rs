@@ -1,14 +1,14 @@
-//! Memory for bodies that are read whole before they are parsed.
+//! Memory for bodies that are buffered completely before they are parsed.
 //!
-//! One budget for the whole process: the S3 operations here draw from it, and so do the other
-//! services of the server, which owns it ([`crate::S3::bodies`]).
+//! There is one budget for the whole process: the S3 operations draw from it, and so do the other
+//! services of the server, through [`crate::S3::bodies`].
 
 use std::sync::Arc;
 
 use keywright_base::limits;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The memory that all gathered bodies share.
+/// The memory that all buffered bodies share.
 #[derive(Debug, Clone)]
 pub struct BodyBudget(Arc<Semaphore>);
 
@@ -19,7 +19,7 @@ impl Default for BodyBudget {
 }
 
 impl BodyBudget {
-    /// The account of one body.
+    /// Opens an account for one body.
     pub fn account(&self) -> HeldBytes {
         HeldBytes {
             budget: self.clone(),
@@ -29,7 +29,7 @@ impl BodyBudget {
     }
 }
 
-/// The share that one body has of the memory for bodies, until it is dropped.
+/// The share of the memory budget that one body holds until it is dropped.
 #[derive(Debug)]
 pub struct HeldBytes {
     budget: BodyBudget,
@@ -37,12 +37,12 @@ pub struct HeldBytes {
     held: Option<OwnedSemaphorePermit>,
 }
 
-/// There is no memory for bodies left.
+/// The memory budget is exhausted.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NoMemory;
 
 impl HeldBytes {
-    /// Holds more bytes.
+    /// Reserves more bytes.
     ///
     /// # Errors
     /// [`NoMemory`].

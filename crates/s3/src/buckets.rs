@@ -1,7 +1,8 @@
 //! Operations on buckets.
 //!
-//! The rule: shapes only; what they mean is the domain's, whether they may was asked before, except
-//! for creating, which is asked here because the region and the tags are in the body.
+//! This module only maps shapes; `keywright_objects` implements the semantics. The access check has
+//! run before, except for CreateBucket: it is authorized here because the region and the tags are
+//! in its body.
 
 use s3s::{S3Response, dto};
 
@@ -99,7 +100,7 @@ pub(super) async fn create(
         .and_then(|wanted| wanted.location_constraint);
     let constraint = wanted.as_ref().map(dto::BucketLocationConstraint::as_str);
     let tags = tagging::of_new_bucket(&job.body())?;
-    // Before anyone is asked: condition keys are few, and none occurs twice.
+    // Validated before authorization, so that the condition keys are few and distinct.
     check_new_bucket_tags(&tags)?;
     let arn = Arn::s3_bucket(&input.bucket);
     let mut context = job.permit().context.clone();
@@ -133,7 +134,7 @@ pub(super) async fn create(
     Ok(response)
 }
 
-/// A bucket of an account's own namespace ends in the account, its region and `-an`.
+/// The name of a bucket in an account's own namespace ends in the account, its region and `-an`.
 fn check_namespace(namespace: Option<&str>, name: &str, account: AccountId) -> Result<(), S3Fault> {
     let ours = || {
         let (_, rest) = name
@@ -148,7 +149,7 @@ fn check_namespace(namespace: Option<&str>, name: &str, account: AccountId) -> R
     }
 }
 
-/// Buckets are owner-enforced; the other ownerships exist but are not served.
+/// Buckets are owner-enforced; the other ownership settings exist but are not served.
 fn check_ownership(ownership: &str) -> Result<(), S3Fault> {
     match ownership {
         "BucketOwnerEnforced" => Ok(()),
@@ -219,7 +220,7 @@ pub(super) async fn acl(
     }))
 }
 
-/// What an owner-enforced ACL says: everything to the owner.
+/// The ACL of an owner-enforced bucket: full control for the owner.
 pub(super) fn owner_grants(owner: &dto::Owner) -> Vec<dto::Grant> {
     let grantee = dto::Grantee {
         display_name: None,

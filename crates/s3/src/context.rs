@@ -1,7 +1,7 @@
 //! The condition keys of a request that only S3 knows.
 //!
-//! The rule: keys come from what the operation itself will use, with the same decoding; a request
-//! whose query names a parameter twice is refused, so that nothing can be read in two ways.
+//! Invariant: a key's value comes from what the operation itself uses, with the same decoding. A
+//! request whose query repeats a parameter is rejected, so that nothing can be read in two ways.
 
 use http::{HeaderMap, Uri};
 
@@ -19,14 +19,14 @@ pub(super) struct CheckedRequest {
     pub(super) headers: HeaderMap,
 }
 
-/// Condition keys that are query parameters of listings.
+/// Query parameters of listings that are condition keys.
 const QUERY: [(&str, &str); 3] = [
     ("prefix", "s3:prefix"),
     ("delimiter", "s3:delimiter"),
     ("max-keys", "s3:max-keys"),
 ];
 
-/// Condition keys that are headers.
+/// Headers that are condition keys.
 const HEADERS: [(&str, &str); 15] = [
     ("x-amz-bucket-namespace", "s3:x-amz-bucket-namespace"),
     ("x-amz-acl", "s3:x-amz-acl"),
@@ -59,14 +59,14 @@ impl CheckedRequest {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The header with the object's tags, where they are what is stored: a copy takes them from it
-    /// only when it is to replace those of the source.
+    /// The header with the object's tags, if those are the tags that will be stored: a copy uses
+    /// the header only if it replaces the tags of the source.
     pub(super) fn tagging(&self) -> Option<&str> {
         let copies = self.operation == "CopyObject" && !self.replaces_tags();
         text(&self.headers, "x-amz-tagging").filter(|_| !copies)
     }
 
-    /// Whether a copy has other tags than its source.
+    /// Whether a copy replaces the tags of its source.
     pub(super) fn replaces_tags(&self) -> bool {
         text(&self.headers, "x-amz-tagging-directive") == Some("REPLACE")
     }
@@ -79,7 +79,8 @@ impl CheckedRequest {
         !streamed && (!empty || chunked)
     }
 
-    /// Whether what is authorized as PutObject makes an object, or only prepares one.
+    /// For actions that are authorized as PutObject: whether the operation creates an object or
+    /// only prepares one.
     fn creates_object(&self) -> Option<&'static str> {
         match self.operation {
             "PutObject" | "CopyObject" | "CompleteMultipartUpload" => Some("true"),
@@ -129,19 +130,19 @@ impl S3Context {
         self.tags("aws:RequestTag", "aws:TagKeys", tags);
     }
 
-    /// Adds the keys of the tags that the request takes off a bucket.
+    /// Adds the keys of the tags that the request removes from a bucket.
     pub(super) fn tag_keys(&mut self, keys: &[String]) {
         self.keys.push(("aws:TagKeys".into(), keys.to_vec()));
     }
 
-    /// The same with more keys.
+    /// This context with additional keys.
     pub(super) fn with(&self, mut more: Self) -> Self {
         let mut context = self.clone();
         context.keys.append(&mut more.keys);
         context
     }
 
-    /// Puts tags in the place of those that were there.
+    /// Replaces the tags that are in the context.
     fn tags(&mut self, each: &str, all: &str, tags: &Tags) {
         self.each_tag(each, tags);
         self.keys.retain(|(key, _)| key != all);
@@ -162,14 +163,14 @@ impl S3Context {
         }
     }
 
-    /// What of this context is about the bucket, not about the object that was asked for.
+    /// The part of this context that is about the bucket, not about the requested object.
     pub(super) fn of_bucket(&self) -> Self {
         let mut keys = self.keys.clone();
         keys.retain(|(key, _)| key == "s3:ResourceAccount");
         Self { keys }
     }
 
-    /// This context with the tags that an object has.
+    /// This context with the existing tags of an object.
     pub(super) fn with_existing(&self, tags: &Tags) -> Self {
         let mut context = self.clone();
         context.each_tag("s3:ExistingObjectTag", tags);
@@ -177,10 +178,10 @@ impl S3Context {
     }
 }
 
-/// The query's parameters, decoded as the protocol layer decodes them.
+/// The parameters of the query, decoded as the protocol layer decodes them.
 ///
 /// # Errors
-/// [`Fault::InvalidArgument`] for a parameter that occurs twice or is not UTF-8.
+/// [`S3Fault::InvalidArgument`] for a parameter that is repeated or not UTF-8.
 pub(super) fn query(uri: &Uri) -> Result<Vec<(String, String)>, S3Fault> {
     let pairs = pairs(uri)?;
     let mut names: Vec<_> = pairs.iter().map(|(name, _)| name).collect();
@@ -192,10 +193,10 @@ pub(super) fn query(uri: &Uri) -> Result<Vec<(String, String)>, S3Fault> {
     }
 }
 
-/// The query's parameters, of which one may occur several times.
+/// The parameters of a query in which a parameter may be repeated.
 ///
 /// # Errors
-/// [`Fault::InvalidArgument`] for a parameter that is not UTF-8.
+/// [`S3Fault::InvalidArgument`] for a parameter that is not UTF-8.
 pub(super) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, S3Fault> {
     let pairs = uri.query().unwrap_or_default().split('&');
     let pairs = pairs.filter(|pair| !pair.is_empty()).map(|pair| {

@@ -1,8 +1,7 @@
-//! S3 Control: its requests are recognised, so that none is taken for one of S3.
+//! S3 Control. Its requests are recognized so that none of them is mistaken for an S3 request.
 //!
-//! The rule: of its operations only those on the tags of buckets are answered, which Terraform
-//! tries there first. A change is decided with the tags of the request, and again when it is
-//! committed.
+//! Only the operations on the tags of buckets are served, because Terraform tries them first. A
+//! change is authorized with the tags of the request, and again when it is committed.
 
 use std::sync::Arc;
 
@@ -31,23 +30,22 @@ use super::{
     xml::{CONTROL, XmlBody, XmlElements},
 };
 
-/// A request of S3 Control, as an extension of it.
+/// Marks a request as one for S3 Control, as an extension of it.
 #[derive(Debug, Clone, Copy)]
 pub struct ControlRequest;
 
-/// The version that begins every path of it.
+/// The version with which every path of S3 Control begins.
 const VERSION: &str = "v20180820";
 const ACCOUNT: &str = "x-amz-account-id";
 
-/// Whether a request is for S3 Control. Its clients put the account before the host's name and into
-/// a header; in paths the version's name is no bucket's.
+/// Whether a request is for S3 Control. Its clients put the account in front of the host name and
+/// into a header. In a path, no bucket can have the name of the version.
 pub fn is_control(headers: &HeaderMap, path: &str, host_bucket: Option<&str>) -> bool {
     let ours = path.trim_start_matches('/').split('/').next() == Some(VERSION);
     let account = |label: &str| label.parse::<AccountId>().is_ok();
     headers.contains_key(ACCOUNT) || ours && host_bucket.is_none_or(account)
 }
 
-/// Answers a request.
 pub(super) async fn answer(
     s3: &S3,
     request: Request<S3Body>,
@@ -76,7 +74,7 @@ pub(super) async fn answer(
     with_ids(response, ids)
 }
 
-/// S3 Control's errors lie within another element.
+/// Writes an error, which S3 Control nests in another element.
 fn wrapped(error: &WireError, ids: &ResponseIds) -> String {
     let mut elements = XmlElements::default();
     elements.within("Error", |inner| error_elements(inner, error));
@@ -99,7 +97,7 @@ async fn run(
     request.run(service).await.map_err(wire)
 }
 
-/// Reads a body to its end, which is the verdict on what was signed.
+/// Reads a body to its end, where the signature is verified.
 async fn gather(service: &S3Shared, mut body: S3Body) -> Result<Vec<u8>, Box<WireError>> {
     let wire = |fault: S3Fault| Box::new(WireError::from(&fault));
     let (mut bytes, mut held) = (Vec::new(), service.bodies.account());
@@ -124,7 +122,7 @@ async fn gather(service: &S3Shared, mut body: S3Body) -> Result<Vec<u8>, Box<Wir
     Ok(bytes)
 }
 
-/// What is done with a bucket's tags.
+/// An operation on a bucket's tags.
 #[derive(Debug, Clone)]
 enum TagOperation {
     List,
@@ -133,7 +131,7 @@ enum TagOperation {
     Remove(Vec<String>),
 }
 
-/// A request for the tags of a bucket.
+/// A request about the tags of a bucket.
 #[derive(Clone)]
 struct TagRequest {
     caller: S3Caller,
@@ -201,7 +199,7 @@ impl TagRequest {
         Ok(None)
     }
 
-    /// The bucket, where the caller may do this to its tags.
+    /// The bucket, if the caller may perform the operation on its tags.
     async fn permitted(&self, service: &S3Shared) -> Result<Bucket, S3Fault> {
         let bucket = access::find_bucket(service, &self.bucket).await?;
         let mut keys = S3Context::default();
@@ -230,7 +228,7 @@ impl TagRequest {
     }
 }
 
-/// The same decision with what is in force when the change is committed.
+/// Repeats the decision with what is in force when the change is committed.
 struct ControlRecheck {
     service: Arc<S3Shared>,
     request: TagRequest,
@@ -251,7 +249,7 @@ impl CommitCheck for ControlRecheck {
     }
 }
 
-/// The operation with what stands in its query; another parameter is not understood.
+/// Completes the operation with its query parameters; any other parameter is `NotImplemented`.
 fn with_query(
     request: &Parts,
     name: &str,
@@ -274,7 +272,7 @@ fn with_query(
     }
 }
 
-/// The headers of S3 Control's requests for tags.
+/// The headers that the operations on tags understand.
 const UNDERSTOOD: [&str; 9] = [
     ACCOUNT,
     "x-amz-api-version",

@@ -1,6 +1,5 @@
-//! Small conversions between the protocol layer's types and the domain's.
-//!
-//! The rule: no decisions here.
+//! Small conversions between the protocol layer's types and those of `keywright_objects`. They make
+//! no decisions.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +10,7 @@ use s3s::dto;
 use keywright_base::{AccountId, Timestamp};
 use keywright_objects::{Checksum, ChecksumType};
 
-/// Bytes that stay as they are in `encoding-type=url`, beside letters and digits.
+/// The bytes besides letters and digits that `encoding-type=url` leaves as they are.
 const URL: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -34,7 +33,7 @@ pub(super) fn http_date(at: Timestamp) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// A date of a header; nothing when it is not one, which S3 ignores.
+/// The date in a header; `None` if it is malformed, which S3 ignores.
 pub(super) fn parse_http_date(text: &str) -> Option<Timestamp> {
     let parsed = dto::Timestamp::parse(dto::TimestampFormat::HttpDate, text.trim()).ok()?;
     let mut out = Vec::new();
@@ -48,7 +47,7 @@ pub(super) fn etag(text: &str) -> dto::ETag {
     dto::ETag::Strong(text.into())
 }
 
-/// A page's header that says where the bucket is.
+/// The header with the bucket's region.
 pub(super) fn region_header(
     bucket: &keywright_objects::Bucket,
 ) -> Option<(HeaderName, HeaderValue)> {
@@ -80,12 +79,12 @@ pub(super) fn token(name: &str) -> String {
     STANDARD.encode(name)
 }
 
-/// The name in a token; nothing when it is none of ours.
+/// The name in a token; `None` if the token was not issued by this server.
 pub(super) fn parse_token(token: &str) -> Option<String> {
     String::from_utf8(STANDARD.decode(token).ok()?).ok()
 }
 
-/// A header as text, which may be outside ASCII.
+/// A header as text, which may contain characters outside ASCII.
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     std::str::from_utf8(headers.get(name)?.as_bytes()).ok()
 }
@@ -100,7 +99,7 @@ pub(super) fn sse() -> Option<dto::ServerSideEncryption> {
     ))
 }
 
-/// The five checksum fields of an output, of which one is set.
+/// The five checksum fields of an output. At most one is set.
 #[derive(Debug, Default)]
 pub(super) struct ChecksumFields {
     pub(super) crc32: Option<String>,
@@ -111,7 +110,7 @@ pub(super) struct ChecksumFields {
 }
 
 impl ChecksumFields {
-    /// Whether one of them is set.
+    /// Whether one of the fields is set.
     pub(super) const fn is_any(&self) -> bool {
         self.crc32.is_some()
             || self.crc32c.is_some()

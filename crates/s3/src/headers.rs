@@ -1,7 +1,7 @@
-//! What the headers of a request say about objects: metadata, claims, conditions.
+//! Request headers about objects: metadata, checksum claims, conditions.
 //!
-//! The rule: headers are read from the request as it was signed, once, here. A value that S3
-//! ignores is ignored, one that it refuses is refused.
+//! The headers are read once, here, from the request as it was signed. A value that S3 ignores is
+//! ignored; a value that S3 rejects is rejected.
 
 use http::{HeaderMap, HeaderValue};
 
@@ -17,8 +17,8 @@ use super::{
     metadata,
 };
 
-/// Headers that the protocol layer parses more strictly than S3 does, or must not apply: they are
-/// taken off the request that it sees.
+/// Headers that the protocol layer would parse more strictly than S3 does, or must not apply. They
+/// are removed from the request that it sees.
 const OURS: [&str; 17] = [
     "cache-control",
     "content-disposition",
@@ -39,7 +39,7 @@ const OURS: [&str; 17] = [
     "x-amz-copy-source-if-unmodified-since",
 ];
 
-/// Takes off what the protocol layer must not see.
+/// Removes the headers that the protocol layer must not see.
 pub(super) fn hide(headers: &mut HeaderMap) {
     for name in OURS {
         headers.remove(name);
@@ -50,16 +50,17 @@ pub(super) fn hide(headers: &mut HeaderMap) {
     for name in names.cloned().collect::<Vec<_>>() {
         headers.remove(name);
     }
-    // The source of a copy was looked up by then; its form is our own to judge.
+    // The source of a copy has been looked up before this point; its syntax is checked in
+    // `access.rs`.
     if let Some(source) = headers.get_mut("x-amz-copy-source") {
         *source = HeaderValue::from_static("source/key");
     }
 }
 
-/// What to store with an object.
+/// The metadata to store with an object.
 ///
 /// # Errors
-/// [`Fault::Tag`], and what is wrong with metadata.
+/// [`S3Fault::Tag`], or what is wrong with the user metadata.
 pub(super) fn meta(headers: &HeaderMap) -> Result<ObjectMeta, S3Fault> {
     Ok(ObjectMeta {
         headers: stored(headers)?,
@@ -68,10 +69,10 @@ pub(super) fn meta(headers: &HeaderMap) -> Result<ObjectMeta, S3Fault> {
     })
 }
 
-/// The headers that come back with an object.
+/// The headers that are returned with an object.
 ///
 /// # Errors
-/// What is wrong with metadata.
+/// What is wrong with the user metadata.
 pub(super) fn stored(headers: &HeaderMap) -> Result<StoredHeaders, S3Fault> {
     let encoding = owned(headers, "content-encoding").map(|value| plain_encoding(&value));
     Ok(StoredHeaders {
@@ -97,7 +98,7 @@ pub(super) fn plain_encoding(value: &str) -> String {
     retained.join(",")
 }
 
-/// What the client claims about the body.
+/// What the client claims about the body: length and checksums.
 ///
 /// # Errors
 /// [`ChecksumFault::Several`], [`ChecksumFault::UnknownAlgorithm`].
@@ -126,7 +127,7 @@ pub(super) fn claims(
     })
 }
 
-/// The one checksum header, if there is one.
+/// The checksum header, if the request has one.
 ///
 /// # Errors
 /// [`ChecksumFault::Several`].
@@ -160,8 +161,8 @@ fn later(algorithm: ChecksumAlgorithm, trailers: Option<&BodyTrailers>) -> Claim
     }))
 }
 
-/// The conditions of a read; `prefix` is empty, or `x-amz-copy-source-` for a copy's source. A date
-/// in the future is no condition that something was modified since.
+/// The conditions of a read. `prefix` is empty, or `x-amz-copy-source-` for the source of a copy.
+/// `if-modified-since` with a date in the future is ignored.
 pub(super) fn read_if(headers: &HeaderMap, prefix: &str, now: Timestamp) -> ReadIf {
     let find = |name: &str| text(headers, &format!("{prefix}{name}"));
     let date = |name: &str| find(name).and_then(parse_http_date);
@@ -176,15 +177,15 @@ pub(super) fn read_if(headers: &HeaderMap, prefix: &str, now: Timestamp) -> Read
 /// The condition of a write.
 ///
 /// # Errors
-/// [`Fault::ConditionNotServed`].
+/// [`S3Fault::ConditionNotServed`].
 pub(super) fn write_if(headers: &HeaderMap) -> Result<WriteIf, S3Fault> {
     WriteIf::parse(text(headers, "if-match"), text(headers, "if-none-match"))
 }
 
-/// A page size that was asked for, within S3's.
+/// The requested page size, capped at S3's maximum.
 ///
 /// # Errors
-/// [`Fault::InvalidArgument`] for a negative one.
+/// [`S3Fault::InvalidArgument`] for a negative size.
 pub(super) fn page(requested: Option<i32>, name: &'static str) -> Result<usize, S3Fault> {
     let Some(requested) = requested else {
         return Ok(limits::S3_PAGE);

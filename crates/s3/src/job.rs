@@ -1,8 +1,7 @@
-//! What an operation gets beside its input: who calls, what was permitted, what was looked up.
+//! What an operation gets besides its input: the caller, the permit, and what was looked up for it.
 //!
-//! The rule: no operation runs without a [`Permit`], and only the access check makes one. An
-//! operation whose resources are known only from its body asks for them one by one through its
-//! permit.
+//! Invariant: no operation runs without an [`S3Permit`], and only the access check creates one. An
+//! operation whose resources are known only from its body asks for each of them through its permit.
 
 use std::sync::Arc;
 
@@ -24,20 +23,20 @@ use super::{
     route::{self, RoutedRequest},
 };
 
-/// One call of the front, as an extension of its request.
+/// One call of the S3 API, as an extension of its request.
 #[derive(Clone)]
 pub(super) struct S3Call {
     pub(super) caller: S3Caller,
     pub(super) cell: ErrorSlot,
-    /// The operation that was asked for, and how.
+    /// The requested operation and its decoded query.
     pub(super) routed: Arc<RoutedRequest>,
-    /// The request's headers, with those that the protocol layer must not see or parse.
+    /// The request's headers, including those that are hidden from the protocol layer.
     pub(super) headers: Arc<HeaderMap>,
-    /// The request's body, for an operation that needs of it what the protocol layer leaves out.
+    /// The request's body, for an operation that needs parts that the protocol layer leaves out.
     pub(super) body: CapturedBody,
 }
 
-/// The access check's consent, with what it looked up on the way.
+/// Proof that the access check passed, with what it looked up.
 pub(super) struct S3Permit {
     pub(super) bucket: Option<Bucket>,
     pub(super) object: Option<Object>,
@@ -48,7 +47,7 @@ pub(super) struct S3Permit {
 }
 
 impl S3Permit {
-    /// A permit that has looked up nothing yet. For the access check only.
+    /// A permit for which nothing has been looked up yet. For the access check only.
     pub(super) fn begin(
         caller: &S3Caller,
         bucket: Option<Bucket>,
@@ -66,11 +65,11 @@ impl S3Permit {
         }
     }
 
-    /// Asks whether the caller may do an action on a resource of the permit's bucket, here if that
-    /// takes little time, or else beside the threads that answer requests.
+    /// Asks whether the caller may do an action on a resource of the permit's bucket. The decision
+    /// is made on this thread if it is cheap, otherwise outside the threads that answer requests.
     ///
     /// # Errors
-    /// [`Fault::AccessDenied`], [`Fault::Throttled`].
+    /// [`S3Fault::AccessDenied`], [`S3Fault::Throttled`].
     pub(super) async fn require(
         &self,
         action: &str,
@@ -91,7 +90,7 @@ impl S3Permit {
         beside(&self.authorize, move || question.check()).await?
     }
 
-    /// The same; `None` where it takes too long to be decided here.
+    /// Like `require`; `None` if the decision is too expensive for this thread.
     pub(super) fn require_shortly(
         &self,
         action: &str,
@@ -104,7 +103,7 @@ impl S3Permit {
         Some(decided.map_err(denied))
     }
 
-    /// The same however long it takes. Not for threads that answer requests.
+    /// Like `require`, however long it takes. Must not run on a thread that answers requests.
     pub(super) fn require_beside(
         &self,
         action: &str,
@@ -115,7 +114,7 @@ impl S3Permit {
         decided.map_err(denied)
     }
 
-    /// Whether a caller without credentials can be allowed nothing here.
+    /// Whether nothing here can be allowed to a caller without credentials.
     pub(super) fn denies_strangers(&self, caller: &S3Caller) -> bool {
         let policy = self.policy.as_ref();
         caller.account.is_none() && !policy.is_some_and(|policy| policy.may_allow_anonymous())
@@ -134,7 +133,7 @@ impl S3Permit {
     }
 }
 
-/// A question with all that it takes to decide it elsewhere.
+/// A question with everything needed to decide it on another thread.
 struct AccessQuestion {
     authorize: Arc<dyn S3Authorizer>,
     policy: Option<Arc<BucketPolicy>>,
@@ -160,10 +159,10 @@ fn denied(denial: S3Denial) -> S3Fault {
     S3Fault::AccessDenied(denial.message)
 }
 
-/// Computes for a caller beside the threads that answer requests.
+/// Runs work for a caller outside the threads that answer requests.
 ///
 /// # Errors
-/// [`Fault::Throttled`].
+/// [`S3Fault::Throttled`].
 pub(super) async fn beside<T: Send + 'static>(
     authorize: &Arc<dyn S3Authorizer>,
     work: impl FnOnce() -> T + Send + 'static,
@@ -183,8 +182,8 @@ pub(super) struct OperationContext {
 }
 
 impl OperationContext {
-    /// Takes the call and its permit out of a request, and gives the service through which whatever
-    /// is committed is permitted once more; without them the request is refused.
+    /// Takes the call and its permit out of a request; without them the request is denied. The
+    /// returned service repeats the access check before anything is committed.
     pub(super) async fn take<T>(
         service: &Arc<S3Shared>,
         request: S3Request<T>,
@@ -200,7 +199,8 @@ impl OperationContext {
             seen: permitted.seen,
             source: permitted.permit.source.clone(),
         };
-        // The protocol layer has read this body, which may have taken its time.
+        // The protocol layer has read this body, which may have taken long enough for permissions
+        // to change.
         let permit = if again.seen.waited_for_body() {
             let permit = again.decide().await;
             Arc::new(permit.map_err(|fault| call.cell.refuse(&fault))?)
@@ -223,15 +223,15 @@ impl OperationContext {
         &self.call.headers
     }
 
-    /// The request's body, if it was kept; it ended well.
+    /// The request's body, if it was captured. It passed verification.
     pub(super) fn body(&self) -> Vec<u8> {
         self.call.body.take()
     }
 
-    /// Holds a body that was parsed to its checksums.
+    /// Verifies the checksums of a body that was parsed.
     ///
     /// # Errors
-    /// As for a put; [`Fault::InvalidRequest`] for a deletion of many without any.
+    /// As for a put; [`S3Fault::InvalidRequest`] for DeleteObjects without a checksum.
     pub(super) fn check_document(&self) -> Result<(), S3Fault> {
         let route = self.call.routed.route;
         if !route::has_document(route) {
@@ -251,7 +251,7 @@ impl OperationContext {
         &self.call.caller
     }
 
-    /// The permit, for work elsewhere.
+    /// The permit, for work on another thread.
     pub(super) fn shared_permit(&self) -> Arc<S3Permit> {
         Arc::clone(&self.permit)
     }
@@ -260,7 +260,10 @@ impl OperationContext {
         &self.permit
     }
 
-    /// The caller's account, for operations that belong to nobody else.
+    /// The caller's account, for operations that need one.
+    ///
+    /// # Errors
+    /// [`S3Fault::AccessDenied`] for an anonymous caller.
     pub(super) fn account(&self) -> Result<AccountId, S3Fault> {
         self.call
             .caller
@@ -268,7 +271,7 @@ impl OperationContext {
             .ok_or_else(|| S3Fault::AccessDenied("Access Denied".into()))
     }
 
-    /// What the caller is told of an action on the bucket that no policy denies.
+    /// The denial of an action on the bucket that no policy denies.
     pub(super) fn refuse(&self, action: &str, why: &str) -> Result<S3Fault, S3Fault> {
         let bucket = self.bucket()?;
         let arn = Arn::s3_bucket(&bucket.name);
@@ -301,7 +304,7 @@ impl OperationContext {
         source.ok_or_else(|| S3Fault::Internal("no source permitted".into()))
     }
 
-    /// Computes for the caller beside the threads that answer requests.
+    /// Runs work for the caller outside the threads that answer requests.
     pub(super) async fn beside<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -309,7 +312,7 @@ impl OperationContext {
         beside(&self.call.caller.authorize, work).await
     }
 
-    /// Asks about a key of the bucket.
+    /// Asks whether the caller may do an action on a key of the bucket.
     pub(super) async fn require_key(
         &self,
         action: &str,

@@ -1,9 +1,11 @@
-//! The S3 front: one call takes a request that the pipeline verified, and gives S3's answer.
+//! The S3 API. [`S3::call`] takes a request that the server's pipeline has verified and returns
+//! S3's response.
 //!
-//! The rule: what reaches [`S3::call`] is already authenticated, de-chunked and free of
-//! credentials; here it is authorized, before anything of it is parsed, and answered. The protocol
-//! layer routes, reads and writes shapes; it has no keys and makes no decision. Path-style requests
-//! only: the pipeline moves a bucket from the host name into the path.
+//! Invariant: a request that reaches [`S3::call`] is authenticated, free of chunk framing and
+//! stripped of credentials. It is authorized here, before any of its input is parsed. The protocol
+//! layer (`s3s`) routes requests and reads and writes their shapes; it holds no keys and makes no
+//! decisions. Requests are path-style only: the pipeline moves a bucket from the host name into the
+//! path.
 
 mod access;
 mod acl;
@@ -62,28 +64,28 @@ use body::{BodyTap, CapturedBody};
 use job::S3Call;
 use render::{ErrorSlot, RenderedRequest};
 
-/// The body of requests and answers. A request's body ends with an error when it is not what was
-/// signed; a [`WireError`] there becomes the answer.
+/// The body of requests and responses. A request's body ends with an error if it is not what was
+/// signed; if that error is a [`WireError`], it becomes the response.
 pub type S3Body = UnsyncBoxBody<Bytes, BodyError>;
 
 /// The error of a body.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The names of the operations that are served, in order.
+/// The names of the operations that are served, sorted.
 pub fn operations() -> Vec<&'static str> {
     let mut names: Vec<_> = table::TABLE.iter().map(|row| row.operation).collect();
     names.sort_unstable();
     names
 }
 
-/// S3. Cheap to clone.
+/// The S3 service. Cheap to clone.
 #[derive(Clone)]
 pub struct S3 {
     protocol: s3s::service::S3Service,
     service: Arc<S3Shared>,
 }
 
-/// What operations work with.
+/// What all operations share.
 struct S3Shared {
     objects: Objects,
     policies: Arc<PolicyCache<policy::CompiledBucketPolicy>>,
@@ -97,7 +99,7 @@ impl std::fmt::Debug for S3 {
 }
 
 impl S3 {
-    /// S3 over these objects.
+    /// Creates the service over an object store.
     pub fn new(objects: Objects) -> Self {
         let service = Arc::new(S3Shared {
             objects,
@@ -121,16 +123,17 @@ impl S3 {
         }
     }
 
-    /// The memory for bodies that are gathered here, and in all of the server.
+    /// The memory budget for bodies that are buffered, here and in the rest of the server.
     pub fn bodies(&self) -> &BodyBudget {
         &self.service.bodies
     }
 
-    /// Whose the bucket is that an ARN names, alone or with a key, what its policy says with the
-    /// principals called as they are `shown`, and the tags of the object.
+    /// The owner and the policy of the bucket that an ARN names, and the tags of the object if the
+    /// ARN has a key. `listed` maps each principal of the policy from its stored ID to the ARN to
+    /// show.
     ///
     /// # Errors
-    /// When the index or the policy cannot be read.
+    /// If the index or the policy cannot be read.
     pub async fn attached(
         &self,
         arn: &str,
@@ -158,10 +161,11 @@ impl S3 {
         }))
     }
 
-    /// Answers a request. Its extensions hold the [`Caller`]; without one it is refused.
+    /// Answers a request. Its extensions must hold an [`S3Caller`]; a request without one is
+    /// denied.
     ///
-    /// The body is the payload itself: no chunk framing, and it ends with an error unless it is
-    /// what was signed. Nothing is committed before it ended well.
+    /// The body is the payload itself, without chunk framing, and ends with an error unless it is
+    /// what was signed. Nothing is committed before the body has ended without an error.
     pub async fn call(&self, mut request: Request<S3Body>, ids: &ResponseIds) -> Response<S3Body> {
         if request.extensions().get::<ControlRequest>().is_some() {
             return control::answer(self, request, ids).await;
@@ -210,16 +214,16 @@ impl S3 {
     }
 }
 
-/// The protocol layer's answer to come. Erased, because the compiler cannot see through its future
-/// that it may move between threads.
+/// The protocol layer's pending response. It is boxed because the compiler cannot prove that the
+/// protocol layer's own future is `Send`.
 type ResponseFuture = Pin<Box<dyn Future<Output = ProtocolResult> + Send>>;
 type ProtocolResult = Result<s3s::HttpResponse, s3s::HttpError>;
 
-/// Lets the protocol layer answer. Once a large document has come, it is polled beside the threads
-/// that answer requests, as parsing is the first that it does then.
+/// Drives the protocol layer to its response. Once a large document has arrived, the next poll,
+/// which parses it, runs outside the request threads.
 ///
 /// # Errors
-/// [`Fault::Throttled`].
+/// [`S3Fault::Throttled`].
 async fn parsed_beside(
     mut answering: ResponseFuture,
     retained: &CapturedBody,
@@ -235,7 +239,7 @@ async fn parsed_beside(
     }
     retained.give_turn();
     let parse = move || {
-        // What it then waits for is waited for below, where it is polled again.
+        // If the future is still pending, it is polled again below with the real waker.
         let polled = answering
             .as_mut()
             .poll(&mut Context::from_waker(Waker::noop()));
@@ -247,7 +251,7 @@ async fn parsed_beside(
     }
 }
 
-/// Names are checked by the access check, which knows S3's answer.
+/// Accepts every name. The access check validates names, because it knows S3's error for each.
 struct AnyName;
 
 impl NameValidation for AnyName {
@@ -264,8 +268,7 @@ fn resource_type(path: &str) -> &'static str {
     }
 }
 
-/// Takes off what the protocol layer must not see, and keeps it for the operations where it is
-/// theirs.
+/// Removes what the protocol layer must not see, and keeps it for the operations that need it.
 fn prepare(
     request: &mut Request<S3Body>,
     (cell, retained): (&ErrorSlot, &CapturedBody),
@@ -293,7 +296,7 @@ fn prepare(
     }
     plain_length(headers);
     let routed = route::route(request, resource).map_err(|fault| match fault {
-        // Someone without credentials learns nothing of what is served.
+        // A caller without credentials must not learn which operations are served.
         S3Fault::OperationNotServed(_) if caller.account.is_none() => {
             S3Fault::AccessDenied("Access Denied".into())
         }
@@ -312,7 +315,7 @@ fn prepare(
     Ok(())
 }
 
-/// The length and encoding of the payload instead of those of its framing.
+/// Replaces the length and the encoding of the chunk framing by those of the payload.
 fn plain_length(headers: &mut HeaderMap) {
     if let Some(length) = headers.remove("x-amz-decoded-content-length") {
         headers.insert(header::CONTENT_LENGTH, length);

@@ -1,6 +1,6 @@
-//! Listing objects, in both versions of the operation.
+//! Lists objects, with both versions of the operation, and object versions.
 //!
-//! The rule: shapes, markers and encoding only; which objects there are is the domain's.
+//! This module handles shapes, markers and encoding only; `keywright_objects` selects the objects.
 
 use s3s::{S3Response, dto};
 
@@ -18,8 +18,10 @@ use super::{
 pub(super) struct NameEncoding(bool);
 
 impl NameEncoding {
+    /// The encoding that a request asks for.
+    ///
     /// # Errors
-    /// [`Fault::InvalidArgument`] for anything but `url`.
+    /// [`S3Fault::InvalidArgument`] for anything but `url`.
     pub(super) fn of(requested: Option<&dto::EncodingType>) -> Result<Self, S3Fault> {
         match requested.map(dto::EncodingType::as_str) {
             None => Ok(Self(false)),
@@ -138,7 +140,7 @@ pub(super) async fn v2(
     Ok(response)
 }
 
-/// The versions of objects of a bucket that was never versioned: each object's only one, `null`.
+/// The object versions of a bucket that was never versioned: each object has one version, `null`.
 pub(super) async fn versions(
     service: &S3Shared,
     job: OperationContext,
@@ -181,7 +183,7 @@ pub(super) async fn versions(
         version_id: Some(NULL.to_owned()),
     });
     let next = listing.next.as_deref();
-    // A page that ends with a common prefix has no version to go on from.
+    // A page that ends with a common prefix has no version to continue from.
     let ends_with_key = listing
         .objects
         .last()
@@ -206,7 +208,7 @@ pub(super) async fn versions(
     Ok(response)
 }
 
-/// The id of the version of an object that was never versioned.
+/// The version ID of an object that was never versioned.
 const NULL: &str = "null";
 
 fn wrong_token() -> S3Fault {

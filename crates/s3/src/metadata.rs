@@ -1,8 +1,8 @@
 //! User metadata in headers.
 //!
-//! The rule: nothing of it is lost. What is outside ASCII travels as UTF-8 or in RFC 2047; a value
-//! that looks like RFC 2047 and does not decode stays as it came, and the answer uses the shorter
-//! of the two encodings (recorded 2026-02).
+//! Invariant: no metadata is lost. Values outside ASCII are sent as UTF-8 or as RFC 2047 encoded
+//! words. A value that looks like RFC 2047 but does not decode is kept as it was sent. Responses
+//! use the shorter of the two encodings, B or Q (recorded 2026-02).
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use keywright_objects::S3Fault;
 
 const PREFIX: &str = "x-amz-meta-";
-/// The most characters of an encoded word, less `=?UTF-8?Q?` and `?=`.
+/// The maximum length of an encoded word, without `=?UTF-8?Q?` and `?=`.
 const WORD: usize = 75 - 12;
 
-/// The metadata of a request, names without their prefix.
+/// The user metadata of a request. Names have no prefix.
 ///
 /// # Errors
-/// [`Fault::InvalidArgument`] for what is not UTF-8.
+/// [`S3Fault::InvalidArgument`] for a value that is not UTF-8.
 pub(super) fn read(headers: &HeaderMap) -> Result<BTreeMap<String, String>, S3Fault> {
     let mut user = BTreeMap::new();
     for name in headers.keys() {
@@ -38,7 +38,7 @@ pub(super) fn read(headers: &HeaderMap) -> Result<BTreeMap<String, String>, S3Fa
     Ok(user)
 }
 
-/// The headers of an answer.
+/// The response headers for user metadata.
 pub(super) fn write(
     user: &BTreeMap<String, String>,
 ) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
@@ -48,7 +48,7 @@ pub(super) fn write(
     })
 }
 
-/// The text of encoded words; nothing when the value is something else.
+/// Decodes a value that consists of encoded words; `None` for any other value.
 fn decode(value: &str) -> Option<String> {
     let words = value.split_ascii_whitespace();
     let bytes: Option<Vec<_>> = words.map(word).collect();
@@ -110,7 +110,7 @@ fn q(text: &str) -> String {
     text.bytes().map(one).collect()
 }
 
-/// Encoded words, each of whole characters.
+/// Splits a value into encoded words. A character is never split across two words.
 fn words(value: &str, name: char, encoded: impl Fn(&str) -> String) -> String {
     let mut words = Vec::new();
     let mut word = String::new();

@@ -1,7 +1,8 @@
 //! Operations on multipart uploads.
 //!
-//! The rule: shapes only; what they mean is the domain's. An upload is found by id, bucket and key
-//! together, so permission for one key never reaches another's upload.
+//! This module only maps shapes; `keywright_objects` implements the semantics. An upload is found
+//! by ID, bucket and key together, so that permission for one key never reaches the upload of
+//! another.
 
 use s3s::{S3Response, dto};
 
@@ -267,7 +268,7 @@ async fn find(service: &S3Shared, bucket: &str, key: &str, id: &str) -> Result<U
     service.objects.find_upload(bucket, key, id).await
 }
 
-/// A part's checksum, for uploads that were begun with an algorithm.
+/// A part's checksum, for uploads that were created with an algorithm.
 fn part_sums(upload: &Upload, part: &Part) -> ChecksumFields {
     ChecksumFields::of(upload.algorithm.map(|_| &part.checksum))
 }
@@ -276,7 +277,7 @@ fn algorithm_dto(algorithm: ChecksumAlgorithm) -> dto::ChecksumAlgorithm {
     dto::ChecksumAlgorithm::from(algorithm.name().to_owned())
 }
 
-/// Who began an upload: a user or a session by its ARN, an account by its canonical id.
+/// The initiator of an upload: a user or a session by its ARN, an account by its canonical ID.
 fn initiator(arn: Option<&str>, account: AccountId) -> dto::Initiator {
     let arn = arn.and_then(|arn| Arn::parse(arn).ok());
     if let Some(arn) = arn.as_ref().filter(|arn| arn.resource() != "root") {

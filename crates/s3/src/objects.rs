@@ -1,7 +1,7 @@
 //! Operations on objects.
 //!
-//! The rule: shapes only; what they mean is the domain's. A body is handed on as a stream and never
-//! gathered here.
+//! This module only maps shapes; `keywright_objects` implements the semantics. An object's body is
+//! passed on as a stream and never buffered here.
 
 use futures_util::StreamExt;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -49,7 +49,7 @@ pub(super) async fn put(
     ))
 }
 
-/// A request's body as the domain takes it.
+/// A request's body as the object store reads it.
 pub(super) fn body_of(body: Option<dto::StreamingBlob>) -> ObjectStream {
     match body {
         Some(body) => body.boxed(),
@@ -57,7 +57,7 @@ pub(super) fn body_of(body: Option<dto::StreamingBlob>) -> ObjectStream {
     }
 }
 
-/// The fields that reading and heading have in common.
+/// The fields that GetObject and HeadObject have in common.
 macro_rules! described {
     ($type:ident, $view:expr, $sums:expr, { $($fields:tt)* }) => {{
         let view: &ObjectView = $view;
@@ -179,8 +179,8 @@ fn ask(service: &S3Shared, job: &OperationContext, part: Option<i32>) -> ReadAsk
     }
 }
 
-/// The checksum, when it was asked for and is that of what is given: of the whole, also as a range
-/// or as the only part, or of a part.
+/// The checksum to return, if it was requested and covers exactly what is returned: the whole
+/// object, also when it is read as a range or as its only part, or one part of it.
 fn sums(view: &ObjectView, part: Option<i32>, mode: Option<&dto::ChecksumMode>) -> ChecksumFields {
     let enabled = dto::ChecksumMode::ENABLED;
     if !mode.is_some_and(|mode| mode.as_str().eq_ignore_ascii_case(enabled)) {
@@ -199,7 +199,7 @@ fn sums(view: &ObjectView, part: Option<i32>, mode: Option<&dto::ChecksumMode>) 
     ChecksumFields::of(checksum.as_ref())
 }
 
-/// The checksums of an object's parts, where they are known.
+/// The checksums of an object's parts; empty if they are unknown.
 fn part_sums(object: &Object) -> &[String] {
     object
         .assembly
@@ -207,7 +207,7 @@ fn part_sums(object: &Object) -> &[String] {
         .map_or(&[], |by| by.sums.as_slice())
 }
 
-/// The number of tags, for callers that may read them.
+/// The number of tags, if the caller may read them.
 async fn tag_count(job: &OperationContext, view: &ObjectView) -> Option<i32> {
     let tags = &view.object.meta.tags;
     if tags.is_empty() {
@@ -244,7 +244,7 @@ pub(super) async fn attributes(
 ) -> Result<S3Response<dto::GetObjectAttributesOutput>, S3Fault> {
     let object = job.object()?;
     headers::read_if(job.headers(), "", service.objects.now()).check(&object)?;
-    // The protocol layer does not split the header's list.
+    // The protocol layer does not split the list in this header.
     let requested = |name: &str| {
         let mut lists = input
             .object_attributes
@@ -254,7 +254,7 @@ pub(super) async fn attributes(
     };
     let mut elements = XmlElements::default();
     if requested("ETag") {
-        // Here without quotes (recorded 2026-02).
+        // Without quotes in this document (recorded 2026-02).
         elements.text("ETag", &object.etag);
     }
     if requested("Checksum") {
@@ -286,17 +286,18 @@ pub(super) async fn attributes(
     Ok(response)
 }
 
-/// The element of a checksum, for example `ChecksumCRC32`.
+/// The element name of a checksum, for example `ChecksumCRC32`.
 fn element(algorithm: ChecksumAlgorithm) -> String {
     format!("Checksum{}", algorithm.name())
 }
 
-/// A checksum without the number of parts that a composite one ends in.
+/// A checksum without the suffix of a composite one, which is the number of parts.
 fn bare(value: &str) -> &str {
     value.split_once('-').map_or(value, |(value, _)| value)
 }
 
-/// A page of an object's parts; each is listed only where the upload named an algorithm.
+/// Writes a page of an object's parts. Parts are listed only if the upload named a checksum
+/// algorithm.
 fn write_parts(elements: &mut XmlElements, object: &Object, (after, limit): (i32, usize)) {
     let sizes = object.part_sizes();
     elements.text("PartsCount", sizes.len());
@@ -465,10 +466,10 @@ pub(super) async fn delete_many(
     }))
 }
 
-/// An entry of a deletion of many, and whether it may be deleted.
+/// An entry of a DeleteObjects request, and whether it may be deleted.
 type DeletionEntry = (dto::ObjectIdentifier, Result<(), S3Fault>);
 
-/// Decides on each entry: here as long as all together take little time, the rest beside the
+/// Decides on each entry: on this thread as long as the decisions are cheap, the rest outside the
 /// threads that answer requests.
 async fn permit_deletions(
     job: &OperationContext,
@@ -502,7 +503,7 @@ fn decide_all(permit: &S3Permit, entries: Vec<dto::ObjectIdentifier>) -> Vec<Del
     entries.into_iter().map(decide).collect()
 }
 
-/// Whether an entry may be deleted; `None` where `ask` does not decide that here.
+/// Whether an entry may be deleted; `None` if `ask` does not decide that on this thread.
 fn deletable(
     permit: &S3Permit,
     entry: &dto::ObjectIdentifier,

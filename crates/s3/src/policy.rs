@@ -1,8 +1,8 @@
-//! Bucket policies: validated, stored as they were put but for their users, whom they keep by
-//! unique id, and compiled once a text.
+//! Bucket policies. A policy is validated, stored as it was put except that users are stored by
+//! their unique ID, and compiled once per text.
 //!
-//! The rule: a text that does not compile never allows anything: it is refused when it is put, and
-//! a request that meets one fails. What policies mean is the policy crate's.
+//! Invariant: a policy that does not compile never allows anything. It is rejected when it is put,
+//! and a request to a bucket with such a policy fails. `keywright_policy` evaluates policies.
 
 use std::sync::Arc;
 
@@ -19,18 +19,18 @@ use super::{S3Shared, job::OperationContext, public_access};
 /// A compiled bucket policy.
 pub type BucketPolicy = keywright_policy::Policy;
 
-/// What is made of the text of a bucket's policy, once.
+/// What is computed from the text of a bucket's policy, once.
 pub(super) struct CompiledBucketPolicy {
     pub(super) policy: Arc<BucketPolicy>,
-    /// Whether it is public, as Block Public Access has it.
+    /// Whether the policy is public in the sense of Block Public Access.
     pub(super) is_public: bool,
 }
 
-/// The compiled policy of a bucket. It is not validated again: what was taken once stays in force,
-/// whatever rules came later.
+/// The compiled policy of a bucket. It is not validated again: a policy that was accepted stays in
+/// force even if validation becomes stricter.
 ///
 /// # Errors
-/// [`Fault::Internal`] when the stored text does not compile.
+/// [`S3Fault::Internal`] if the stored text does not compile.
 pub(super) fn of(
     service: &S3Shared,
     bucket: &Bucket,
@@ -45,10 +45,10 @@ pub(super) fn of(
     made.map_err(|fault| unreadable(bucket, &fault))
 }
 
-/// The policy of a bucket with its principals called otherwise, for explanations.
+/// The policy of a bucket with its principals renamed, for explanations.
 ///
 /// # Errors
-/// [`Fault::Internal`] when the stored text does not compile.
+/// [`S3Fault::Internal`] if the stored text does not compile.
 pub(super) fn with_arns(
     bucket: &Bucket,
     name: impl Fn(&str) -> Option<String>,
@@ -103,8 +103,9 @@ pub(super) async fn put(
     Ok(S3Response::new(dto::PutBucketPolicyOutput::default()))
 }
 
-/// The policy as it is kept. What S3 would not store is refused, what names someone who does not
-/// exist, and what is public where that is blocked.
+/// The policy in the form in which it is stored. A policy is rejected if S3 would not accept it, if
+/// it names a principal that does not exist, or if it is public and the bucket blocks public
+/// policies.
 fn checked(job: &OperationContext, bucket: &str, text: &str) -> Result<String, S3Fault> {
     let limit = limits::BUCKET_POLICY_BYTES;
     if text.len() > limit {

@@ -1,8 +1,8 @@
-//! Block Public Access: its settings, and what they make of a bucket's policy.
+//! Block Public Access: its settings and their effect on a bucket's policy.
 //!
-//! The rule: while a bucket blocks public policies, none is stored; while it restricts them, one
-//! that is there all the same serves the bucket's own account only. Which policies are public is
-//! the policy crate's.
+//! Invariant: while a bucket blocks public policies, none is stored. While it restricts them, a
+//! public policy that already exists applies to the bucket's own account only. `keywright_policy`
+//! decides which policies are public.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use keywright_policy::{PolicyDocument, is_public};
 
 use super::{S3Shared, job::OperationContext, policy};
 
-/// Refuses a public policy, where the bucket's settings say so.
+/// Denies a public policy if the bucket's settings block it.
 ///
 /// # Errors
-/// [`Fault::AccessDenied`].
+/// [`S3Fault::AccessDenied`].
 pub(super) fn check(job: &OperationContext, policy: &PolicyDocument) -> Result<(), S3Fault> {
     let blocked = job.bucket()?.blocks_public_policy() && is_public(policy);
     if !blocked {
@@ -78,7 +78,7 @@ pub(super) async fn get(
     }))
 }
 
-/// Replaces all four settings; one that is not given is off.
+/// Replaces all four settings; a setting that is not given is turned off.
 pub(super) async fn put(
     service: &S3Shared,
     job: OperationContext,

@@ -1,8 +1,9 @@
-//! Error answers as S3 writes them, and the headers that every answer has.
+//! Error responses as S3 writes them, and the headers that every response has.
 //!
-//! The rule: every answer outside 2xx that leaves this module was written here, whoever found the
-//! error: the domain, the protocol layer, or the reader of the body. Codes and texts of the domain
-//! come from its own table; this file only knows the envelope and the protocol layer's own errors.
+//! Invariant: every response outside 2xx is written here, whether the error comes from
+//! `keywright_objects`, the protocol layer or the reader of the body. Codes and messages of
+//! [`S3Fault`] come from its own table; this file knows only the envelope and the protocol layer's
+//! own errors.
 
 use std::{
     borrow::Cow,
@@ -20,7 +21,7 @@ use super::{
     xml::{DECLARATION, XmlBody, XmlElements, well_formed},
 };
 
-/// The ids of one answer.
+/// The IDs of one response.
 #[derive(Debug, Clone)]
 pub struct ResponseIds {
     /// `x-amz-request-id`: 16 upper-case letters and digits.
@@ -29,25 +30,25 @@ pub struct ResponseIds {
     pub host_id: String,
 }
 
-/// An error on the wire. As the error of a request's body it becomes the answer as it stands; that
-/// is how the pipeline reports a signature that turned out wrong at the end of a body.
+/// An error on the wire. If a request's body fails with it, it becomes the response as it is; the
+/// pipeline uses that to report a signature that does not match at the end of a body.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct WireError {
-    /// The status.
+    /// The HTTP status.
     pub status: u16,
-    /// The code.
+    /// The error code.
     pub code: String,
-    /// The message; empty leaves the element out.
+    /// The message. If it is empty, the element is left out.
     pub message: String,
-    /// Elements between message and request id.
+    /// Elements between the message and the request ID.
     pub extra: Vec<(String, String)>,
-    /// Headers of the answer.
+    /// Headers of the response.
     pub headers: HeaderMap,
 }
 
 impl WireError {
-    /// With nothing beside code and message.
+    /// An error with a code and a message only.
     pub fn new(status: u16, code: &str, message: &str) -> Self {
         Self {
             status,
@@ -58,7 +59,7 @@ impl WireError {
         }
     }
 
-    /// There is no room for the request now; clients try again, more slowly.
+    /// `SlowDown`: there is no capacity for the request now; clients retry more slowly.
     pub fn slow_down() -> Self {
         Self::new(503, "SlowDown", "Please reduce your request rate.")
     }
@@ -82,12 +83,13 @@ impl From<&S3Fault> for WireError {
     }
 }
 
-/// The place where whoever refuses a request first leaves the reason.
+/// Holds the reason why a request failed. The first one wins.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ErrorSlot(Arc<OnceLock<WireError>>);
 
 impl ErrorSlot {
-    /// Leaves a fault, unless something was left before, and gives the protocol layer an error.
+    /// Records a fault, unless an error was recorded before, and returns an error for the protocol
+    /// layer.
     pub(super) fn refuse(&self, fault: &S3Fault) -> s3s::S3Error {
         if let S3Fault::Internal(text) = fault {
             tracing::error!(%text, "S3 request failed");
@@ -96,12 +98,13 @@ impl ErrorSlot {
         s3s::S3Error::new(s3s::S3ErrorCode::InternalError)
     }
 
-    /// Leaves an answer, unless something was left before.
+    /// Records an error, unless one was recorded before.
     pub(super) fn leave(&self, error: WireError) {
         let _ = self.0.set(error);
     }
 
-    /// Leaves the error of a body, if it says what to answer.
+    /// Records the error of a body. A [`WireError`] is kept; any other error means an incomplete
+    /// body.
     pub(super) fn body_failed(&self, error: &(dyn std::error::Error + Send + Sync + 'static)) {
         let known = error.downcast_ref::<WireError>().cloned();
         let _ = self.0.set(known.unwrap_or_else(|| {
@@ -117,7 +120,7 @@ impl ErrorSlot {
     }
 }
 
-/// Completes an answer of the protocol layer: the ids, and the error in S3's own form.
+/// Completes a response of the protocol layer: adds the IDs, and writes errors in S3's form.
 pub(super) async fn finish(
     answer: Response<S3Body>,
     cell: &ErrorSlot,
@@ -136,7 +139,8 @@ pub(super) async fn finish(
     error_response(&error, request.head, ids)
 }
 
-/// A status that an operation wants instead of the protocol layer's, as an extension of its answer.
+/// The status that an operation wants instead of the protocol layer's, as an extension of its
+/// response.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StatusOverride(pub(super) StatusCode);
 
@@ -147,8 +151,8 @@ fn with_status(mut answer: Response<S3Body>) -> Response<S3Body> {
     answer
 }
 
-/// An answer whose body the protocol layer wrote as a document: the operation's own in its place,
-/// and a new line after the declaration.
+/// Completes a response whose body is a document: the operation's own document replaces the
+/// protocol layer's, and a line break follows the declaration.
 async fn with_document(mut answer: Response<S3Body>) -> Response<S3Body> {
     let own = answer.extensions_mut().remove::<XmlBody>();
     let object = answer.extensions_mut().remove::<ObjectBody>().is_some();
@@ -162,7 +166,7 @@ async fn with_document(mut answer: Response<S3Body>) -> Response<S3Body> {
         Some(XmlBody(text)) => Bytes::from(text),
         None => match body.collect().await {
             Ok(body) => declared(body.to_bytes()),
-            // It is in memory.
+            // Cannot fail: the body is in memory.
             Err(_) => Bytes::new(),
         },
     };
@@ -174,8 +178,8 @@ async fn with_document(mut answer: Response<S3Body>) -> Response<S3Body> {
     Response::from_parts(parts, body)
 }
 
-/// A document that the protocol layer wrote, with the declaration on a line of its own, and without
-/// characters that XML cannot carry.
+/// A document of the protocol layer, with a line break after the declaration and without characters
+/// that XML cannot carry.
 fn declared(body: Bytes) -> Bytes {
     let body = match std::str::from_utf8(&body).map(well_formed) {
         Ok(Cow::Owned(text)) => Bytes::from(text),
@@ -187,11 +191,11 @@ fn declared(body: Bytes) -> Bytes {
     }
 }
 
-/// An answer whose body is a document, all of it in memory.
+/// Marks a response whose body is a document that is completely in memory.
 #[derive(Debug, Clone, Copy)]
 pub struct InMemory;
 
-/// An answer whose body is an object's, whatever its type says.
+/// Marks a response whose body is an object's content, whatever its type says.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ObjectBody;
 
@@ -203,7 +207,7 @@ pub(super) struct RenderedRequest {
     pub(super) resource: &'static str,
 }
 
-/// An error answer. `head` leaves out the body.
+/// An error response. `head` leaves out the body.
 pub fn error_response(error: &WireError, head: bool, ids: &ResponseIds) -> Response<S3Body> {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let bare = head || status == StatusCode::NOT_MODIFIED;
@@ -235,7 +239,7 @@ fn error_text(error: &WireError, ids: &ResponseIds) -> String {
     format!("{DECLARATION}{elements}")
 }
 
-/// What an error says, without the ids of its answer.
+/// The elements of an error, without the response's IDs.
 pub(super) fn error_elements(elements: &mut XmlElements, error: &WireError) {
     elements.text("Code", &error.code);
     if !error.message.is_empty() {
@@ -260,8 +264,8 @@ pub(super) fn with_ids(mut response: Response<S3Body>, ids: &ResponseIds) -> Res
     response
 }
 
-/// What the protocol layer found wrong, with S3's text where it uses its own. It made the body in
-/// memory.
+/// The error that the protocol layer found, with S3's message where the protocol layer uses its
+/// own. The body is in memory.
 async fn protocol_error(answer: Response<S3Body>, request: &RenderedRequest) -> WireError {
     let status = answer.status().as_u16();
     let body = answer
@@ -329,7 +333,8 @@ fn between<'a>(text: &'a str, name: &str) -> Option<&'a str> {
         .map(|(value, _)| value)
 }
 
-/// Headers that go with a fault: where the bucket is, and what a client's copy can be checked with.
+/// Headers that belong to a fault: the bucket's region, the validators of an unmodified object, the
+/// size of an object for an invalid range.
 fn headers_of(fault: &S3Fault) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let mut insert = |name: &'static str, value: &str| {

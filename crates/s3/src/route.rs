@@ -1,9 +1,9 @@
-//! Closed routing: which operation a request is, decided before the protocol layer reads it.
+//! Closed routing: determines a request's operation before the protocol layer reads it.
 //!
-//! The rule: a sub-resource, a query parameter or an `x-amz-*` header that is not understood is
-//! `NotImplemented` and nothing happens. What belongs to an operation comes from S3's model; what
-//! of that is understood is listed here, so a newer model opens nothing by itself. Headers outside
-//! `x-amz-*` are ignored where they mean nothing, as S3 does.
+//! Invariant: a sub-resource, query parameter or `x-amz-*` header that is not understood is
+//! `NotImplemented`, and nothing happens. S3's model says what belongs to an operation; this module
+//! lists which of that is understood, so a newer model does not enable anything by itself. Headers
+//! outside `x-amz-*` that have no meaning are ignored, as in S3.
 
 use http::{HeaderMap, Request, Uri};
 
@@ -12,7 +12,7 @@ use keywright_wire::{Level, Route};
 
 use super::{context, table};
 
-/// Headers of S3's model that are obeyed, or refused by the operation that they are sent to.
+/// Headers of S3's model that are applied, or rejected by the operation that they are sent to.
 const UNDERSTOOD: [&str; 44] = [
     "x-amz-acl",
     "x-amz-bucket-namespace",
@@ -60,8 +60,8 @@ const UNDERSTOOD: [&str; 44] = [
     "x-amz-website-redirect-location",
 ];
 
-/// Headers that SDKs may send with every operation, and which ask for nothing that matters: the one
-/// for C++ sends the model's version, the one for Java offers to take an MD5 after the body.
+/// Headers that SDKs may send with every operation and that have no effect here: the SDK for C++
+/// sends the model's version, the one for Java offers to accept an MD5 after the body.
 const TRANSPORT: [&str; 5] = [
     "x-amz-api-version",
     "x-amz-sdk-checksum-algorithm",
@@ -70,21 +70,21 @@ const TRANSPORT: [&str; 5] = [
     "x-amz-user-agent",
 ];
 
-/// What may stand in `x-amz-api-version`.
+/// The only accepted value of `x-amz-api-version`.
 const API_VERSION: &str = "2006-03-01";
 
-/// A request's operation and its query, decoded.
+/// A request's operation and its decoded query.
 #[derive(Debug, Clone)]
 pub(super) struct RoutedRequest {
     pub(super) route: &'static Route,
     pub(super) query: Vec<(String, String)>,
 }
 
-/// The operation of a request that carries no credentials any more.
+/// Determines the operation of a request from which the credentials have been removed.
 ///
 /// # Errors
-/// [`Fault::NotUnderstood`], [`Fault::NotOverridable`], [`Fault::OperationNotServed`],
-/// [`Fault::MethodNotAllowed`].
+/// [`S3Fault::NotUnderstood`], [`S3Fault::NotOverridable`], [`S3Fault::OperationNotServed`],
+/// [`S3Fault::MethodNotAllowed`].
 pub(super) fn route<B>(
     request: &Request<B>,
     resource: &'static str,
@@ -133,7 +133,7 @@ fn check_query(route: &Route, query: &[(String, String)]) -> Result<(), S3Fault>
     }
 }
 
-/// Whether an operation's parameters may replace headers of its answer.
+/// Whether an operation's parameters may override headers of its response.
 fn overrides(route: &Route) -> bool {
     route.has_parameter("response-content-type")
 }
@@ -163,20 +163,20 @@ fn check_headers(route: &Route, headers: &HeaderMap) -> Result<(), S3Fault> {
     }
 }
 
-/// Whether an operation's body may come with a checksum of its own.
+/// Whether an operation's body may come with a checksum.
 fn checks_body(route: &Route) -> bool {
     route.has_header("x-amz-sdk-checksum-algorithm")
 }
 
-/// Whether an operation's body is a document, which is parsed, and held to its checksum.
+/// Whether an operation's body is a document, which is parsed and verified against its checksum.
 pub(super) fn has_document(route: &Route) -> bool {
     checks_body(route) && !matches!(route.operation, "PutObject" | "UploadPart")
 }
 
-/// Checks parameters that are integers of 32 bits; the protocol layer would say it otherwise.
+/// Checks parameters that are 32-bit integers; the protocol layer would report another error.
 ///
 /// # Errors
-/// [`Fault::InvalidArgument`].
+/// [`S3Fault::InvalidArgument`].
 pub(super) fn check_integers(query: &[(String, String)]) -> Result<(), S3Fault> {
     let mut wrong = query
         .iter()
@@ -212,7 +212,7 @@ const INTEGERS: [&str; 6] = [
     "partNumber",
 ];
 
-/// What a path names; as the protocol layer has it, decoded first.
+/// What a path names. It is decoded first, as in the protocol layer.
 fn level(uri: &Uri) -> Level {
     let path = percent_encoding::percent_decode_str(uri.path()).collect::<Vec<_>>();
     let path = path.strip_prefix(b"/").unwrap_or(&path);

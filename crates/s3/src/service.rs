@@ -1,8 +1,8 @@
-//! The protocol layer's trait, answered by one function an operation.
+//! Implements the protocol layer's trait with one function per operation.
 //!
-//! The rule: every operation goes the same way: take the permit, which is asked for again when
-//! anything is committed, run, leave a fault for the renderer. Operations that are not listed keep
-//! the protocol layer's answer, and the access check refuses them before.
+//! Invariant: every operation takes the same path. It takes its permit, which is checked again
+//! before anything is committed, runs, and leaves a fault for the renderer. Operations that are not
+//! listed keep the protocol layer's default response; the access check denies them before.
 
 use std::sync::Arc;
 
@@ -13,7 +13,6 @@ use super::{
     settings, tagging,
 };
 
-/// The operations.
 pub(super) struct S3Operations(pub(super) Arc<S3Shared>);
 
 macro_rules! operations {

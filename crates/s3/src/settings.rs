@@ -1,7 +1,7 @@
-//! Reads of settings that a bucket here has always or never: what S3 answers of a bucket where
-//! nobody changed them. Terraform, scanners and consoles read them all.
+//! Settings that are the same for every bucket here. The responses are those of S3 for a bucket
+//! whose settings were never changed. Terraform, scanners and consoles read all of them.
 //!
-//! The rule: none of them can be put, so none of these answers ever hides a setting.
+//! Invariant: none of these settings can be put, so no response hides a setting.
 
 use s3s::{S3Response, dto};
 
@@ -9,7 +9,7 @@ use keywright_objects::{BucketSetting, S3Fault};
 
 use super::{S3Shared, job::OperationContext};
 
-/// An operation that answers with what its output is by default.
+/// Operations that return their default output.
 macro_rules! empty {
     ($($name:ident: $input:ident => $output:ident;)*) => {
         $(
@@ -31,7 +31,7 @@ empty! {
     accelerate: GetBucketAccelerateConfigurationInput => GetBucketAccelerateConfigurationOutput;
 }
 
-/// A list of configurations that is empty.
+/// Operations that return an empty list of configurations.
 macro_rules! none_listed {
     ($($name:ident: $input:ident => $output:ident;)*) => {
         $(
@@ -57,7 +57,7 @@ none_listed! {
     metrics: ListBucketMetricsConfigurationsInput => ListBucketMetricsConfigurationsOutput;
 }
 
-/// A setting that no bucket has.
+/// Operations on a setting that no bucket has.
 macro_rules! not_configured {
     ($($name:ident: $input:ident => $output:ident = $setting:ident;)*) => {
         $(

@@ -1,7 +1,7 @@
-//! Which action each operation needs, and on what.
+//! The action that each operation needs, and its resource.
 //!
-//! The rule: an operation that is not in this table is refused. Source: the service's authorization
-//! reference. Conditions and lookups are in `access.rs`.
+//! Invariant: an operation that is not in this table is denied. Source: AWS's Service Authorization
+//! Reference. Conditions and lookups are in `access.rs`.
 
 /// One served operation.
 #[derive(Debug, Clone, Copy)]
@@ -10,30 +10,31 @@ pub(super) struct OperationRow {
     pub(super) operation: &'static str,
     /// The action, without the prefix `s3:`.
     pub(super) action: &'static str,
-    /// What it is done on.
+    /// The resource of the action.
     pub(super) on: Scope,
 }
 
-/// What an action is done on, and who asks.
+/// The resource of an action, and who authorizes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
     /// `*`.
     Everything,
-    /// A bucket that need not exist; the operation asks, because its body holds condition keys.
+    /// A bucket that need not exist. The operation authorizes, because its body holds condition
+    /// keys.
     NewBucket,
     /// The bucket.
     Bucket,
-    /// The bucket has to exist; the operation asks for each key.
+    /// Keys of an existing bucket. The operation authorizes each key.
     Keys,
     /// The key, which need not exist.
     Key,
     /// The object, which is looked up.
     Object,
-    /// The object is looked up; the operation asks, because its body holds condition keys.
+    /// The object, which is looked up. The operation authorizes, because its body holds condition
+    /// keys.
     ObjectLater,
 }
 
-/// The row of an operation.
 pub(super) fn row(operation: &str) -> Option<&'static OperationRow> {
     TABLE.iter().find(|row| row.operation == operation)
 }
@@ -166,7 +167,7 @@ mod tests {
             assert_eq!(same.count(), 1, "{}", row.operation);
         }
     }
-    /// The published table of actions knows each, on what we ask it on.
+    /// The published action table has each action, with the resource type that is used here.
     #[test]
     fn actions_are_as_published() {
         for row in TABLE {

@@ -1,7 +1,7 @@
 //! Tags of objects and buckets.
 //!
-//! The rule: shapes only, except that putting an object's tags is asked here, because the tags are
-//! condition keys and stand in the body. The tags of a new bucket are read here too.
+//! This module only maps shapes, with one exception: PutObjectTagging is authorized here, because
+//! the tags in its body are condition keys. The tags of a new bucket are also read here.
 
 use s3s::{
     S3Response, dto,
@@ -102,7 +102,7 @@ pub(super) async fn delete_bucket(
 /// The tags in the body of a CreateBucket request, which the protocol layer leaves out.
 ///
 /// # Errors
-/// [`Fault::MalformedXml`].
+/// [`S3Fault::MalformedXml`].
 pub(super) fn of_new_bucket(body: &[u8]) -> Result<Tags, S3Fault> {
     if body.is_empty() {
         return Ok(Tags::new());
@@ -110,10 +110,10 @@ pub(super) fn of_new_bucket(body: &[u8]) -> Result<Tags, S3Fault> {
     within(body, "CreateBucketConfiguration")
 }
 
-/// The tags in the element `Tags` of a document with that root; none without such an element.
+/// The tags in the element `Tags` of a document with this root; empty if there is no such element.
 ///
 /// # Errors
-/// [`Fault::MalformedXml`].
+/// [`S3Fault::MalformedXml`].
 pub(super) fn within(body: &[u8], root: &str) -> Result<Tags, S3Fault> {
     let mut found: Option<dto::TagSet> = None;
     let mut xml = Deserializer::new(body);
@@ -133,7 +133,7 @@ pub(super) fn within(body: &[u8], root: &str) -> Result<Tags, S3Fault> {
     tags_of(found.unwrap_or_default())
 }
 
-/// The name of no element: a list of such passes over whatever is there.
+/// A name that no element has: reading a list of such elements skips whatever is there.
 const NOTHING: &str = " ";
 
 fn tags_of(tags: dto::TagSet) -> Result<Tags, S3Fault> {

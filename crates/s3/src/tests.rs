@@ -1,6 +1,6 @@
-//! The front as a whole: plain requests in, answers out, over an index in memory.
+//! Tests of the whole S3 API: plain requests in, responses out, over an index in memory.
 
-/// For authorizers that decide in no time.
+/// For authorizers whose decisions are all cheap.
 macro_rules! decides_shortly {
     () => {
         fn check_shortly(
@@ -64,8 +64,8 @@ impl Entropy for Seed {
     }
 }
 
-/// Allows what begins with one of these `action resource` texts, and remembers what was asked; what
-/// was asked again before it was committed it remembers once.
+/// Allows every `action resource` text that begins with one of these, and records the questions. A
+/// question that is repeated before a commit is recorded once.
 #[derive(Default)]
 struct Rules {
     allowed: Vec<String>,
@@ -144,7 +144,7 @@ impl Answer {
     }
 }
 
-/// A request being made.
+/// A request under construction.
 struct Ask {
     line: &'static str,
     headers: Vec<(&'static str, String)>,
@@ -179,7 +179,7 @@ impl Ask {
 }
 
 impl Ask {
-    /// A body with its checksum.
+    /// Sets a body and its checksum.
     fn document(self, body: impl Into<Bytes>) -> Self {
         let body = body.into();
         let sum = BASE64_STANDARD.encode(Sha256::digest(&body));
@@ -203,12 +203,12 @@ impl Front {
         front
     }
 
-    /// As one who may do everything.
+    /// Sends the request as a caller who may do everything.
     async fn root(&self, ask: Ask) -> Answer {
         self.by(&["s3:"], ask).await
     }
 
-    /// As one who may do these things.
+    /// Sends the request as a caller who may do these actions.
     async fn by(&self, allowed: &[&str], ask: Ask) -> Answer {
         let allowed = allowed.iter().map(|text| (*text).to_owned()).collect();
         self.under(
@@ -235,7 +235,7 @@ impl Front {
         self.send(request).await
     }
 
-    /// Without credentials, by rules that would allow everything.
+    /// Sends the request without credentials, with rules that would allow everything.
     async fn anonymous(&self, ask: Ask) -> Answer {
         let caller = S3Caller {
             account: None,
@@ -649,8 +649,8 @@ async fn condition_keys() {
     }
 }
 
-/// A copy keeps its source's tags, whatever tags the request names; and no tag is in a question
-/// twice.
+/// A copy keeps the tags of its source, whatever tags the request names, and no tag occurs twice in
+/// an authorization question.
 #[tokio::test]
 async fn the_tags_of_a_copy_are_those_that_are_stored() {
     let front = Front::new().await;
@@ -960,7 +960,7 @@ async fn regions() {
 async fn credentials_never_reach_the_protocol_layer() {
     let front = Front::new().await;
     front.root(ask("PUT /bench/k").body("x")).await;
-    // Those of a query are taken off before.
+    // The parameters of a query signature are removed before.
     for query in [
         "X-Amz-Signature=abc",
         "AWSAccessKeyId=A",
@@ -1061,7 +1061,7 @@ async fn bodies_are_limited() {
     }
 }
 
-/// As many elements as a request may have are not too many.
+/// A document with the maximum number of elements is accepted.
 #[test]
 fn documents_of_full_size_pass() {
     let entry = "<Object><Key>k</Key><VersionId/><ETag/><Size/><LastModifiedTime/></Object>";
@@ -1082,7 +1082,7 @@ fn documents_of_full_size_pass() {
     }
 }
 
-/// Whoever can be allowed nothing need not send a body; it is not even read.
+/// If a caller can be allowed nothing, its body is not even read.
 #[tokio::test]
 async fn strangers_are_denied_before_their_body() {
     let front = Front::new().await;
@@ -1113,7 +1113,7 @@ async fn strangers_are_denied_before_their_body() {
 
 #[tokio::test]
 async fn a_policy_reaches_the_authorizer_on_the_next_request() {
-    /// Notes whether a compiled policy came along.
+    /// Records whether a compiled policy was passed.
     #[derive(Default)]
     struct Notes(Mutex<Vec<bool>>);
 
@@ -1175,7 +1175,7 @@ async fn a_policy_reaches_the_authorizer_on_the_next_request() {
         }
     }
     let noted = notes.0.lock().unwrap().clone();
-    // What came with a body was asked about again after it, and what was committed once more.
+    // Requests with a body were authorized again after it, and commits once more.
     let again = |times: usize, policy| std::iter::repeat_n(policy, times);
     let puts = again(3, false).chain(again(1, true)).chain(again(1, true));
     let expected = again(1, false).chain(puts).chain(again(4, true));

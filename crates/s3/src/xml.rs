@@ -1,18 +1,18 @@
-//! Documents that the protocol layer writes in another form than S3.
+//! Documents that the protocol layer would write in another form than S3.
 //!
-//! The rule: text is always escaped, and only finished documents leave. Everything else is written
-//! by the protocol layer.
+//! Invariant: text is always escaped, and only complete documents are returned. The protocol layer
+//! writes all other documents.
 
 use std::{borrow::Cow, fmt::Write as _};
 
-/// What stands before every document; S3 begins a line after it (recorded 2026-02).
+/// The XML declaration; S3 puts a line break after it (recorded 2026-02).
 pub(super) const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
-/// A document, as an extension of the answer whose body it becomes.
+/// A document, as an extension of the response whose body it becomes.
 #[derive(Debug, Clone)]
 pub(super) struct XmlBody(pub(super) String);
 
-/// Elements in order.
+/// A sequence of elements.
 #[derive(Debug, Default)]
 pub(super) struct XmlElements(String);
 
@@ -23,7 +23,7 @@ impl std::fmt::Display for XmlElements {
 }
 
 impl XmlElements {
-    /// Adds an element with text.
+    /// Adds an element that contains text.
     pub(super) fn text(&mut self, name: &str, value: impl std::fmt::Display) {
         let value = value.to_string();
         let value = quick_xml::escape::escape(&value);
@@ -31,21 +31,21 @@ impl XmlElements {
         let _ = write!(self.0, "<{name}>{value}</{name}>");
     }
 
-    /// Adds an element with text, if there is one.
+    /// Adds an element that contains text, if there is a value.
     pub(super) fn maybe(&mut self, name: &str, value: Option<impl std::fmt::Display>) {
         if let Some(value) = value {
             self.text(name, value);
         }
     }
 
-    /// Adds an element with elements.
+    /// Adds an element that contains other elements.
     pub(super) fn within(&mut self, name: &str, fill: impl FnOnce(&mut Self)) {
         let _ = write!(self.0, "<{name}>");
         fill(self);
         let _ = write!(self.0, "</{name}>");
     }
 
-    /// The document of that root, in S3's namespace or another's.
+    /// The complete document, with this root element and namespace.
     pub(super) fn document(self, root: &str, namespace: &str) -> XmlBody {
         let Self(elements) = self;
         XmlBody(format!(
@@ -54,9 +54,9 @@ impl XmlElements {
     }
 }
 
-/// Text of a document as XML 1.0 can carry it: of a key with control characters these become U+FFFD
-/// as in IAM's answers. AWS writes references (`&#x1;`), which parsers refuse as well; with
-/// `encoding-type=url` the whole key comes.
+/// Text that XML 1.0 can carry. Control characters in a key become U+FFFD, as in IAM's responses.
+/// AWS writes references (`&#x1;`), which parsers reject too; `encoding-type=url` returns the key
+/// in full.
 pub(super) fn well_formed(text: &str) -> Cow<'_, str> {
     let fits =
         |c: char| c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}') || matches!(c, '\t' | '\n');
@@ -66,7 +66,7 @@ pub(super) fn well_formed(text: &str) -> Cow<'_, str> {
     let mut fitting = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            // A parser would read a line end.
+            // A parser would normalize a literal CR to a line feed.
             '\r' => fitting.push_str("&#xD;"),
             c if fits(c) => fitting.push(c),
             _ => fitting.push('\u{fffd}'),
@@ -77,7 +77,7 @@ pub(super) fn well_formed(text: &str) -> Cow<'_, str> {
 
 /// The namespace of S3's documents.
 pub(super) const S3: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
-/// The namespace of S3 Control's.
+/// The namespace of S3 Control's documents.
 pub(super) const CONTROL: &str = "http://awss3control.amazonaws.com/doc/2018-08-20/";
 
 #[cfg(test)]

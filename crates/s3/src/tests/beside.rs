@@ -1,4 +1,4 @@
-//! What takes long is decided beside the threads that answer requests, and nothing else is.
+//! Expensive decisions run outside the threads that answer requests, and nothing else does.
 
 use std::sync::{
     Arc,
@@ -10,7 +10,7 @@ use keywright_base::limits;
 use super::{Answer, Ask, Front, S3Authorizer, S3Context, S3Denial, S3Resource, WireError, ask};
 use crate::{CallerBusy, CpuWork, WorkFuture};
 
-/// Decides shortly until so many questions were asked; the rest it allows beside.
+/// Decides cheaply up to a number of questions, and allows the rest outside the request threads.
 struct Slow {
     shortly: usize,
     requested: AtomicUsize,
@@ -172,7 +172,7 @@ async fn many_parts_are_put_together_beside_the_request() {
             let put = front.with(&quick, ask(line.leak()).body("x")).await;
             last = put.header("etag").to_owned();
         }
-        // All but the last would have to be large.
+        // All parts but the last would have to be large.
         let named = format!("<Part><PartNumber>{parts}</PartNumber><ETag>{last}</ETag></Part>");
         let body = format!("<CompleteMultipartUpload>{named}</CompleteMultipartUpload>");
         let line: &str = format!("POST /bench/many?uploadId={id}").leak();
@@ -185,7 +185,7 @@ async fn many_parts_are_put_together_beside_the_request() {
         let completed = front.with(&slow, complete()).await;
         assert_eq!(completed.status, 200, "{completed:?}");
         assert_eq!(slow.works.load(Ordering::SeqCst), works, "{parts} parts");
-        // A completion that is repeated finds what it made.
+        // A repeated completion returns the object that the first one created.
         assert_eq!(front.with(&quick, complete()).await.status, 200);
         assert_eq!(front.with(&quick, ask("GET /bench/many")).await.text, "x");
     }

@@ -1,10 +1,10 @@
-//! Nothing is carried out as something else: what is not understood changes nothing.
+//! No request is carried out as another one: a request that is not understood changes nothing.
 
 use keywright_wire::{Level, s3::ROUTES};
 
 use super::{Answer, Ask, Front, TABLE, ask};
 
-/// A bucket with something in it.
+/// A bucket with tags, a tagged object and a multipart upload.
 async fn filled() -> Front {
     let front = Front::new().await;
     let put = ask("PUT /bench/k")
@@ -17,7 +17,7 @@ async fn filled() -> Front {
     front
 }
 
-/// Everything that can be read of it.
+/// All state that can be read from the bucket.
 async fn state(front: &Front) -> Vec<String> {
     let mut texts = Vec::new();
     for line in [
@@ -67,7 +67,7 @@ async fn operations_that_are_not_served_change_nothing() {
             .map(|(name, value)| format!("{name}={}", value.unwrap_or("1")))
             .collect();
         if query.is_empty() {
-            // Told apart by their hosts.
+            // These operations differ by host only.
             assert!(
                 matches!(route.operation, "ListDirectoryBuckets"),
                 "{route:?}"
@@ -206,7 +206,7 @@ async fn what_clients_send_is_understood() {
     }
 }
 
-/// As the operation would be called, had it no other name.
+/// Requests without a query, with a method that their resource does not have.
 #[tokio::test]
 async fn the_method_says_what_is_not_allowed() {
     let front = filled().await;

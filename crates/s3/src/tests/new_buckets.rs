@@ -1,5 +1,5 @@
-//! Buckets that are created with tags: what is asked, what is refused, and that a refusal leaves
-//! nothing behind.
+//! Buckets that are created with tags: what is authorized, what is rejected, and that a rejected
+//! request leaves nothing behind.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ fn body(inside: &str) -> Ask {
     ))
 }
 
-/// The tags of the bucket `fresh` as `key=value`, or why there are none.
+/// The tags of the bucket `fresh` as `key=value`, or the error code.
 async fn stored(front: &Front) -> String {
     let answer = front.root(ask("GET /fresh?tagging")).await;
     if answer.status != 200 {
@@ -180,7 +180,7 @@ async fn tags_come_in_pieces_and_escaped_and_beside_a_region() {
     );
 }
 
-/// Not even the caller's own bucket in us-east-1, for which CreateBucket otherwise succeeds.
+/// Not even for the caller's own bucket in us-east-1, for which CreateBucket otherwise succeeds.
 #[tokio::test]
 async fn a_bucket_that_exists_keeps_its_tags() {
     let front = Front::new().await;

@@ -1,4 +1,5 @@
-//! Answers as they were recorded from S3: reads of settings, documents, arguments in order.
+//! Responses as they were recorded from S3: reads of settings, documents, the order of argument
+//! checks.
 
 #![expect(clippy::too_many_lines, reason = "tables have a row for each case")]
 

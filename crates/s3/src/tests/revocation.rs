@@ -1,4 +1,5 @@
-//! What is revoked while a request is under way is not committed by it, whatever the operation.
+//! A request does not commit anything after its caller's key or permission was revoked, whatever
+//! the operation.
 
 use std::sync::{
     Arc,
@@ -7,7 +8,7 @@ use std::sync::{
 
 use super::{Answer, Ask, Front, S3Authorizer, S3Context, S3Denial, S3Resource, WireError, ask};
 
-/// What is revoked once the access check has let a request in.
+/// What is revoked after the access check has passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Revoked {
     Nothing,
@@ -15,7 +16,7 @@ enum Revoked {
     Permission,
 }
 
-/// Lets everything in, and then holds to what was revoked.
+/// Passes the first access check, then applies the revocation.
 struct Revoking {
     revoked: Revoked,
     let_in: AtomicBool,
@@ -143,7 +144,7 @@ fn writes(upload: &str, etag: &str) -> Vec<Ask> {
     ]
 }
 
-/// A bucket with everything that can be written over or deleted.
+/// A bucket with everything that can be overwritten or deleted.
 async fn furnished() -> (Front, String, String) {
     let front = Front::new().await;
     assert_eq!(front.root(ask("PUT /empty")).await.status, 200);
@@ -166,13 +167,13 @@ async fn nothing_is_committed_that_is_revoked_by_then() {
         (Revoked::Permission, "AccessDenied"),
     ] {
         for request in writes(&upload, &etag) {
-            // The bucket's creation is asked about only once, after its body was read.
+            // CreateBucket is authorized only once, after its body was read.
             if revoked == Revoked::Permission && request.line == "PUT /another" {
                 continue;
             }
             let line = request.line;
             let answer = front.while_revoking(revoked, request).await;
-            // A deletion of many answers for each key.
+            // DeleteObjects reports the denial per key.
             let refused = answer.status == 403 || line == "POST /bench?delete";
             assert!(refused && answer.text.contains(code), "{line} {answer:?}");
             assert_eq!(front.state(&upload).await, before, "{line} {revoked:?}");
@@ -180,7 +181,7 @@ async fn nothing_is_committed_that_is_revoked_by_then() {
     }
 }
 
-/// The same requests, of which each one writes: the test above tests something.
+/// Control for the test above: without a revocation, each of these requests writes.
 #[tokio::test]
 async fn what_is_not_revoked_is_committed() {
     for at in 0..20 {
