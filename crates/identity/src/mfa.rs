@@ -132,7 +132,7 @@ impl CodeCheck<'_> {
     /// these are two codes of it in a row. What a code may be off at any time is no drift.
     ///
     /// # Errors
-    /// [`Fault::InvalidAuthenticationCode`], or an internal one.
+    /// [`IamFault::InvalidAuthenticationCode`], or an internal one.
     pub(crate) fn synchronise(
         self,
         device: &MfaDevice,
@@ -212,7 +212,7 @@ const QUIET_MODULES: usize = 4;
 /// The QR code that an authenticator app scans, as a PNG.
 ///
 /// # Errors
-/// [`Fault::Internal`] for a name that is too long for any QR code.
+/// [`IamFault::Internal`] for a name that is too long for any QR code.
 pub(crate) fn qr_code(
     base32: &Secret<Vec<u8>>,
     name: &str,

@@ -168,7 +168,7 @@ impl WorkQueue {
     /// Waits for a place.
     ///
     /// # Errors
-    /// [`Fault::Throttled`] when too much waits already, or the wait takes too long.
+    /// [`IamFault::Throttled`] when too much waits already, or the wait takes too long.
     pub(crate) async fn enter(&self, owner: WorkOwner) -> Result<WorkPermit, IamFault> {
         let (ticket, place) = {
             let mut state = self.state();
@@ -289,7 +289,7 @@ impl WorkPermit {
     /// nobody waits for its result any more.
     ///
     /// # Errors
-    /// [`Fault::Internal`] when the work panicked.
+    /// [`IamFault::Internal`] when the work panicked.
     pub(crate) async fn run<T: Send + 'static>(
         self,
         work: impl FnOnce() -> T + Send + 'static,

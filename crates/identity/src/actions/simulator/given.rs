@@ -112,7 +112,7 @@ impl<'a> SimulatedPrincipal<'a> {
     /// The identity policies in effect, but for the excluded ones.
     ///
     /// # Errors
-    /// [`Fault::Internal`] when one cannot be read.
+    /// [`IamFault::Internal`] when one cannot be read.
     pub(super) fn policies(
         self,
         view: &StateView<'_>,
@@ -139,7 +139,7 @@ impl<'a> SimulatedPrincipal<'a> {
     /// The permissions boundary, unless it is excluded.
     ///
     /// # Errors
-    /// [`Fault::Internal`] when it cannot be read.
+    /// [`IamFault::Internal`] when it cannot be read.
     pub(super) fn boundary(
         self,
         view: &StateView<'_>,
