@@ -1,8 +1,8 @@
-//! Listeners and the request pipeline: bytes come in, a service is chosen from the credential
-//! scope, the caller is proven, the action carried out, and the answer goes out.
+//! Listeners and the request pipeline. The pipeline reads a request, chooses a service by the
+//! credential scope, authenticates the caller, runs the action and sends the response.
 //!
-//! Floor 5. It protects one rule: every request takes the one path in [`pipeline`]; there is no
-//! route beside it and no switch that turns authentication off.
+//! Layer 5. Invariant: every request takes the one path in [`pipeline`]. There is no route around
+//! it and no switch that turns authentication off.
 
 pub mod console;
 mod edge;
@@ -23,7 +23,7 @@ pub use pipeline::{Pipeline, ServerParts};
 pub use proxies::{InvalidProxy, TrustedProxies, TrustedProxy};
 pub use system::{SystemClock, SystemEntropy};
 
-/// The body of every answer.
+/// The body of every response.
 pub type ResponseBody = http_body_util::combinators::UnsyncBoxBody<bytes::Bytes, std::io::Error>;
 
 /// A body that is in memory.

@@ -1,9 +1,10 @@
-//! The two origins: the API's, where whatever users upload is served, and the console's.
+//! The two origins: the API's, which serves whatever users upload, and the console's.
 //!
-//! The rule: a browser never runs an object where the console's cookie works. The console is
-//! answered by its own listener only. There IAM, STS and S3 want an `Authorization` header, which a
-//! browser sends for a script of that origin and never because of a link, a form or a frame; and
-//! wherever an object is answered, the answer says that it may run nothing.
+//! Invariant: a browser never runs an uploaded object on the origin where the console's cookie is
+//! valid. Only the console's own listener serves the console. On that origin, IAM, STS and S3
+//! require an `Authorization` header: a browser sends it for a script of that origin, but never
+//! because of a link, a form or a frame. Every response that may carry an object forbids the
+//! browser to run anything.
 
 use std::{io, net::SocketAddr, str::FromStr, sync::Arc};
 
@@ -34,7 +35,8 @@ pub enum ListenerOrigin {
     },
 }
 
-/// Takes the console's address: the one that is wanted, or the first free port after the API's.
+/// Binds the console's listener: to the requested address, or to the first free port after the
+/// API's.
 ///
 /// # Errors
 /// [`ServerError`].
@@ -71,41 +73,40 @@ pub async fn bind_console(
     }
 }
 
-/// Whether a request carries a signature in a header. No browser makes up such a header, not even
-/// from a user name and password in an address.
+/// Whether a request carries a signature in a header. Browsers do not create such a header on their
+/// own, not even from a user name and password in a URL.
 pub(crate) fn is_signed_in_header<B>(request: &Request<B>) -> bool {
     let header = request.headers().get(AUTHORIZATION);
     header.is_some_and(|value| value.as_bytes().starts_with(b"AWS4-HMAC-SHA256 "))
 }
 
-/// What every answer of IAM, STS and S3 carries: an object that a browser opens has no origin, runs
-/// no script, and is nothing but what its type says.
+/// Headers of every response of IAM, STS and S3. In a browser, an object has an opaque origin, runs
+/// no scripts, and is treated only as its declared type.
 const HARMLESS: [(HeaderName, &str); 2] = [
     (CONTENT_SECURITY_POLICY, "sandbox"),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
 ];
 
-/// Marks an answer of IAM, STS or S3.
+/// Adds the headers above to a response of IAM, STS or S3.
 pub(crate) fn defuse(headers: &mut HeaderMap) {
     for (name, value) in HARMLESS {
         headers.insert(name, HeaderValue::from_static(value));
     }
 }
 
-/// Two years, what browsers ask for to preload a host.
+/// Two years, which is what browsers require to preload a host.
 const HSTS: &str = "max-age=63072000";
 
-/// Marks an answer over TLS: from then on the browser speaks nothing else to this host.
+/// Adds HSTS to a response over TLS, so that the browser uses only TLS for this host from then on.
 pub(crate) fn demand_tls(headers: &mut HeaderMap) {
     headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
 }
 
-/// The address of an origin as clients reach it: scheme, host and port, as browsers write it.
+/// The URL of an origin as clients reach it: scheme, host and port, in the form that browsers use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl(String);
 
 impl PublicUrl {
-    /// Of a scheme, host and port.
     fn new(secure: bool, host: &str, port: Option<u16>) -> Self {
         let (scheme, usual) = if secure { ("https", 443) } else { ("http", 80) };
         let host = host.to_ascii_lowercase();
@@ -114,29 +115,29 @@ impl PublicUrl {
         Self(format!("{scheme}://{host}{port}"))
     }
 
-    /// The origin that a request was sent to, as its one `Host` header has it.
+    /// The origin that a request was sent to, according to its only `Host` header.
     pub(crate) fn of_request(headers: &HeaderMap, secure: bool) -> Option<Self> {
         let authority = authority(headers)?;
         Some(Self::new(secure, authority.host(), authority.port_u16()))
     }
 
-    /// The same host at another port.
+    /// The same host with another port.
     pub(crate) fn beside(headers: &HeaderMap, secure: bool, port: u16) -> Option<Self> {
         Some(Self::new(secure, authority(headers)?.host(), Some(port)))
     }
 
-    /// As text, without a slash at the end.
+    /// The URL, without a trailing slash.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether it is HTTPS.
+    /// Whether the scheme is HTTPS.
     pub fn is_secure(&self) -> bool {
         self.0.starts_with("https:")
     }
 }
 
-/// What the one `Host` header names.
+/// The authority in the only `Host` header.
 fn authority(headers: &HeaderMap) -> Option<Authority> {
     let mut hosts = headers.get_all(HOST).iter();
     let (host, second) = (hosts.next()?, hosts.next());
@@ -144,7 +145,7 @@ fn authority(headers: &HeaderMap) -> Option<Authority> {
     (second.is_none() && is_plain(&authority)).then_some(authority)
 }
 
-/// Whether there is nothing but a host and perhaps a port that is one.
+/// Whether the authority is a host with an optional valid port and nothing else.
 fn is_plain(authority: &Authority) -> bool {
     let text = authority.as_str();
     let port = text.strip_prefix(authority.host());
@@ -152,7 +153,7 @@ fn is_plain(authority: &Authority) -> bool {
     !text.contains('@') && port.is_none_or(|port| port.parse::<u16>().is_ok())
 }
 
-/// Why a text is not the address of an origin.
+/// The text is not the URL of an origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is not the address of an origin, for example https://console.example.com")]
 pub struct InvalidUrl(String);

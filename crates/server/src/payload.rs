@@ -1,8 +1,7 @@
-//! The body of an S3 request, held to what was signed while it streams by.
+//! Verifies the body of an S3 request against its signature while it is streamed.
 //!
-//! It protects one rule: the body ends with success only if it is what the signature covers, so
-//! that nothing of another body is ever committed. It keeps no data and computes no checksums of
-//! S3's own.
+//! Invariant: the body ends successfully only if it is what the signature covers, so that no other
+//! body is ever committed. This module stores no data and does not compute S3's own checksums.
 
 use std::{
     pin::{Pin, pin},
@@ -20,21 +19,21 @@ use sha2::{Digest, Sha256};
 
 use keywright_s3::{BodyError, BodyTrailers, WireError};
 
-/// A body that is checked while it is read.
+/// A body that is verified while it is read.
 pub(crate) struct CheckedBody<B> {
     body: B,
     check: BodyCheck,
 }
 
-/// What is left to check.
+/// What remains to be verified.
 enum BodyCheck {
-    /// Nothing covers the body, or nothing is left.
+    /// No signature covers the body, or nothing is left to verify.
     Nothing,
     /// The hash that was declared and signed.
     Hash(Box<PresentedSignature>, Sha256),
-    /// aws-chunked framing, to be undone.
+    /// aws-chunked framing, which is decoded.
     Chunks(Box<ChunkedBody>),
-    /// The body has ended, well or badly.
+    /// The body has ended, successfully or not.
     Over,
 }
 
@@ -51,10 +50,10 @@ impl<B> CheckedBody<B> {
         Self { body, check }
     }
 
-    /// The body of a verified request, and where its trailers will be found.
+    /// The body of a verified request, and where its trailing headers will be stored.
     ///
     /// # Errors
-    /// A [`Fault`] when the framing that was declared does not fit the headers.
+    /// A [`SignatureFault`] if the declared framing does not match the headers.
     pub(crate) fn signed(
         body: B,
         proof: (&keywright_sigv4::Verified, &SigningKey),
@@ -80,7 +79,7 @@ impl<B> CheckedBody<B> {
 }
 
 impl BodyCheck {
-    /// What to hand on of a piece that came; `None` when all of it was framing.
+    /// The data of a received piece to pass on; `None` if all of it was framing.
     fn piece(&mut self, piece: Bytes) -> Result<Option<Bytes>, SignatureFault> {
         match self {
             Self::Hash(_, hash) => {
@@ -96,14 +95,14 @@ impl BodyCheck {
         }
     }
 
-    /// The verdict at the end of the body.
+    /// Verifies the complete body.
     fn end(self) -> Result<(), SignatureFault> {
         match self {
             Self::Hash(presented, hash) => presented.check_body(&hash.finalize().into()),
             Self::Chunks(chunks) => {
                 let finished = chunks.decoder.finish()?;
                 let trailers = headers(finished.trailers)?;
-                // The cell is this body's own, and a body ends once.
+                // Cannot fail: the cell belongs to this body, and a body ends once.
                 let _ = chunks.trailers.0.set(trailers);
                 Ok(())
             }
@@ -128,12 +127,12 @@ fn headers(trailers: Vec<(String, String)>) -> Result<HeaderMap, ChunkFault> {
     Ok(headers)
 }
 
-/// The answer that a failed check becomes.
+/// The body error for a failed verification.
 fn refusal(fault: &SignatureFault) -> BodyError {
     Box::new(wire_error(fault))
 }
 
-/// A fault of authentication in S3's words.
+/// An authentication fault in the form of S3.
 pub(crate) fn wire_error(fault: &SignatureFault) -> WireError {
     let wire = fault.wire(SigningDialect::S3);
     let extra = wire.extra.into_iter();
@@ -153,7 +152,7 @@ where
     B: HttpBody<Data = Bytes> + Unpin,
     B::Error: Into<BodyError>,
 {
-    /// What is still in hand of the last piece.
+    /// The next data that is buffered from the last piece.
     fn held(&mut self) -> Result<Option<Bytes>, SignatureFault> {
         match &mut self.check {
             BodyCheck::Chunks(chunks) => Ok(chunks.next()?),

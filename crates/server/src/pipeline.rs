@@ -1,9 +1,9 @@
 //! The one path of every request.
 //!
-//! The service comes from the credential scope; a request without one is a form for IAM or STS if
-//! it looks like one, and otherwise S3, which may be called anonymously. On the console's origin
-//! what is not signed in a header is the console's, or refused. An unverified request changes
-//! nothing.
+//! The credential scope chooses the service. A request without one goes to IAM or STS if it looks
+//! like one of their forms, and otherwise to S3, which allows anonymous requests. On the console's
+//! origin, a request that is not signed in a header is answered by the console or denied.
+//! Invariant: an unverified request changes nothing.
 
 use std::{
     net::IpAddr,
@@ -34,7 +34,7 @@ use crate::{
     query, storage,
 };
 
-/// Carries out requests.
+/// Runs requests.
 pub struct Pipeline {
     pub(crate) identity: Arc<Identity>,
     pub(crate) s3: S3,
@@ -44,7 +44,7 @@ pub struct Pipeline {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) bodies: BodyBudget,
     pub(crate) answers: AnswerBudget,
-    /// Of all listeners together.
+    /// Shared by all listeners.
     pub(crate) connections: SharedAdmission,
 }
 
@@ -54,36 +54,36 @@ impl std::fmt::Debug for Pipeline {
     }
 }
 
-/// What is in front of the identities of an installation.
+/// The services in front of an installation's identities.
 #[derive(Debug)]
 pub struct ServerParts {
     /// S3.
     pub s3: S3,
     /// The console.
     pub console: Console,
-    /// The proxies that are believed about the client.
+    /// The proxies whose statements about the client are trusted.
     pub proxies: TrustedProxies,
 }
 
-/// What is known of a client's connection.
+/// What is known about a client's connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PeerInfo {
-    /// The address of the other side.
+    /// The address of the client.
     pub address: IpAddr,
-    /// Whether it speaks TLS.
+    /// Whether the connection uses TLS.
     pub secure: bool,
-    /// The version of TLS as `s3:TlsVersion` has it, for example `1.3`.
+    /// The TLS version as in `s3:TlsVersion`, for example `1.3`.
     pub tls_version: Option<&'static str>,
 }
 
-/// The region that an unknown one is compared with.
+/// The region that an error names when the region of a request is unknown.
 pub(crate) const HOME_REGION: &str = "us-east-1";
 
-/// The idempotency token of CreateAccessKey.
+/// The header with the idempotency token of CreateAccessKey.
 pub(crate) const IDEMPOTENCY_HEADER: &str = "x-keywright-idempotency-token";
 
 impl Pipeline {
-    /// Over an opened installation.
+    /// Creates the pipeline of an opened installation.
     pub fn new(
         identity: Arc<Identity>,
         front: ServerParts,
@@ -96,7 +96,7 @@ impl Pipeline {
             proxies,
         } = front;
         let buckets = s3.clone();
-        // Identity keeps this, so it must not keep identity.
+        // `identity` keeps this closure, so the closure must not keep `identity` alive.
         let users = Arc::downgrade(&identity);
         identity.know_resources(Box::new(move |arn| {
             let (buckets, users) = (buckets.clone(), Weak::clone(&users));
@@ -161,7 +161,7 @@ impl Pipeline {
         answer
     }
 
-    /// Answers a request for IAM, STS, the extension or S3, if it may be answered at this origin.
+    /// Answers a request for IAM, STS, the extension or S3, if this origin may serve it.
     async fn answer_api(
         &self,
         request: Request<RequestBody>,
@@ -178,8 +178,8 @@ impl Pipeline {
         }
     }
 
-    /// Answers a request of this process itself, for IAM, STS or the extension: what is not one of
-    /// those is refused like any other that is not signed for them.
+    /// Answers a request from inside this process, for IAM, STS or the extension. Any other request
+    /// is denied like one from a socket that is not signed for these services.
     pub(crate) async fn answer_within(
         &self,
         request: Request<String>,
@@ -210,20 +210,20 @@ impl Pipeline {
         query::answer(self, None, request).await
     }
 
-    /// A version 4 UUID.
+    /// A random request ID: a version 4 UUID.
     pub(crate) fn request_id(&self) -> String {
         let mut bytes = [0; 16];
         self.entropy.fill(&mut bytes);
         uuid(bytes)
     }
 
-    /// [`note`]
+    /// Records a failed authentication; see [`note`].
     pub(crate) fn note(&self, refusal: &AuthFailure, action: &str, facts: &RequestContext) {
         note(&self.identity, refusal, action, facts);
     }
 }
 
-/// Counts an attempt with an inactive key; other refusals leave no trace.
+/// Records an attempt with an inactive key. Other failures are not recorded.
 pub(crate) fn note(
     identity: &Identity,
     refusal: &AuthFailure,
@@ -242,7 +242,7 @@ pub(crate) fn note(
     }
 }
 
-/// What of HTTP is not served.
+/// A part of HTTP that is not served.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum UnservedHttp {
     /// The method.
@@ -251,8 +251,9 @@ pub(crate) enum UnservedHttp {
     TransferCoding,
 }
 
-/// Refuses what would be read in two ways or kept as a name: a method that HTTP does not define,
-/// which a stranger can make as long as a head, and any transfer coding but exactly `chunked`.
+/// Rejects what could be read in two ways or would be stored as a name: a method that HTTP does not
+/// define, which an unauthenticated client could make as long as the head allows, and any transfer
+/// coding other than exactly `chunked`.
 fn check_head(method: &Method, headers: &HeaderMap) -> Result<(), UnservedHttp> {
     const METHODS: [Method; 9] = [
         Method::GET,
@@ -276,17 +277,18 @@ fn check_head(method: &Method, headers: &HeaderMap) -> Result<(), UnservedHttp> 
     }
 }
 
-/// Marks the connection of a request whose signature held: it is closed for no other, within the
-/// share of its principal.
+/// Protects the connection of a request whose signature was valid. It is not closed to make room
+/// for another connection, within its principal's share.
 pub(crate) fn protect(parts: &Parts, caller: &Caller, work: ConnectionUse) {
     if let Some(slot) = parts.extensions.get::<Arc<ConnectionSlot>>() {
         slot.protect(WorkOwner::of(caller), work);
     }
 }
 
-/// A request of which a trusted proxy says two things; nothing of it is looked at.
+/// The response to a request about which a trusted proxy makes contradictory statements. Nothing
+/// else in the request is evaluated.
 fn contradiction(proxy: PeerInfo) -> Response<ResponseBody> {
-    // Not louder: whoever is behind the proxy can cause it as often as they like.
+    // Debug level only, because any client behind the proxy can trigger this at will.
     tracing::debug!(proxy = %proxy.address, "{}", HeaderContradiction::MESSAGE.trim_end());
     let mut answer = Response::new(full(HeaderContradiction::MESSAGE));
     *answer.status_mut() = StatusCode::BAD_REQUEST;
@@ -296,8 +298,8 @@ fn contradiction(proxy: PeerInfo) -> Response<ResponseBody> {
     answer
 }
 
-/// A version 4 UUID of random bytes. Every answer has one, so it is written digit by digit: the
-/// formatting machinery took 4 % of a request.
+/// Formats random bytes as a version 4 UUID. Every response has one, so it is written digit by
+/// digit: `format!` took 4 % of the time of a request.
 fn uuid(mut bytes: [u8; 16]) -> String {
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
@@ -313,7 +315,7 @@ fn uuid(mut bytes: [u8; 16]) -> String {
     text
 }
 
-/// What the request's head says, for conditions and records.
+/// The facts in the request's head that conditions and records use.
 pub(crate) fn facts(pipeline: &Pipeline, parts: &Parts, peer: PeerInfo) -> RequestContext {
     let text = |name: &str| {
         let value = parts.headers.get(name)?.to_str().ok()?;
@@ -330,16 +332,17 @@ pub(crate) fn facts(pipeline: &Pipeline, parts: &Parts, peer: PeerInfo) -> Reque
     }
 }
 
-/// Who answers a request.
+/// Which service answers a request.
 #[derive(Debug, PartialEq, Eq)]
 enum RequestRoute {
-    /// A service that speaks awsQuery; the one of the credential scope, if it is one of them.
+    /// A service that speaks awsQuery; `Some` if the credential scope names it.
     Query(Option<Service>),
     /// S3.
     Storage,
 }
 
-/// By the service of the credential scope; if that is none of ours, by what the request looks like.
+/// Routes by the service in the credential scope; if that is missing or unknown, by the shape of
+/// the request.
 fn route<B>(request: &Request<B>) -> RequestRoute {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     match claimed_service(headers, uri).as_deref() {

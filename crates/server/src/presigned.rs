@@ -1,11 +1,11 @@
-//! The query of a URL that is signed: its credentials are taken off, and what stands for headers
-//! becomes headers.
+//! The query of a presigned URL: removes its credentials, and turns parameters that stand for
+//! headers into headers.
 //!
-//! The rule: what was signed is obeyed as the header would be, and nothing is dropped but checksums
-//! of no body. What is left
-//! in the query is S3's own, or not understood and refused there; of a URL that is signed with
-//! Version 2 only what that signature covers is left. Recorded: SDKs for JavaScript put metadata,
-//! tags, checksums and conditions there (2026-02).
+//! Invariant: a signed parameter has the same effect as the header it stands for. None is dropped
+//! except checksums of an empty body. What stays in the query belongs to S3, or is not understood
+//! and rejected there; of a URL signed with Signature Version 2, only what that signature covers
+//! stays. SDKs for JavaScript put metadata, tags, checksums and conditions into the query (recorded
+//! 2026-02).
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, request::Parts};
 use keywright_objects::{S3Fault, UnknownElement};
@@ -13,7 +13,7 @@ use keywright_sigv4::PresentedV2;
 
 use keywright_s3::WireError;
 
-/// The parameters of Version 4, as they are read.
+/// The parameters of Signature Version 4, in the case in which they are read.
 const V4: [&str; 8] = [
     "X-Amz-Algorithm",
     "X-Amz-Content-Sha256",
@@ -25,7 +25,7 @@ const V4: [&str; 8] = [
     "X-Amz-SignedHeaders",
 ];
 
-/// Other headers that may stand in the query.
+/// Other headers that may be in the query.
 const CONDITIONS: [&str; 4] = [
     "if-match",
     "if-none-match",
@@ -33,9 +33,9 @@ const CONDITIONS: [&str; 4] = [
     "if-unmodified-since",
 ];
 
-/// Checksums of nothing. SDKs for JavaScript sign one into the URL of every upload, because they
-/// have no body yet. S3 ignores checksums there (reported 2025-01 and 2026-09); here all others are
-/// verified, because they were set on purpose.
+/// Checksums of an empty body. SDKs for JavaScript sign one into the URL of every upload, because
+/// they have no body yet. S3 ignores checksums in the query (reported 2025-01 and 2026-09). Here,
+/// all others are verified, because they were set on purpose.
 const OF_NOTHING: [(&str, &[u8]); 5] = [
     ("x-amz-checksum-crc32", b"AAAAAA=="),
     ("x-amz-checksum-crc32c", b"AAAAAA=="),
@@ -47,26 +47,27 @@ const OF_NOTHING: [(&str, &[u8]); 5] = [
     ),
 ];
 
-/// How a URL is signed.
+/// The signature version of a presigned URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PresignVersion {
     V2,
     V4,
 }
 
-/// What becomes of a parameter.
+/// What happens to a parameter.
 enum ParameterUse {
     Dropped,
     Header,
     Query,
-    /// Nobody signed it.
+    /// The signature does not cover it.
     Refused,
 }
 
-/// Takes off the credentials and makes headers of what stands for them.
+/// Removes the credentials and turns parameters that stand for headers into headers.
 ///
 /// # Errors
-/// The answer to a header that is given twice, and to what the signature does not cover.
+/// The response for a header that is given twice with different values, and for a parameter that
+/// the signature does not cover.
 pub(crate) fn unfold(parts: &mut Parts, version: PresignVersion) -> Result<(), Box<WireError>> {
     let query = parts.uri.query().unwrap_or_default().to_owned();
     let mut rest = Vec::new();
@@ -125,7 +126,7 @@ fn is_of_nothing(name: &str, value: &[u8]) -> bool {
     known.any(|(header, sum)| header.eq_ignore_ascii_case(name) && *sum == value)
 }
 
-/// A name or value; `+` is a space only in Version 4, which signs it as one.
+/// Decodes a name or value. `+` is a space only in Version 4, which signs it as one.
 fn decoded(raw: &str, version: PresignVersion) -> Vec<u8> {
     let spaced = match version {
         PresignVersion::V2 => raw.to_owned(),
@@ -147,7 +148,7 @@ fn insert(
     let key = HeaderName::try_from(name).map_err(|_| unfit())?;
     let value = HeaderValue::from_bytes(value).map_err(|_| unfit())?;
     let present = headers.get(&key);
-    // Version 2 signs the header where it was sent.
+    // Version 2 signs the value of this header as it was sent.
     let sent =
         version == PresignVersion::V2 && matches!(key.as_str(), "content-type" | "content-md5");
     match present {
@@ -206,7 +207,8 @@ mod tests {
                     ("if-none-match", "*"),
                 ],
             ),
-            // Read as no credential, so it is left to be refused.
+            // Not read as a credential in this case, so it stays in the query and is rejected
+            // later.
             (V4, "&x-amz-date=1", &[], Some("/b/k?x-amz-date=1"), &[]),
             (V4, "&Expires=1", &[], Some("/b/k?Expires=1"), &[]),
             (V4, "&x-amz-acl=a%0Ab", &[], None, &[]),

@@ -1,10 +1,10 @@
-//! Reverse proxies that are believed about the client behind them.
+//! Reverse proxies that are trusted to name the client behind them.
 //!
-//! The rule: only what an address from the operator's list wrote is believed, and of that only as
-//! much as it can know. Each proxy appends the address that it was connected from, so the client is
-//! the right-most address that is no trusted proxy; what stands further left, the client may have
-//! made up. Where that cannot be read, the address is the proxy's own and the connection counts as
-//! plain.
+//! Invariant: only headers from an address in the operator's list are trusted, and only as far as
+//! that proxy can know. Each proxy appends the address of its peer, so the client is the right-most
+//! address that is not a trusted proxy; addresses further left may be forged by the client. If the
+//! headers cannot be read, the client's address is that of the proxy and the connection counts as
+//! plain HTTP.
 
 use std::{net::IpAddr, str::FromStr};
 
@@ -24,7 +24,7 @@ pub enum InvalidProxy {
     /// It is neither an address nor a network.
     #[error("{0} is neither an address nor a network, for example 10.0.0.0/8")]
     Unreadable(String),
-    /// It is every address.
+    /// It contains every address.
     #[error(
         "{0} is every address: anyone could choose the address that policies see\n\
          hint: name the proxy's own address or network"
@@ -54,12 +54,12 @@ impl TryFrom<String> for TrustedProxy {
     }
 }
 
-/// The proxies that are trusted; by default none.
+/// The trusted proxies; none by default.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedProxies(Vec<IpNet>);
 
 /// A proxy passed on two headers that contradict each other: it writes one of them, and the client
-/// the other.
+/// wrote the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HeaderContradiction;
 
@@ -69,24 +69,24 @@ impl HeaderContradiction {
                                       other. The proxy must remove those that it does not write.\n";
 }
 
-/// What a header says of the client.
+/// What a header says about the client.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct ForwardedClient {
     address: Option<IpAddr>,
     secure: Option<bool>,
 }
 
-/// A header that cannot be read as far as it must be.
+/// A header that cannot be read as far as necessary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct MalformedHeader;
 
 impl TrustedProxies {
-    /// These.
+    /// Creates the list.
     pub fn new(proxies: Vec<TrustedProxy>) -> Self {
         Self(proxies.into_iter().map(|proxy| proxy.0).collect())
     }
 
-    /// Whether an address is a trusted proxy's.
+    /// Whether an address belongs to a trusted proxy.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|net| net.contains(&address))
     }
@@ -94,7 +94,7 @@ impl TrustedProxies {
     /// The client that a request came from.
     ///
     /// # Errors
-    /// [`Contradiction`].
+    /// [`HeaderContradiction`].
     pub(crate) fn client(
         &self,
         peer: PeerInfo,
@@ -112,13 +112,13 @@ impl TrustedProxies {
         };
         Ok(PeerInfo {
             address: claim.address.unwrap_or(peer.address),
-            // Of the client's connection nothing is known but what the proxy says.
+            // The proxy's own connection says nothing about the client's.
             secure: claim.secure.unwrap_or(false),
             tls_version: None,
         })
     }
 
-    /// What `Forwarded` (RFC 7239) says; `None` without it.
+    /// What `Forwarded` (RFC 7239) says; `None` if it is missing.
     fn forwarded(&self, headers: &HeaderMap) -> Option<Result<ForwardedClient, MalformedHeader>> {
         let elements = match elements(headers, "forwarded") {
             Ok(elements) if elements.is_empty() => return None,
@@ -136,7 +136,7 @@ impl TrustedProxies {
         }))
     }
 
-    /// What `X-Forwarded-For` and `X-Forwarded-Proto` say; `None` without either.
+    /// What `X-Forwarded-For` and `X-Forwarded-Proto` say; `None` if both are missing.
     fn x_forwarded(&self, headers: &HeaderMap) -> Option<Result<ForwardedClient, MalformedHeader>> {
         let read = || {
             let hops = elements(headers, "x-forwarded-for")?;
@@ -148,7 +148,7 @@ impl TrustedProxies {
                 [] => None,
                 hops => Some(self.client_of(hops.iter().map(|hop| address(hop)))?),
             };
-            // A proxy either replaces the scheme or appends one for each address.
+            // A proxy either replaces the scheme or appends one per address.
             let scheme = match (schemes.as_slice(), client) {
                 ([], _) => None,
                 ([only], _) => Some(*only),
@@ -163,7 +163,7 @@ impl TrustedProxies {
         read().transpose()
     }
 
-    /// The right-most hop that is no trusted proxy, or else the first of all, and its place.
+    /// The right-most hop that is not a trusted proxy, or else the first one, with its index.
     fn client_of(
         &self,
         hops: impl DoubleEndedIterator<Item = Result<IpAddr, MalformedHeader>> + ExactSizeIterator,
@@ -179,7 +179,7 @@ impl TrustedProxies {
 }
 
 impl ForwardedClient {
-    /// What both say, each as far as it says something.
+    /// Merges two headers, each as far as it says something.
     fn and(self, other: Self) -> Result<Self, HeaderContradiction> {
         fn both<T: PartialEq + Copy>(
             one: Option<T>,
@@ -207,7 +207,7 @@ fn elements<'a>(headers: &'a HeaderMap, name: &str) -> Result<Vec<&'a str>, Malf
     Ok(all)
 }
 
-/// Splits where the separator is not quoted.
+/// Splits at separators that are not quoted.
 fn split(text: &str, separator: char) -> Result<Vec<&str>, MalformedHeader> {
     let (mut quoted, mut escaped) = (false, false);
     let parts = text.split(|letter: char| {
@@ -228,7 +228,7 @@ fn split(text: &str, separator: char) -> Result<Vec<&str>, MalformedHeader> {
     }
 }
 
-/// What is needed of one element of `Forwarded`.
+/// What is used of one element of `Forwarded`.
 #[derive(Debug, Default)]
 struct ForwardedElement {
     hop: Option<IpAddr>,
@@ -261,14 +261,14 @@ fn unquoted(value: &str) -> Result<String, MalformedHeader> {
         return Ok(value.to_owned());
     };
     let inner = rest.strip_suffix('"').ok_or(MalformedHeader)?;
-    // Neither an address nor a scheme has a letter that needs a backslash.
+    // Neither an address nor a scheme contains a character that needs a backslash.
     if inner.contains(['"', '\\']) {
         return Err(MalformedHeader);
     }
     Ok(inner.to_owned())
 }
 
-/// An address, perhaps with a port, which some proxies write along.
+/// An address with an optional port, which some proxies add.
 fn address(text: &str) -> Result<IpAddr, MalformedHeader> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {

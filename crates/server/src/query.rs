@@ -26,7 +26,7 @@ use crate::{
 
 /// A request for one of the services that speak awsQuery.
 pub(crate) struct QueryRequest<'a> {
-    /// The service of the credential scope, if it is one that speaks awsQuery.
+    /// The service of the credential scope, if it speaks awsQuery.
     pub claimed: Option<Service>,
     pub parts: &'a Parts,
     pub body: &'a [u8],
@@ -34,7 +34,7 @@ pub(crate) struct QueryRequest<'a> {
     pub request_id: &'a str,
 }
 
-/// What a request's head claims, good as far as that can be known without its body.
+/// The head of a request, checked as far as that is possible without its body.
 pub(crate) struct QueryHead {
     service: Service,
     facts: RequestContext,
@@ -42,8 +42,10 @@ pub(crate) struct QueryHead {
 }
 
 impl QueryHead {
+    /// Reads the head of a request.
+    ///
     /// # Errors
-    /// Why no body could make the request authentic.
+    /// The reason why the request cannot be authentic, whatever its body.
     fn read(
         pipeline: &Pipeline,
         service: Service,
@@ -64,8 +66,8 @@ impl QueryHead {
     }
 }
 
-/// Answers a client's request. One that cannot be authentic is refused before its body is read;
-/// but a small body may be read to learn which service is meant, where the head does not say it.
+/// Answers a client's request. A request that cannot be authentic is rejected before its body is
+/// read, except that a small body may be read to find the service if the head does not name it.
 pub(crate) async fn receive(
     pipeline: &Pipeline,
     claimed: Option<Service>,
@@ -109,7 +111,7 @@ pub(crate) async fn receive(
     }
 }
 
-/// Whether a key or token is known here at all: for others no large body is read.
+/// Rejects a key or token that is completely unknown here, so that no large body is read for it.
 fn recognize(pipeline: &Pipeline, head: &QueryHead) -> Result<(), WireError> {
     let authenticator = pipeline.identity.authenticator();
     let recognized = authenticator.recognize(&head.presented, head.facts.now);
@@ -141,7 +143,7 @@ fn throttled() -> WireError {
     WireError::new(400, "Throttling", "Rate exceeded")
 }
 
-/// A form, and what stands for its text in the signature.
+/// A form and the hash of its text for the signature.
 pub(crate) struct ReadForm {
     form: Result<Form, MalformedForm>,
     payload: PayloadHash,
@@ -155,7 +157,7 @@ impl ReadForm {
         }
     }
 
-    /// Of a request; of a long one when it is its client's turn.
+    /// Reads the form of a request. A long form is read when it is the client's turn.
     async fn read(pipeline: &Pipeline, request: &QueryRequest<'_>) -> Result<Self, WireError> {
         let QueryRequest { parts, body, .. } = request;
         let query = parts.uri.query().unwrap_or_default().as_bytes();
@@ -170,7 +172,7 @@ impl ReadForm {
     }
 }
 
-/// Answers a request whose head may have been read before.
+/// Answers a request whose head may already have been read.
 pub(crate) async fn answer(
     pipeline: &Pipeline,
     head: Option<QueryHead>,
@@ -194,7 +196,7 @@ pub(crate) async fn answer(
     }
 }
 
-/// The answer where only what is signed in a header is looked at.
+/// The response for a request that is not signed in a header, where that is required.
 pub(crate) fn not_admitted(service: Service, request_id: &str) -> Response<ResponseBody> {
     error_response(
         service,
@@ -203,7 +205,8 @@ pub(crate) fn not_admitted(service: Service, request_id: &str) -> Response<Respo
     )
 }
 
-/// Where the credential scope does not say it, the version of the API does.
+/// The service according to the API version, for a request whose credential scope does not name
+/// one.
 fn service_of(form: &Result<Form, MalformedForm>) -> Service {
     let version = form.as_ref().ok().and_then(Form::version);
     match version {
@@ -212,10 +215,10 @@ fn service_of(form: &Result<Form, MalformedForm>) -> Service {
     }
 }
 
-/// Carries out a request of this process; gives the XML of its answer.
+/// Runs a request from inside this process and returns the XML of its response.
 ///
 /// # Errors
-/// What the client is told.
+/// The error for the client.
 pub(crate) async fn carry_out(
     pipeline: &Pipeline,
     service: Service,
@@ -225,7 +228,7 @@ pub(crate) async fn carry_out(
     run_unread(pipeline, (service, read), request).await
 }
 
-/// Carries out a request whose head was not read yet.
+/// Runs a request whose head has not been read yet.
 async fn run_unread(
     pipeline: &Pipeline,
     (service, read): (Service, ReadForm),
@@ -293,7 +296,7 @@ async fn run(
     held(pipeline, WorkOwner::of(caller), answer)
 }
 
-/// The answer within the memory for answers that are not read yet.
+/// Charges the response to the memory budget for responses that clients have not read yet.
 fn held(pipeline: &Pipeline, owner: WorkOwner, answer: Answer) -> Result<Bytes, WireError> {
     let Answer { xml, changed } = answer;
     if changed {
@@ -303,8 +306,8 @@ fn held(pipeline: &Pipeline, owner: WorkOwner, answer: Answer) -> Result<Bytes, 
     held.map_err(|NoMemory| throttled())
 }
 
-/// A request that presents no proof at all: only the operations that the models mark as unsigned
-/// are carried out without one.
+/// Runs a request without any signature. Only the operations that the models mark as unsigned are
+/// allowed.
 fn unsigned(
     pipeline: &Pipeline,
     (service, form): (Service, &Result<Form, MalformedForm>),
@@ -323,7 +326,8 @@ fn unsigned(
     }
 }
 
-/// A request of the server's own rotation engine, marked where no request from a socket comes by.
+/// Marks a request of the server's own rotation engine. No request from a socket passes the code
+/// that adds it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EngineRequest;
 
@@ -336,7 +340,7 @@ fn key_use(parts: &Parts, form: &Result<Form, MalformedForm>) -> KeyUse {
     }
 }
 
-/// The token, which must be signed: otherwise anyone on the way could swap it.
+/// The idempotency token. It must be signed, otherwise a man in the middle could replace it.
 fn idempotency_token(
     parts: &Parts,
     presented: &PresentedSignature,
@@ -392,7 +396,7 @@ fn xml_response(status: StatusCode, xml: Bytes, request_id: &str) -> Response<Re
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
-    // A rotation asks for nothing twice unless it knows by this that it may.
+    // A rotation repeats a request only if this header tells it that the server supports that.
     headers.insert(header::SERVER, HeaderValue::from_static("Keywright"));
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert("x-amzn-requestid", id);

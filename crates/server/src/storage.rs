@@ -1,9 +1,9 @@
-//! S3: proves the caller, holds the body to its signature, and hands the request to the S3 front
-//! with someone who decides for this caller.
+//! S3: authenticates the caller, verifies the body against its signature, and passes the request to
+//! the S3 API with an authorizer for this caller.
 //!
-//! It protects one rule: an action on a bucket or object is decided from the caller's newest
-//! policies at the moment it is asked for. A request without any credential is anonymous, and only
-//! a bucket policy can allow it something. Nothing here parses what S3 means.
+//! Invariant: an action on a bucket or object is decided with the caller's newest policies at the
+//! moment of the question. A request without credentials is anonymous, and only a bucket policy can
+//! allow it anything. This module does not parse S3 requests.
 
 mod budget;
 
@@ -47,7 +47,7 @@ use crate::{
     unsigned::drop_unsigned,
 };
 
-/// What the bucket-policy keys of the signature come from.
+/// The facts about the signature that bucket policies can test.
 struct SignatureConditions {
     version: &'static str,
     kind: &'static str,
@@ -55,20 +55,20 @@ struct SignatureConditions {
     content: Option<String>,
 }
 
-/// Decides for one caller; anonymous without one.
+/// Decides for one caller; `caller` is `None` for an anonymous request.
 struct CallerAuthorizer {
     identity: Arc<Identity>,
     caller: Option<Caller>,
     facts: RequestContext,
     signature: Option<SignatureConditions>,
     noted: Arc<SharedDenial>,
-    /// What the attempt is called in which the key turns out to be inactive by now.
+    /// The operation under which an attempt is recorded if the key is inactive by now.
     operation: String,
     budget: StepBudget,
 }
 
-/// What a request's decisions share: its id and connection, and its first refusal, which is
-/// remembered once the answer is known to be one.
+/// What all decisions of a request share: its ID and connection, and its first denial, which is
+/// recorded once it is known that the response is a denial.
 struct SharedDenial {
     request_id: String,
     tls_version: Option<&'static str>,
@@ -76,7 +76,7 @@ struct SharedDenial {
 }
 
 type RejectedRequest = Box<WireError>;
-/// A request that the S3 front takes, and whose turn and memory it needs.
+/// A request for the S3 API, and the principal or address whose queue and memory it uses.
 type AdmittedRequest = (Request<s3::S3Body>, WorkOwner);
 
 fn refused(fault: &SignatureFault) -> RejectedRequest {
@@ -101,8 +101,8 @@ pub(crate) async fn answer(
         Ok((request, owner)) => serve(pipeline, request, owner, &ids).await,
         Err(error) => error_response(&error, head, &ids),
     };
-    // Some questions only shape an answer (may tags be counted?); a deletion of many names what it
-    // refused in an answer of its own.
+    // A denial does not always become the response: some questions only shape it (may tags be
+    // counted?), and DeleteObjects reports denials in a successful response of its own.
     if let Some(denial) = noted.denial.get()
         && (posted || answer.status() == http::StatusCode::FORBIDDEN)
     {
@@ -111,8 +111,8 @@ pub(crate) async fn answer(
     answer.map(|body| body.map_err(std::io::Error::other).boxed_unsync())
 }
 
-/// Has a request carried out: a listing in the turn of whom it is for, and its document within the
-/// memory for answers.
+/// Serves a request. A listing waits for its owner's turn, and a document is charged to the memory
+/// budget for responses.
 async fn serve(
     pipeline: &Pipeline,
     request: Request<s3::S3Body>,
@@ -145,7 +145,7 @@ async fn serve(
     }
 }
 
-/// Whether it may read many rows of the index: those of an account, a bucket or an upload.
+/// Whether the request may read many rows of the index: those of an account, a bucket or an upload.
 fn is_listing(method: &http::Method, uri: &Uri) -> bool {
     let path = uri.path().trim_start_matches('/');
     let has_key = path.split_once('/').is_some_and(|(_, key)| !key.is_empty());
@@ -153,7 +153,7 @@ fn is_listing(method: &http::Method, uri: &Uri) -> bool {
     method == http::Method::GET && (!has_key || names.any(|name| name == "uploadId"))
 }
 
-/// Answers a request that is not HTTP as it is served here, whatever service it was for.
+/// The response to a request that uses HTTP in a way that is not served, for every service.
 pub(crate) fn unserved(pipeline: &Pipeline, unserved: UnservedHttp) -> Response<ResponseBody> {
     let error = match unserved {
         UnservedHttp::TransferCoding => WireError::from(
@@ -168,7 +168,7 @@ pub(crate) fn unserved(pipeline: &Pipeline, unserved: UnservedHttp) -> Response<
     answer.map(|body| body.map_err(std::io::Error::other).boxed_unsync())
 }
 
-/// The answer that a body's early end becomes.
+/// The response for a body that ended early.
 fn body_error(fault: BodyFault) -> s3::BodyError {
     match fault {
         BodyFault::Slow => Box::new(WireError::new(
@@ -181,7 +181,7 @@ fn body_error(fault: BodyFault) -> s3::BodyError {
     }
 }
 
-/// The answer where only what is signed in a header is looked at.
+/// The response for a request that is not signed in a header, where that is required.
 pub(crate) fn not_admitted(pipeline: &Pipeline, method: &http::Method) -> Response<ResponseBody> {
     let text = "This address serves the console; requests to it must be signed in their \
                 Authorization header. Presigned and anonymous ones belong to the API's address.";
@@ -191,7 +191,7 @@ pub(crate) fn not_admitted(pipeline: &Pipeline, method: &http::Method) -> Respon
     answer.map(|body| body.map_err(std::io::Error::other).boxed_unsync())
 }
 
-/// Proves the caller and makes the request that the S3 front takes.
+/// Authenticates the caller and builds the request for the S3 API.
 fn admit(
     pipeline: &Pipeline,
     (mut parts, body): (Parts, RequestBody),
@@ -257,7 +257,7 @@ fn admit(
     Ok((Request::from_parts(parts, body.boxed_unsync()), owner))
 }
 
-/// A URL that is signed with Version 2, which names no region and covers no body.
+/// Admits a URL signed with Signature Version 2, which names no region and covers no body.
 fn by_v2(
     pipeline: &Pipeline,
     (mut parts, body): (Parts, RequestBody),
@@ -284,7 +284,7 @@ fn by_v2(
         .get("x-amz-content-sha256")
         .is_some_and(|hash| hash != UNSIGNED)
     {
-        // A hash would be signed here, and yet nothing holds the body to it.
+        // Such a hash would be signed here, but nothing verifies the body against it.
         let fault = keywright_objects::S3Fault::HeaderNotServed("x-amz-content-sha256");
         return Err(Box::new(WireError::from(&fault)));
     }
@@ -334,7 +334,7 @@ fn authenticate(
     })
 }
 
-/// A body that no signature covers must not be framed as if one did.
+/// Rejects a body that is framed as if a signature covered it.
 fn check_uncovered(headers: &HeaderMap) -> Result<(), RejectedRequest> {
     let framed = headers.get("x-amz-content-sha256");
     if framed.is_some_and(|value| value.as_bytes().starts_with(b"STREAMING-")) {
@@ -344,7 +344,7 @@ fn check_uncovered(headers: &HeaderMap) -> Result<(), RejectedRequest> {
     Ok(())
 }
 
-/// A request without credentials. Its body is not signed, so it must not claim to be.
+/// Admits a request without credentials. Its body is not signed and must not claim to be.
 fn anonymous(
     pipeline: &Pipeline,
     (mut parts, body): (Parts, RequestBody),
@@ -375,7 +375,7 @@ fn anonymous(
     Ok((Request::from_parts(parts, body), owner))
 }
 
-/// What S3's access log calls the operation, as far as it shows before the request is parsed.
+/// The operation's name as in S3's access log, as far as it is known before the request is parsed.
 fn operation_name(parts: &Parts) -> String {
     let path = parts.uri.path().trim_start_matches('/');
     let kind = match path.split_once('/') {
@@ -386,8 +386,8 @@ fn operation_name(parts: &Parts) -> String {
     format!("s3:REST.{}.{kind}", parts.method)
 }
 
-/// `BUCKET.localhost` names a bucket in the host, as clients do whose endpoint is a host name, and
-/// `ACCOUNT.localhost` an account for S3 Control.
+/// Moves a bucket from the host name into the path. Clients with a host name as endpoint send
+/// `BUCKET.localhost`, and S3 Control sends `ACCOUNT.localhost`.
 fn path_style(parts: &mut Parts) -> Result<(), RejectedRequest> {
     let bucket = host_bucket(&parts.headers);
     if is_control(&parts.headers, parts.uri.path(), bucket) {
@@ -408,14 +408,14 @@ fn path_style(parts: &mut Parts) -> Result<(), RejectedRequest> {
     Ok(())
 }
 
-/// The bucket in the host.
+/// The bucket in the host name.
 fn host_bucket(headers: &HeaderMap) -> Option<&str> {
     let host = headers.get("host")?.to_str().ok()?;
     let name = host.split_once(':').map_or(host, |(name, _)| name);
     name.strip_suffix(".localhost")
 }
 
-/// The two ids of an S3 answer.
+/// The two IDs of an S3 response.
 fn ids(entropy: &dyn Entropy) -> ResponseIds {
     const LETTERS: &[u8; 32] = b"ABCDEFGHJKMNPQRSTVWXYZ0123456789";
     let mut bytes = [0; 16 + 48];
@@ -433,7 +433,7 @@ fn ids(entropy: &dyn Entropy) -> ResponseIds {
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
 impl SignatureConditions {
-    /// The keys that it answers.
+    /// The condition keys of the signature.
     const KEYS: [&str; 4] = [
         "s3:authtype",
         "s3:signatureversion",
@@ -441,7 +441,7 @@ impl SignatureConditions {
         "s3:x-amz-content-sha256",
     ];
 
-    /// Of a URL that is signed with Version 2: it has no age, and it covers no body.
+    /// A URL signed with Signature Version 2 has no age and covers no body.
     const fn of_v2() -> Self {
         Self {
             version: "AWS",
@@ -461,8 +461,8 @@ impl SignatureConditions {
             version: "AWS4-HMAC-SHA256",
             kind,
             age_millis,
-            // What was verified, however it was spelt: a presigned request that declares no hash is
-            // signed as if it said that there is none.
+            // The verified value, however the URL spells it: a presigned request that declares no
+            // hash is signed as if it declared an unsigned payload.
             content: presented.payload().declared(),
         }
     }
@@ -484,7 +484,7 @@ impl SignatureConditions {
     }
 }
 
-/// The condition keys of one question.
+/// The condition keys of one authorization question.
 struct S3Conditions<'a> {
     decider: &'a CallerAuthorizer,
     account: Option<&'a keywright_identity::state::Account>,
@@ -515,7 +515,8 @@ impl keywright_policy::ContextLookup for S3Conditions<'_> {
     }
 }
 
-/// The values of a key that S3 knows. A tag's may be there several times, once for each spelling.
+/// The values of a key that only S3 knows. A tag key may occur several times, in different
+/// spellings.
 fn s3_values<'a>(known: &'a S3Context, key: &str) -> Option<ContextValues<'a>> {
     let known = known.keys.iter();
     let same: Vec<_> = known.filter(|(name, _)| is_key(name, key)).collect();
@@ -536,7 +537,7 @@ fn s3_values<'a>(known: &'a S3Context, key: &str) -> Option<ContextValues<'a>> {
 }
 
 impl S3Conditions<'_> {
-    /// The keys of S3 that may have a value.
+    /// The S3 condition keys that may have a value.
     fn names(&self) -> Vec<String> {
         let own = self.s3.keys.iter().map(|(name, _)| name.clone());
         let signature = SignatureConditions::KEYS.map(str::to_owned);
@@ -643,8 +644,9 @@ fn plain() -> S3Denial {
     }
 }
 
-/// How a policy keeps a principal: a user by its unique id; whom another installation may have, and
-/// what is no user or role, as named. `None`: an account that is here has none such.
+/// The form in which a policy stores a principal: a user as its unique ID, everything else as it
+/// was written, such as a principal of another installation. `None`: the account exists here and
+/// has no such user or role.
 fn principal_to_stored_id(identity: &Identity, principal: &str) -> Option<String> {
     let as_named = || Some(principal.to_owned());
     if let Ok(id) = principal.parse::<UniqueId>() {
@@ -667,7 +669,7 @@ fn principal_to_stored_id(identity: &Identity, principal: &str) -> Option<String
     }
 }
 
-/// The ARN of the user whom a policy keeps by this id.
+/// The ARN of the user that a policy stores under this ID.
 pub(crate) fn stored_id_to_arn(identity: &Identity, retained: &str) -> Option<String> {
     let (user, account) = user_of(identity, retained.parse().ok()?)?;
     Some(user.arn(account).to_string())
@@ -680,7 +682,7 @@ fn user_of(identity: &Identity, id: UniqueId) -> Option<(Arc<User>, AccountId)> 
 }
 
 impl CallerAuthorizer {
-    /// The caller's account as it is now.
+    /// The caller's account in its current state.
     fn account(&self) -> Result<Option<Arc<Account>>, S3Denial> {
         let Some(caller) = &self.caller else {
             return Ok(None);
@@ -689,7 +691,7 @@ impl CallerAuthorizer {
         Ok(Some(cell.ok_or_else(plain)?.snapshot().clone()))
     }
 
-    /// Decides in so many steps at most, which the request has less of then.
+    /// Decides within `left` steps and deducts the steps from the request's budget.
     fn decide(
         &self,
         account: Option<&Account>,
@@ -713,7 +715,7 @@ impl CallerAuthorizer {
             policy: resource.policy,
         };
         let caller = self.caller.as_ref().zip(account);
-        // Of several refusals the first is remembered.
+        // Only the first denial of a request is recorded.
         let first = self.noted.denial.get().is_none();
         let names = first.then_some(|| conditions.names());
         let steps_max = left.min(limits::DECISION_STEPS);
@@ -722,7 +724,7 @@ impl CallerAuthorizer {
         decided
     }
 
-    /// The outcome as S3 says it.
+    /// The outcome with S3's message.
     fn with_message(
         &self,
         question: BudgetQuestion<'_>,
@@ -740,7 +742,7 @@ impl CallerAuthorizer {
         })
     }
 
-    /// Notes the first refusal.
+    /// Keeps the first denial.
     fn note(&self, denied: authorize::AccessDenied, message: &str) {
         if let Some(evidence) = denied.evidence {
             self.noted.denial.get_or_init(|| DeniedRequest {
@@ -754,7 +756,7 @@ impl CallerAuthorizer {
     }
 }
 
-/// S3's sentence; calls on the whole account do not name a resource.
+/// S3's message for a denial. An action on the whole account names no resource.
 fn denial(caller: &Caller, action: &str, resource: &str, why: &str) -> S3Denial {
     let arn = caller.arn();
     let on = match resource {

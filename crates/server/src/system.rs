@@ -1,4 +1,4 @@
-//! The system's clock and randomness: the only place that asks for either.
+//! The system's clock and random number generator. Invariant: no other module reads either.
 
 use std::time::UNIX_EPOCH;
 
@@ -28,8 +28,8 @@ pub struct SystemEntropy;
 impl Entropy for SystemEntropy {
     fn fill(&self, buffer: &mut [u8]) {
         if getrandom::fill(buffer).is_err() {
-            // Going on would make guessable keys. The kernel's generator does not fail once it is
-            // up.
+            // Continuing would create guessable keys. The kernel's generator does not fail once it
+            // is initialized.
             tracing::error!("the operating system gives no random bytes");
             std::process::abort();
         }

@@ -1,16 +1,16 @@
-//! The headers of a signed S3 request that count although its signature may not cover them.
+//! The headers of a signed S3 request that are used even if its signature does not cover them.
 //!
-//! It protects one rule: nothing else is obeyed that is not signed. S3 lets a client leave out of
-//! its signature whatever does not begin with `x-amz-`; so these headers are the whole list of what
-//! anyone on the way, or anyone who has a presigned URL, can choose. All others are taken off the
-//! request before it is understood.
+//! Invariant: no other unsigned header has any effect. S3 lets a client leave every header unsigned
+//! that does not begin with `x-amz-`. So these headers are the complete list of what a man in the
+//! middle, or anyone who holds a presigned URL, can choose. All others are removed before the
+//! request is interpreted.
 
 use http::{HeaderMap, HeaderName};
 use keywright_sigv4::PresentedSignature;
 
 /// The list, as in ARCHITECTURE.md.
 const OBEYED: [&str; 19] = [
-    // How the body comes.
+    // How the body is transferred.
     "content-length",
     "transfer-encoding",
     "expect",
@@ -22,22 +22,22 @@ const OBEYED: [&str; 19] = [
     "content-language",
     "content-type",
     "expires",
-    // Which part of an object, and on what condition.
+    // Which part of an object, and on which condition.
     "range",
     "if-match",
     "if-none-match",
     "if-modified-since",
     "if-unmodified-since",
-    // Condition keys, which policies may not rely on for the same reason.
+    // Condition keys. For this reason, policies cannot rely on them.
     "referer",
     "user-agent",
-    // The date of a signature in the header, where it stands for `x-amz-date`; and the declared
-    // hash of a presigned request's body, which its signature covers by other means.
+    // The date of a signature in the `Authorization` header if there is no `x-amz-date`, and the
+    // declared hash of a presigned request's body, which its signature covers by other means.
     "date",
     "x-amz-content-sha256",
 ];
 
-/// Takes off what is neither signed nor in the list.
+/// Removes the headers that are neither signed nor in the list.
 pub(crate) fn drop_unsigned(headers: &mut HeaderMap, presented: &PresentedSignature) {
     let signed = |name: &HeaderName| {
         let mut names = presented.signed_headers().split(';');
@@ -68,7 +68,7 @@ mod tests {
         home_region: "us-east-1",
     };
 
-    /// A presigned URL that signs `host` and these, and headers beside it.
+    /// A presigned URL that signs `host` and the headers `signed`, sent with the headers `sent`.
     fn presented(
         signed: &str,
         sent: &[&str],

@@ -1,11 +1,12 @@
-//! Which connections there may be.
+//! Limits the number of connections.
 //!
-//! It protects one rule: neither strangers nor one principal can keep anyone out. Only a request
-//! whose signature held protects its connection, and only within bounds: a share for each
-//! principal, because one presigned link has as many readers as it likes, and never all of them
-//! for S3, because whoever deactivates a key must get in. Of all others the one that has waited
-//! longest makes room when there are too many, of one source or of all. So a client that sends its
-//! request gets its answer, however many others hold connections open and send or read nothing.
+//! Invariant: neither unauthenticated clients nor a single principal can keep others out. Only a
+//! request with a valid signature protects its connection, and only within limits: each principal
+//! has a share, because any number of clients can use one presigned URL, and S3 never has all
+//! connections, because a caller who deactivates a key must get in. When there are too many
+//! connections in total or from one source, the unprotected one that has waited longest is closed.
+//! So a client that sends its request gets its response, however many others hold connections open
+//! and neither send nor read.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -20,21 +21,21 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::files;
 
-/// How many connections there may be.
+/// The maximum numbers of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ConnectionLimits {
-    /// Of all sources together.
+    /// In total.
     pub total: usize,
-    /// Of one source.
+    /// From one source.
     pub per_source: usize,
-    /// Protected ones that carry S3 requests.
+    /// Protected connections with S3 requests.
     pub transfers: usize,
-    /// Protected ones of one principal, for each [`Work`].
+    /// Protected connections of one principal, per [`ConnectionUse`].
     pub per_holder: usize,
 }
 
 impl ConnectionLimits {
-    /// What these file descriptors are enough for.
+    /// The limits for this number of file descriptors.
     pub(super) fn for_files(files: u64) -> Self {
         let files = usize::try_from(files).unwrap_or(usize::MAX);
         let spare = files.saturating_sub(limits::FILES_RESERVED) / limits::FILES_PER_CONNECTION;
@@ -49,24 +50,25 @@ impl ConnectionLimits {
     }
 }
 
-/// What a verified request needs its connection for.
+/// What a verified request uses its connection for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum ConnectionUse {
-    /// IAM, STS and the extension: protected until the answer is made.
+    /// IAM, STS and the extension: protected until the response is made.
     Call,
-    /// S3: protected until the answer is read, as long as the client keeps up the lowest rate.
+    /// S3: protected until the response is read, as long as the client reads at the minimum rate.
     Transfer,
 }
 
-/// Who is counted as one: an IPv4 address, or the 64 bits of IPv6 that one customer has whole.
+/// A source that is counted as one: an IPv4 address, or an IPv6 /64 network, because one customer
+/// has all of it.
 pub(super) type SourceId = u64;
 
-/// The source of an address; `None` for those that many share.
+/// The source of an address; `None` for addresses that many clients share.
 pub(super) fn source(address: IpAddr) -> Option<SourceId> {
     match address.to_canonical() {
         address if address.is_loopback() => None,
         IpAddr::V4(address) => Some(u64::from(u32::from(address))),
-        // The networks that are in use begin with bits that keep them apart from IPv4.
+        // The prefixes of IPv6 networks in use differ from every IPv4 address.
         IpAddr::V6(address) => u64::try_from(u128::from(address) >> 64).ok(),
     }
 }
@@ -74,12 +76,13 @@ pub(super) fn source(address: IpAddr) -> Option<SourceId> {
 /// Fewer connections than a small installation may need.
 const FEW_CONNECTIONS: usize = 1000;
 
-/// The one admission of a process, which its listeners share; made by the first of them.
+/// The admission of the process, which all listeners share. The first of them creates it.
 #[derive(Debug, Default)]
 pub(crate) struct SharedAdmission(OnceLock<Arc<ConnectionAdmission>>);
 
 impl SharedAdmission {
-    /// For a listener. The first call takes as many file descriptors as the system gives.
+    /// Returns the shared admission. The first call raises the limit of open files as far as the
+    /// system allows.
     pub(super) fn get(&self) -> Arc<ConnectionAdmission> {
         Arc::clone(self.0.get_or_init(|| {
             let limits = ConnectionLimits::for_files(files::raise_limit());
@@ -105,14 +108,14 @@ pub(crate) struct ConnectionAdmission {
 
 #[derive(Debug, Default)]
 struct ConnectionTable {
-    /// Numbers connections, and the order in which they wait.
+    /// The next number, for connection IDs and for positions in the queue.
     next: u64,
     open: HashMap<u64, OpenConnection>,
     by_source: HashMap<SourceId, usize>,
-    /// Those that may be closed, longest waiting first: their turn and id.
+    /// The connections that may be closed, longest waiting first: from turn to ID.
     waiting: BTreeMap<u64, u64>,
     waiting_by_source: BTreeSet<(SourceId, u64)>,
-    /// Protected ones that carry S3 requests.
+    /// Protected connections with S3 requests.
     transfers: usize,
     by_holder: HashMap<(WorkOwner, ConnectionUse), usize>,
 }
@@ -120,14 +123,14 @@ struct ConnectionTable {
 #[derive(Debug)]
 struct OpenConnection {
     source: Option<SourceId>,
-    /// Its turn to be closed; `None` while it is protected.
+    /// Its position in the queue to be closed; `None` while it is protected.
     turn: Option<u64>,
-    /// Whose protection it has.
+    /// The principal that protects it, and for which use.
     protection: Option<(WorkOwner, ConnectionUse)>,
     evict: Arc<Notify>,
 }
 
-/// The right to one connection, for as long as it is held.
+/// The permission to hold one connection.
 #[derive(Debug)]
 pub(crate) struct ConnectionSlot {
     admission: Arc<ConnectionAdmission>,
@@ -144,8 +147,8 @@ impl ConnectionAdmission {
         })
     }
 
-    /// Lets a connection in; `None` when every other one is protected. Without a source only the
-    /// limit of all connections counts.
+    /// Admits a connection; `None` if every other one is protected. Without a source, only the
+    /// total limit applies.
     pub(super) fn admit(self: &Arc<Self>, source: Option<SourceId>) -> Option<ConnectionSlot> {
         let mut table = self.table();
         let of_source = source.and_then(|source| table.by_source.get(&source));
@@ -174,7 +177,7 @@ impl ConnectionAdmission {
         })
     }
 
-    /// Notes that the system gave no connection; for the log.
+    /// Logs that the system could not accept a connection.
     pub(super) fn not_accepted(&self, error: &std::io::Error) {
         let open = self.table().open.len();
         self.log
@@ -211,8 +214,8 @@ impl ConnectionTable {
         self.next
     }
 
-    /// Puts a connection at the end of those that may be closed, unless it is one of them: what
-    /// is not verified gains no time by repetition.
+    /// Adds a connection to the end of the queue, unless it is already in it: unverified requests
+    /// gain no time by repetition.
     fn wait(&mut self, id: u64) {
         let turn = self.next();
         if let Some(connection) = self.open.get_mut(&id)
@@ -226,8 +229,8 @@ impl ConnectionTable {
         }
     }
 
-    /// Takes a connection out of those that may be closed, if its principal and S3 have a place
-    /// left; otherwise it is the last of them.
+    /// Removes a connection from the queue, if the limits of its principal and of S3 allow it.
+    /// Otherwise it moves to the end of the queue.
     fn protect(
         &mut self,
         id: u64,
@@ -251,7 +254,7 @@ impl ConnectionTable {
         }
     }
 
-    /// Ends a connection's turn or its protection, whichever it has.
+    /// Removes a connection from the queue or ends its protection, whichever applies.
     fn end_turn(&mut self, id: u64) {
         let Some(connection) = self.open.get_mut(&id) else {
             return;
@@ -273,7 +276,7 @@ impl ConnectionTable {
         }
     }
 
-    /// Ends a connection's protection, if it has any: it is the last of those that may be closed.
+    /// Ends a connection's protection, if it has any, and moves it to the end of the queue.
     fn release(&mut self, id: u64, ended: impl Fn(ConnectionUse) -> bool) {
         let connection = self.open.get(&id);
         let protection = connection.and_then(|connection| connection.protection);
@@ -310,7 +313,7 @@ impl ConnectionTable {
         first.is_some_and(|turn| self.evict(turn))
     }
 
-    /// It is counted no longer from here on, though its socket takes a moment to close.
+    /// The connection no longer counts from here on, although its socket takes a moment to close.
     fn evict(&mut self, turn: u64) -> bool {
         let id = self.waiting.get(&turn).copied();
         let connection = id.and_then(|id| self.remove(id));
@@ -322,7 +325,7 @@ impl ConnectionTable {
 }
 
 impl ConnectionSlot {
-    /// Keeps the connection: it carries a request whose signature held.
+    /// Protects the connection, because it carries a request with a valid signature.
     pub(crate) fn protect(&self, holder: WorkOwner, work: ConnectionUse) {
         let limits = self.admission.limits;
         self.admission
@@ -330,19 +333,19 @@ impl ConnectionSlot {
             .protect(self.id, (holder, work), limits);
     }
 
-    /// Ends the protection of what needs its connection only until the answer is made.
+    /// Ends the protection of a connection that needed it only until the response was made.
     pub(super) fn answered(&self) {
         self.admission
             .table()
             .release(self.id, |work| work == ConnectionUse::Call);
     }
 
-    /// Ends the protection, if there was any: with the request, or because the client is too slow.
+    /// Ends the protection, if there is any: the request has ended, or the client is too slow.
     pub(super) fn release(&self) {
         self.admission.table().release(self.id, |_| true);
     }
 
-    /// Done when the connection must make room.
+    /// Completes when the connection must make room.
     pub(super) async fn evicted(&self) {
         self.evict.notified().await;
     }
@@ -354,7 +357,8 @@ impl Drop for ConnectionSlot {
     }
 }
 
-/// A log of what a stranger can cause: one line in a while, with a count.
+/// A rate-limited log for events that unauthenticated clients can cause: one line per interval,
+/// with a count.
 #[derive(Debug, Default)]
 struct RefusalLog(Mutex<RefusalCount>);
 
@@ -371,7 +375,7 @@ impl RefusalLog {
         }
     }
 
-    /// Counts one; gives the count when it is time for a line.
+    /// Counts one event; returns the count when a line is due.
     fn count(&self, now: Instant) -> Option<u64> {
         let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         log.unsaid += 1;
@@ -459,12 +463,12 @@ mod tests {
         let second = admit(&admission, "127.0.0.1").unwrap();
         protect(&first);
         first.release();
-        // It was not protected, so this is worth nothing.
+        // It was not protected, so this has no effect.
         second.release();
         let third = admit(&admission, "192.0.2.1").unwrap();
         assert!(evicted(&second) && !evicted(&first) && !evicted(&third));
         drop((first, second));
-        // What was evicted is not counted twice.
+        // The evicted connection is not counted twice.
         let _fourth = admit(&admission, "192.0.2.1").unwrap();
         assert!(!evicted(&third));
         assert_eq!(admission.table().open.len(), 2);
@@ -494,24 +498,26 @@ mod tests {
         };
         let admission = ConnectionAdmission::new(limits);
         let slots: Vec<_> = (0..4).map(|_| admit(&admission, "::1").unwrap()).collect();
-        // Four readers of one link, and then one of another principal, which has its own share.
+        // Four connections with one presigned URL, and then one of another principal, which has its
+        // own share.
         slots.iter().for_each(protect);
         let fifth = admit(&admission, "::1").unwrap();
         assert!(evicted(&slots[2]) && !evicted(&slots[3]));
         fifth.protect(owner(2), ConnectionUse::Transfer);
-        // All places of S3 are taken: a third principal is answered, but not protected.
+        // All of S3's share is used: a third principal is answered, but not protected.
         let sixth = admit(&admission, "::1").unwrap();
         assert!(evicted(&slots[3]));
         sixth.protect(owner(3), ConnectionUse::Transfer);
         let seventh = admit(&admission, "::1").unwrap();
         assert!(evicted(&sixth));
-        // A call has places of its own, also for whoever has used up those for S3.
+        // Calls have a share of their own, also for a principal that has used up its share for S3.
         seventh.protect(owner(1), ConnectionUse::Call);
         assert!(admit(&admission, "::1").is_none());
         seventh.answered();
         let _eighth = admit(&admission, "::1").unwrap();
         assert!(evicted(&seventh));
-        // An answer that is made ends no transfer; its end does, and makes a place free.
+        // The end of a response being made does not end a transfer; the end of reading it does, and
+        // frees its share.
         slots[0].answered();
         slots[0].release();
         let _ninth = admit(&admission, "::1").unwrap();
@@ -536,7 +542,7 @@ mod tests {
             "all of it are at work"
         );
         assert!(admit(&admission, "192.0.2.2").is_some());
-        // Loopback has no limit of its own.
+        // Loopback addresses have no limit per source.
         let local: Vec<_> = (0..5).map(|_| admit(&admission, "127.0.0.1")).collect();
         assert!(local.iter().all(Option::is_some));
     }

@@ -1,9 +1,9 @@
-//! The memory of answers that clients have not read yet.
+//! The memory of responses that clients have not read yet.
 //!
-//! It protects one rule: who does not read holds little, and no principal holds all there is. An
-//! answer that finds no room is refused once it is made, so whoever makes long ones bounds how many
-//! are made at a time. The answer to a change is never refused, because the change was made; those
-//! are short.
+//! Invariant: a client that does not read holds little memory, and no principal holds all of it. A
+//! response that does not fit is rejected after it was made, so the code that makes long responses
+//! limits how many are made at a time. The response to a change is never rejected, because the
+//! change has been made; those responses are short.
 
 use std::{
     collections::HashMap,
@@ -16,7 +16,7 @@ use keywright_identity::work::WorkOwner;
 
 use keywright_s3::NoMemory;
 
-/// The memory that all answers share.
+/// The memory that all responses share.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AnswerBudget(Arc<Mutex<UnreadBytes>>);
 
@@ -26,7 +26,7 @@ struct UnreadBytes {
     by_owner: HashMap<WorkOwner, usize>,
 }
 
-/// An answer, counted until the connection has let go of its last byte.
+/// A response, counted until the connection has released its last byte.
 struct HeldAnswer {
     bytes: Bytes,
     owner: WorkOwner,
@@ -34,8 +34,8 @@ struct HeldAnswer {
 }
 
 impl AnswerBudget {
-    /// The same bytes, counted for as long as any of them are held; few are always free, and so is
-    /// the only answer of a principal, however long.
+    /// Charges the bytes for as long as any of them are held. Small responses are always free, and
+    /// so is a principal's only response, however long it is.
     ///
     /// # Errors
     /// [`NoMemory`].
@@ -53,7 +53,7 @@ impl AnswerBudget {
         Ok(self.hold_always(owner, bytes))
     }
 
-    /// The same for an answer that must be given.
+    /// Like [`hold`](Self::hold), for a response that must be sent.
     pub(crate) fn hold_always(&self, owner: WorkOwner, bytes: Bytes) -> Bytes {
         let length = bytes.len();
         if length <= limits::BODY_BYTES_FREE {
@@ -131,14 +131,14 @@ mod tests {
         let shares = limits::ANSWERS_BYTES / limits::ANSWERS_BYTES_EACH;
         let mut held: Vec<Bytes> = (0..each).map(|_| hold(0, MIB).unwrap()).collect();
         assert_eq!(hold(0, MIB), Err(NoMemory));
-        // What is free is free for everyone, whatever else is held.
+        // Small responses are free for everyone, whatever else is held.
         let small = hold(0, limits::BODY_BYTES_FREE).unwrap();
         assert_eq!(hold(0, limits::BODY_BYTES_FREE + 1), Err(NoMemory));
         for number in 1..shares as u64 {
             held.extend((0..each).map(|_| hold(number, MIB).unwrap()));
         }
         assert_eq!(hold(9, MIB), Err(NoMemory));
-        // A slice keeps the whole.
+        // A slice keeps the whole response in memory.
         let rest = held[0].slice(MIB - 1..);
         held.swap_remove(0);
         assert_eq!(hold(9, MIB), Err(NoMemory));

@@ -1,8 +1,8 @@
 //! A request's body: how long it may take and how much of it may be held.
 //!
-//! It protects one rule: a client holds the server's memory and connections only while it keeps
-//! sending. Time counts only while the server waits for the client, so that a slow disk here ends
-//! no upload.
+//! Invariant: a client holds memory and connections of the server only while it keeps sending. Time
+//! counts only while the server waits for the client, so that a slow disk here does not end an
+//! upload.
 
 use std::{
     pin::Pin,
@@ -30,7 +30,7 @@ const IDLE: Duration = Duration::from_secs(limits::BODY_IDLE_SECS);
 /// Why a body ended early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyFault {
-    /// It came too slowly.
+    /// It arrived too slowly.
     #[error("the request body did not arrive in time")]
     Slow,
     /// The connection broke, or the framing is wrong.
@@ -58,7 +58,7 @@ impl BodyEnd {
     }
 }
 
-/// What a body is before it is limited; hyper's, but for tests.
+/// The body before it is limited: hyper's, except in tests.
 pub(crate) trait ClientBody:
     HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync + 'static> + Unpin
 {
@@ -85,7 +85,7 @@ impl<B: ClientBody> RequestBody<B> {
         BodyEnd(Arc::clone(&self.ended))
     }
 
-    /// Its length, if the client has announced one.
+    /// The length of the body, if the client announced one.
     pub(crate) fn announced(&self) -> Option<u64> {
         self.size_hint().exact()
     }
@@ -103,7 +103,7 @@ impl<B: ClientBody> RequestBody<B> {
         }
     }
 
-    /// Waits for the client as long as there is patience.
+    /// Waits for the client until its time budget is used up.
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let ends = self.patience.ends();
         let timer = self
@@ -168,19 +168,19 @@ impl<B: ClientBody> Drop for RequestBody<B> {
     }
 }
 
-/// A body in memory, with its share of it.
+/// A body in memory, with its share of the memory budget.
 #[derive(Debug)]
 pub(crate) struct GatheredBody {
     pub(crate) bytes: Vec<u8>,
     _held: HeldBytes,
 }
 
-/// Why a body was not gathered.
+/// Why a body could not be buffered.
 #[derive(Debug)]
 pub(crate) enum GatherFault {
     /// It is longer than allowed.
     TooLarge,
-    /// There is no memory for it now.
+    /// The memory budget is exhausted.
     NoMemory,
     /// It ended early.
     Body(BodyFault),
@@ -189,7 +189,7 @@ pub(crate) enum GatherFault {
 /// Reads a whole body of at most `limit` bytes.
 ///
 /// # Errors
-/// [`GatherFault`]; a length that is too large is refused before anything is read.
+/// [`GatherFault`]. An announced length that is too large is rejected before anything is read.
 pub(crate) async fn gather<B: ClientBody>(
     mut body: RequestBody<B>,
     limit: usize,
@@ -201,7 +201,7 @@ pub(crate) async fn gather<B: ClientBody>(
     }
     let (mut bytes, mut held) = (Vec::new(), budget.account());
     while let Some(frame) = body.frame().await {
-        // The piece is copied: it may be a few bytes of a large buffer.
+        // The piece is copied, because it may be a few bytes of a large buffer.
         let Ok(piece) = frame.map_err(GatherFault::Body)?.into_data() else {
             continue;
         };

@@ -1,8 +1,8 @@
-//! One connection: HTTP/1.1 over a stream, plain or TLS, and its end.
+//! One connection: HTTP/1.1 over a stream, plain or TLS, and how it ends.
 //!
-//! It protects two rules: an answer that was given before the request's body was read closes the
-//! connection, so that no body is taken for the next request; and after the signal to stop a
-//! connection lives on only while it makes progress.
+//! Invariants: a response that is sent before the request's body was read closes the connection, so
+//! that a body is never taken for the next request. After the signal to stop, a connection stays
+//! open only while it makes progress.
 
 use std::{
     convert::Infallible,
@@ -52,7 +52,7 @@ pub(super) struct ClientConnection {
 }
 
 impl ClientConnection {
-    /// Answers its requests until it ends, or must make room for another.
+    /// Answers requests until the connection ends or must make room for another.
     pub(super) async fn run(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
         let slot = Arc::clone(&self.slot);
         tokio::select! {
@@ -102,7 +102,7 @@ impl ClientConnection {
                 slot: Arc::clone(&slot),
                 traffic: Arc::clone(&traffic),
             };
-            // In a box, so that the connection can be taken apart at its end.
+            // Boxed, so that the connection is `Unpin` and can be taken apart at its end.
             Box::pin(async move { Ok::<_, Infallible>(exchange.answer(request).await) })
         });
         let mut connection = http1::Builder::new()
@@ -133,8 +133,8 @@ impl ClientConnection {
     }
 }
 
-/// Closes a stream. Where the client may still be sending, what it sends is read for a while and
-/// thrown away: it would not see its answer if the system reset the connection.
+/// Closes a stream. If the client may still be sending, its bytes are read for a while and
+/// discarded: if the system reset the connection, the client would not see its response.
 async fn close<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, unread: bool) -> u64 {
     let mut left = limits::DISCARDED_BODY_BYTES;
     let closing = async {
@@ -161,13 +161,13 @@ async fn close<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, unread: bool) -
     limits::DISCARDED_BODY_BYTES - left
 }
 
-/// Done when the server stops.
+/// Completes when the server stops.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // Its other error, that the sender is gone, means the same.
+    // The only error is that the sender is gone, which means the same.
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// Done when the client has let too much time pass without enough progress.
+/// Completes when the client has made too little progress for too long.
 async fn stalled(traffic: &ConnectionTraffic) {
     loop {
         let before = traffic.bytes();
@@ -179,7 +179,7 @@ async fn stalled(traffic: &ConnectionTraffic) {
     }
 }
 
-/// One request and its answer.
+/// One request and its response.
 struct HttpExchange {
     pipeline: Arc<Pipeline>,
     origin: ListenerOrigin,
@@ -210,7 +210,7 @@ impl HttpExchange {
     }
 }
 
-/// An answer's body; the connection of a verified S3 request is protected until it ends.
+/// A response's body. The connection of a verified S3 request is protected until it is dropped.
 struct GuardedBody {
     body: ResponseBody,
     slot: Arc<ConnectionSlot>,
@@ -285,7 +285,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_unwanted_body_is_read_within_bounds() {
-        // A client that stalls, one that ends, one that never does.
+        // A client that stalls, one that ends, one that never ends.
         for (pieces, ends, secs) in [
             (1, false, limits::DISCARDED_BODY_SECS),
             (1, true, 0),
@@ -300,7 +300,7 @@ mod tests {
                     }
                 }
                 if !ends {
-                    // Until the other side is gone.
+                    // Until the server has closed its side.
                     while there.read(&mut [0]).await.is_ok_and(|bytes| bytes > 0) {}
                     sleep_until(Instant::now() + Duration::from_secs(3600)).await;
                 }

@@ -1,9 +1,9 @@
-//! How many files and sockets the process may have open.
+//! The limit of open files and sockets of the process.
 
 use keywright_base::limits;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Raises the limit of open files as far as it is wanted and allowed; gives what holds then.
+/// Raises the limit of open files as far as it is wanted and allowed; returns the new limit.
 pub(super) fn raise_limit() -> u64 {
     let before = getrlimit(Resource::Nofile);
     let unlimited = |limit: Option<u64>| limit.unwrap_or(u64::MAX);

@@ -1,7 +1,7 @@
-//! Sockets: accept, limits, TLS, HTTP/1.1, and a shutdown that lets requests under way finish.
+//! Sockets: accept, limits, TLS, HTTP/1.1, and a graceful shutdown.
 //!
-//! It protects one rule: what has proven nothing is bounded. Which connections there may be is in
-//! [`admission`], how long a body may take in [`body`], an answer in [`stream`].
+//! Invariant: the resources of unauthenticated clients are bounded. [`admission`] limits the
+//! connections, [`body`] the time of a request's body, [`stream`] that of a response.
 
 mod admission;
 mod answers;
@@ -40,15 +40,15 @@ pub(crate) use answers::AnswerBudget;
 pub(crate) use body::{BodyFault, GatherFault, RequestBody, gather};
 pub use tls::TlsFiles;
 
-/// Between a failure to accept and the next try.
+/// The pause between a failure to accept and the next attempt.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Where and how to listen.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
-    /// The address; port 0 takes a free one.
+    /// The address. Port 0 selects a free port.
     pub listen: SocketAddr,
-    /// TLS, if wanted.
+    /// The TLS files, if TLS is enabled.
     pub tls: Option<TlsFiles>,
     /// Whether plain HTTP is allowed on an address that is not loopback.
     pub allow_plain_http: bool,
@@ -66,9 +66,9 @@ pub enum ServerError {
     /// The address cannot be used.
     #[error("cannot listen on {address}: {error}")]
     Listen {
-        /// The address asked for.
+        /// The requested address.
         address: SocketAddr,
-        /// What the system said.
+        /// The system's error.
         error: io::Error,
     },
     /// A PEM file cannot be used.
@@ -81,7 +81,7 @@ pub enum ServerError {
     },
 }
 
-/// A listener of one origin that does not answer yet.
+/// A listener of one origin that is bound but does not accept connections yet.
 pub struct Server {
     listener: TcpListener,
     tls: Option<RenewedCertificate>,
@@ -90,7 +90,7 @@ pub struct Server {
     pipeline: Arc<Pipeline>,
 }
 
-/// A certificate, and the signal to read it again.
+/// A certificate, and the signal to reload it.
 struct RenewedCertificate {
     certificate: Arc<CurrentCertificate>,
     hangup: Signal,
@@ -102,12 +102,12 @@ impl std::fmt::Debug for Server {
     }
 }
 
-/// Where a listener is.
+/// The address of a listener.
 #[derive(Debug, Clone, Copy)]
 pub struct ListenAddress {
-    /// The address with the port taken.
+    /// The address, with the actual port.
     pub address: SocketAddr,
-    /// Whether it speaks TLS.
+    /// Whether it uses TLS.
     pub secure: bool,
 }
 
@@ -119,7 +119,7 @@ impl std::fmt::Display for ListenAddress {
 }
 
 impl Server {
-    /// Takes the address, and as many file descriptors as the system gives.
+    /// Binds the address, and raises the limit of open files as far as the system allows.
     ///
     /// # Errors
     /// [`ServerError`].
@@ -150,10 +150,10 @@ impl Server {
         })
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     ///
     /// # Errors
-    /// When the system does not say.
+    /// If the system does not return it.
     pub fn listening(&self) -> io::Result<ListenAddress> {
         Ok(ListenAddress {
             address: self.listener.local_addr()?,
@@ -161,7 +161,7 @@ impl Server {
         })
     }
 
-    /// Answers requests until `stop` is done, then lets those under way finish.
+    /// Answers requests until `stop` completes, then lets open requests finish.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let (stopping, _) = watch::channel(false);
         let (certificate, renewal) = match self.tls {
@@ -184,7 +184,7 @@ impl Server {
         tokio::pin!(stop);
         listener.accept(stop, &stopping).await;
         drop(listener);
-        // A receiver for each connection: when all are gone, so are the connections.
+        // Each connection holds a receiver, so `closed` completes when all connections have ended.
         stopping.send_replace(true);
         let ended = tokio::time::timeout(Duration::from_secs(limits::STOP_SECS), stopping.closed());
         if ended.await.is_err() {
@@ -209,7 +209,7 @@ struct OriginListener {
 }
 
 impl OriginListener {
-    /// Takes connections until `stop` is done.
+    /// Accepts connections until `stop` completes.
     async fn accept(
         &self,
         mut stop: impl Future<Output = ()> + Unpin,
@@ -224,7 +224,7 @@ impl OriginListener {
                 Ok((stream, from)) => self.spawn(stream, from, stopping.subscribe()),
                 Err(error) => {
                     self.admission.not_accepted(&error);
-                    // Out of file descriptors, most likely; they come back as requests end.
+                    // Most likely out of file descriptors; they become free as requests end.
                     if tokio::time::timeout(ACCEPT_PAUSE, &mut stop).await.is_ok() {
                         return;
                     }
@@ -234,13 +234,14 @@ impl OriginListener {
     }
 
     fn spawn(&self, stream: TcpStream, from: SocketAddr, stop: watch::Receiver<bool>) {
-        // Behind a trusted proxy is everyone; it has to limit them itself.
+        // All clients behind a trusted proxy share its address, so the proxy has to limit them
+        // itself.
         let is_proxy = self.pipeline.proxies.contains(from.ip().to_canonical());
         let source = admission::source(from.ip()).filter(|_| !is_proxy);
         let Some(slot) = self.admission.admit(source) else {
             return;
         };
-        // Without it small answers wait for the client's delayed acknowledgement.
+        // Otherwise small responses would wait for the client's delayed acknowledgement.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY was not set");
         }

@@ -1,13 +1,13 @@
-//! How long a client may keep the server waiting, for its bytes or to take ours.
+//! How long a client may keep the server waiting, for its bytes or to read the server's.
 //!
-//! It protects one rule: what is too slow on average ends, however evenly it trickles. Time counts
+//! Invariant: a transfer that is too slow on average ends, however evenly it trickles. Time counts
 //! only while the server waits for the client.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What is left of the time that a client has: waiting spends it, bytes earn it.
+/// A client's time budget: waiting uses it up, transferred bytes replenish it.
 #[derive(Debug)]
 pub(super) struct ReadBudget {
     full: Duration,
@@ -17,7 +17,7 @@ pub(super) struct ReadBudget {
 }
 
 impl ReadBudget {
-    /// The whole of it, which is also the most that bytes can earn.
+    /// A full budget, which is also the maximum that bytes can replenish.
     pub(super) const fn new(full: Duration, bytes_per_sec: u64) -> Self {
         Self {
             full,
@@ -27,12 +27,13 @@ impl ReadBudget {
         }
     }
 
-    /// When it ends, if nothing more moves. The server waits from here on.
+    /// When the budget is used up if no more bytes move. The server waits for the client from here
+    /// on.
     pub(super) fn ends(&mut self) -> Instant {
         *self.waiting_since.get_or_insert_with(Instant::now) + self.left
     }
 
-    /// Ends the waiting.
+    /// Records that bytes have moved, which ends the wait.
     pub(super) fn moved(&mut self, bytes: usize) {
         if let Some(since) = self.waiting_since.take() {
             self.left = self.left.saturating_sub(since.elapsed());

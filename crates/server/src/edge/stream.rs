@@ -1,4 +1,4 @@
-//! The bytes of a connection, counted; and the end of clients that do not read.
+//! Counts the bytes of a connection, and disconnects clients that do not read.
 
 use std::{
     io,
@@ -19,7 +19,7 @@ use tokio::{
 
 use super::{admission::ConnectionSlot, patience::ReadBudget};
 
-/// What moves on one connection, for those who decide whether it has stalled.
+/// The traffic of one connection, from which it is decided whether it has stalled.
 #[derive(Debug, Default)]
 pub(super) struct ConnectionTraffic {
     bytes: AtomicU64,
@@ -29,7 +29,7 @@ pub(super) struct ConnectionTraffic {
 }
 
 impl ConnectionTraffic {
-    /// Bytes that went either way so far.
+    /// The bytes transferred so far, in both directions.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
@@ -38,46 +38,46 @@ impl ConnectionTraffic {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Whether an answer is being made.
+    /// Sets whether a response is being made.
     pub(super) fn set_answering(&self, answering: bool) {
         self.answering.store(answering, Ordering::Relaxed);
     }
 
-    /// Whether that waits for more of the request's body.
+    /// Sets whether the response waits for more of the request's body.
     pub(super) fn set_waiting(&self, waiting: bool) {
         self.waiting.store(waiting, Ordering::Relaxed);
     }
 
-    /// Notes that a request was answered before its body was read.
+    /// Records that a request was answered before its body was read.
     pub(super) fn set_unread(&self) {
         self.unread.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the client may still be sending what nobody reads.
+    /// Whether the client may still be sending bytes that nobody reads.
     pub(super) fn is_unread(&self) -> bool {
         self.unread.load(Ordering::Relaxed)
     }
 
-    /// Whether the server is at work, and the client is not what it waits for.
+    /// Whether the server is busy and not waiting for the client.
     pub(super) fn is_working(&self) -> bool {
         self.answering.load(Ordering::Relaxed) && !self.waiting.load(Ordering::Relaxed)
     }
 }
 
-/// A stream to a client that fails when the client takes too little for a long time, and is
-/// protected no longer before that.
+/// A stream to a client. Writes fail if the client reads too little for a long time; before that,
+/// the connection loses its protection.
 #[derive(Debug)]
 pub(super) struct ClientStream<S> {
     stream: S,
     traffic: Arc<ConnectionTraffic>,
     slot: Option<Arc<ConnectionSlot>>,
     patience: ReadBudget,
-    /// Runs while the client takes nothing.
+    /// Runs while the client reads nothing.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 const IDLE: Duration = Duration::from_secs(limits::WRITE_IDLE_SECS);
-/// Less than this left, and the connection may be closed for another.
+/// With less time than this left, the connection may be closed to make room for another.
 const UNPROTECTED: Duration =
     Duration::from_secs(limits::WRITE_IDLE_SECS - limits::WRITE_PROTECTED_SECS);
 
@@ -96,7 +96,7 @@ impl<S> ClientStream<S> {
         }
     }
 
-    /// The outcome of a write, unless the client has taken too little for too long.
+    /// The result of a write, unless the client has read too little for too long.
     fn written(
         &mut self,
         cx: &mut Context<'_>,
@@ -197,8 +197,8 @@ mod tests {
     use super::{ClientStream, ConnectionTraffic};
     use crate::edge::admission::{ConnectionAdmission, ConnectionLimits, ConnectionUse};
 
-    /// Writes to a client that takes `piece` bytes every `pause` seconds; for how long, and what
-    /// came of it.
+    /// Writes to a client that reads `piece` bytes every `pause` seconds; returns how long it took,
+    /// and the result.
     async fn write_to(piece: usize, pause: u64, pieces: usize) -> (u64, Result<(), ErrorKind>) {
         let (here, mut there) = tokio::io::duplex(piece);
         let traffic = Arc::new(ConnectionTraffic::default());
@@ -228,13 +228,13 @@ mod tests {
         let rate = usize::try_from(limits::READ_BYTES_PER_SEC_MIN).unwrap();
         let idle = limits::WRITE_IDLE_SECS;
         let gone = Err(ErrorKind::TimedOut);
-        // Slow, but it reads: evenly, or with gaps that a full buffer leaves.
+        // Slow clients that do read: evenly, or with pauses that a full buffer covers.
         assert_eq!(write_to(rate, 1, 1000).await, (999, Ok(())));
         assert_eq!(
             write_to(64 * rate, idle - 2, 10).await,
             (9 * (idle - 2), Ok(()))
         );
-        // Nothing for a while, and a trickle that never pauses for long.
+        // No reads for a while, and a trickle that never pauses for long.
         assert_eq!(write_to(64 * rate, idle + 2, 2).await, (idle, gone));
         let (took, written) = write_to(rate / 4, 1, 1000).await;
         assert_eq!(written, gone);

@@ -1,6 +1,6 @@
-//! TLS: the certificate that connections are answered with, and its renewal while they are.
+//! TLS: the server's certificate, and its renewal while connections are open.
 //!
-//! It protects one rule: a pair of files that cannot be used changes nothing. The one in use stays,
+//! Invariant: a pair of files that cannot be used changes nothing. The certificate in use stays,
 //! and the log says why.
 
 use std::{
@@ -24,32 +24,32 @@ use tokio_rustls::TlsAcceptor;
 
 use super::ServerError;
 
-/// Certificate chain and private key, PEM files.
+/// Certificate chain and private key, as PEM files.
 #[derive(Debug, Clone)]
 pub struct TlsFiles {
     /// The chain, leaf first.
     pub certificate: PathBuf,
-    /// The key, PKCS #8, PKCS #1 or SEC 1. Only its owner may be able to read it.
+    /// The key, as PKCS #8, PKCS #1 or SEC 1. Only its owner may be able to read it.
     pub key: PathBuf,
 }
 
-/// The certificate in use, and the files that it comes from.
+/// The certificate in use, and the files that it is loaded from.
 pub(super) struct CurrentCertificate {
     files: TlsFiles,
     current: ArcSwap<rustls::ServerConfig>,
-    /// What was last tried, good or bad: files that did not change are not tried again.
+    /// The fingerprint of the last attempt, successful or not: unchanged files are not tried again.
     tried: Mutex<Option<FileFingerprint>>,
 }
 
 type FileFingerprint = [u8; 32];
 
-/// The two files, as they were read.
+/// The contents of the two files.
 struct PemPair {
     chain: Vec<u8>,
     key: Secret<Vec<u8>>,
 }
 
-/// What came of looking at the files.
+/// The result of checking the files.
 #[derive(Debug)]
 enum ReloadOutcome {
     Unchanged,
@@ -70,7 +70,7 @@ impl ReloadOutcome {
 }
 
 impl CurrentCertificate {
-    /// Reads it.
+    /// Loads the certificate.
     ///
     /// # Errors
     /// [`ServerError::Tls`].
@@ -83,12 +83,12 @@ impl CurrentCertificate {
         })
     }
 
-    /// For a new connection.
+    /// The acceptor for a new connection.
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.current.load_full())
     }
 
-    /// Looks at the files once in a while and at each signal, for ever.
+    /// Checks the files periodically and on each signal. Never returns.
     pub(super) async fn renew(self: Arc<Self>, mut hangup: Signal) {
         let pause = Duration::from_secs(limits::CERTIFICATE_CHECK_SECS);
         loop {
@@ -122,11 +122,11 @@ impl CurrentCertificate {
     }
 }
 
-/// The signal that asks for the files to be read again. Once it is taken, it ends the process no
-/// longer.
+/// The signal that requests a reload (SIGHUP). Once it is registered, it no longer ends the
+/// process.
 ///
 /// # Errors
-/// When the system does not give it.
+/// If the system cannot register it.
 pub(super) fn hangup() -> std::io::Result<Signal> {
     signal(SignalKind::hangup())
 }
@@ -172,7 +172,7 @@ impl PemPair {
     }
 }
 
-/// Refuses a file with a private key that others than its owner can read or write.
+/// Rejects a file with a private key that users other than its owner can read or write.
 fn check_private(path: &Path, mode: u32) -> Result<(), ServerError> {
     if mode & 0o066 == 0 {
         return Ok(());
@@ -199,7 +199,7 @@ fn read(path: &Path) -> Result<(Vec<u8>, u32), ServerError> {
     Ok((bytes, mode))
 }
 
-/// The version of a connection, as policies write it.
+/// The TLS version of a connection, as policies write it.
 pub(super) fn tls_version(connection: &rustls::ServerConnection) -> Option<&'static str> {
     match connection.protocol_version()? {
         rustls::ProtocolVersion::TLSv1_3 => Some("1.3"),

@@ -1,7 +1,7 @@
-//! What the decisions of one request may cost, and which long ones need not be made twice.
+//! The cost limit for the decisions of one request, and the expensive decisions that can be reused.
 //!
-//! It protects two rules: however many decisions a request needs, their steps are bounded together;
-//! and a decision is used again only where everything that it follows from is the same.
+//! Invariants: the steps of all decisions of a request are bounded together, and a decision is
+//! reused only if everything it depends on is unchanged.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -13,17 +13,17 @@ use keywright_identity::state::Account;
 
 use keywright_s3::{BucketPolicy, S3Context, S3Resource};
 
-/// Steps that the decisions of a request may still take.
+/// The steps that the decisions of a request may still take.
 pub(super) struct StepBudget {
     all: AtomicU64,
-    /// Of those that are decided where other requests are answered.
+    /// The part that may be spent on the threads that answer requests.
     short: AtomicU64,
-    /// What was decided at length and allowed. Before a write is committed the same is asked once
-    /// more, when others wait for its bucket.
+    /// Expensive decisions that allowed something. The same question is asked again before a write
+    /// is committed, while other requests wait for the bucket.
     allowed: Mutex<Vec<LongDecision>>,
 }
 
-/// Everything that a decision follows from, beside the request.
+/// Everything that a decision depends on, besides the request.
 struct LongDecision {
     account: Option<Arc<Account>>,
     policy: Option<Arc<BucketPolicy>>,
@@ -33,7 +33,7 @@ struct LongDecision {
     context: S3Context,
 }
 
-/// Long decisions of a request that are remembered.
+/// The number of expensive decisions that a request remembers.
 const LONG_DECISIONS: usize = 8;
 
 impl Default for StepBudget {
@@ -47,12 +47,12 @@ impl Default for StepBudget {
 }
 
 impl StepBudget {
-    /// Steps that the request may still take.
+    /// The steps that the request may still take.
     pub(super) fn left(&self) -> u64 {
         self.all.load(Ordering::Relaxed)
     }
 
-    /// Steps that a decision may take where other requests are answered.
+    /// The steps that a decision may take on a thread that answers requests.
     pub(super) fn left_shortly(&self) -> u64 {
         let left = self.short.load(Ordering::Relaxed);
         left.min(limits::SHORT_DECISION_STEPS)
@@ -66,7 +66,7 @@ impl StepBudget {
         take(&self.short, steps);
     }
 
-    /// Remembers what was allowed, if it took long.
+    /// Remembers an allowed decision if it was expensive.
     pub(super) fn remember(
         &self,
         account: Option<Arc<Account>>,
@@ -87,7 +87,7 @@ impl StepBudget {
         });
     }
 
-    /// Whether the same was allowed before, on the same state.
+    /// Whether the same question was allowed before, on the same state.
     pub(super) fn has_allowed(
         &self,
         account: Option<&Arc<Account>>,
@@ -106,7 +106,7 @@ fn take(from: &AtomicU64, steps: u64) {
     let _ = from.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
 }
 
-/// Whether both are the same allocation, or none.
+/// Whether both are the same allocation, or both are `None`.
 fn is_same<T>(before: Option<&Arc<T>>, now: Option<&Arc<T>>) -> bool {
     match (before, now) {
         (Some(before), Some(now)) => Arc::ptr_eq(before, now),
@@ -116,7 +116,7 @@ fn is_same<T>(before: Option<&Arc<T>>, now: Option<&Arc<T>>) -> bool {
 }
 
 impl LongDecision {
-    /// Whether it is the same decision on the same state.
+    /// Whether it is the same question on the same state.
     fn is(&self, account: Option<&Arc<Account>>, question: BudgetQuestion<'_>) -> bool {
         is_same(self.account.as_ref(), account)
             && is_same(self.policy.as_ref(), question.resource.policy)
@@ -127,7 +127,7 @@ impl LongDecision {
     }
 }
 
-/// What is asked.
+/// An authorization question.
 #[derive(Clone, Copy)]
 pub(super) struct BudgetQuestion<'a> {
     pub(super) action: &'a str,
