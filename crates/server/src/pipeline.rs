@@ -76,7 +76,8 @@ pub(crate) struct PeerInfo {
     pub tls_version: Option<&'static str>,
 }
 
-/// The region that an error names when the region of a request is unknown.
+/// The server's home region. Errors name it for a request whose region is unknown. A URL signed
+/// with Signature Version 2, which has no region, counts as signed for it.
 pub(crate) const HOME_REGION: &str = "us-east-1";
 
 /// The header with the idempotency token of CreateAccessKey.

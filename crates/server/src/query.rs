@@ -396,7 +396,7 @@ fn xml_response(status: StatusCode, xml: Bytes, request_id: &str) -> Response<Re
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
-    // A rotation repeats a request only if this header tells it that the server supports that.
+    // A rotation repeats a request only if this header shows that repeating it is safe.
     headers.insert(header::SERVER, HeaderValue::from_static("Keywright"));
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert("x-amzn-requestid", id);

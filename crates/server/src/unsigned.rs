@@ -28,7 +28,7 @@ const OBEYED: [&str; 19] = [
     "if-none-match",
     "if-modified-since",
     "if-unmodified-since",
-    // Condition keys. For this reason, policies cannot rely on them.
+    // Condition keys. Policies must not rely on them, because they may be unsigned.
     "referer",
     "user-agent",
     // The date of a signature in the `Authorization` header if there is no `x-amz-date`, and the

@@ -1,8 +1,7 @@
-//! The endpoints under `/console/api/`: which there are, what a request needs to be heard, and what
-//! an answer is made of.
+//! The endpoints under `/console/api/`: their routes, requests and responses.
 //!
-//! It protects one rule: nothing is answered that another origin could have made a browser ask for;
-//! [`super::sender`] tells.
+//! Invariant: no request is answered that another origin could have made a browser send.
+//! [`super::sender`] checks that.
 
 use http::{Method, Response, StatusCode, request::Parts};
 use keywright_identity::fault::WireError;
@@ -41,18 +40,18 @@ impl ApiRequest<'_> {
         known.or_else(|| PublicUrl::beside(headers, secure, self.api_port))
     }
 
-    /// Whether the browser speaks TLS, to this server or to a proxy before it.
+    /// Whether the browser uses TLS, to this server or to a proxy in front of it.
     pub(super) fn is_secure(&self) -> bool {
         let known = &self.pipeline.console.urls.console;
         self.peer.secure || known.as_ref().is_some_and(PublicUrl::is_secure)
     }
 }
 
-/// What an endpoint answers.
+/// The reply of an endpoint.
 pub(super) struct ApiReply {
-    /// JSON; without it the status is 204.
+    /// JSON. Without it, the status is 204.
     pub body: Option<Value>,
-    /// `Set-Cookie`, a line each.
+    /// The values of `Set-Cookie`, one per header line.
     pub cookies: Vec<String>,
 }
 
@@ -72,13 +71,13 @@ impl ApiReply {
     }
 }
 
-/// Why an endpoint did not do it.
+/// Why an endpoint failed.
 #[derive(Debug)]
 pub(super) struct ApiError {
     status: u16,
     code: &'static str,
     message: String,
-    /// Seconds after which it may be tried again.
+    /// The seconds after which the client may retry.
     pub retry_after_secs: Option<i64>,
 }
 
@@ -118,7 +117,7 @@ impl ApiError {
     }
 }
 
-/// An action's own refusal; to the console every one of them is a 400.
+/// Converts an action's error. For the console, every client error is a 400.
 impl From<WireError> for ApiError {
     fn from(error: WireError) -> Self {
         let status = if error.status < 500 {
@@ -153,9 +152,9 @@ async fn carry_out(ask: ApiRequest<'_>, endpoint: &str) -> Result<ApiReply, ApiE
     }
 }
 
-/// The JSON of a request.
+/// Parses the JSON of a request.
 pub(super) fn read<T: DeserializeOwned>(ask: ApiRequest<'_>) -> Result<T, ApiError> {
-    // What serde says could quote the body.
+    // The message of serde could quote the body.
     serde_json::from_slice(ask.body).map_err(|_| {
         ApiError::new(
             400,

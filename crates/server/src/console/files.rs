@@ -1,8 +1,8 @@
-//! The files of the console, as the binary carries them.
+//! The console's files, which are built into the binary.
 //!
-//! It protects one rule: what is under `assets/` has its content's hash in its name and is kept by
-//! browsers for good; everything else is asked for again each time. A path that is no file is the
-//! console's first page, which knows its own paths.
+//! Invariant: files under `assets/` have the hash of their content in their name, and browsers
+//! cache them for good; everything else is revalidated each time. A path without a file returns the
+//! console's first page, which handles its own paths.
 
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 
@@ -15,7 +15,7 @@ pub struct ConsoleAsset {
     pub path: &'static str,
     /// Its content.
     pub bytes: &'static [u8],
-    /// Its content compressed with gzip, where that is shorter.
+    /// Its content compressed with gzip, if that is shorter.
     pub gzip: Option<&'static [u8]>,
 }
 
@@ -29,7 +29,7 @@ pub struct ConsoleBundle {
 const INDEX: &str = "index.html";
 
 impl ConsoleBundle {
-    /// These files, or the reason why the binary was built without them.
+    /// Creates the bundle from these files. `absent` says why the binary was built without any.
     pub fn new(assets: Vec<ConsoleAsset>, absent: impl Into<String>) -> Self {
         Self {
             assets,
@@ -37,12 +37,12 @@ impl ConsoleBundle {
         }
     }
 
-    /// Whether there is no file.
+    /// Whether there are no files.
     pub const fn is_empty(&self) -> bool {
         self.assets.is_empty()
     }
 
-    /// Why there is none.
+    /// Why there are no files.
     pub fn absent(&self) -> &str {
         &self.absent
     }
@@ -69,7 +69,7 @@ fn visible(letter: char) -> char {
     }
 }
 
-/// The file at a path under `/console/`.
+/// The response for a path under `/console/`.
 pub(super) fn answer(bundle: &ConsoleBundle, path: &str, parts: &Parts) -> Response<ResponseBody> {
     let mut response = Response::new(full(""));
     if !matches!(parts.method, Method::GET | Method::HEAD) {

@@ -1,9 +1,9 @@
-//! How often someone may try a password.
+//! Limits how often a password may be tried.
 //!
-//! It protects two rules. An attempt counts as failed from the moment it is let in, so that many at
-//! once are no way around it; a success takes that back. And the memory is bounded: where it is
-//! full, whoever failed longest ago is forgotten. The wait doubles with each failure, up to a cap;
-//! an hour without one forgets them.
+//! Invariants: an attempt counts as failed from the moment it is admitted, so that concurrent
+//! attempts do not get around the limit; a success undoes that. The memory is bounded: when it is
+//! full, the entry whose last failure is oldest is removed. The wait doubles with each failure, up
+//! to a cap; after an hour without a failure, all are forgotten.
 
 use std::{
     collections::HashMap,
@@ -17,32 +17,33 @@ use sha2::{Digest, Sha256};
 /// Seconds after which failures are forgotten.
 const MEMORY_SECS: i64 = 60 * 60;
 
-/// What is counted: the hash of a name and where it is tried from, or of an address.
+/// The key of a counter: the hash of a name and of where it is tried from, or of an address.
 pub(super) type LockoutKey = [u8; 32];
 
 #[derive(Debug, Clone, Copy)]
 struct LockoutFailures {
     count: u32,
     last: Timestamp,
-    /// The first instant at which the next attempt is let in.
+    /// The first instant at which the next attempt is admitted.
     until: Timestamp,
 }
 
 /// Failed attempts by key.
 pub(super) struct SignInLockout {
-    /// Failures without a wait.
+    /// The number of failures without a wait.
     free: u32,
-    /// Seconds of the longest wait.
+    /// The longest wait in seconds.
     wait_secs_max: i64,
     failures: Mutex<HashMap<LockoutKey, LockoutFailures>>,
 }
 
-/// For an account and user, from one place: five tries, then up to 15 minutes.
+/// For an account and user from one address or browser: five attempts, then waits of up to 15
+/// minutes.
 pub(super) fn of_names() -> SignInLockout {
     SignInLockout::new(5, 15 * 60)
 }
 
-/// For an address: many people may share one, so it is given more tries and waits less.
+/// For an address. Many people may share one, so it has more attempts and shorter waits.
 pub(super) fn of_sources() -> SignInLockout {
     SignInLockout::new(30, 60)
 }
@@ -56,12 +57,12 @@ pub(super) fn name(account: &str, user: Option<&str>) -> LockoutKey {
     key(format!("{}\n{user}", account.to_lowercase()).as_bytes())
 }
 
-/// The key of a name tried from one address or browser.
+/// The key of a name that is tried from one address or browser.
 pub(super) fn name_from(name: LockoutKey, place: &[u8]) -> LockoutKey {
     key(&[name.as_slice(), place].concat())
 }
 
-/// The key of an address; of IPv6 the network of 64 bits, which one person has whole.
+/// The key of an address; for IPv6, of the /64 network, because one customer has all of it.
 pub(super) fn source(address: IpAddr) -> LockoutKey {
     match address {
         IpAddr::V4(address) => key(&address.octets()),
@@ -88,7 +89,7 @@ impl SignInLockout {
         }
     }
 
-    /// Lets an attempt in and counts it as failed.
+    /// Admits an attempt and counts it as failed.
     ///
     /// # Errors
     /// The seconds to wait.
@@ -117,12 +118,12 @@ impl SignInLockout {
         Ok(())
     }
 
-    /// Forgets all failures: the attempt succeeded.
+    /// Forgets all failures, because the attempt succeeded.
     pub(super) fn reset(&self, key: LockoutKey) {
         self.all().remove(&key);
     }
 
-    /// Takes back one attempt that was let in.
+    /// Undoes one attempt that was admitted.
     pub(super) fn undo(&self, key: LockoutKey, now: Timestamp) {
         if let Some(failures) = self.all().get_mut(&key) {
             failures.count = failures.count.saturating_sub(1);
@@ -177,7 +178,7 @@ mod tests {
         for (at_millis, expected) in [
             (0, Ok(())),
             (0, Ok(())),
-            // From here on each waits for the one before.
+            // From here on, each attempt must wait.
             (0, Ok(())),
             (0, Err(1)),
             (1, Err(1)),

@@ -1,10 +1,10 @@
-//! The console: its files, and the few questions that a browser asks beside the public API.
+//! The console: its files, and the few endpoints that a browser needs besides the public API.
 //!
-//! It protects one rule: the console has no private door. A browser signs in with a password and is
-//! given temporary credentials; everything else it does with them, through the same pipeline as
-//! any client. What is here is only what cannot be signed yet: sign-in, sign-out, whose session it
-//! is, and the change of a password that is due. Every answer carries the same strict headers. Only
-//! the console's own listener leads here.
+//! Invariant: the console has no private API. A browser signs in with a password and receives
+//! temporary credentials; it does everything else with them, through the same pipeline as any
+//! client. This module contains only what cannot be signed yet: sign-in, sign-out, the state of the
+//! session, and the change of an expired password. Every response carries the same strict headers.
+//! Only the console's own listener serves this module.
 
 mod api;
 mod files;
@@ -32,30 +32,31 @@ use crate::{
 use api::{ApiError, ApiReply, ApiRequest};
 use lockout::SignInLockout;
 
-/// The console's own state: its files, and the sign-ins that failed.
+/// The console's state: its files, and the failed sign-ins.
 #[derive(Debug)]
 pub struct Console {
     bundle: ConsoleBundle,
     urls: PublicUrls,
-    /// Attempts for a name, from one address each.
+    /// Attempts for a name, per source address.
     names: SignInLockout,
-    /// Attempts for a name, from one browser each that has signed in to it before.
+    /// Attempts for a name, per browser that has signed in with that name before.
     browsers: SignInLockout,
     sources: SignInLockout,
 }
 
-/// Where people and clients reach the two origins, as far as the operator says it. Otherwise the
-/// console is where a request was sent, and the API on the same host at its own port.
+/// The public URLs of the two origins, as far as the operator configures them. By default, the
+/// console is at the address that a request was sent to, and the API on the same host at its own
+/// port.
 #[derive(Debug, Clone, Default)]
 pub struct PublicUrls {
-    /// The console's.
+    /// The console's URL.
     pub console: Option<PublicUrl>,
-    /// The API's.
+    /// The API's URL.
     pub api: Option<PublicUrl>,
 }
 
 impl Console {
-    /// With these files, at these addresses.
+    /// Creates the console with these files, at these URLs.
     pub fn new(bundle: ConsoleBundle, urls: PublicUrls) -> Self {
         Self {
             bundle,
@@ -69,8 +70,8 @@ impl Console {
 
 const ROOT: &str = "/console";
 
-/// Whether an unsigned request to the console's origin is for the console: what is under
-/// `/console`, and the origin's own address. A bucket in the host name is another origin.
+/// Whether an unsigned request to the console's origin is for the console: everything under
+/// `/console`, and the root path. A host name with a bucket is another origin.
 pub(crate) fn claims<B>(request: &Request<B>) -> bool {
     let path = request.uri().path();
     if in_bucket_host(request.headers()) {
@@ -91,7 +92,7 @@ fn in_bucket_host(headers: &HeaderMap) -> bool {
     name.is_some_and(|name| name.ends_with(".localhost"))
 }
 
-/// Answers a request that [`claims`] is the console's; the API listens on the port given.
+/// Answers a request for which [`claims`] is true. `api_port` is the port of the API's listener.
 pub(crate) async fn answer<B>(
     pipeline: &Pipeline,
     request: Request<B>,
@@ -139,7 +140,8 @@ where
     response
 }
 
-/// What holds for every answer: no script, style or connection from elsewhere, no frame around it.
+/// The security headers of every response: no scripts, styles or connections from other origins,
+/// and no framing.
 const GUARDS: [(HeaderName, &str); 4] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -169,7 +171,7 @@ fn moved(status: StatusCode) -> Response<ResponseBody> {
     response
 }
 
-/// The answer of an endpoint. Nothing of it may be kept by anyone.
+/// The response of an endpoint, which must never be cached.
 fn json(outcome: Result<ApiReply, ApiError>) -> Response<ResponseBody> {
     let (status, body, cookies, retry) = match outcome {
         Ok(reply) => (reply.status(), reply.body, reply.cookies, None),

@@ -1,29 +1,30 @@
-//! Whether the console's own pages sent a request.
+//! Checks that the console's own pages sent a request.
 //!
-//! The rule: a page of any other origin gets nothing and changes nothing, also of one that is the
-//! same site, as the API on another port of the same host is: cookies and `SameSite` do not tell
-//! those apart. So the browser must say that the request comes from this very origin, scheme and
-//! port included, and a POST must besides be what no form, link or frame can send.
+//! Invariant: a page of any other origin reads nothing and changes nothing, even if it is
+//! same-site, as the API on another port of the same host is: cookies and `SameSite` do not
+//! distinguish those. So the browser must state that the request comes from this exact origin,
+//! including scheme and port, and a POST must also have a form that no HTML form, link or frame can
+//! send.
 
 use http::{HeaderMap, HeaderName, Method, header};
 
 use super::api::{ApiError, ApiRequest};
 
-/// A header of our own, which a browser lets only a script of this origin set.
+/// A header of our own, which a browser lets only scripts of this origin set.
 const MARK: &str = "x-keywright-console";
-/// What browsers say of a request's initiator; they do not let a script set it.
+/// The header in which browsers report the initiator of a request; scripts cannot set it.
 const FETCH_SITE: &str = "sec-fetch-site";
 
-/// Lets a request pass that the console's own pages sent, or, to be read only, a person who typed
-/// its address.
+/// Accepts a request that the console's own pages sent, or a read that a person made by typing the
+/// URL.
 ///
 /// # Errors
-/// What everyone else is told.
+/// The error for every other request.
 pub(super) fn check(ask: ApiRequest<'_>) -> Result<(), ApiError> {
     let headers = &ask.parts.headers;
     let post = ask.parts.method == Method::POST;
     let site = only(headers, &HeaderName::from_static(FETCH_SITE));
-    // Browsers leave it out over plain HTTP to other hosts than this one.
+    // Over plain HTTP, browsers leave the header out unless the host is the local machine.
     let site = match site {
         Ok(None | Some("same-origin")) => true,
         Ok(Some("none")) => !post,
@@ -50,11 +51,11 @@ fn is_json_of_ours(headers: &HeaderMap) -> bool {
     json && only(headers, &HeaderName::from_static(MARK)) == Ok(Some("1"))
 }
 
-/// A header that is there twice, or is no text.
+/// A header that occurs twice or is not text.
 #[derive(Debug, PartialEq, Eq)]
 struct AmbiguousHeader;
 
-/// The one value of a header.
+/// The only value of a header.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, AmbiguousHeader> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {

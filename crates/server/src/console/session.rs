@@ -1,10 +1,9 @@
-//! Sessions as a browser sees them: the cookie, whose session it is, temporary credentials, what
-//! this server can do, and the end; and the second cookie, by which a browser is known again.
+//! Sessions for a browser: the session cookie, the session's state, temporary credentials, the
+//! server's capabilities and sign-out, and a second cookie that recognizes the browser.
 //!
-//! It protects one rule: scripts never see the cookies, and nobody but this origin's pages makes a
-//! browser send them. Cookies do not know ports, so browsers send them to the API's as well;
-//! nothing there reads them. What a session is, and when it ends, is in
-//! `keywright_identity::console`.
+//! Invariant: scripts never see the cookies, and only pages of this origin can make a browser send
+//! them. Cookies do not depend on the port, so browsers also send them to the API, where nothing
+//! reads them. `keywright_identity::console` defines what a session is and when it ends.
 
 use http::header;
 use keywright_base::{AccountId, Secret};
@@ -20,10 +19,10 @@ use serde_json::{Value, json};
 
 use super::api::{ApiError, ApiReply, ApiRequest};
 
-/// A cookie of ours by its name.
+/// The names of one cookie.
 #[derive(Debug, Clone, Copy)]
 struct CookieKind {
-    /// Over TLS, where browsers hold it to this host and to TLS.
+    /// Over TLS. Browsers bind the `__Host-` prefix to this host and to TLS.
     secure: &'static str,
     /// Over plain HTTP.
     plain: &'static str,
@@ -39,7 +38,7 @@ const BROWSER: CookieKind = CookieKind {
 };
 
 impl CookieKind {
-    /// `Set-Cookie`.
+    /// The value of `Set-Cookie`.
     fn set(self, ask: ApiRequest<'_>, value: &str, secs: i64) -> String {
         const FLAGS: &str = "HttpOnly; SameSite=Strict";
         if ask.is_secure() {
@@ -51,8 +50,8 @@ impl CookieKind {
         }
     }
 
-    /// The values that a request brings. Over TLS only those that were set over TLS by this host:
-    /// others can be planted by anyone on the way.
+    /// The values of the cookie in a request. Over TLS, only a cookie that this host set over TLS
+    /// counts, because a man in the middle could plant others.
     fn values(self, ask: ApiRequest<'_>) -> Vec<Secret<String>> {
         let name = if ask.is_secure() {
             self.secure
@@ -91,7 +90,7 @@ pub(super) fn credentials(ask: ApiRequest<'_>) -> Result<ApiReply, ApiError> {
     })))
 }
 
-/// `POST sign-out`; the browser stays known.
+/// `POST sign-out`. The browser is still recognized afterwards.
 pub(super) fn sign_out(ask: ApiRequest<'_>) -> ApiReply {
     for cookie in SESSION.values(ask) {
         ask.pipeline.identity.sign_out(cookie.expose());
@@ -102,7 +101,7 @@ pub(super) fn sign_out(ask: ApiRequest<'_>) -> ApiReply {
     }
 }
 
-/// `GET capabilities`: the operations that this server serves, and the actions that policies name.
+/// `GET capabilities`: the operations that this server serves, and the actions for policies.
 pub(super) fn capabilities(ask: ApiRequest<'_>) -> Result<ApiReply, ApiError> {
     signed_in(ask)?;
     let of = |service: Service| {
@@ -129,7 +128,7 @@ fn policy_actions() -> Vec<String> {
         .collect()
 }
 
-/// The answer to whoever just signed in or changed the password, with the new cookies.
+/// The response after a sign-in or a password change, with the new cookies.
 pub(super) fn begun(ask: ApiRequest<'_>, cookie: &Secret<String>) -> Result<ApiReply, ApiError> {
     let identity = &ask.pipeline.identity;
     let session = identity.signed_in(cookie.expose());
@@ -146,7 +145,7 @@ pub(super) fn begun(ask: ApiRequest<'_>, cookie: &Secret<String>) -> Result<ApiR
     })
 }
 
-/// The browser, if it has signed in before as this user, or as root without a name.
+/// The browser, if it has signed in before as this user, or as root if `user` is `None`.
 pub(super) fn known_browser(
     ask: ApiRequest<'_>,
     account: AccountId,
@@ -157,7 +156,7 @@ pub(super) fn known_browser(
     identity.known_browser(note.expose(), account, user)
 }
 
-/// The session of a request, whatever it may do.
+/// The session of a request, even if its password must be changed first.
 pub(super) fn current(ask: ApiRequest<'_>) -> Option<(Secret<String>, SignedIn)> {
     SESSION.values(ask).into_iter().find_map(|cookie| {
         let session = ask.pipeline.identity.signed_in(cookie.expose())?;
@@ -165,7 +164,7 @@ pub(super) fn current(ask: ApiRequest<'_>) -> Option<(Secret<String>, SignedIn)>
     })
 }
 
-/// The session of a request, if it need not change its password first.
+/// The session of a request, unless its password must be changed first.
 fn signed_in(ask: ApiRequest<'_>) -> Result<(Secret<String>, SignedIn), ApiError> {
     let (cookie, session) = current(ask).ok_or_else(ApiError::signed_out)?;
     if session.must_change {

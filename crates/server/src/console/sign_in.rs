@@ -1,8 +1,8 @@
-//! Signing in with a password and, where there is an MFA device, its code; and changing a password.
+//! Signs in with a password and, if the user has an MFA device, its code; changes a password.
 //!
-//! It protects two rules: whatever of the account, the user, the password and the code is wrong,
-//! the answer is the same; and a user's password is changed by a request that is signed, authorized
-//! and carried out like every other. How often it may be tried is in [`super::lockout`].
+//! Invariants: whichever of account, user, password or code is wrong, the response is the same. A
+//! user's password is changed by a request that is signed, authorized and run like any other.
+//! [`super::lockout`] limits the attempts.
 
 use http::{Request, header, request::Parts};
 use keywright_base::Secret;
@@ -38,8 +38,8 @@ struct SignIn {
     mfa_code: Option<String>,
 }
 
-/// `POST sign-in`. Whoever has an MFA device asks twice, with all of it again and the code the
-/// second time: between the two nothing is kept but that an attempt was let in.
+/// `POST sign-in`. A user with an MFA device sends two requests, the second with everything again
+/// and the code. Between the two, nothing is stored except that an attempt was admitted.
 pub(super) async fn sign_in(ask: ApiRequest<'_>) -> Result<ApiReply, ApiError> {
     let SignIn {
         account,
@@ -113,14 +113,14 @@ fn failed(fault: &IamFault) -> ApiError {
     fault.wire().into()
 }
 
-/// An attempt that was let in, and counts as failed until it succeeded.
+/// An attempt that was admitted. It counts as failed until it succeeds.
 ///
-/// Whoever fails at a name makes nobody wait but themselves: attempts count for one name from one
-/// address, or from one browser that has signed in with that name before.
+/// Failed attempts lock out only the one who makes them: they count for one name from one address,
+/// or from one browser that has signed in with that name before.
 struct SignInAttempt {
     name: lockout::LockoutKey,
-    /// `None` from a known browser: others at its address do not make it wait, and it can try no
-    /// name but those that it has signed in with.
+    /// `None` for a known browser: others at its address do not lock it out, and it can try only
+    /// names with which it has signed in.
     source: Option<lockout::LockoutKey>,
 }
 
@@ -147,7 +147,7 @@ impl SignInAttempt {
             .begin(source, now)
             .map_err(ApiError::too_many)?;
         if let Err(secs) = console.names.begin(name, now) {
-            // It tried nothing.
+            // This attempt tried nothing.
             console.sources.undo(source, now);
             return Err(ApiError::too_many(secs));
         }
@@ -155,8 +155,9 @@ impl SignInAttempt {
         Ok(Self { name, source })
     }
 
-    /// The password was right. The name is not let off: it would be one of a name whose codes may
-    /// be guessed for ever. The address is, since it has guessed nothing.
+    /// The password was right, the code is missing. The attempt still counts for the name,
+    /// otherwise its codes could be guessed without limit. It no longer counts for the address,
+    /// which has guessed nothing.
     fn half_way(self, ask: ApiRequest<'_>) {
         if let Some(source) = self.source {
             let console = &ask.pipeline.console;
@@ -164,7 +165,7 @@ impl SignInAttempt {
         }
     }
 
-    /// Neither the password nor a code was looked at.
+    /// Neither the password nor a code was checked.
     fn tried_nothing(self, ask: ApiRequest<'_>) {
         let (console, now) = (&ask.pipeline.console, ask.pipeline.clock.now());
         match self.source {
@@ -176,8 +177,8 @@ impl SignInAttempt {
         }
     }
 
-    /// Of the name all is forgotten; of the address only this attempt, or one account would be
-    /// enough to try the passwords of all others.
+    /// Forgets all failures of the name. For the address, only this attempt is undone; otherwise
+    /// one valid account would be enough to try the passwords of all others.
     fn succeeded(self, ask: ApiRequest<'_>) {
         let console = &ask.pipeline.console;
         match self.source {
@@ -222,7 +223,7 @@ pub(super) async fn change_password(ask: ApiRequest<'_>) -> Result<ApiReply, Api
     session::begun(ask, &cookie.ok_or_else(ApiError::signed_out)?)
 }
 
-/// ChangePassword, as the user would call it.
+/// Calls ChangePassword as the user.
 async fn change_own(
     ask: ApiRequest<'_>,
     credentials: &TemporaryCredentials,
@@ -250,7 +251,7 @@ async fn change_own(
     Ok(())
 }
 
-/// The head of a signed request; what it says of the client is what the browser said.
+/// The head of a signed request. The client's facts are those of the browser's request.
 fn signed(
     ask: ApiRequest<'_>,
     credentials: &TemporaryCredentials,

@@ -1,4 +1,4 @@
-//! The console as a browser meets it, over a whole pipeline, with a clock that is moved by hand.
+//! The console as a browser sees it, over a complete pipeline, with a manual clock.
 
 mod answers;
 mod bench;
@@ -38,7 +38,8 @@ async fn every_answer_carries_the_guards() {
     }
 }
 
-/// Another site, and another origin of the same site, as a page at the API's address would be.
+/// Requests from another site, and from another origin of the same site, such as a page at the
+/// API's address.
 #[tokio::test]
 async fn requests_that_another_origin_could_cause_are_refused() {
     let bench = Bench::new().await;
@@ -98,7 +99,7 @@ async fn what_is_only_read_is_not_read_by_other_origins_either() {
     }
 }
 
-/// Where the operator says where the console is, that is its only origin, whatever a proxy makes of
+/// If the operator configures the console's URL, that is its only origin, whatever a proxy makes of
 /// the request.
 #[tokio::test]
 async fn behind_a_proxy_the_origin_is_the_operators() {

@@ -516,8 +516,7 @@ mod tests {
         seventh.answered();
         let _eighth = admit(&admission, "::1").unwrap();
         assert!(evicted(&seventh));
-        // The end of a response being made does not end a transfer; the end of reading it does, and
-        // frees its share.
+        // Making the response does not end a transfer; sending all of it does, and frees its share.
         slots[0].answered();
         slots[0].release();
         let _ninth = admit(&admission, "::1").unwrap();

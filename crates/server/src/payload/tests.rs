@@ -1,4 +1,4 @@
-//! Bodies that are, and are not, what was signed.
+//! Bodies that match their signature and bodies that do not.
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -47,7 +47,7 @@ fn signed(payload: PayloadClaim, headers: &[(&'static str, &str)]) -> (Parts, Si
 
 type Pieces = Vec<&'static [u8]>;
 
-/// Reads a body to its end: the data, or the code of the refusal.
+/// Reads a body to its end: returns the data, or the error code.
 async fn read(
     payload: PayloadClaim,
     headers: &[(&'static str, &str)],

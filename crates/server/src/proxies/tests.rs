@@ -1,4 +1,4 @@
-//! What is believed of proxies and what is not.
+//! Which statements of proxies are trusted and which are not.
 
 use http::HeaderMap;
 use keywright_base::limits;
@@ -13,7 +13,8 @@ fn trusted() -> TrustedProxies {
     TrustedProxies::new(proxies.map(|text| text.parse().unwrap()).to_vec())
 }
 
-/// The client's address and scheme, of a request from an address over plain HTTP, with header lines.
+/// The client's address and scheme, for a request from `from` over plain HTTP with these header
+/// lines.
 fn client(from: &str, lines: &str) -> Result<(String, bool), HeaderContradiction> {
     let mut headers = HeaderMap::new();
     for line in lines.lines() {
@@ -34,7 +35,7 @@ fn client(from: &str, lines: &str) -> Result<(String, bool), HeaderContradiction
 fn the_client_is_the_right_most_hop_that_is_no_trusted_proxy() {
     believed(&[
         ("X-Forwarded-For: 198.51.100.7", "198.51.100.7", false),
-        // What the client made up stands further left.
+        // Addresses that the client forged are further left.
         (
             "X-Forwarded-For: 127.0.0.1, 198.51.100.7",
             "198.51.100.7",
@@ -135,7 +136,7 @@ fn the_header_of_the_standard_says_the_same() {
     ]);
 }
 
-/// Each: header lines, and the client's address and scheme.
+/// In each row: the header lines, and the client's address and scheme.
 fn believed(rows: &[(&str, &str, bool)]) {
     for (lines, address, secure) in rows {
         let expected = ((*address).to_owned(), *secure);
@@ -211,7 +212,7 @@ fn who_is_not_trusted_says_nothing() {
     assert_eq!(client.unwrap().tls_version, Some("1.3"));
 }
 
-/// A proxy that encrypts what it passes on says nothing of the connection before it by that.
+/// A proxy that encrypts its own connection says nothing about the client's connection by that.
 #[test]
 fn the_proxys_own_connection_is_not_the_clients() {
     let mut headers = HeaderMap::new();

@@ -1,5 +1,5 @@
-//! Rotations and what stands against them, in the words of the API: callers get the public names
-//! of destinations, also inside of texts.
+//! Maps rotations and their errors to the API. Callers see the public names of destinations, also
+//! inside texts.
 
 use keywright_aws::AccessError;
 use keywright_base::{Timestamp, limits};
@@ -20,7 +20,7 @@ use keywright_wire::keywright;
 
 use super::{places::redact, work::DriveStatus};
 
-/// A rotation as it is answered.
+/// A rotation as the API returns it.
 pub(super) fn to_wire(rotation: &Rotation, standing: &DriveStatus) -> keywright::Rotation {
     let (waiting_for, waiting_until) = waiting(rotation, standing);
     let plain = |text: &str| redact(text, destinations(rotation));
@@ -60,7 +60,7 @@ pub(super) fn to_wire(rotation: &Rotation, standing: &DriveStatus) -> keywright:
     }
 }
 
-/// The kind of a hold, for programs: its sentence is for people, and may change.
+/// The code of a hold, for programs. Its text is for people and may change.
 fn code(hold: &HoldReason) -> &'static str {
     match hold {
         HoldReason::SecondKey(_) => "SecondKey",
@@ -80,7 +80,7 @@ fn code(hold: &HoldReason) -> &'static str {
     }
 }
 
-/// What it waits for. A person's word has no time.
+/// What the rotation waits for, and until when. There is no time when it waits for a person.
 fn waiting(rotation: &Rotation, standing: &DriveStatus) -> (Option<String>, Option<Timestamp>) {
     if rotation.held.is_some() || rotation.phase.is_over() {
         return (None, None);
@@ -118,7 +118,7 @@ pub(super) fn event(event: RotationEvent, names: Vec<String>) -> (i64, keywright
     (event.number, listed)
 }
 
-/// The journal failed.
+/// The fault for a failure of the journal.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "it stands where an error is mapped"
@@ -127,7 +127,7 @@ pub(super) fn unusable(error: JournalError) -> IamFault {
     IamFault::Internal(error.to_string())
 }
 
-/// What stands against an order.
+/// The fault for an order that failed.
 pub(super) fn failed(error: DriveError, user: &UserRef) -> IamFault {
     match error {
         DriveError::Stopped(TickError::Refused(hold)) => refused(&hold, user),
@@ -188,13 +188,13 @@ fn of_issuer(error: IssuerError, user: &UserRef) -> IamFault {
     }
 }
 
-/// The whole names of a rotation's destinations.
+/// The full names of a rotation's destinations.
 pub(super) fn destinations(rotation: &Rotation) -> Vec<String> {
     let deliveries = rotation.deliveries.iter();
     deliveries.map(|delivery| delivery.sink.clone()).collect()
 }
 
-/// An error without what is in these names and not public.
+/// A fault with these names replaced by public names.
 pub(super) fn redacted(fault: IamFault, names: impl IntoIterator<Item = String>) -> IamFault {
     match fault {
         IamFault::InvalidInput(InvalidInput::Other(text)) => {

@@ -1,11 +1,11 @@
-//! The rotation engine inside the server: answers what is asked about rotations, and carries out
-//! those that are open until they are over.
+//! The rotation engine inside the server: answers requests about rotations and runs open rotations
+//! until they are over.
 //!
-//! It protects three rules. Every change of a key is a signed request on behalf of whoever asked
-//! for the rotation, on the path of every request ([`within`]). Of a rotation's own doing and a
-//! person's order one waits for the other. And what is asked for is in the journal before it is
-//! answered, so that a restart goes on. What is to be done is decided by `rotation`, which users
-//! are due by `fleet`; here is only when.
+//! Invariants: every change of a key is a signed request on behalf of the principal that requested
+//! the rotation, and takes the path of every other request ([`within`]). A rotation's own work and
+//! a person's order never run at the same time. A request is in the journal before it is answered,
+//! so that a restart continues it. `rotation` decides what to do and `fleet` which users are due;
+//! this module decides only when.
 
 mod answer;
 mod places;
@@ -55,20 +55,20 @@ use self::{
 };
 use crate::Pipeline;
 
-/// Rotations that go on at the same time.
+/// The number of rotations that are driven at the same time.
 const AT_ONCE: usize = 8;
-/// How long a stop waits for rotations to come to rest.
+/// How long a stop waits for rotations to become idle.
 const DRAIN: Duration = Duration::from_secs(30);
 
 /// What the engine is opened with.
 pub struct EngineParts {
     /// The journal.
     pub journal: SqliteJournal,
-    /// The places that the operator allows.
+    /// The destinations that the operator allows.
     pub places: AllowedDestinations,
-    /// The system's time.
+    /// The system's clock.
     pub clock: Arc<dyn Clock>,
-    /// The system's randomness.
+    /// The system's random number generator.
     pub entropy: Arc<dyn Entropy>,
 }
 
@@ -78,7 +78,7 @@ impl std::fmt::Debug for EngineParts {
     }
 }
 
-/// The engine.
+/// The rotation engine.
 pub struct ServerRotations {
     driver: RotationDriver,
     places: AllowedDestinations,
@@ -100,7 +100,7 @@ impl std::fmt::Debug for ServerRotations {
 }
 
 impl ServerRotations {
-    /// Opens the engine of a server, goes on with every open rotation, and begins to look at the
+    /// Opens the engine of a server, continues every open rotation, and starts to follow the
     /// rotation policies.
     ///
     /// # Errors
@@ -134,8 +134,8 @@ impl ServerRotations {
         Ok(engine)
     }
 
-    /// Begins nothing more, and lets what is under way come to rest. What does not in time goes on
-    /// from the journal at the next start, as after a power cut.
+    /// Starts nothing new, and lets running work become idle. Work that does not finish in time
+    /// continues from the journal at the next start, as after a power failure.
     pub async fn stop(&self) {
         self.stop.send_replace(true);
         let mut tasks = std::mem::take(&mut *locked(&self.tasks));
@@ -145,7 +145,7 @@ impl ServerRotations {
         }
     }
 
-    /// Carries a rotation out from now on, if that is not being done already.
+    /// Starts a task that runs a rotation, unless it has one.
     fn take(self: &Arc<Self>, id: &RotationId) -> Arc<ActiveRotation> {
         let mut all = locked(&self.work);
         if let Some(work) = all.get(id) {
@@ -183,7 +183,7 @@ impl ServerRotations {
         self.rotation_reply(&rotation.id).await
     }
 
-    /// Where the new key goes, if the user's keys may go there.
+    /// The destinations of the new key, if the user's keys may be delivered there.
     fn specs(
         &self,
         by: &OnBehalf,
@@ -225,7 +225,8 @@ impl ServerRotations {
                 dwell_secs: start.dwell_secs.unwrap_or(base.dwell_secs),
                 ..base
             },
-            // Its operator has named the place, and a user's own file is often made by this.
+            // The operator has listed the destination, and the delivery often creates a user's own
+            // file.
             create: true,
             incident: start.incident.then(|| LeakResponse {
                 deactivate_first: start.deactivate_first,
@@ -237,8 +238,8 @@ impl ServerRotations {
         drafted.map_err(|error| failed(error, &start.user))
     }
 
-    /// Carries out an order. Whoever gives it is acted for from then on, if whoever began the
-    /// rotation is gone.
+    /// Applies an order. If the principal that started the rotation is gone, the rotation acts for
+    /// the principal that gives the order from then on.
     async fn order(
         self: &Arc<Self>,
         by: &OnBehalf,
@@ -268,7 +269,7 @@ impl ServerRotations {
         order: RotationOrder,
     ) -> Result<Result<(), DriveError>, IamFault> {
         let driver = &self.driver;
-        // The other two need nobody to act for.
+        // Abandon and Change need no principal to act for.
         if !matches!(order, RotationOrder::Abandon(_) | RotationOrder::Change(_))
             && let Err(error) = driver.take_over(id, &settings(by)).await
         {
@@ -307,7 +308,7 @@ impl ServerRotations {
             removed: self.meant(&rotation, user, &to.remove_places)?,
         };
         let changed = async {
-            // As when one is begun: its operator has named the place.
+            // As for a new rotation: the operator has listed the destination.
             change.added = self.driver.look_at_added(id, &specs, true).await?;
             self.driver.change(id, change, &to.why).await
         };
@@ -317,7 +318,7 @@ impl ServerRotations {
         changed.map_err(|error| answer::redacted(failed(error, user), names))
     }
 
-    /// The whole names of the destinations that a caller names.
+    /// The full names of the destinations that a caller names.
     fn meant(
         &self,
         rotation: &Rotation,
@@ -383,8 +384,8 @@ impl ServerRotations {
         Ok(RotationReply::Rotation(Box::new(self.to_wire(newest))))
     }
 
-    /// The one way by which a secret leaves the journal other than into a sink. Who retrieves it is
-    /// written down first.
+    /// Returns the new key to a person. This is the only way in which a secret leaves the journal
+    /// other than into a sink. The journal records who retrieves it first.
     async fn key(
         self: &Arc<Self>,
         by: &OnBehalf,
@@ -423,7 +424,7 @@ impl ServerRotations {
     }
 }
 
-/// The engine as actions know it.
+/// The engine's interface for IAM actions.
 struct EnginePort(Arc<ServerRotations>);
 
 #[async_trait::async_trait]
@@ -471,7 +472,7 @@ impl ServerRotations {
                 };
                 let found = self.list(which, limit).await?;
                 let engine = Arc::clone(self);
-                // A page of them is too much for a thread that answers requests.
+                // Converting a page of rotations takes too long for a thread that answers requests.
                 let show = move || found.iter().map(|one| engine.to_wire(one)).collect();
                 let display = spawn_blocking(show).await;
                 display
@@ -504,7 +505,7 @@ impl ServerRotations {
     }
 }
 
-/// How the server is reached on behalf of somebody.
+/// How the engine reaches the server on behalf of a principal.
 fn settings(by: &OnBehalf) -> ClientSettings {
     ClientSettings::acting_for(ActingFor {
         account: by.account.to_string(),

@@ -1,10 +1,10 @@
-//! The places on the server's machine, or reached from it, that new keys may be written to, and the
-//! users whose keys may go to each.
+//! The destinations on the server's machine, or reached from it, that new keys may be delivered to,
+//! and the users whose keys each of them accepts.
 //!
-//! It protects three rules: a caller of the API names no file and no program, the operator lists
-//! the places and a caller chooses among them; a place takes the keys of those users only whom the
-//! operator names with it; and callers know a place by its public name, which holds no argument of
-//! a program and no query of an address. A person is always a place, for everyone.
+//! Invariants: a caller of the API never names a file or a program; the operator lists the
+//! destinations and a caller chooses from the list. A destination accepts only keys of the users
+//! that the operator names with it. Callers see the public name of a destination, which contains
+//! neither arguments of a program nor the query of a URL. A person is a destination for every user.
 
 use std::str::FromStr;
 
@@ -15,29 +15,29 @@ use keywright_identity::{
 };
 use keywright_sinks::{SinkSpec, fits_in_place, public_name};
 
-/// The place that is always allowed.
+/// The destination that is always allowed.
 const PERSON: &str = "person";
-/// What a user's name stands for in a place.
+/// The placeholder for a user's name in a destination.
 const USER: &str = "{user}";
 
-/// A name in the place of a user's, to read a place before there is one.
+/// A user name for parsing a destination before there is a user.
 const SOMEONE: &str = "someone-0-keywright";
 
-/// What the operator allows.
+/// The destinations that the operator allows.
 #[derive(Debug, Clone, Default)]
 pub struct AllowedDestinations(Vec<AllowedDestination>);
 
-/// One place, and for whom it is.
+/// One destination, and its users.
 #[derive(Debug, Clone)]
 struct AllowedDestination {
-    /// Whole, as the operator wrote it.
+    /// The full name, as the operator wrote it.
     name: String,
-    /// As callers know it: the name itself, or what is left without arguments and queries.
+    /// The public name for callers: the full name, or what remains without arguments and queries.
     public: String,
     users: DestinationUsers,
 }
 
-/// The users of a place.
+/// The users whose keys a destination accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum DestinationUsers {
     Everyone,
@@ -46,7 +46,7 @@ enum DestinationUsers {
     Named(String),
 }
 
-/// What of a user decides where its keys may go.
+/// The attributes of a user that decide where its keys may be delivered.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KeyRecipient<'a> {
     name: &'a str,
@@ -64,7 +64,7 @@ impl<'a> From<&'a User> for KeyRecipient<'a> {
     }
 }
 
-/// Why a list of places is refused.
+/// Why a list of destinations is rejected.
 #[derive(Debug, thiserror::Error)]
 #[error("{place} cannot be a place of rotations: {why}")]
 pub struct PlacesError {
@@ -89,7 +89,7 @@ impl DestinationUsers {
 impl FromStr for DestinationUsers {
     type Err = &'static str;
 
-    /// Reads what stands between the brackets.
+    /// Parses the text between the brackets.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "everyone" {
             return Ok(Self::Everyone);
@@ -112,11 +112,11 @@ impl FromStr for DestinationUsers {
     }
 }
 
-/// Why two places cannot stand side by side.
+/// The error for two destinations with the same public name.
 const SAME: &str = "callers, to whom arguments and queries are not shown, could not tell it from \
                     another place\nhint: give each a program or an address of its own";
 
-/// What the operator has to say of each place.
+/// The error for a destination without users.
 const USERS_REQUIRED: &str = "say whose keys may go there: put [path=/jobs/], [tag=KEY=VALUE], \
                               [user=NAME] or [everyone] before it";
 
@@ -129,7 +129,7 @@ impl FromStr for AllowedDestination {
         let name = name.trim_start();
         let parsed = name.replace(USER, SOMEONE).parse::<SinkSpec>();
         let spec = parsed.map_err(|error| error.to_string())?;
-        // Only where something is left out: a name is otherwise as it was written.
+        // The public name differs from the full name only if something is left out.
         let public = match spec.public_name() {
             public if public == spec.to_string() => name.to_owned(),
             public => public.replace(SOMEONE, USER),
@@ -143,18 +143,18 @@ impl FromStr for AllowedDestination {
 }
 
 impl AllowedDestination {
-    /// Its name for a user.
+    /// The full name for a user.
     fn of(&self, user: &str) -> String {
         self.name.replace(USER, user)
     }
 }
 
 impl AllowedDestinations {
-    /// Checks a list, each place with its users in brackets before it.
+    /// Parses a list of destinations. Before each of them, its users are in brackets.
     ///
     /// # Errors
-    /// [`PlacesError`] for what is no place, is for nobody in particular, or could be taken for
-    /// another.
+    /// [`PlacesError`] for an entry that is not a destination, that has no users, or whose public
+    /// name is the same as another's.
     pub fn new(list: Vec<String>) -> Result<Self, PlacesError> {
         let places = list.into_iter().map(|place| {
             let parsed = place.parse();
@@ -173,7 +173,7 @@ impl AllowedDestinations {
         Ok(Self(places))
     }
 
-    /// Everything that is allowed, a person first.
+    /// The public names of all allowed destinations, `person` first.
     pub(super) fn all(&self) -> Vec<String> {
         let mut all = vec![PERSON.to_owned()];
         for place in &self.0 {
@@ -184,7 +184,7 @@ impl AllowedDestinations {
         all
     }
 
-    /// What a place is called in the list, given with `{user}` or with the name.
+    /// The listed name of a destination that is given with `{user}` or with the user's name.
     pub(super) fn listed(&self, place: &str, user: Option<&str>) -> Option<String> {
         let all = self.all();
         if all.iter().any(|listed| listed == place) {
@@ -195,8 +195,8 @@ impl AllowedDestinations {
         all.find(|listed| listed.replace(USER, user) == place.replace(USER, user))
     }
 
-    /// What callers know a place by that a rotation policy names; policies of earlier versions have
-    /// whole names.
+    /// The public name of a destination in a rotation policy. Policies of earlier versions contain
+    /// full names.
     pub(super) fn public(&self, place: &str, user: Option<&str>) -> String {
         self.listed(place, user).unwrap_or_else(|| {
             let known = self.0.iter().find(|one| one.name == place);
@@ -204,8 +204,9 @@ impl AllowedDestinations {
         })
     }
 
-    /// Whether a caller who names this place means a user's destination of this whole name. Where
-    /// the operator lists the destination, only as it is listed: policies know it by that name.
+    /// Whether `place`, as a caller names it, means the user's destination with the full name
+    /// `sink`. If the operator lists the destination, only its listed name does, because policies
+    /// know it by that name.
     pub(super) fn means(&self, place: &str, user: &str, sink: &str) -> bool {
         let is_it = |one: &&AllowedDestination| {
             let spec = one.of(user).parse::<SinkSpec>();
@@ -217,18 +218,18 @@ impl AllowedDestinations {
         }
     }
 
-    /// The whole name, with `{user}`, of a place that a rotation policy names.
+    /// The full name, with `{user}`, of a destination in a rotation policy.
     pub(super) fn whole(&self, place: &str) -> String {
         let named = self.0.iter().find(|one| one.public == place);
         named.map_or_else(|| place.to_owned(), |one| one.name.clone())
     }
 
-    /// A text about a user's rotation with whole names made public ones.
+    /// A text about a user's rotation, with full names replaced by public names.
     pub(super) fn redacted(&self, text: &str, user: &str) -> String {
         let hidden = self.0.iter().filter(|one| one.name != one.public);
         let names = hidden.flat_map(|one| {
             let filled = one.of(user);
-            // As the place calls itself in what it complains about.
+            // The name that the destination itself uses in its errors.
             let spec = filled.parse::<SinkSpec>().ok();
             let own = spec.map(|spec| spec.to_string());
             [one.name.clone(), filled].into_iter().chain(own)
@@ -236,10 +237,11 @@ impl AllowedDestinations {
         redact(text, names)
     }
 
-    /// Whether all of these are allowed to some user, as they stand.
+    /// Checks that all of these destinations are allowed for some user, exactly as they are
+    /// written.
     ///
     /// # Errors
-    /// `InvalidInput` with the first that is not.
+    /// `InvalidInput` with the first that is not allowed.
     pub(super) fn check(&self, places: &[String]) -> Result<(), IamFault> {
         let allowed = self.all();
         for (at, place) in places.iter().enumerate() {
@@ -251,13 +253,13 @@ impl AllowedDestinations {
         Ok(())
     }
 
-    /// Whether a user's keys may go to what callers know by this name.
+    /// Whether a user's keys may be delivered to the destination with this public name.
     pub(super) fn accepts(&self, place: &str, user: KeyRecipient<'_>) -> bool {
         let mut listed = self.0.iter();
         place == PERSON || listed.any(|it| it.public == place && it.users.include(user))
     }
 
-    /// The first of these whole names that a user's keys may not go to.
+    /// The first of these full names to which a user's keys may not be delivered.
     pub(super) fn closed_to<'p>(
         &self,
         user: KeyRecipient<'_>,
@@ -270,7 +272,7 @@ impl AllowedDestinations {
         places.iter().find(|place| !open(place))
     }
 
-    /// The places of a user: given with `{user}` or with the name.
+    /// The destinations for a user, each given with `{user}` or with the user's name.
     ///
     /// # Errors
     /// `InvalidInput`.
@@ -309,7 +311,7 @@ impl AllowedDestinations {
     }
 }
 
-/// Why a place does not take a user's keys.
+/// The error for a destination that does not accept a user's keys.
 pub(super) fn not_for_text(place: &str, user: &str) -> String {
     format!("The operator of this server does not allow the place {place} for user {user}.")
 }
@@ -318,7 +320,7 @@ fn not_for(place: &str, user: &str) -> IamFault {
     invalid(not_for_text(place, user))
 }
 
-/// A place that was named before.
+/// Rejects a destination that was named before.
 fn once(places: &[String], at: usize, place: &String) -> Result<(), IamFault> {
     if places.iter().take(at).any(|before| before == place) {
         return Err(twice(place));
@@ -330,7 +332,7 @@ fn twice(place: &str) -> IamFault {
     invalid(format!("The place {place} is named twice."))
 }
 
-/// A name with `{user}` in it, made public.
+/// The public name of a destination that may contain `{user}`.
 fn public_template(place: &str) -> String {
     let filled = place.replace(USER, SOMEONE);
     match public_name(&filled) {
@@ -345,10 +347,10 @@ fn public_template(place: &str) -> String {
     }
 }
 
-/// A text with each of these names made public.
+/// A text with each of these names replaced by its public name.
 pub(super) fn redact(text: &str, names: impl IntoIterator<Item = String>) -> String {
     let mut names: Vec<_> = names.into_iter().collect();
-    // One name may begin as another does.
+    // Longest first, because one name may be a prefix of another.
     names.sort_by_key(|name| std::cmp::Reverse(name.len()));
     let mut redacted = text.to_owned();
     for name in names {
@@ -401,7 +403,7 @@ mod tests {
         AllowedDestinations::new(ALLOWED.map(str::to_owned).to_vec()).unwrap()
     }
 
-    /// Of a user's name and what is chosen for it, the places, or why they are refused.
+    /// A user's name, the chosen destinations, and the result or the error.
     type Choice = (
         &'static str,
         &'static [&'static str],
@@ -495,7 +497,7 @@ mod tests {
         }
     }
 
-    /// Whoever may rotate a key cannot feed it to a place that is for others.
+    /// A caller who may rotate a key cannot deliver it to a destination of other users.
     #[test]
     fn a_place_takes_the_keys_of_its_users_only() {
         let places = places();
@@ -555,7 +557,7 @@ mod tests {
         }
     }
 
-    /// What the operator wrote for a program or a webhook only is not for callers.
+    /// The arguments of a program and the query of a webhook are for the operator only.
     #[test]
     fn callers_see_no_argument_and_no_query() {
         let whole = [
@@ -594,7 +596,7 @@ mod tests {
             places.public("command:gone SECRET", None),
             "command:gone ..."
         );
-        // Nothing is to be guessed by asking for the whole name.
+        // Asking for full names must not confirm a guess.
         for guess in [whole[0], "command:/x.sh --token SECRET --for bob"] {
             let filled = places.fill(&[guess.to_owned()], user("bob", "/", &[]));
             assert!(filled.is_err(), "{guess}");
@@ -611,7 +613,8 @@ mod tests {
         );
     }
 
-    /// A policy that denies a destination knows it by its listed name, so no other one leads to it.
+    /// A policy that denies a destination knows it by its listed name, so no other name may refer
+    /// to it.
     #[test]
     fn a_destination_is_named_as_it_is_listed() {
         let listed = "[everyone] dotenv:/etc/../etc/jobs/{user}.env";
@@ -626,7 +629,7 @@ mod tests {
             ("dotenv:/etc/../etc/jobs/eve.env", &sink, false),
             ("person", "person", true),
             ("person", &sink, false),
-            // No longer listed: by its public name.
+            // No longer listed: only the public name refers to it.
             ("command:/x.sh ...", "command:/x.sh --for bob", true),
             ("command:/x.sh --for bob", "command:/x.sh --for bob", false),
             ("csv:/{user}.csv", "csv:/bob.csv", true),

@@ -1,9 +1,9 @@
-//! Rotation policies: every few minutes, and when one is put, each account that has any is looked
-//! at as a fleet, and what is due is begun.
+//! Rotation policies: every few minutes, and when a policy is put, each account with policies is
+//! surveyed as a fleet, and what is due is started.
 //!
-//! It protects one rule: a policy's rotations are done for whoever put it, by the same code as
-//! every other fleet's. Users whose first fitting policy is another principal's are left to that
-//! principal's round.
+//! Invariant: a policy's rotations act for the principal that put it, and use the same code as
+//! every other fleet. A user whose first matching policy belongs to another principal is left to
+//! the round of that principal.
 
 use std::{
     collections::HashMap,
@@ -31,13 +31,13 @@ use super::{
     settings,
 };
 
-/// The rest between two rounds.
+/// The pause between two rounds.
 const ROUND: Duration = Duration::from_secs(5 * 60);
-/// Failures in a row after which nothing more is begun in a round.
+/// The number of consecutive failures after which a round starts nothing more.
 const STOP_AFTER_FAILURES: usize = 5;
 const DAY_SECS: i64 = 86_400;
 
-/// What the last round over each account left undone; a restart looks anew.
+/// The failures of the last round of each account. They are not kept over a restart.
 pub(super) type PolicyFailures = Mutex<HashMap<AccountId, Vec<(Arc<RotationPolicy>, String)>>>;
 
 impl ServerRotations {
@@ -51,7 +51,7 @@ impl ServerRotations {
                     looked = looked => if looked.is_err() {
                         tracing::error!(%account, "following rotation policies panicked");
                     },
-                    // What it cut off goes on from the journal.
+                    // Interrupted work continues from the journal.
                     _ = stop.changed() => return,
                 }
             }
@@ -90,8 +90,8 @@ impl ServerRotations {
         locked(&self.troubles).insert(id, troubles);
     }
 
-    /// What was in the way of an account's policies, by their names. What was put since then has
-    /// not been looked at.
+    /// The failures of an account's policies, by policy name. A policy that was put since the last
+    /// round has not been checked yet.
     pub(super) fn troubles_of(&self, id: AccountId) -> HashMap<String, String> {
         let Some(cell) = self.ledger.account(id) else {
             return HashMap::new();
@@ -108,7 +108,7 @@ impl ServerRotations {
             .collect()
     }
 
-    /// One maker's round over all users; gives what was in the way of which policy.
+    /// One principal's round over all users; returns the policies that failed and why.
     async fn round(
         self: &Arc<Self>,
         policies: &[Arc<RotationPolicy>],
@@ -132,7 +132,8 @@ impl ServerRotations {
         };
         let mut survey = survey(&self.driver, &account).await?;
         self.close_places(maker.account, &account.rules, &mut survey.choices);
-        // In its turn: a person may give an order as soon as the rotation is in the journal.
+        // In its turn, because a person may give an order as soon as the rotation is in the
+        // journal.
         let drive_one = |id: RotationId| -> BoxFuture<'_, _> {
             Box::pin(async move { self.drive(&id, &self.take(&id)).await })
         };
@@ -162,7 +163,7 @@ impl ServerRotations {
 }
 
 impl ServerRotations {
-    /// Leaves a user to a person where a rule names a place that does not take its keys.
+    /// Leaves a user to a person if its rule names a destination that does not accept its keys.
     fn close_places(&self, account: AccountId, rules: &[FleetRule], choices: &mut [UserSelection]) {
         let Some(cell) = self.ledger.account(account) else {
             return;
@@ -176,7 +177,7 @@ impl ServerRotations {
             let deliver = rule.map(|rule| &*rule.deliver).unwrap_or_default();
             let closed = match account.user(&choice.user) {
                 Some(user) => self.places.closed_to((&**user).into(), deliver),
-                // Made or renamed since the report: the next round knows it.
+                // Created or renamed since the survey; the next round will find it.
                 None => deliver.first(),
             };
             if let Some(place) = closed {
@@ -187,7 +188,8 @@ impl ServerRotations {
     }
 }
 
-/// Why users of a rule have no rotation that they should have; a rotation tells its own troubles.
+/// Why users of a rule do not have the rotation that they should have. Once a rotation exists, it
+/// reports its failures itself.
 fn trouble(
     places: &AllowedDestinations,
     number: usize,
@@ -222,7 +224,7 @@ fn trouble(
 }
 
 impl ServerRotations {
-    /// A policy as a fleet's rule; one of another principal only says whom to leave alone.
+    /// A policy as a fleet rule. A policy of another principal only tells which users to skip.
     fn rule(&self, policy: &RotationPolicy, maker: &OnBehalf) -> FleetRule {
         let secs = |secs: i64| Some(keywright_fleet::ConfigDuration(secs));
         let mut rule = FleetRule {

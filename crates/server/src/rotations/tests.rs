@@ -1,4 +1,4 @@
-//! The engine in the server: what it does is signed, verified and authorized like everything else.
+//! The engine in the server: its requests are signed, verified and authorized like all others.
 
 use std::{
     io::Write,
@@ -34,7 +34,7 @@ use crate::{
 
 const ACCOUNT: &str = "123456789012";
 
-/// A clock that stands still until it is moved.
+/// A clock that changes only by hand.
 struct Hands(AtomicI64);
 
 impl Clock for Hands {
@@ -56,7 +56,7 @@ impl Bench {
         Self::with(&[]).await
     }
 
-    /// With places that the operator allows.
+    /// With destinations that the operator allows.
     async fn with(places: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(Hands(AtomicI64::new(1_795_507_200_000)));
@@ -99,7 +99,7 @@ impl Bench {
         }
     }
 
-    /// Sends a form as root; gives status and body.
+    /// Sends a form as root; returns status and body.
     async fn ask(&self, form: &str) -> (StatusCode, String) {
         let (id, secret) = &self.root;
         self.ask_as((id, secret), form).await
@@ -158,7 +158,7 @@ impl Bench {
         body
     }
 
-    /// Deletes a user, and before that its keys and its policy.
+    /// Deletes a user, after its keys and its policy.
     async fn delete_user(&self, name: &str) {
         let listed = self
             .ok(&format!("Action=ListAccessKeys&UserName={name}"))
@@ -176,7 +176,7 @@ impl Bench {
         self.ok(&format!("Action=DeleteUser&UserName={name}")).await;
     }
 
-    /// Lets the engine look at a rotation, as it does by itself after a while; how it is then.
+    /// Drives a rotation now, as the engine does by itself after a while; returns it.
     async fn look(&self, id: &str) -> Rotation {
         let id = RotationId(id.to_owned());
         let work = self.engine.take(&id);
@@ -187,7 +187,7 @@ impl Bench {
         found.unwrap().unwrap()
     }
 
-    /// A user with a key; the key.
+    /// Creates a user with a key; returns the key.
     async fn user(&self, name: &str) -> (String, Secret<String>) {
         self.ok(&format!("Action=CreateUser&UserName={name}")).await;
         let made = self
@@ -221,8 +221,8 @@ async fn a_rotation_goes_to_its_end() {
     bench.engine.stop().await;
 }
 
-/// Nobody has the new key: neither a person's word nor the engine's own calls are evidence, and the
-/// key stays retrievable until the old one is deleted.
+/// No consumer has the new key: neither a person's confirmation nor the engine's own calls are
+/// evidence, and the key stays retrievable until the old one is deleted.
 #[tokio::test]
 async fn the_old_key_goes_only_when_a_consumer_uses_the_new_one() {
     let bench = Bench::new().await;
@@ -245,7 +245,7 @@ async fn the_old_key_goes_only_when_a_consumer_uses_the_new_one() {
     assert_eq!(text(&waits, "CanRetrieveKey"), "true");
     bench.ok("Action=RetrieveRotationKey&UserName=bob").await;
     let secret = Secret::new(secret);
-    // The person's own check is no program that needs the key.
+    // A person's own check is not a program that needs the key.
     bench
         .ask_as((&new, &secret), "Action=GetCallerIdentity")
         .await;
@@ -293,8 +293,8 @@ async fn an_open_rotation_is_shortened_and_abandoned() {
 
 const CHANGE: &str = "Action=ChangeRotation&UserName=bob&Reason=it+moved";
 
-/// What is added is delivered and read back before anything goes on; what is removed is not waited
-/// for, and stays as it is. Callers see public names only.
+/// An added destination is delivered and read back before the rotation continues; a removed one is
+/// not waited for and stays as it is. Callers see public names only.
 #[tokio::test]
 async fn destinations_of_an_open_rotation_are_changed() {
     let files = tempfile::tempdir().unwrap();
@@ -367,12 +367,12 @@ async fn destinations_of_an_open_rotation_are_changed() {
     assert!(!sent_json.contains("SECRET"), "{sent_json}");
 }
 
-/// A value of a form.
+/// A form value, percent-encoded.
 fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-/// Whoever it acted for is gone, and so is everything that could be asked.
+/// The principal it acted for is gone, so no request can be made.
 #[tokio::test]
 async fn what_acts_for_nobody_can_be_abandoned() {
     let bench = Bench::new().await;
@@ -392,7 +392,7 @@ async fn what_acts_for_nobody_can_be_abandoned() {
     assert!(text(&ended, "EndedBecause").contains("unseen"), "{ended}");
 }
 
-/// What the engine is refused is remembered like everybody's, with the address it comes from.
+/// Denials of the engine's requests are recorded like all others, with the address they come from.
 #[tokio::test]
 async fn the_engines_own_requests_are_decided_like_all() {
     let bench = Bench::new().await;
@@ -425,11 +425,11 @@ async fn the_engines_own_requests_are_decided_like_all() {
     assert!(text(&denied, "PrincipalArn").ends_with("user/admin"));
 }
 
-/// What is in the way of a policy is told with it, until it is put anew.
+/// A policy is listed with what prevents it from working, until it is put again.
 #[tokio::test]
 async fn a_policy_tells_what_is_in_its_way() {
     let bench = Bench::new().await;
-    // No round but those of this test.
+    // Only the rounds of this test run.
     bench.engine.stop().await;
     bench.user("bob").await;
     let (id, secret) = bench.user("admin").await;
@@ -459,7 +459,7 @@ async fn a_policy_tells_what_is_in_its_way() {
                 .await
                 .contains("<Trouble>")
         );
-        // Taken away later.
+        // The permission is taken away later.
         bench.ok(&may(actions)).await;
         bench.engine.look_at_account(account).await;
         let listed = bench.ok("Action=ListRotationPolicies").await;
@@ -473,7 +473,7 @@ async fn a_policy_tells_what_is_in_its_way() {
     assert!(listed.contains("<UserName>bob<"), "{listed}");
 }
 
-/// Neither a caller nor a policy sends a key to a place that is for other users.
+/// Neither a caller nor a policy sends a key to a destination of other users.
 #[tokio::test]
 async fn a_place_is_for_its_users_only() {
     let bench = Bench::with(&["[path=/jobs/] json:/nowhere/{user}.json"]).await;
@@ -493,7 +493,7 @@ async fn a_place_is_for_its_users_only() {
     assert!(!begun.contains("<UserName>"), "{begun}");
 }
 
-/// A caller who may rotate a key sees no token that the operator gave a program.
+/// A caller who may rotate a key does not see a token that the operator gave to a program.
 #[tokio::test]
 async fn rotations_show_public_names_only() {
     let bench = Bench::with(&[
@@ -540,7 +540,7 @@ async fn a_restart_goes_on_from_the_journal() {
     bench.user("bob").await;
     bench.ok(START).await;
     bench.engine.stop().await;
-    // As the next process does; the first engine stays the one that is asked.
+    // As in the next process; requests still go to the first engine.
     let parts = EngineParts {
         journal: bench.engine.driver.journal().clone(),
         places: AllowedDestinations::default(),
@@ -592,7 +592,7 @@ async fn a_user_who_is_renamed_is_followed() {
     );
 }
 
-/// Orders name the user, so nobody could end it: it must by itself.
+/// Orders name the user, so no order could end it: it must end by itself.
 #[tokio::test]
 async fn a_rotation_of_a_deleted_user_ends_by_itself() {
     let bench = Bench::new().await;
@@ -606,7 +606,8 @@ async fn a_rotation_of_a_deleted_user_ends_by_itself() {
     assert_eq!(text(&listed, "IsOver"), "true");
 }
 
-/// Also when whoever it acts for went with the user, and when a person had held it.
+/// Also if the principal it acts for was deleted together with the user, and if a person had held
+/// it.
 #[tokio::test]
 async fn a_rotation_that_acts_for_nobody_ends_when_its_user_was_deleted() {
     for held in [false, true] {
@@ -631,7 +632,7 @@ async fn a_rotation_that_acts_for_nobody_ends_when_its_user_was_deleted() {
     }
 }
 
-/// A request of this process gets no further than one that came over a socket.
+/// A request from inside this process gets no further than one from a socket.
 #[tokio::test]
 async fn nothing_unsigned_gets_in_from_within() {
     let bench = Bench::new().await;
@@ -648,7 +649,7 @@ async fn nothing_unsigned_gets_in_from_within() {
     }
 }
 
-/// The models mark the operations that are called without a signature; every other is refused.
+/// The models mark the operations that need no signature; every other one is denied.
 #[tokio::test]
 async fn only_unsigned_operations_are_reached_without_a_signature() {
     let bench = Bench::new().await;

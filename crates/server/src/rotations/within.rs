@@ -1,8 +1,8 @@
-//! The engine's requests to the server that it is part of: signed like everybody's, and answered by
-//! the one pipeline.
+//! The engine's requests to the server that it is part of: signed like any other request, and
+//! answered by the same pipeline.
 //!
-//! It protects one rule: there is no way beside it. A request of the engine is verified, authorized
-//! and recorded as if it had come from this machine over TLS.
+//! Invariant: there is no other way into the server. A request of the engine is verified,
+//! authorized and recorded as if it had come from this machine over TLS.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -18,16 +18,16 @@ use keywright_identity::{on_behalf::OnBehalf, state::CredentialOwner};
 
 use crate::{Pipeline, pipeline::PeerInfo, query::EngineRequest};
 
-/// What the engine calls itself.
+/// The user agent of the engine.
 const USER_AGENT: &str = concat!("keywright/", env!("CARGO_PKG_VERSION"), " rotation");
-/// Where its requests come from.
+/// The address and connection of the engine's requests.
 const PEER: PeerInfo = PeerInfo {
     address: IpAddr::V4(Ipv4Addr::LOCALHOST),
     secure: true,
     tls_version: None,
 };
 
-/// The server inside this process.
+/// Sends requests to the server inside this process.
 pub(super) struct PipelineTransport {
     pipeline: Weak<Pipeline>,
     clock: Arc<dyn Clock>,
@@ -74,7 +74,7 @@ impl InProcessTransport for PipelineTransport {
         request.extensions_mut().insert(EngineRequest);
         let answer = pipeline.answer_within(request, PEER).await;
         let (mut parts, body) = answer.into_parts();
-        // What the HTTP layer adds on a socket.
+        // The HTTP layer adds this header on a socket.
         if let Ok(date) = HeaderValue::from_str(&self.clock.now().http_date()) {
             parts.headers.insert(header::DATE, date);
         }
@@ -85,7 +85,7 @@ impl InProcessTransport for PipelineTransport {
     }
 }
 
-/// An answer that says nothing of what was done.
+/// A response that does not tell whether anything was done.
 fn unavailable() -> Response<Vec<u8>> {
     let mut response = Response::new(Vec::new());
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;

@@ -1,4 +1,4 @@
-//! One open rotation under way: a task that drives it, rests, and drives it again.
+//! One open rotation at work: a task that drives it, waits, and drives it again.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -18,32 +18,32 @@ use tokio::sync::{MutexGuard, Notify, watch};
 
 use super::{ServerRotations, locked};
 
-/// The longest rest: evidence is looked at anew, and the mark on the user is kept fresh.
+/// The longest pause. After it, evidence is checked again and the mark on the user is refreshed.
 const REST: Duration = Duration::from_secs(10 * 60);
-/// How long an answer waits for a rotation to come to rest.
+/// How long a response waits for a rotation to become idle.
 const ANSWER: Duration = Duration::from_secs(5);
-/// The rest after a failure.
+/// The pause after a failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
 
-/// The trouble of a rotation whose code has a defect.
+/// The message for a rotation whose code panicked.
 const PANICKED: &str = "The server failed while it carried the rotation out; its log says more.";
 
-/// What the last drive came to.
+/// The result of the last drive.
 #[derive(Debug, Clone, Default)]
 pub(super) struct DriveStatus {
-    /// What it waits for, and until when.
+    /// What the rotation waits for, and until when.
     pub waiting: Option<(String, Timestamp)>,
-    /// Why it failed.
+    /// Why the drive failed.
     pub trouble: Option<String>,
 }
 
-/// A rotation under way.
+/// A rotation that has a task.
 pub(super) struct ActiveRotation {
-    /// Held by whoever goes on with the rotation: its task, or an order.
+    /// Held by the task or the order that advances the rotation.
     turn: tokio::sync::Mutex<()>,
     wake: Notify,
     status: Mutex<DriveStatus>,
-    /// Counts rests.
+    /// Counts how often the rotation has become idle.
     idle_count: watch::Sender<u64>,
 }
 
@@ -67,32 +67,32 @@ impl ActiveRotation {
         locked(&self.status).clone()
     }
 
-    /// Lets it look again now.
+    /// Makes the task check again now.
     pub(super) fn wake(&self) {
         self.wake.notify_one();
     }
 
-    /// How often it has come to rest.
+    /// How often the rotation has become idle.
     pub(super) fn idle_count(&self) -> u64 {
         *self.idle_count.borrow()
     }
 
-    /// Waits until it has come to rest more often than so many times; not forever.
+    /// Waits until the rotation has become idle more than `before` times, up to a timeout.
     pub(super) async fn wait_idle(&self, before: u64) {
         let mut outcomes = self.idle_count.subscribe();
         let rested = outcomes.wait_for(|outcomes| *outcomes > before);
-        // Whoever waits longer sees how far it is by then.
+        // After the timeout, the response shows the progress so far.
         let _ = tokio::time::timeout(ANSWER, rested).await;
     }
 }
 
 impl ServerRotations {
-    /// Carries a rotation out until it is over, or the server stops.
+    /// Runs a rotation until it is over or the server stops.
     pub(super) async fn run(self: Arc<Self>, id: RotationId, work: Arc<ActiveRotation>) {
         let mut stop = self.stop.subscribe();
         while !*stop.borrow_and_update() {
-            // A task that panicked would leave its rotation where it is until the next start, and
-            // nobody would know.
+            // If the task panicked, its rotation would silently stay where it is until the next
+            // start.
             let driven = AssertUnwindSafe(self.drive(&id, &work)).catch_unwind();
             let pause = match driven.await {
                 Ok(Ok(DriveOutcome::Over(_))) => return,
@@ -115,7 +115,7 @@ impl ServerRotations {
         }
     }
 
-    /// Drives it in its turn until it rests.
+    /// Drives the rotation until it is idle, when it is its turn.
     pub(super) async fn drive(
         &self,
         id: &RotationId,
@@ -154,8 +154,8 @@ impl ServerRotations {
 
 impl ServerRotations {
     /// Ends a rotation whose user was deleted, if the rotation itself cannot find that out: it may
-    /// lack a right, or whoever it acts for was deleted, too. Nobody could give it an order, since
-    /// orders name the user.
+    /// lack a permission, or the principal it acts for may have been deleted too. No order could
+    /// end it, since orders name the user.
     async fn ends_without_user(&self, id: &RotationId) -> bool {
         let journal = self.driver.journal();
         let Ok(Some(rotation)) = journal.rotation(id).await else {

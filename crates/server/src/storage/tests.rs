@@ -1,4 +1,4 @@
-//! What the check of an S3 request reads from its head.
+//! What the S3 access check reads from the head of a request.
 
 use http::Request;
 use keywright_base::Timestamp;
@@ -7,7 +7,7 @@ use keywright_sigv4::{PresentedSignature, ServiceRules, SigningDialect};
 
 use super::{S3Context, SignatureConditions, is_listing, operation_name, path_style, s3_values};
 
-/// A policy that denies unsigned bodies must meet them however the URL spells them.
+/// A policy that denies unsigned bodies must recognize them however the URL spells them.
 #[test]
 fn the_declared_hash_is_what_was_verified() {
     let hash = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";

@@ -1,4 +1,4 @@
-//! What IAM answers and clients do not read is counted, for each principal.
+//! IAM responses that clients have not read yet are counted, per principal.
 
 use bytes::Bytes;
 use keywright_base::{AccountId, limits};
@@ -22,7 +22,7 @@ async fn who_does_not_read_gets_no_more_long_answers() {
     let unread = answers.hold(root, unread).unwrap();
     let refused = bench.try_root(PAGE).await.unwrap_err();
     assert_eq!((refused.status, refused.code), (400, "Throttling"));
-    // Short answers, changes and other principals go on.
+    // Short responses, changes and other principals still work.
     bench.root("Action=GetUser&UserName=ann").await;
     let tag = |number: usize| {
         let (key, value) = (format!("{number:0>128}"), "v".repeat(256));

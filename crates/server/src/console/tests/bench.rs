@@ -1,4 +1,4 @@
-//! A pipeline over an installation in a temporary folder, and a browser of few words.
+//! A pipeline over an installation in a temporary folder, and a minimal browser.
 
 use std::sync::{
     Arc,
@@ -32,16 +32,16 @@ use crate::{
     query::{self, QueryRequest},
 };
 
-/// The account of every bench.
+/// The account of every test installation.
 pub(super) const ACCOUNT: &str = "123456789012";
 pub(super) const HOUR_SECS: i64 = 60 * 60;
-/// Where its API would listen.
+/// The port on which its API would listen.
 const API_PORT: u16 = 8787;
 
 /// 2026-11-24T08:00:00Z.
 const START_SECS: i64 = 1_795_507_200;
 
-/// A clock that stands still until it is moved.
+/// A clock that changes only by hand.
 struct Hands(AtomicI64);
 
 impl Clock for Hands {
@@ -81,7 +81,7 @@ impl Bench {
         Self::with(ConsoleBundle::new(ASSETS.to_vec(), "")).await
     }
 
-    /// Where the operator says where its origins are.
+    /// With URLs that the operator configures.
     pub(super) async fn at(console: &str, api: &str) -> Self {
         let urls = PublicUrls {
             console: Some(console.parse().unwrap()),
@@ -138,12 +138,12 @@ impl Bench {
         }
     }
 
-    /// Moves the clock on.
+    /// Advances the clock.
     pub(super) fn pass(&self, secs: i64) {
         self.clock.0.fetch_add(secs * 1000, Ordering::SeqCst);
     }
 
-    /// As one in front of 192.0.2.7, over plain HTTP.
+    /// Sends a browser's request, by default from 192.0.2.7 over plain HTTP.
     pub(super) async fn ask(&self, ask: Ask) -> Answer {
         let peer = PeerInfo {
             address: ask.from.parse().unwrap(),
@@ -166,7 +166,7 @@ impl Bench {
         }
     }
 
-    /// Signs in; gives the cookie.
+    /// Signs in and returns the cookie.
     #[track_caller]
     pub(super) fn sign_in(&self, user: &str, password: &str) -> impl Future<Output = String> {
         let ask = post("sign-in", &who(ACCOUNT, user, password));
@@ -182,13 +182,13 @@ impl Bench {
         self.try_root(form).await.unwrap()
     }
 
-    /// The same, if it is not refused.
+    /// Like `root`, but the call may fail.
     pub(super) async fn try_root(&self, form: &str) -> Result<String, WireError> {
         let (id, secret) = (self.root.key.to_string(), self.root.secret.clone());
         self.call((&id, &secret, None), form).await
     }
 
-    /// A user with a console password and these AWS managed policies.
+    /// Creates a user with a console password and these AWS managed policies.
     pub(super) async fn user(&self, name: &str, password: &str, reset: bool, policies: &[&str]) {
         self.root(&format!("Action=CreateUser&UserName={name}"))
             .await;
@@ -202,7 +202,7 @@ impl Bench {
         }
     }
 
-    /// A user's MFA device, or root's; its codes by steps after the present one.
+    /// Creates an MFA device of a user or of root; returns its codes by steps from now.
     pub(super) async fn device(&self, user: &str, name: &str) -> impl Fn(i64) -> String + use<> {
         let form = format!("Action=CreateVirtualMFADevice&VirtualMFADeviceName={name}");
         let made = self.root(&form).await;
@@ -229,7 +229,7 @@ impl Bench {
         code
     }
 
-    /// Calls IAM, or STS where the form says so, with the credentials of a console session.
+    /// Calls IAM, or STS if the form says so, with the credentials of a console session.
     pub(super) async fn as_session(&self, made: &Value, form: &str) -> Result<String, WireError> {
         let text = |name: &str| made[name].as_str().unwrap().to_owned();
         let (secret, token) = (
@@ -240,7 +240,7 @@ impl Bench {
             .await
     }
 
-    /// Calls IAM or STS with the key that an answer made.
+    /// Calls IAM or STS with the key that an earlier response created.
     pub(super) async fn with_key(&self, made: &str, form: &str) -> Result<String, WireError> {
         let id = element(made, "AccessKeyId").unwrap();
         let secret = Secret::new(element(made, "SecretAccessKey").unwrap());
@@ -292,7 +292,7 @@ fn element(xml: &str, name: &str) -> Option<String> {
     Some(rest.split_once('<')?.0.to_owned())
 }
 
-/// A request of a browser.
+/// A browser's request.
 pub(super) struct Ask {
     pub(super) line: String,
     pub(super) headers: Vec<(&'static str, String)>,
@@ -311,7 +311,7 @@ pub(super) fn get(line: &str) -> Ask {
     }
 }
 
-/// What the console's own pages send.
+/// A request as the console's own pages send it.
 pub(super) fn post(endpoint: &str, body: &str) -> Ask {
     let mut ask = get(&format!("POST /console/api/{endpoint}"))
         .with("origin", "http://127.0.0.1:8788")
@@ -322,7 +322,7 @@ pub(super) fn post(endpoint: &str, body: &str) -> Ask {
     ask
 }
 
-/// The body of a sign-in; `root` is root.
+/// The body of a sign-in. The user `root` stands for root.
 pub(super) fn who(account: &str, user: &str, password: &str) -> String {
     let mut body = serde_json::json!({"account": account, "password": password});
     if user == "root" {
@@ -350,20 +350,20 @@ impl Ask {
         self
     }
 
-    /// Over TLS, which its origin says too.
+    /// Over TLS, also in the origin.
     pub(super) fn over_tls(mut self) -> Self {
         self.secure = true;
         self.with("origin", "https://127.0.0.1:8788")
     }
 
-    /// With one more header, whether or not there is one of this name.
+    /// Adds a header, even if there is one of this name.
     pub(super) fn and(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }
 }
 
-/// What a browser is answered.
+/// The response to a browser.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
@@ -381,20 +381,20 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// The cookie of the session that has begun.
+    /// The cookie of the new session.
     pub(super) fn cookie(&self) -> String {
         let set = self.header("set-cookie");
         set.split(';').next().unwrap().to_owned()
     }
 
-    /// The `Cookie` header that the browser sends from now on, that of the session left out.
+    /// The `Cookie` header that the browser sends from now on, without the session's cookie.
     pub(super) fn browser(&self) -> String {
         let sets = self.headers.get_all("set-cookie").iter().skip(1);
         let pairs = sets.map(|set| set.to_str().unwrap().split(';').next().unwrap());
         pairs.collect::<Vec<_>>().join("; ")
     }
 
-    /// The code of a refusal.
+    /// The status and the error code.
     pub(super) fn code(&self) -> (u16, String) {
         let code = self.json()["code"].as_str().unwrap_or_default().to_owned();
         (self.status, code)

@@ -31,7 +31,7 @@ async fn each_path_has_its_file_and_files_their_headers() {
             "",
             "font",
         ),
-        // Not kept for good: it is not what was asked for.
+        // Not cached for good, because it is not the requested file.
         ("assets/c-3.js", "", html, again, "", "<!doctype html>"),
         ("../state.db", "", html, again, "", "<!doctype html>"),
     ] {

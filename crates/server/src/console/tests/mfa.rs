@@ -1,4 +1,4 @@
-//! The second step of a sign-in: whoever has an MFA device gives a code of it, too.
+//! The second step of a sign-in: a user with an MFA device also gives a code.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ fn sign_in(user: &str, password: &str, code: Option<&str>) -> Ask {
     post("sign-in", &body.to_string())
 }
 
-/// A user with a device; some time has passed since it was enabled.
+/// A user with a device that was enabled some time ago.
 async fn with_device() -> (Bench, impl Fn(i64) -> String) {
     let bench = Bench::new().await;
     bench.user("ann", PASSWORD, false, &["IAMFullAccess"]).await;
@@ -23,7 +23,7 @@ async fn with_device() -> (Bench, impl Fn(i64) -> String) {
     (bench, code)
 }
 
-/// A code that is none of those that are taken now.
+/// A code that is not accepted now.
 fn wrong(code: &impl Fn(i64) -> String) -> String {
     let taken: Vec<_> = (-3..=3).map(code).collect();
     let mut all = (0..10).map(|n| format!("{n:06}"));
@@ -40,7 +40,7 @@ async fn a_code_is_requested_after_the_right_password() {
     assert_eq!(requested.header("set-cookie"), "");
     let answer = bench.ask(sign_in("ann", PASSWORD, Some(&code(0)))).await;
     assert_eq!((answer.status, &answer.json()["mfa"]), (200, &true.into()));
-    // Who has none is asked for none, and a code does not matter.
+    // A user without a device is not asked for a code, and a code is ignored.
     bench.user("bob", PASSWORD, false, &[]).await;
     let without = bench.ask(sign_in("bob", PASSWORD, Some("123456"))).await;
     assert_eq!(
@@ -67,7 +67,7 @@ async fn what_is_wrong_is_not_disclosed() {
         let expected = json!({"code": "AuthenticationFailed", "message": text});
         assert_eq!((answer.status, answer.json()), (401, expected), "{code:?}");
     }
-    // A wrong password spends no code.
+    // A wrong password does not use up the code.
     assert_eq!(
         bench
             .ask(sign_in("ann", PASSWORD, Some(&fresh)))
@@ -85,7 +85,7 @@ async fn wrong_codes_make_a_name_wait() {
         async { bench.ask(ask).await.code() }
     };
     let wrong = || ask(Some(wrong(&code)));
-    // The first step counts as well: it could be asked as often as one likes otherwise.
+    // The first step counts as well, otherwise it could be repeated without limit.
     assert_eq!(ask(None).await.1, "MfaRequired");
     for _ in 0..5 {
         assert_eq!(wrong().await.1, "AuthenticationFailed");
@@ -95,7 +95,7 @@ async fn wrong_codes_make_a_name_wait() {
     assert_eq!(ask(None).await, waiting);
     bench.pass(1);
     assert_eq!(ask(Some(code(0))).await.0, 200);
-    // Whoever got in begins anew.
+    // A successful sign-in resets the count.
     assert_eq!(wrong().await.1, "AuthenticationFailed");
     assert_eq!(ask(Some(code(1))).await.0, 200);
 }
@@ -145,7 +145,7 @@ async fn codes_tried_by_a_leaked_key_or_elsewhere_lock_no_known_browser_out() {
         let guess = format!("{guess}{wrong}");
         assert!(bench.with_key(&key, &guess).await.is_err());
     }
-    // The console of any browser counts apart from the API.
+    // Attempts at the console are counted separately from those at the API, for every browser.
     let right = sign_in("ann", PASSWORD, Some(&code(0)));
     assert_eq!(bench.ask(right).await.status, 200);
     for n in 0..9 {

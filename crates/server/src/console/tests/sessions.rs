@@ -1,4 +1,4 @@
-//! What a session gives, and everything that ends it.
+//! What a session can do, and everything that ends it.
 
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ async fn credentials_are_the_users_own_and_end_with_the_session() {
         .await
         .unwrap();
     assert!(caller.contains(":user/ann</Arn>"), "{caller}");
-    // They may call IAM, as far as the user may, and stand for the user where none is named.
+    // The credentials may call IAM as far as the user may, and stand for the user if none is named.
     let user = bench.as_session(&made, "Action=GetUser").await.unwrap();
     assert!(user.contains("<UserName>ann</UserName>"), "{user}");
     let denied = bench
@@ -94,7 +94,7 @@ async fn sessions_end_by_time() {
     bench.user("ann", PASSWORD, false, &[]).await;
     let idle = bench.sign_in("ann", PASSWORD).await;
     bench.pass(HOUR_SECS - 1);
-    // Being looked at is no use.
+    // Reading the session's state does not keep it alive.
     assert_eq!(state(&bench, &idle).await, "signed-in");
     bench.pass(1);
     assert_eq!(state(&bench, &idle).await, "signed-out");
@@ -103,7 +103,7 @@ async fn sessions_end_by_time() {
     for _ in 0..22 {
         let made = credentials(&bench, &busy).await;
         bench.pass(10 * 60);
-        // So is a call with the credentials.
+        // A call with the credentials keeps it alive.
         bench
             .as_session(&made, "Action=GetCallerIdentity")
             .await
@@ -196,7 +196,7 @@ async fn cookies_are_for_this_host_and_no_script() {
         assert_eq!(state(format!("other=1; {pair}")).await, "signed-in");
         assert_eq!(state(format!("{pair}x")).await, "signed-out");
         assert_eq!(state(format!("x{pair}")).await, "signed-out");
-        // Anyone on the way of a plain connection can plant a cookie without the prefix.
+        // On a plain connection, a man in the middle can plant a cookie without the prefix.
         let (_, value) = pair.split_once('=').unwrap();
         let planted = if secure {
             "keywright"

@@ -1,4 +1,4 @@
-//! Who gets in with a password, who does not, and what a due change of it asks for.
+//! Sign-ins with a password that succeed and that fail, and password changes that are required.
 
 use serde_json::json;
 
@@ -78,12 +78,12 @@ async fn failures_make_a_name_wait_at_their_address() {
     for _ in 0..6 {
         assert_eq!(bench.ask(wrong()).await.status, 401);
     }
-    // With the right password, too.
+    // Also with the right password.
     let waiting = bench.ask(right()).await;
     assert_eq!(waiting.code(), (429, "TooManyAttempts".to_owned()));
     assert_eq!(waiting.header("retry-after"), "1");
     assert_eq!(waiting.json()["retryAfterSecs"], 1);
-    // Nobody else is made to wait.
+    // Nobody else has to wait.
     let elsewhere = bench.ask(right().from("198.51.100.9")).await;
     assert_eq!(elsewhere.status, 200);
     bench.pass(1);
@@ -95,7 +95,7 @@ async fn failures_make_a_name_wait_at_their_address() {
     assert_eq!(bench.ask(right()).await.status, 200);
 }
 
-/// Also of an address that everyone shares, as behind a proxy that is not known to be one.
+/// Also from an address that many share, for example behind a proxy that is not trusted.
 #[tokio::test]
 async fn a_browser_that_has_signed_in_before_has_attempts_of_its_own() {
     let bench = Bench::new().await;
@@ -116,18 +116,18 @@ async fn a_browser_that_has_signed_in_before_has_attempts_of_its_own() {
         }
     }
     assert_eq!(ask("ann", PASSWORD, "").await.status, 429);
-    // It is known as everyone who has signed in there, and for nobody else.
+    // It is recognized for everyone who has signed in with it, and for nobody else.
     assert_eq!(ask("ann", PASSWORD, &both).await.status, 200);
     assert_eq!(ask("root", &bench.root_password, &both).await.status, 200);
     assert_eq!(ask("bob", PASSWORD, &both).await.status, 429);
     assert_eq!(ask("ann", PASSWORD, &first).await.status, 429);
-    // Its attempts are counted as well, for each of them.
+    // Its attempts are counted as well, for each of its users.
     for _ in 0..6 {
         assert_eq!(ask("ann", "wrong", &both).await.status, 401);
     }
     assert_eq!(ask("ann", PASSWORD, &both).await.status, 429);
     assert_eq!(ask("root", &bench.root_password, &both).await.status, 200);
-    // Sign-outs, forgeries and others' cookies do not matter.
+    // Sign-outs, forged cookies and those of others do not matter.
     for made_up in [
         "keywright-browser=",
         "keywright-browser=AAAA",
@@ -157,7 +157,7 @@ async fn a_browser_is_known_until_the_password_is_another() {
     let cookies = format!("{}; {}", begun.cookie(), begun.browser());
     let changed = bench.ask(change(&cookies, PASSWORD, other)).await;
     flood().await;
-    // The browser in which it was changed stays known; the note of before is worth nothing.
+    // The browser in which the password was changed stays known; its earlier cookie is void.
     assert_eq!(sign_in(other, &begun.browser()).await.status, 429);
     assert_eq!(sign_in(other, &changed.browser()).await.status, 200);
     let reset = format!("Action=UpdateLoginProfile&UserName=ann&Password={PASSWORD}");
@@ -179,7 +179,7 @@ async fn an_address_that_tries_many_names_must_wait() {
     let right = || post("sign-in", &who(ACCOUNT, "ann", PASSWORD));
     assert_eq!(bench.ask(right().from("198.51.100.9")).await.status, 200);
     bench.pass(1);
-    // One account of one's own does not buy tries for others.
+    // A valid account of one's own does not buy attempts at others.
     assert_eq!(bench.ask(right()).await.status, 200);
     assert_eq!(bench.ask(spray(32)).await.status, 401);
     assert_eq!(bench.ask(spray(33)).await.status, 429);
@@ -299,7 +299,7 @@ async fn passwords_expire_by_the_accounts_policy() {
         let got = (answer.status, text("state"), text("code"));
         let expected = (expected.0, expected.1.to_owned(), expected.2.to_owned());
         assert_eq!(got, expected, "{hard} {days}");
-        // Root's password knows no policy.
+        // Root's password is not subject to the password policy.
         bench.sign_in("root", &bench.root_password).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Bodies in a time that is only counted, so that deadlines of minutes take none.
+//! Bodies under simulated time, so that deadlines of minutes take no time.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -51,12 +51,12 @@ async fn a_body_that_stalls_or_trickles_is_ended() {
     let idle = limits::BODY_IDLE_SECS;
     for (pieces, ends_after) in [
         (vec![], idle),
-        // What came at once buys no more than the full time.
+        // Bytes that arrive at once do not replenish more than the full budget.
         (vec![(0, 100 * rate)], idle),
         (vec![(idle - 1, 100 * rate)], 2 * idle - 1),
-        // A byte a second buys next to nothing.
+        // One byte per second replenishes next to nothing.
         (vec![(1, 1); 100], idle),
-        // Half the rate lasts twice as long and no more.
+        // At half the minimum rate, the budget lasts twice as long and no longer.
         (vec![(1, rate / 2); 1000], 2 * idle - 1),
     ] {
         let (start, case) = (Instant::now(), format!("{:?}", pieces.first()));
@@ -119,7 +119,7 @@ async fn a_body_is_gathered_up_to_its_limit() {
     assert!(gather(full(100), 100, &budget).await.is_ok());
     let outcome = gather(full(101), 100, &budget).await;
     assert!(matches!(outcome, Err(GatherFault::TooLarge)));
-    // Without an announced length it shows only as it comes.
+    // Without an announced length, the limit applies as bytes arrive.
     let pieces = (0..101).map(|_| Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"a"))));
     let body = request(StreamBody::new(futures_util::stream::iter(pieces)));
     let outcome = gather(body, 100, &budget).await;
