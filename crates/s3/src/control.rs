@@ -39,7 +39,7 @@ const VERSION: &str = "v20180820";
 const ACCOUNT: &str = "x-amz-account-id";
 
 /// Whether a request is for S3 Control. Its clients put the account in front of the host name and
-/// into a header. In a path, no bucket can have the name of the version.
+/// into a header. In a path, the name of the version is never taken for a bucket.
 pub fn is_control(headers: &HeaderMap, path: &str, host_bucket: Option<&str>) -> bool {
     let ours = path.trim_start_matches('/').split('/').next() == Some(VERSION);
     let account = |label: &str| label.parse::<AccountId>().is_ok();
