@@ -265,7 +265,7 @@ async fn in_bucket(
     Ok(permit)
 }
 
-/// A permit for a request without condition keys of its own.
+/// A permit for a request without S3 condition keys of its own.
 pub(super) fn open_plain(
     service: &S3Shared,
     caller: &S3Caller,

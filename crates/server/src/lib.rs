@@ -1,7 +1,7 @@
 //! Listeners and the request pipeline. The pipeline reads a request, chooses a service by the
 //! credential scope, authenticates the caller, runs the action and sends the response.
 //!
-//! Layer 5. Invariant: every request takes the one path in [`pipeline`]. There is no route around
+//! Floor 5. Invariant: every request takes the one path in [`pipeline`]. There is no route around
 //! it and no switch that turns authentication off.
 
 pub mod console;
