@@ -9,28 +9,30 @@
 //! An action is declared once, in `actions/`. Routing, the name of its policy action and the list
 //! of unimplemented operations are derived from [`ACTIONS`](crate::actions::ACTIONS).
 
+mod prepare;
 mod run;
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc};
 
 use keywright_base::limits;
 use keywright_store::contract::{IssuedSession, SESSIONS_PER_KEY};
 use keywright_wire::{Decode, DecodeFault, Form, Operation, OperationShape};
 
+pub use self::prepare::Preparation;
 use crate::{
     authorize::{Permit, Requirement},
     caller::Caller,
     fault::{IamFault, ReachedQuota},
     service::Identity,
     state::StateChange,
-    view::{Prefetch, RequestContext, StateView},
+    view::{RequestContext, StateView},
     work::WorkOwner,
 };
 
 /// The input of an action.
-pub type Input<A> = <<A as Action>::Shape as OperationShape>::Input;
+pub type Input<A> = <<A as PreparedAction>::Shape as OperationShape>::Input;
 /// The output of an action.
-pub type Output<A> = <<A as Action>::Shape as OperationShape>::Output;
+pub type Output<A> = <<A as PreparedAction>::Shape as OperationShape>::Output;
 
 /// AWS's access levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,19 +141,95 @@ pub trait Action: Sized + Send + Sync + 'static {
         Self::ACCESS.changes_state()
     }
 
-    /// What to prefetch between authorization and [`Action::run`].
-    ///
-    /// # Errors
-    /// As [`Action::run`].
-    fn needs(_view: &StateView<'_>, _input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
-        Ok(Vec::new())
-    }
-
     /// Runs the action on a snapshot.
     ///
     /// # Errors
     /// Those that AWS reports after authorization.
     fn run(view: &StateView<'_>, permit: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self>;
+}
+
+/// An action that does I/O, waits or computes for long before it runs. Every [`Action`] is one that
+/// prepares nothing.
+pub trait PreparedAction: Sized + Send + Sync + 'static {
+    /// As [`Action::Shape`].
+    type Shape: OperationShape<Input: Send + Sync + 'static, Output: Send>;
+    /// What it prepares.
+    type Prepared: Send + Sync + 'static;
+    /// As [`Action::ACCESS`].
+    const ACCESS: ActionLevel;
+    /// As [`Action::ALONE`].
+    const ALONE: bool = false;
+    /// As [`Action::EFFORT`].
+    const EFFORT: Effort = Effort::of(Self::ACCESS);
+    /// Whether it prepares anything, so that time passes before it runs.
+    const PREPARES: bool = true;
+
+    /// As [`Action::required`].
+    ///
+    /// # Errors
+    /// Only those that AWS reports before authorization.
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault>;
+
+    /// As [`Action::writes`].
+    fn writes(_input: &Input<Self>) -> bool {
+        Self::ACCESS.changes_state()
+    }
+
+    /// Prepares what [`PreparedAction::run`] needs. The request was authorized on the newest state
+    /// right before, and is again before it runs.
+    ///
+    /// # Errors
+    /// Those that AWS reports after authorization.
+    fn prepare(
+        with: &Preparation<'_>,
+        permit: &Permit<Self>,
+        input: &Input<Self>,
+    ) -> impl Future<Output = Result<Self::Prepared, IamFault>> + Send;
+
+    /// Runs the action on a snapshot.
+    ///
+    /// # Errors
+    /// Those that AWS reports after authorization.
+    fn run(
+        view: &StateView<'_>,
+        permit: Permit<Self>,
+        input: &Input<Self>,
+        prepared: &Self::Prepared,
+    ) -> ActionOutcome<Self>;
+}
+
+impl<A: Action> PreparedAction for A {
+    type Shape = <A as Action>::Shape;
+    type Prepared = ();
+    const ACCESS: ActionLevel = <A as Action>::ACCESS;
+    const ALONE: bool = <A as Action>::ALONE;
+    const EFFORT: Effort = <A as Action>::EFFORT;
+    const PREPARES: bool = false;
+
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        <A as Action>::required(view, input)
+    }
+
+    fn writes(input: &Input<Self>) -> bool {
+        <A as Action>::writes(input)
+    }
+
+    async fn prepare(
+        _: &Preparation<'_>,
+        _: &Permit<Self>,
+        _: &Input<Self>,
+    ) -> Result<(), IamFault> {
+        Ok(())
+    }
+
+    fn run(
+        view: &StateView<'_>,
+        permit: Permit<Self>,
+        input: &Input<Self>,
+        (): &(),
+    ) -> ActionOutcome<Self> {
+        <A as Action>::run(view, permit, input)
+    }
 }
 
 /// The result of [`Action::run`].
@@ -217,7 +295,7 @@ impl std::fmt::Debug for ActionEntry {
 }
 
 /// The table entry of an action.
-pub const fn served<A: Action>() -> ActionEntry {
+pub const fn served<A: PreparedAction>() -> ActionEntry {
     ActionEntry {
         operation: <A::Shape as OperationShape>::OPERATION,
         access: A::ACCESS,
@@ -226,7 +304,7 @@ pub const fn served<A: Action>() -> ActionEntry {
     }
 }
 
-async fn handle<A: Action>(
+async fn handle<A: PreparedAction>(
     identity: &Arc<Identity>,
     call: ActionCall<'_>,
 ) -> Result<Answer, IamFault> {
@@ -250,7 +328,7 @@ async fn handle<A: Action>(
 }
 
 /// Decodes and validates the input. A long one waits for the caller's turn.
-async fn decode<A: Action>(
+async fn decode<A: PreparedAction>(
     identity: &Identity,
     call: ActionCall<'_>,
 ) -> Result<Input<A>, IamFault> {

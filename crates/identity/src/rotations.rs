@@ -2,13 +2,13 @@
 //!
 //! Invariants:
 //!
-//! - The engine is called only after the caller's permit was created, because
-//!   [`crate::view::Prefetch::Rotation`] is fetched after that.
+//! - The engine is called only after the caller's permit was created: by
+//!   [`crate::action::PreparedAction::prepare`], which takes it, and by actions that run.
 //! - Without an engine, every request is rejected.
 
 use std::collections::HashMap;
 
-use keywright_base::Secret;
+use keywright_base::{AccountId, Secret};
 use keywright_wire::keywright;
 
 use crate::{Identity, fault::IamFault, on_behalf::OnBehalf, state::User, view::StateView};
@@ -31,54 +31,43 @@ impl UserRef {
     }
 }
 
-/// A request to the engine.
+/// Which rotations to list.
 #[derive(Debug)]
-pub struct RotationRequest {
-    /// The principal that makes the request and on whose behalf the engine acts.
-    pub by: OnBehalf,
-    /// The command.
-    pub command: RotationCommand,
+pub struct RotationQuery {
+    /// Those of this account.
+    pub account: AccountId,
+    /// Only those of this user.
+    pub user: Option<UserRef>,
+    /// Only open ones.
+    pub open: bool,
+    /// Only those started before this one.
+    pub after: Option<String>,
+    /// How many at most.
+    pub limit: usize,
 }
 
-/// A query or an order.
+/// Which events of rotations to list.
 #[derive(Debug)]
-pub enum RotationCommand {
-    /// Start a rotation.
-    Start(RotationStart),
-    /// Get a user's rotation: the one with this ID, or the newest.
-    Show(UserRef, Option<String>),
-    /// List a page of rotations, newest first.
-    List {
-        /// Only those of this user.
-        user: Option<UserRef>,
-        /// Only open ones.
-        open: bool,
-        /// Only those started before this one.
-        after: Option<String>,
-        /// The page size.
-        limit: usize,
-    },
-    /// Get the new key of the open rotation, which a person delivers. The retrieval is recorded.
-    Key(UserRef),
-    /// Give an order to the open rotation.
-    Order(UserRef, RotationOrder),
-    /// List a page of the history, oldest first.
-    History {
-        /// The user.
-        user: UserRef,
-        /// Only this rotation.
-        id: Option<String>,
-        /// Only events after this number.
-        after: i64,
-        /// The page size.
-        limit: usize,
-    },
-    /// List the destinations that the operator allows.
-    Places,
-    /// Check that all these destinations are allowed.
-    Check(Vec<String>),
-    /// List the problems from the last check of the account's rotation policies.
-    Troubles,
+pub struct HistoryQuery {
+    /// Those of this account.
+    pub account: AccountId,
+    /// The user.
+    pub user: UserRef,
+    /// Only those of this rotation.
+    pub rotation: Option<String>,
+    /// Only those after this number.
+    pub after: i64,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// The new key of a rotation, for the person who delivers it.
+#[derive(Debug)]
+pub struct RetrievedKey {
+    /// The access key ID.
+    pub id: String,
+    /// The secret access key.
+    pub secret: Secret<String>,
 }
 
 /// The parameters of a new rotation.
@@ -142,31 +131,74 @@ pub struct RotationChange {
     pub why: String,
 }
 
-/// A reply of the engine.
-#[derive(Debug)]
-pub enum RotationReply {
-    /// A rotation.
-    Rotation(Box<keywright::Rotation>),
-    /// Rotations.
-    Rotations(Vec<keywright::Rotation>),
-    /// A new key: its ID and its secret.
-    Key(String, Secret<String>),
-    /// Events with their numbers.
-    Events(Vec<(i64, keywright::RotationEvent)>),
-    /// Destination names.
-    Destinations(Vec<String>),
-    /// Problems by the name of the rotation policy.
-    PolicyFailures(HashMap<String, String>),
-}
-
-/// The rotation engine.
+/// The rotation engine. It authorizes nothing: an action calls it with a permit of its own.
 #[async_trait::async_trait]
 pub trait RotationEngine: Send + Sync {
-    /// Answers a query or carries out an order. The caller is already authorized.
+    /// Starts a rotation on behalf of a principal.
     ///
     /// # Errors
     /// [`IamFault`].
-    async fn ask(&self, requested: RotationRequest) -> Result<RotationReply, IamFault>;
+    async fn start(
+        &self,
+        by: &OnBehalf,
+        start: RotationStart,
+    ) -> Result<keywright::Rotation, IamFault>;
+
+    /// Carries out an order about a user's open rotation, on behalf of a principal.
+    ///
+    /// # Errors
+    /// [`IamFault`].
+    async fn order(
+        &self,
+        by: &OnBehalf,
+        user: &UserRef,
+        order: RotationOrder,
+    ) -> Result<keywright::Rotation, IamFault>;
+
+    /// Returns the new key of a user's open rotation, which a person delivers. The retrieval is
+    /// recorded.
+    ///
+    /// # Errors
+    /// [`IamFault`].
+    async fn retrieve_key(&self, by: &OnBehalf, user: &UserRef) -> Result<RetrievedKey, IamFault>;
+
+    /// A user's rotation: the one with this ID, or the newest.
+    ///
+    /// # Errors
+    /// [`IamFault`].
+    async fn rotation(
+        &self,
+        account: AccountId,
+        user: UserRef,
+        id: Option<String>,
+    ) -> Result<keywright::Rotation, IamFault>;
+
+    /// Lists rotations, newest first.
+    ///
+    /// # Errors
+    /// [`IamFault`].
+    async fn rotations(&self, query: RotationQuery) -> Result<Vec<keywright::Rotation>, IamFault>;
+
+    /// Lists events with their numbers, oldest first.
+    ///
+    /// # Errors
+    /// [`IamFault`].
+    async fn history(
+        &self,
+        query: HistoryQuery,
+    ) -> Result<Vec<(i64, keywright::RotationEvent)>, IamFault>;
+
+    /// The names of the destinations that the operator allows.
+    fn destinations(&self) -> Vec<String>;
+
+    /// Checks that all these destinations are allowed.
+    ///
+    /// # Errors
+    /// [`IamFault`] naming the first that is not.
+    fn check_destinations(&self, places: &[String]) -> Result<(), IamFault>;
+
+    /// What the last check of an account's rotation policies found wrong, by policy name.
+    fn policy_failures(&self, account: AccountId) -> HashMap<String, String>;
 
     /// Notifies the engine that the rotation policies of an account have changed.
     fn policies_changed(&self);
@@ -185,68 +217,12 @@ impl Identity {
         // Ignore a second engine: there is only one journal.
         let _ = self.rotations.set(engine);
     }
-
-    pub(crate) async fn call_rotation_engine(
-        &self,
-        requested: RotationRequest,
-    ) -> Result<RotationReply, IamFault> {
-        match self.rotations.get() {
-            Some(engine) => engine.ask(requested).await,
-            None => Err(IamFault::Internal("there is no rotation engine".to_owned())),
-        }
-    }
 }
 
-/// The engine's reply does not match the request.
-fn unexpected_reply() -> IamFault {
-    IamFault::Internal("the rotation engine answered something else".to_owned())
-}
-
-impl StateView<'_> {
-    pub(crate) fn request_rotation(&self, what: RotationCommand) -> crate::view::Prefetch {
-        let by = OnBehalf::of(self.caller);
-        crate::view::Prefetch::Rotation(Box::new(RotationRequest { by, command: what }))
-    }
-
-    pub(crate) fn replied_rotation(&self) -> Result<keywright::Rotation, IamFault> {
-        match &self.prefetched.rotation {
-            Some(RotationReply::Rotation(rotation)) => Ok(keywright::Rotation::clone(rotation)),
-            _ => Err(unexpected_reply()),
-        }
-    }
-
-    pub(crate) fn replied_rotations(&self) -> Result<&[keywright::Rotation], IamFault> {
-        match &self.prefetched.rotation {
-            Some(RotationReply::Rotations(rotations)) => Ok(rotations),
-            _ => Err(unexpected_reply()),
-        }
-    }
-
-    pub(crate) fn replied_key(&self) -> Result<(&str, &Secret<String>), IamFault> {
-        match &self.prefetched.rotation {
-            Some(RotationReply::Key(id, secret)) => Ok((id, secret)),
-            _ => Err(unexpected_reply()),
-        }
-    }
-
-    pub(crate) fn replied_events(&self) -> Result<&[(i64, keywright::RotationEvent)], IamFault> {
-        match &self.prefetched.rotation {
-            Some(RotationReply::Events(events)) => Ok(events),
-            _ => Err(unexpected_reply()),
-        }
-    }
-
-    pub(crate) fn replied_failures(&self) -> Result<&HashMap<String, String>, IamFault> {
-        match &self.prefetched.rotation {
-            Some(RotationReply::PolicyFailures(troubles)) => Ok(troubles),
-            _ => Err(unexpected_reply()),
-        }
-    }
-
-    pub(crate) fn replied_destinations(&self) -> Result<&[String], IamFault> {
-        match &self.prefetched.rotation {
-            Some(RotationReply::Destinations(places)) => Ok(places),
-            _ => Err(unexpected_reply()),
-        }
+impl<'a> StateView<'a> {
+    /// The rotation engine.
+    pub(crate) fn engine(&self) -> Result<&'a dyn RotationEngine, IamFault> {
+        let missing = || IamFault::Internal("there is no rotation engine".to_owned());
+        self.rotations.ok_or_else(missing)
     }
 }

@@ -13,8 +13,7 @@ use keywright_store::contract::{Store, StoreError};
 use keywright_wire::{Form, Operation, Service, operation};
 
 use crate::{
-    action::{ActionCall, Answer, RequestHead},
-    actions::{ACTIONS, credential_report},
+    action::RequestHead,
     authenticate::Authenticator,
     caller::Caller,
     console::ConsoleSessions,
@@ -30,7 +29,7 @@ use crate::{
     state::{Account, RootUser, StateChange},
     usage::KeyUsage,
     vault::{DataVault, MasterKey, OpenError},
-    view::{Prefetch, Prefetched, ResourcePolicy, StateView},
+    view::{ResourcePolicy, StateView},
     work::{WorkLimits, WorkOwner, WorkPermit, WorkQueue},
 };
 
@@ -66,7 +65,7 @@ pub struct Identity {
     pub(crate) sessions: Arc<ConsoleSessions>,
     pub(crate) rotations: OnceLock<Arc<dyn RotationEngine>>,
     authenticator: Authenticator,
-    resources: OnceLock<ResourceLookup>,
+    pub(crate) resources: OnceLock<ResourceLookup>,
 }
 
 impl std::fmt::Debug for Identity {
@@ -294,28 +293,6 @@ impl Identity {
         self.store.purge_sessions(self.clock.now()).await
     }
 
-    /// Handles a request.
-    ///
-    /// # Errors
-    /// [`IamFault`]; render it with [`IamFault::wire`].
-    pub async fn call(
-        self: &Arc<Self>,
-        service: Service,
-        call: ActionCall<'_>,
-    ) -> Result<Answer, IamFault> {
-        let action = call.form.action().ok_or(IamFault::MissingAction)?;
-        let version = call.form.version().unwrap_or_default();
-        let Some(operation) = operation(service, version, action) else {
-            let (action, version) = (action.to_owned(), version.to_owned());
-            return Err(IamFault::InvalidAction { action, version });
-        };
-        let served = ACTIONS
-            .iter()
-            .find(|row| std::ptr::eq(row.operation, operation));
-        let served = served.ok_or(IamFault::NotServed(operation.name))?;
-        (served.handle)(self, call).await
-    }
-
     /// The operation in a form if the models say that it is unsigned.
     pub fn unsigned(service: Service, form: &Form) -> Option<&'static Operation> {
         let version = form.version().unwrap_or_default();
@@ -340,14 +317,12 @@ impl Identity {
         &'a self,
         account: &'a Account,
         head: impl Into<RequestHead<'a>>,
-        gathered: &'a Prefetched,
     ) -> StateView<'a> {
         let head = head.into();
         StateView {
             account,
             caller: head.caller,
             context: head.facts,
-            prefetched: gathered,
             request_id: head.request_id,
             denials: &self.denials,
             mfa_attempts: &self.mfa_attempts,
@@ -357,50 +332,5 @@ impl Identity {
             entropy: &*self.entropy,
             rotations: self.rotations.get().map(|engine| &**engine),
         }
-    }
-
-    pub(crate) async fn gather(
-        &self,
-        needs: Vec<Prefetch>,
-        owner: WorkOwner,
-        account: &Arc<Account>,
-    ) -> Result<Prefetched, IamFault> {
-        let mut gathered = Prefetched::default();
-        let failed = |error: StoreError| IamFault::Internal(error.to_string());
-        for need in needs {
-            match need {
-                Prefetch::Hash(password) => {
-                    gathered.hash = Some(self.passwords.hash(owner, password).await?);
-                }
-                Prefetch::Matches(password, hashes) => {
-                    let matches = self.passwords.matches(owner, password, hashes);
-                    gathered.matches.push(matches.await?);
-                }
-                Prefetch::Attempts(key) => {
-                    gathered.attempts = self.usage.attempts(key).await.map_err(failed)?;
-                }
-                Prefetch::Sessions(page) => {
-                    gathered.sessions = self.store.sessions(page).await.map_err(failed)?;
-                }
-                Prefetch::AliasHolder(alias) => {
-                    gathered.alias_holder = self.ledger.alias_holder(&alias);
-                }
-                Prefetch::Attached(arn) => {
-                    if let Some(resources) = self.resources.get() {
-                        gathered.attached = resources(arn).await.map_err(IamFault::Internal)?;
-                    }
-                }
-                Prefetch::CredentialReport => {
-                    let (account, usage) = (Arc::clone(account), Arc::clone(&self.usage));
-                    let making = move || credential_report::content(&account, &usage).into();
-                    let place = self.heavy.enter(owner).await?;
-                    gathered.credential_report = Some(place.run(making).await?);
-                }
-                Prefetch::Rotation(requested) => {
-                    gathered.rotation = Some(self.call_rotation_engine(*requested).await?);
-                }
-            }
-        }
-        Ok(gathered)
     }
 }

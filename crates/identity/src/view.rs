@@ -3,7 +3,6 @@
 use std::{net::IpAddr, sync::Arc};
 
 use keywright_base::{AccountId, Entropy, Timestamp};
-use keywright_store::contract::{IssuedSession, KeyAttempt, SessionPage};
 
 use crate::{
     caller::Caller,
@@ -13,7 +12,7 @@ use crate::{
     mfa::MfaAttempts,
     password_attempts::PasswordAttempts,
     principal::Principal,
-    rotations::{RotationEngine, RotationReply, RotationRequest},
+    rotations::RotationEngine,
     state::{Account, Group, User},
     usage::KeyUsage,
     vault::DataVault,
@@ -36,27 +35,6 @@ pub struct RequestContext {
     pub region: String,
     /// The idempotency token, if one was sent and signed.
     pub idempotency_token: Option<String>,
-}
-
-/// Data that an action needs before it runs and cannot compute quickly.
-#[derive(Debug)]
-pub enum Prefetch {
-    /// An Argon2id hash of a new password.
-    Hash(keywright_base::Secret<String>),
-    /// Whether a password matches each of these hashes, in order.
-    Matches(keywright_base::Secret<String>, Vec<String>),
-    /// The attempts with an inactive key.
-    Attempts(keywright_base::AccessKeyId),
-    /// A page of the sessions issued by a key.
-    Sessions(SessionPage),
-    /// The account in this installation with this alias.
-    AliasHolder(String),
-    /// The owner and the policy of another service's resource, by ARN.
-    Attached(String),
-    /// The text of a new credential report.
-    CredentialReport,
-    /// The rotation engine's reply. The engine may have carried out an order.
-    Rotation(Box<RotationRequest>),
 }
 
 /// The owner and the policy of another service's resource.
@@ -82,28 +60,6 @@ impl ResourcePolicy {
     }
 }
 
-/// The data prefetched for an action's [`Prefetch`] list.
-#[derive(Debug, Default)]
-pub struct Prefetched {
-    /// For [`Prefetch::Hash`].
-    pub hash: Option<String>,
-    /// For each [`Prefetch::Matches`], every hash with its result: the state may have changed
-    /// since.
-    pub matches: Vec<Vec<(String, bool)>>,
-    /// For [`Prefetch::AliasHolder`].
-    pub alias_holder: Option<AccountId>,
-    /// For [`Prefetch::Attached`]. `None` if there is no such resource.
-    pub attached: Option<ResourcePolicy>,
-    /// For [`Prefetch::Attempts`]: latest first, and the total.
-    pub attempts: (Vec<KeyAttempt>, u64),
-    /// For [`Prefetch::Sessions`]: latest first.
-    pub sessions: Vec<IssuedSession>,
-    /// For [`Prefetch::CredentialReport`].
-    pub credential_report: Option<Arc<str>>,
-    /// For [`Prefetch::Rotation`].
-    pub rotation: Option<RotationReply>,
-}
-
 /// Everything that an action can access.
 #[derive(Clone, Copy)]
 pub struct StateView<'a> {
@@ -113,8 +69,6 @@ pub struct StateView<'a> {
     pub caller: &'a Caller,
     /// The context from the request's head.
     pub context: &'a RequestContext,
-    /// The prefetched data.
-    pub prefetched: &'a Prefetched,
     /// The request ID.
     pub request_id: &'a str,
     /// Earlier denied requests.
@@ -129,7 +83,7 @@ pub struct StateView<'a> {
     pub vault: &'a DataVault,
     /// Generates new IDs and secrets.
     pub entropy: &'a dyn Entropy,
-    /// The rotation engine, if there is one. Actions ask it only for names.
+    /// The rotation engine, if there is one.
     pub(crate) rotations: Option<&'a dyn RotationEngine>,
 }
 

@@ -1,30 +1,32 @@
-//! Runs an action: authorizes it, prefetches its data, and executes it where its declaration says.
+//! Runs an action: authorizes it, lets it prepare, and executes it where its declaration says.
 //!
 //! Invariants:
 //!
 //! - The request threads never compute for long. Long decisions, pages and long actions are queued
 //!   to run elsewhere.
-//! - After waiting in a queue, a request is authenticated and authorized again on the current
-//!   state.
+//! - After waiting in a queue or preparing, a request is authenticated and authorized again on the
+//!   newest state.
 
 use std::sync::Arc;
 
 use keywright_base::limits;
 use keywright_wire::OperationShape;
 
-use super::{Action, ActionCall, ActionResult, Effort, Input, Output, RequestHead};
+use super::{
+    ActionCall, ActionResult, Effort, Input, Output, Preparation, PreparedAction, RequestHead,
+};
 use crate::{
     authorize::{LongDecision, Permit, permit_at_length, permit_shortly},
     fault::IamFault,
     ledger::AccountCell,
     service::Identity,
     state::Account,
-    view::{Prefetched, StateView},
+    view::StateView,
     work::{WorkOwner, WorkPermit, WorkQueue},
 };
 
 /// Authorizes and runs an action. Returns its response as XML.
-pub(super) async fn carry_out<A: Action>(
+pub(super) async fn carry_out<A: PreparedAction>(
     identity: &Arc<Identity>,
     call: ActionCall<'_>,
     input: Input<A>,
@@ -39,28 +41,29 @@ pub(super) async fn carry_out<A: Action>(
         long: None,
     };
     let (snapshot, permit) = run.authorize().await?;
-    let _alone = if A::ALONE {
+    let alone = if A::ALONE {
         Some(identity.alone.lock().await)
     } else {
         None
     };
-    match A::EFFORT {
-        Effort::Page => run.page(&snapshot).await,
-        Effort::Long => run.at_length(&snapshot).await,
+    let prepared = Arc::new(run.prepare(&snapshot, &permit).await?);
+    let done = match A::EFFORT {
+        Effort::Page => run.page(&prepared).await,
+        Effort::Long => run.at_length(&prepared).await,
+        Effort::Small if A::writes(&run.input) => run.write(&prepared).await,
+        Effort::Small if A::PREPARES || A::ALONE => run.read(&prepared).await,
         Effort::Small => {
-            let gathered = run.gather(&snapshot).await?;
-            if A::writes(&run.input) {
-                return run.write(&gathered).await;
-            }
-            let view = identity.view(&snapshot, call, &gathered);
-            let done = A::run(&view, permit, &run.input)?;
-            Ok(encoded::<A>(done, call.request_id))
+            let view = identity.view(&snapshot, call);
+            let done = A::run(&view, permit, &run.input, &prepared);
+            done.map(|done| encoded::<A>(done, call.request_id))
         }
-    }
+    };
+    drop(alone);
+    done
 }
 
 /// A request in progress.
-struct Run<'a, A: Action> {
+struct Run<'a, A: PreparedAction> {
     identity: &'a Arc<Identity>,
     call: ActionCall<'a>,
     cell: Arc<AccountCell>,
@@ -76,12 +79,11 @@ enum Unwritten {
     Undecided,
 }
 
-impl<A: Action> Run<'_, A> {
+impl<A: PreparedAction> Run<'_, A> {
     /// Authorizes the request. Returns the permit and the state on which it was decided.
     async fn authorize(&mut self) -> Result<(Arc<Account>, Permit<A>), IamFault> {
         let snapshot = self.cell.snapshot().clone();
-        let none = Prefetched::default();
-        let view = self.identity.view(&snapshot, self.call, &none);
+        let view = self.identity.view(&snapshot, self.call);
         match permit_shortly::<A>(&view, &self.input, None) {
             Some(permit) => Ok((snapshot, permit?)),
             None => self.authorize_beside().await,
@@ -93,39 +95,58 @@ impl<A: Action> Run<'_, A> {
         let place = self.enter(&self.identity.heavy).await?;
         let snapshot = self.cell.snapshot().clone();
         let decide = |view: &StateView<'_>, input: &Input<A>| permit_at_length::<A>(view, input);
-        let none = Arc::new(Prefetched::default());
-        let deciding = self.compute(place, (&snapshot, none), decide);
+        let deciding = self.compute(place, &snapshot, decide);
         let (permit, long) = deciding.await?;
         self.long = long.map(Arc::new);
         Ok((snapshot, permit))
     }
 
-    async fn gather(&self, snapshot: &Arc<Account>) -> Result<Prefetched, IamFault> {
-        let none = Prefetched::default();
-        let view = self.identity.view(snapshot, self.call, &none);
-        let needs = A::needs(&view, &self.input)?;
-        if needs.is_empty() {
-            return Ok(Prefetched::default());
+    async fn prepare(
+        &self,
+        snapshot: &Arc<Account>,
+        permit: &Permit<A>,
+    ) -> Result<A::Prepared, IamFault> {
+        let with = Preparation {
+            identity: self.identity,
+            snapshot,
+            view: self.identity.view(snapshot, self.call),
+        };
+        A::prepare(&with, permit, &self.input).await
+    }
+
+    /// Runs an action that changes nothing, after time has passed.
+    async fn read(&mut self, prepared: &A::Prepared) -> Result<ActionResult<String>, IamFault> {
+        for _ in 0..limits::LONG_DECISIONS_EACH {
+            let snapshot = self.cell.snapshot().clone();
+            let view = self.identity.view(&snapshot, self.call);
+            check_caller(self.identity, &view)?;
+            let Some(permit) = permit_shortly::<A>(&view, &self.input, self.long.as_deref()) else {
+                drop(self.authorize_beside().await?);
+                continue;
+            };
+            let done = A::run(&view, permit?, &self.input, prepared)?;
+            return Ok(encoded::<A>(done, self.call.request_id));
         }
-        let owner = WorkOwner::of(self.call.caller);
-        self.identity.gather(needs, owner, snapshot).await
+        Err(IamFault::Throttled)
     }
 
     /// Runs a page when it is the caller's turn.
-    async fn page(&mut self, snapshot: &Arc<Account>) -> Result<ActionResult<String>, IamFault> {
+    async fn page(
+        &mut self,
+        prepared: &Arc<A::Prepared>,
+    ) -> Result<ActionResult<String>, IamFault> {
         let mut place = self.enter(&self.identity.pages).await?;
-        let gathered = Arc::new(self.gather(snapshot).await?);
         for _ in 0..limits::LONG_DECISIONS_EACH {
             let snapshot = self.cell.snapshot().clone();
-            let (long, gathered) = (self.long.clone(), Arc::clone(&gathered));
+            let (long, prepared) = (self.long.clone(), Arc::clone(prepared));
             let page = move |view: &StateView<'_>, input: &Input<A>| {
                 let Some(permit) = permit_shortly::<A>(view, input, long.as_deref()) else {
                     return Ok(None);
                 };
-                let done = A::run(view, permit?, input)?;
+                let done = A::run(view, permit?, input, &prepared)?;
                 Ok(Some(encoded::<A>(done, view.request_id)))
             };
-            if let Some(done) = self.compute(place, (&snapshot, gathered), page).await? {
+            if let Some(done) = self.compute(place, &snapshot, page).await? {
                 return Ok(done);
             }
             drop(self.authorize_beside().await?);
@@ -135,30 +156,33 @@ impl<A: Action> Run<'_, A> {
     }
 
     /// Runs a long action when it is the caller's turn.
-    async fn at_length(&self, snapshot: &Arc<Account>) -> Result<ActionResult<String>, IamFault> {
-        let gathered = Arc::new(self.gather(snapshot).await?);
+    async fn at_length(
+        &self,
+        prepared: &Arc<A::Prepared>,
+    ) -> Result<ActionResult<String>, IamFault> {
         let place = self.enter(&self.identity.heavy).await?;
         let snapshot = self.cell.snapshot().clone();
-        let run = |view: &StateView<'_>, input: &Input<A>| {
+        let prepared = Arc::clone(prepared);
+        let run = move |view: &StateView<'_>, input: &Input<A>| {
             let (permit, _) = permit_at_length::<A>(view, input)?;
-            let done = A::run(view, permit, input)?;
+            let done = A::run(view, permit, input, &prepared)?;
             Ok(encoded::<A>(done, view.request_id))
         };
-        self.compute(place, (&snapshot, gathered), run).await
+        self.compute(place, &snapshot, run).await
     }
 
     /// Runs and commits a change. It is authorized again on the newest state, under the account's
     /// write lock: a permission revoked by a change that is still being flushed no longer counts.
-    async fn write(&mut self, gathered: &Prefetched) -> Result<ActionResult<String>, IamFault> {
+    async fn write(&mut self, prepared: &A::Prepared) -> Result<ActionResult<String>, IamFault> {
         for _ in 0..limits::LONG_DECISIONS_EACH {
             let (identity, call, input) = (self.identity, self.call, &self.input);
             let long = self.long.as_deref();
             let outcome = identity.ledger.write(&self.cell, |account| {
-                let view = identity.view(account, call, gathered);
+                let view = identity.view(account, call);
                 check_caller(identity, &view).map_err(Unwritten::Fault)?;
                 let permit = permit_shortly::<A>(&view, input, long);
                 let permit = permit.ok_or(Unwritten::Undecided)?;
-                let done = permit.and_then(|permit| A::run(&view, permit, input));
+                let done = permit.and_then(|permit| A::run(&view, permit, input, prepared));
                 let mut done = done.map_err(Unwritten::Fault)?;
                 let changes = std::mem::take(&mut done.changes);
                 Ok((done, changes))
@@ -183,7 +207,7 @@ impl<A: Action> Run<'_, A> {
     async fn compute<T: Send + 'static>(
         &self,
         place: WorkPermit,
-        (snapshot, gathered): (&Arc<Account>, Arc<Prefetched>),
+        snapshot: &Arc<Account>,
         work: impl FnOnce(&StateView<'_>, &Input<A>) -> Result<T, IamFault> + Send + 'static,
     ) -> Result<T, IamFault> {
         let (identity, caller) = (Arc::clone(self.identity), Arc::clone(self.call.caller));
@@ -195,7 +219,7 @@ impl<A: Action> Run<'_, A> {
                 facts: &facts,
                 request_id: &request_id,
             };
-            let view = identity.view(&snapshot, head, &gathered);
+            let view = identity.view(&snapshot, head);
             check_caller(&identity, &view)?;
             work(&view, &input)
         };
@@ -209,7 +233,10 @@ fn check_caller(identity: &Identity, view: &StateView<'_>) -> Result<(), IamFaul
     checked.map_err(|_| IamFault::Revoked)
 }
 
-fn encoded<A: Action>(done: ActionResult<Output<A>>, request_id: &str) -> ActionResult<String> {
+fn encoded<A: PreparedAction>(
+    done: ActionResult<Output<A>>,
+    request_id: &str,
+) -> ActionResult<String> {
     let operation = <A::Shape as OperationShape>::OPERATION;
     ActionResult {
         output: keywright_wire::answer(operation, &done.output, request_id),

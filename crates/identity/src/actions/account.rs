@@ -5,16 +5,19 @@
 
 use std::collections::BTreeMap;
 
-use keywright_base::limits;
+use keywright_base::{AccountId, limits};
 use keywright_wire::iam::{self, values::summary_key_type as key};
 
 use crate::{
-    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
+    action::{
+        Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input, Preparation,
+        PreparedAction,
+    },
     authorize::{AuthTarget, Permit, Requirement},
     fault::{ExistingEntity, IamFault, MissingEntity},
     pagination::PageRequest,
     state::{Account, AccountSettings, CredentialOwner, StateChange},
-    view::{Prefetch, StateView},
+    view::StateView,
 };
 
 /// `iam:CreateAccountAlias`; replaces the alias that the account has.
@@ -23,8 +26,9 @@ pub(crate) struct CreateAccountAlias;
 /// Digits of an account id, which an alias must not look like.
 const ACCOUNT_ID_DIGITS: usize = 12;
 
-impl Action for CreateAccountAlias {
+impl PreparedAction for CreateAccountAlias {
     type Shape = iam::CreateAccountAlias;
+    type Prepared = Option<AccountId>;
     const ACCESS: ActionLevel = ActionLevel::Write;
     const ALONE: bool = true;
 
@@ -37,15 +41,23 @@ impl Action for CreateAccountAlias {
         Ok(Requirement::one(AuthTarget::everything()))
     }
 
-    fn needs(_: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
-        Ok(vec![Prefetch::AliasHolder(input.account_alias.clone())])
+    async fn prepare(
+        with: &Preparation<'_>,
+        _: &Permit<Self>,
+        input: &Input<Self>,
+    ) -> Result<Self::Prepared, IamFault> {
+        Ok(with.alias_holder(&input.account_alias))
     }
 
-    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+    fn run(
+        view: &StateView<'_>,
+        _: Permit<Self>,
+        input: &Input<Self>,
+        holder: &Self::Prepared,
+    ) -> ActionOutcome<Self> {
         let alias = &input.account_alias;
         let own = view.account.settings().alias.as_ref() == Some(alias);
-        let foreign = view.prefetched.alias_holder;
-        if own || foreign.is_some_and(|holder| holder != view.id()) {
+        if own || holder.is_some_and(|holder| holder != view.id()) {
             return Err(ExistingEntity::AccountAlias(alias.clone()).into());
         }
         Ok(ActionResult::change((), put(view, Some(alias.clone()))))

@@ -10,14 +10,17 @@ use keywright_base::{Timestamp, limits};
 use keywright_wire::iam::{self, values::report_format_type, values::report_state_type};
 
 use crate::{
-    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
+    action::{
+        Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input, Preparation,
+        PreparedAction,
+    },
     authorize::{AuthTarget, Permit, Requirement},
     fault::IamFault,
     state::{
         AccessKey, Account, CredentialOwner, CredentialReport, KeyStatus, LoginProfile, StateChange,
     },
     usage::KeyUsage,
-    view::{Prefetch, StateView},
+    view::StateView,
 };
 
 const HEADER: &str = "user,arn,user_creation_time,password_enabled,password_last_used,\
@@ -38,8 +41,9 @@ const STARTED: &str = "No report exists. Starting a new report generation task";
 /// `iam:GenerateCredentialReport`; reads for AWS, but leaves a report behind.
 pub(crate) struct GenerateCredentialReport;
 
-impl Action for GenerateCredentialReport {
+impl PreparedAction for GenerateCredentialReport {
     type Shape = iam::GenerateCredentialReport;
+    type Prepared = Option<Arc<str>>;
     const ACCESS: ActionLevel = ActionLevel::Read;
 
     fn writes(_: &Input<Self>) -> bool {
@@ -50,17 +54,26 @@ impl Action for GenerateCredentialReport {
         Ok(Requirement::one(AuthTarget::everything()))
     }
 
-    fn needs(view: &StateView<'_>, _: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
-        let report = view.account.report();
-        let fresh = report.is_some_and(|report| is_fresh(report, view.now()));
-        Ok(if fresh {
-            Vec::new()
-        } else {
-            vec![Prefetch::CredentialReport]
-        })
+    async fn prepare(
+        with: &Preparation<'_>,
+        _: &Permit<Self>,
+        _: &Input<Self>,
+    ) -> Result<Self::Prepared, IamFault> {
+        let report = with.view.account.report();
+        if report.is_some_and(|report| is_fresh(report, with.view.now())) {
+            return Ok(None);
+        }
+        let usage = Arc::clone(with.usage());
+        let content = with.compute(move |account| content(account, &usage).into());
+        content.await.map(Some)
     }
 
-    fn run(view: &StateView<'_>, _: Permit<Self>, _: &Input<Self>) -> ActionOutcome<Self> {
+    fn run(
+        view: &StateView<'_>,
+        _: Permit<Self>,
+        _: &Input<Self>,
+        content: &Self::Prepared,
+    ) -> ActionOutcome<Self> {
         let report = view.account.report();
         if report.is_some_and(|report| is_fresh(report, view.now())) {
             return Ok(ActionResult::answer(iam::GenerateCredentialReportOutput {
@@ -68,8 +81,9 @@ impl Action for GenerateCredentialReport {
                 description: None,
             }));
         }
-        let content = view.prefetched.credential_report.as_ref();
-        let content = content.ok_or_else(|| IamFault::Internal("no report was made".to_owned()))?;
+        let content = content
+            .as_ref()
+            .ok_or_else(|| IamFault::Internal("no report was made".to_owned()))?;
         let report = CredentialReport {
             generated: view.now(),
             content: Arc::clone(content),

@@ -8,13 +8,16 @@ use keywright_wire::keywright;
 
 use super::explain::{statements, word};
 use crate::{
-    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
+    action::{
+        Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input, Preparation,
+        PreparedAction,
+    },
     authorize::{AuthTarget, Permit, Requirement, policies_of},
     denials::{DenialEvidence, DeniedRequest},
     fault::{IamFault, MissingEntity},
     pagination::PageRequest,
     principal::Principal,
-    view::{Prefetch, StateView},
+    view::{ResourcePolicy, StateView},
 };
 
 fn to_wire(denial: &DeniedRequest) -> keywright::DeniedRequest {
@@ -66,8 +69,9 @@ impl Action for ListDeniedRequests {
 /// `keywright:ExplainDeniedRequest`
 pub(crate) struct ExplainDeniedRequest;
 
-impl Action for ExplainDeniedRequest {
+impl PreparedAction for ExplainDeniedRequest {
     type Shape = keywright::ExplainDeniedRequest;
+    type Prepared = Option<ResourcePolicy>;
     const ACCESS: ActionLevel = ActionLevel::Read;
     const EFFORT: Effort = Effort::Long;
 
@@ -85,13 +89,24 @@ impl Action for ExplainDeniedRequest {
         })
     }
 
-    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
-        let denial = view.denials.find(view.id(), &input.request_id);
-        let resource = denial.map(|denial| denial.evidence.resource.clone());
-        Ok(resource.map(Prefetch::Attached).into_iter().collect())
+    async fn prepare(
+        with: &Preparation<'_>,
+        _: &Permit<Self>,
+        input: &Input<Self>,
+    ) -> Result<Self::Prepared, IamFault> {
+        let denial = with.view.denials.find(with.view.id(), &input.request_id);
+        match denial {
+            Some(denial) => with.resource(&denial.evidence.resource).await,
+            None => Ok(None),
+        }
     }
 
-    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+    fn run(
+        view: &StateView<'_>,
+        _: Permit<Self>,
+        input: &Input<Self>,
+        resource: &Self::Prepared,
+    ) -> ActionOutcome<Self> {
         let denial = view.denials.find(view.id(), &input.request_id);
         let denial =
             denial.ok_or_else(|| MissingEntity::DeniedRequest(input.request_id.clone()))?;
@@ -101,7 +116,7 @@ impl Action for ExplainDeniedRequest {
             keywright::ExplainDeniedRequestOutput {
                 denied_request: to_wire(&denial),
                 decision: word(&explanation.decision),
-                decision_now: word(&decision_now(view, &denial.evidence)),
+                decision_now: word(&decision_now(view, &denial.evidence, resource.as_ref())),
                 explanation: explanation.to_string(),
                 context_entries: context(&denial.evidence),
                 statements,
@@ -112,7 +127,11 @@ impl Action for ExplainDeniedRequest {
 }
 
 /// What the policies of now say. Whoever was deleted has none.
-fn decision_now(view: &StateView<'_>, evidence: &DenialEvidence) -> Decision {
+fn decision_now(
+    view: &StateView<'_>,
+    evidence: &DenialEvidence,
+    resource: Option<&ResourcePolicy>,
+) -> Decision {
     let set = match &evidence.who {
         Principal::Root { .. } => PolicySet::default(),
         Principal::User { id, .. } => {
@@ -120,7 +139,7 @@ fn decision_now(view: &StateView<'_>, evidence: &DenialEvidence) -> Decision {
             user.map_or_else(PolicySet::default, |user| policies_of(view.account, user))
         }
     };
-    evidence.decide_by(&set, view.prefetched.attached.as_ref())
+    evidence.decide_by(&set, resource)
 }
 
 /// An entry for each value.

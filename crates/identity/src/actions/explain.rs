@@ -20,13 +20,15 @@ use keywright_wire::keywright;
 
 use self::{implied::ImpliedQuestion, supplied_context::SuppliedContext};
 use crate::{
-    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
+    action::{
+        ActionLevel, ActionOutcome, ActionResult, Effort, Input, Preparation, PreparedAction,
+    },
     authorize::{AuthTarget, Permit, Requirement, binding, policies_of},
     fault::{IamFault, MissingEntity},
     names::PolicyNames,
     pagination::PageRequest,
     state::{User, UserSelector},
-    view::{Prefetch, StateView},
+    view::{ResourcePolicy, StateView},
 };
 
 /// Users that one page of [`ListAuthorizedPrincipals`] looks at.
@@ -35,7 +37,7 @@ const USERS_PER_PAGE: i32 = 500;
 /// Explains a request of a user. One that another implies is denied also if it is not allowed for
 /// all that it is about.
 fn of_user(
-    view: &StateView<'_>,
+    view: &ExplainView<'_>,
     user: &User,
     (action, resource): (&str, &str),
     (context, implied, steps): (
@@ -93,13 +95,13 @@ impl StepsLeft {
 
 /// Explains a request by the policies of the principal and of the resource.
 fn explained(
-    view: &StateView<'_>,
+    view: &ExplainView<'_>,
     set: &PolicySet,
     request: &AccessRequest<'_>,
     steps: &mut StepsLeft,
 ) -> Result<Explanation, IamFault> {
     let own = PoliciesInForce::new(set);
-    let policies = match binding(policy(view), request) {
+    let policies = match binding(view.policy(), request) {
         Some(policy) => own.with_resource(policy),
         None => own,
     };
@@ -107,15 +109,31 @@ fn explained(
     Ok(explain(&policies, request))
 }
 
-/// The policy of the resource that is asked about.
-fn policy<'a>(view: &StateView<'a>) -> Option<&'a Arc<Policy>> {
-    let attached = view.prefetched.attached.as_ref();
-    attached.and_then(|attached| attached.policy.as_ref())
+/// The state that a request is explained from.
+pub(super) struct ExplainView<'a> {
+    view: &'a StateView<'a>,
+    /// The resource of another service, if the request concerns one.
+    resource: Option<&'a ResourcePolicy>,
+}
+
+impl<'a> std::ops::Deref for ExplainView<'a> {
+    type Target = StateView<'a>;
+
+    fn deref(&self) -> &StateView<'a> {
+        self.view
+    }
+}
+
+impl<'a> ExplainView<'a> {
+    /// The policy of the resource.
+    fn policy(&self) -> Option<&'a Arc<Policy>> {
+        self.resource?.policy.as_ref()
+    }
 }
 
 /// Explains a request of the root user.
 fn of_root(
-    view: &StateView<'_>,
+    view: &ExplainView<'_>,
     (action, resource): (&str, &str),
     (context, steps): (&SuppliedContext<'_>, &mut StepsLeft),
 ) -> Result<Explanation, IamFault> {
@@ -136,9 +154,9 @@ fn of_root(
 
 /// Refuses what no request could ask, and a resource of another account, whose policy is not ours
 /// to tell.
-fn check(view: &StateView<'_>, action: &str, resource: &str) -> Result<(), IamFault> {
+fn check(view: &ExplainView<'_>, action: &str, resource: &str) -> Result<(), IamFault> {
     check_question(action, resource).map_err(|fault| IamFault::Validation(fault.to_string()))?;
-    match &view.prefetched.attached {
+    match view.resource {
         Some(attached) if attached.owner != view.id() => Err(IamFault::Validation(format!(
             "{resource} belongs to another account, which alone can ask what its policy says"
         ))),
@@ -217,8 +235,9 @@ pub(super) fn statements(explanation: &Explanation) -> (Vec<keywright::ExaminedS
 /// `keywright:ExplainAuthorization`
 pub(crate) struct ExplainAuthorization;
 
-impl Action for ExplainAuthorization {
+impl PreparedAction for ExplainAuthorization {
     type Shape = keywright::ExplainAuthorization;
+    type Prepared = Option<ResourcePolicy>;
     const ACCESS: ActionLevel = ActionLevel::Read;
     const EFFORT: Effort = Effort::Long;
 
@@ -230,11 +249,24 @@ impl Action for ExplainAuthorization {
         })
     }
 
-    fn needs(_: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
-        Ok(vec![Prefetch::Attached(input.resource_arn.clone())])
+    async fn prepare(
+        with: &Preparation<'_>,
+        _: &Permit<Self>,
+        input: &Input<Self>,
+    ) -> Result<Self::Prepared, IamFault> {
+        with.resource(&input.resource_arn).await
     }
 
-    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+    fn run(
+        view: &StateView<'_>,
+        _: Permit<Self>,
+        input: &Input<Self>,
+        resource: &Self::Prepared,
+    ) -> ActionOutcome<Self> {
+        let view = &ExplainView {
+            view,
+            resource: resource.as_ref(),
+        };
         let requested = (&*input.action_name, &*input.resource_arn);
         check(view, requested.0, requested.1)?;
         let user = principal(view, &input.principal_arn)?;
@@ -278,7 +310,7 @@ fn settled_answer(settled: SettledAnswer) -> keywright::ExplainAuthorizationOutp
 /// An explanation and its text. What an action of the extension implies is asked after it; the
 /// first that is denied is the answer.
 fn in_words(
-    view: &StateView<'_>,
+    view: &ExplainView<'_>,
     user: Option<&User>,
     requested: (&str, &str),
     entries: &[keywright::ContextEntry],
@@ -341,7 +373,7 @@ pub(crate) struct ListAuthorizedPrincipals;
 /// Whether a user, or the root user, may, or might if the conditions held; also all that an action
 /// of the extension implies.
 fn authorized(
-    view: &StateView<'_>,
+    view: &ExplainView<'_>,
     user: Option<&User>,
     requested: (&str, &str),
     steps: &mut StepsLeft,
@@ -369,7 +401,7 @@ fn authorized(
 
 /// The same for one action, whatever it implies.
 fn authorized_alone(
-    view: &StateView<'_>,
+    view: &ExplainView<'_>,
     user: Option<&User>,
     requested: (&str, &str),
     (implied, steps): (Option<&ImpliedQuestion>, &mut StepsLeft),
@@ -404,7 +436,7 @@ fn authorized_alone(
 
 /// What lets someone do what an explanation is about, and under which conditions.
 fn authorized_through(
-    view: &StateView<'_>,
+    view: &ExplainView<'_>,
     user: Option<&User>,
     (explanation, supplied): (&Explanation, &SuppliedContext<'_>),
 ) -> Option<(Vec<String>, Vec<String>)> {
@@ -449,7 +481,7 @@ fn authorized_through(
 /// The Allow that could serve a silent layer if a request met its conditions: the one with fewest.
 /// For the identity policies, a policy of the resource that names the user serves as well.
 fn nearly<'a>(
-    view: &StateView<'_>,
+    view: &ExplainView<'_>,
     user: &User,
     (explanation, supplied): (&'a Explanation, &SuppliedContext<'_>),
     layer: PolicyLayer,
@@ -467,8 +499,10 @@ fn nearly<'a>(
 }
 
 /// Whether a statement of the resource's policy names the user or everyone, not only the account.
-fn names(view: &StateView<'_>, user: &User, statement: usize) -> bool {
-    let written = policy(view).and_then(|policy| policy.document().statements.get(statement));
+fn names(view: &ExplainView<'_>, user: &User, statement: usize) -> bool {
+    let written = view
+        .policy()
+        .and_then(|policy| policy.document().statements.get(statement));
     let principal = written.and_then(|statement| statement.principal.as_ref());
     let arn = user.arn(view.id());
     principal.is_some_and(|principal| {
@@ -499,8 +533,9 @@ fn unless<'a>(deny: &StatementRef, tests: impl Iterator<Item = &'a ConditionTrac
     format!("not ({}), which {deny} denies", requested.join(" and "))
 }
 
-impl Action for ListAuthorizedPrincipals {
+impl PreparedAction for ListAuthorizedPrincipals {
     type Shape = keywright::ListAuthorizedPrincipals;
+    type Prepared = Option<ResourcePolicy>;
     const ACCESS: ActionLevel = ActionLevel::List;
     const EFFORT: Effort = Effort::Long;
 
@@ -513,11 +548,24 @@ impl Action for ListAuthorizedPrincipals {
         })
     }
 
-    fn needs(_: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
-        Ok(vec![Prefetch::Attached(input.resource_arn.clone())])
+    async fn prepare(
+        with: &Preparation<'_>,
+        _: &Permit<Self>,
+        input: &Input<Self>,
+    ) -> Result<Self::Prepared, IamFault> {
+        with.resource(&input.resource_arn).await
     }
 
-    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+    fn run(
+        view: &StateView<'_>,
+        _: Permit<Self>,
+        input: &Input<Self>,
+        resource: &Self::Prepared,
+    ) -> ActionOutcome<Self> {
+        let view = &ExplainView {
+            view,
+            resource: resource.as_ref(),
+        };
         let requested = (&*input.action_name, &*input.resource_arn);
         check(view, requested.0, requested.1)?;
         let filter = [requested.0, requested.1];

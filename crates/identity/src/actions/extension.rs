@@ -7,12 +7,14 @@ use keywright_wire::keywright;
 
 use super::access_keys::{owner, owner_target};
 use crate::{
-    action::{Action, ActionLevel, ActionOutcome, ActionResult, Input},
+    action::{
+        Action, ActionLevel, ActionOutcome, ActionResult, Input, Preparation, PreparedAction,
+    },
     authorize::{AuthTarget, Permit, Requirement},
     fault::{IamFault, MissingEntity, ReachedQuota},
     pagination::PageRequest,
     state::StateChange,
-    view::{Prefetch, StateView},
+    view::StateView,
 };
 
 /// The owner of the key, or for a deleted key the whole account.
@@ -30,23 +32,30 @@ fn own_key(view: &StateView<'_>, id: &str) -> Result<AccessKeyId, IamFault> {
 /// `keywright:ListAccessKeyAttempts`
 pub(crate) struct ListAccessKeyAttempts;
 
-impl Action for ListAccessKeyAttempts {
+impl PreparedAction for ListAccessKeyAttempts {
     type Shape = keywright::ListAccessKeyAttempts;
+    type Prepared = (Vec<KeyAttempt>, u64);
     const ACCESS: ActionLevel = ActionLevel::List;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         Ok(Requirement::one(target(view, &input.access_key_id)))
     }
 
-    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
-        Ok(vec![Prefetch::Attempts(own_key(
-            view,
-            &input.access_key_id,
-        )?)])
+    async fn prepare(
+        with: &Preparation<'_>,
+        _: &Permit<Self>,
+        input: &Input<Self>,
+    ) -> Result<Self::Prepared, IamFault> {
+        let key = own_key(&with.view, &input.access_key_id)?;
+        with.attempts(key).await
     }
 
-    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
-        let (attempts, total) = &view.prefetched.attempts;
+    fn run(
+        _: &StateView<'_>,
+        _: Permit<Self>,
+        input: &Input<Self>,
+        (attempts, total): &Self::Prepared,
+    ) -> ActionOutcome<Self> {
         let attempt = |attempt: &KeyAttempt| keywright::AccessKeyAttempt {
             source_address: attempt.source_address.clone(),
             user_agent: Some(attempt.user_agent.clone()),
@@ -116,26 +125,37 @@ impl ListAccessKeySessions {
     }
 }
 
-impl Action for ListAccessKeySessions {
+impl PreparedAction for ListAccessKeySessions {
     type Shape = keywright::ListAccessKeySessions;
+    type Prepared = Vec<IssuedSession>;
     const ACCESS: ActionLevel = ActionLevel::List;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         Ok(Requirement::one(target(view, &input.access_key_id)))
     }
 
-    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
+    async fn prepare(
+        with: &Preparation<'_>,
+        _: &Permit<Self>,
+        input: &Input<Self>,
+    ) -> Result<Self::Prepared, IamFault> {
         let page = Self::page(input)?;
-        Ok(vec![Prefetch::Sessions(SessionPage {
-            source: own_key(view, &input.access_key_id)?,
-            now: view.now(),
+        let sessions = with.sessions(SessionPage {
+            source: own_key(&with.view, &input.access_key_id)?,
+            now: with.view.now(),
             after: page.after().and_then(Self::read_place),
             limit: page.items_max() + 1,
-        })])
+        });
+        sessions.await
     }
 
-    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
-        let found = view.prefetched.sessions.iter();
+    fn run(
+        view: &StateView<'_>,
+        _: Permit<Self>,
+        input: &Input<Self>,
+        found: &Self::Prepared,
+    ) -> ActionOutcome<Self> {
+        let found = found.iter();
         let (sessions, marker) = Self::page(input)?.take(found, |it| Self::place(it));
         let settings = view.account.settings();
         let lasts =

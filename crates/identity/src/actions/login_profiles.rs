@@ -12,14 +12,17 @@ use keywright_wire::iam;
 
 use super::users::subject_target;
 use crate::{
-    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
+    action::{
+        Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input, Preparation,
+        PreparedAction,
+    },
     authorize::{AuthTarget, Permit, Requirement},
     fault::{ExistingEntity, IamFault, MissingEntity},
     password_rules,
     principal::Principal,
     sign_in::{OLD_PASSWORD, VIOLATION},
     state::{LoginProfile, StateChange, User},
-    view::{CredentialSubject, Prefetch, StateView},
+    view::{CredentialSubject, StateView},
 };
 
 /// `iam:CreateLoginProfile`
@@ -42,26 +45,36 @@ impl CreateLoginProfile {
     }
 }
 
-impl Action for CreateLoginProfile {
+impl PreparedAction for CreateLoginProfile {
     type Shape = iam::CreateLoginProfile;
+    type Prepared = String;
     const ACCESS: ActionLevel = ActionLevel::Write;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         Ok(subject_target(view, input.user_name.as_deref()))
     }
 
-    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
-        let (_, password) = Self::checked(view, input)?;
-        Ok(vec![Prefetch::Hash(password.clone())])
+    async fn prepare(
+        with: &Preparation<'_>,
+        _: &Permit<Self>,
+        input: &Input<Self>,
+    ) -> Result<Self::Prepared, IamFault> {
+        let (_, password) = Self::checked(&with.view, input)?;
+        with.hash(password).await
     }
 
-    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+    fn run(
+        view: &StateView<'_>,
+        _: Permit<Self>,
+        input: &Input<Self>,
+        hash: &Self::Prepared,
+    ) -> ActionOutcome<Self> {
         let (user, _) = Self::checked(view, input)?;
         let login = LoginProfile {
             created: view.now(),
             changed: view.now(),
             reset_required: input.password_reset_required.unwrap_or(false),
-            hash: new_hash(view)?,
+            hash: hash.clone(),
             earlier: Vec::new(),
         };
         let output = iam::CreateLoginProfileOutput {
@@ -94,34 +107,40 @@ impl Action for GetLoginProfile {
 /// `iam:UpdateLoginProfile`; what is left out stays.
 pub(crate) struct UpdateLoginProfile;
 
-impl Action for UpdateLoginProfile {
+impl PreparedAction for UpdateLoginProfile {
     type Shape = iam::UpdateLoginProfile;
+    type Prepared = Option<NewPassword>;
     const ACCESS: ActionLevel = ActionLevel::Write;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         Ok(Requirement::one(AuthTarget::user(view, &input.user_name)))
     }
 
-    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
-        let login = login(view.user(&input.user_name)?)?;
+    async fn prepare(
+        with: &Preparation<'_>,
+        _: &Permit<Self>,
+        input: &Input<Self>,
+    ) -> Result<Self::Prepared, IamFault> {
+        let login = login(with.view.user(&input.user_name)?)?;
         let Some(password) = &input.password else {
-            return Ok(Vec::new());
+            return Ok(None);
         };
-        check_password_rules(view, password)?;
-        let unwanted = unwanted(view, login);
-        Ok(vec![
-            Prefetch::Matches(password.clone(), unwanted),
-            Prefetch::Hash(password.clone()),
-        ])
+        check_password_rules(&with.view, password)?;
+        NewPassword::prepare(with, password, login).await.map(Some)
     }
 
-    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+    fn run(
+        view: &StateView<'_>,
+        _: Permit<Self>,
+        input: &Input<Self>,
+        new: &Self::Prepared,
+    ) -> ActionOutcome<Self> {
         let user = view.user(&input.user_name)?;
         let mut login = login(user)?.clone();
-        if let Some(password) = &input.password {
+        if let (Some(password), Some(new)) = (&input.password, new) {
             check_password_rules(view, password)?;
-            refuse_reuse(view, user, &unwanted(view, &login))?;
-            login = renewed(view, login)?;
+            new.refuse_reuse(user, &unwanted(view, &login))?;
+            login = new.renewed(view, login);
         }
         if let Some(required) = input.password_reset_required {
             login.reset_required = required;
@@ -163,8 +182,9 @@ impl ChangePassword {
 
 const USERS_ONLY: &str = "Only IAM Users can change their own password";
 
-impl Action for ChangePassword {
+impl PreparedAction for ChangePassword {
     type Shape = iam::ChangePassword;
+    type Prepared = CheckedPasswords;
     const ACCESS: ActionLevel = ActionLevel::Write;
 
     fn required(view: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
@@ -177,26 +197,30 @@ impl Action for ChangePassword {
         }))
     }
 
-    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
-        let (user, login) = Self::caller(view)?;
+    async fn prepare(
+        with: &Preparation<'_>,
+        _: &Permit<Self>,
+        input: &Input<Self>,
+    ) -> Result<Self::Prepared, IamFault> {
+        let (user, login) = Self::caller(&with.view)?;
+        let view = &with.view;
         if !view.password_attempts.begin(user.id, view.context.now) {
             return Err(IamFault::Throttled);
         }
-        let (old, new) = (input.old_password.clone(), input.new_password.clone());
-        Ok(vec![
-            Prefetch::Matches(old, vec![login.hash.clone()]),
-            Prefetch::Matches(new.clone(), unwanted(view, login)),
-            Prefetch::Hash(new),
-        ])
+        let old = with.matches(&input.old_password, vec![login.hash.clone()]);
+        Ok(CheckedPasswords {
+            old: old.await?,
+            new: NewPassword::prepare(with, &input.new_password, login).await?,
+        })
     }
 
-    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+    fn run(
+        view: &StateView<'_>,
+        _: Permit<Self>,
+        input: &Input<Self>,
+        CheckedPasswords { old, new }: &Self::Prepared,
+    ) -> ActionOutcome<Self> {
         let (user, login) = Self::caller(view)?;
-        let [old, ..] = view.prefetched.matches.as_slice() else {
-            return Err(IamFault::Internal(
-                "the old password was not checked".to_owned(),
-            ));
-        };
         let right = old.iter().any(|(hash, same)| *same && *hash == login.hash);
         if right {
             view.password_attempts.reset(user.id);
@@ -205,10 +229,10 @@ impl Action for ChangePassword {
             return Err(IamFault::AccessDenied(OLD_PASSWORD.to_owned()));
         }
         check_password_rules(view, &input.new_password)?;
-        refuse_reuse(view, user, &unwanted(view, login))?;
+        new.refuse_reuse(user, &unwanted(view, login))?;
         let login = LoginProfile {
             reset_required: false,
-            ..renewed(view, login.clone())?
+            ..new.renewed(view, login.clone())
         };
         Ok(ActionResult::change((), put(user, Some(login))))
     }
@@ -261,32 +285,53 @@ fn unwanted(view: &StateView<'_>, login: &LoginProfile) -> Vec<String> {
         .collect()
 }
 
-/// Refuses a new password that is one of the unwanted ones, or that was not held against each.
-fn refuse_reuse(view: &StateView<'_>, user: &User, unwanted: &[String]) -> Result<(), IamFault> {
-    let checked = view.prefetched.matches.last();
-    for hash in unwanted {
-        let answer = checked.and_then(|all| all.iter().find(|(checked, _)| checked == hash));
-        match answer {
-            Some((_, false)) => {}
-            Some((_, true)) => return Err(violation()),
-            None => return Err(IamFault::LoginProfileInMotion(user.name.clone())),
-        }
+/// A new password, hashed and compared with those that may not come back.
+pub(crate) struct NewPassword {
+    hash: String,
+    /// Each of those hashes with whether it is of the same password. The state may have changed
+    /// since.
+    compared: Vec<(String, bool)>,
+}
+
+impl NewPassword {
+    async fn prepare(
+        with: &Preparation<'_>,
+        password: &Secret<String>,
+        login: &LoginProfile,
+    ) -> Result<Self, IamFault> {
+        Ok(Self {
+            compared: with.matches(password, unwanted(&with.view, login)).await?,
+            hash: with.hash(password).await?,
+        })
     }
-    Ok(())
+
+    /// Refuses a new password that is one of the unwanted ones, or was not compared with each.
+    fn refuse_reuse(&self, user: &User, unwanted: &[String]) -> Result<(), IamFault> {
+        for hash in unwanted {
+            match self.compared.iter().find(|(compared, _)| compared == hash) {
+                Some((_, false)) => {}
+                Some((_, true)) => return Err(violation()),
+                None => return Err(IamFault::LoginProfileInMotion(user.name.clone())),
+            }
+        }
+        Ok(())
+    }
+
+    /// The profile with its new password. The previous one is remembered.
+    fn renewed(&self, view: &StateView<'_>, mut login: LoginProfile) -> LoginProfile {
+        let before = std::mem::replace(&mut login.hash, self.hash.clone());
+        login.earlier.insert(0, before);
+        login.earlier.truncate(limits::PASSWORDS_REMEMBERED);
+        login.changed = view.now();
+        login
+    }
 }
 
-/// The profile with its new password; the one before it is remembered.
-fn renewed(view: &StateView<'_>, mut login: LoginProfile) -> Result<LoginProfile, IamFault> {
-    let before = std::mem::replace(&mut login.hash, new_hash(view)?);
-    login.earlier.insert(0, before);
-    login.earlier.truncate(limits::PASSWORDS_REMEMBERED);
-    login.changed = view.now();
-    Ok(login)
-}
-
-fn new_hash(view: &StateView<'_>) -> Result<String, IamFault> {
-    let hash = view.prefetched.hash.clone();
-    hash.ok_or_else(|| IamFault::Internal("the new password was not hashed".to_owned()))
+/// The passwords of a ChangePassword request.
+pub(crate) struct CheckedPasswords {
+    /// The hash that the old password was compared with, and whether it matches.
+    old: Vec<(String, bool)>,
+    new: NewPassword,
 }
 
 fn put(user: &User, login: Option<LoginProfile>) -> StateChange {

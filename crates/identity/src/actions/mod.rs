@@ -34,9 +34,15 @@ mod sweeps;
 #[cfg(test)]
 pub(crate) use {sweeps::samples, tags::TagUser};
 
-use keywright_wire::{Operation, operations};
+use std::sync::Arc;
 
-use crate::action::{ActionEntry, served};
+use keywright_wire::{Operation, Service, operation, operations};
+
+use crate::{
+    action::{ActionCall, ActionEntry, Answer, served},
+    fault::IamFault,
+    service::Identity,
+};
 
 /// Every action that this server serves, in the order of the files.
 pub static ACTIONS: &[ActionEntry] = &[
@@ -158,4 +164,28 @@ pub fn not_served() -> impl Iterator<Item = &'static Operation> {
         let mut served = ACTIONS.iter();
         !served.any(|row| std::ptr::eq(row.operation, *operation))
     })
+}
+
+impl Identity {
+    /// Handles a request.
+    ///
+    /// # Errors
+    /// [`IamFault`]; render it with [`IamFault::wire`].
+    pub async fn call(
+        self: &Arc<Self>,
+        service: Service,
+        call: ActionCall<'_>,
+    ) -> Result<Answer, IamFault> {
+        let action = call.form.action().ok_or(IamFault::MissingAction)?;
+        let version = call.form.version().unwrap_or_default();
+        let Some(operation) = operation(service, version, action) else {
+            let (action, version) = (action.to_owned(), version.to_owned());
+            return Err(IamFault::InvalidAction { action, version });
+        };
+        let served = ACTIONS
+            .iter()
+            .find(|row| std::ptr::eq(row.operation, operation));
+        let served = served.ok_or(IamFault::NotServed(operation.name))?;
+        (served.handle)(self, call).await
+    }
 }

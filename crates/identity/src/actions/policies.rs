@@ -211,7 +211,10 @@ impl Action for CreatePolicy {
                 ..listed
             }),
         };
-        Ok(ActionResult::change(output, StateChange::put_shared(policy)))
+        Ok(ActionResult::change(
+            output,
+            StateChange::put_shared(policy),
+        ))
     }
 }
 

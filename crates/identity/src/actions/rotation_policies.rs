@@ -14,9 +14,8 @@ use crate::{
     fault::{IamFault, InvalidInput, MissingEntity, ReachedQuota},
     on_behalf::OnBehalf,
     pagination::PageRequest,
-    rotations::RotationCommand,
     state::{RotationPolicy, StateChange, Tag, UserSelector},
-    view::{Prefetch, StateView},
+    view::StateView,
 };
 
 /// Days at which a key is due where the policy does not say: CIS's 90.
@@ -141,14 +140,9 @@ impl Action for PutRotationPolicy {
         })
     }
 
-    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
-        Ok(vec![view.request_rotation(RotationCommand::Check(
-            policy(view, input)?.places,
-        ))])
-    }
-
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let policy = policy(view, input)?;
+        view.engine()?.check_destinations(&policy.places)?;
         let all = view.account.rotation_policies();
         let known = view.account.rotation_policy(&policy.name).is_some();
         let most = limits::ROTATION_POLICIES_PER_ACCOUNT;
@@ -175,16 +169,12 @@ impl Action for ListRotationPolicies {
         Ok(Requirement::one(AuthTarget::everything()))
     }
 
-    fn needs(view: &StateView<'_>, _: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
-        Ok(vec![view.request_rotation(RotationCommand::Troubles)])
-    }
-
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let marker = input.marker.as_deref();
         let page = PageRequest::of("ListRotationPolicies", &[], marker, input.max_items)?;
         let all = view.account.rotation_policies().iter();
         let (policies, marker) = page.cut(all, |(name, _)| name.as_str().to_owned());
-        let troubles = view.replied_failures()?;
+        let troubles = view.engine()?.policy_failures(view.id());
         let listed = policies
             .iter()
             .map(|(_, policy)| keywright::RotationPolicy {

@@ -1,6 +1,6 @@
 //! Rotations of users' access keys: begin, look, deliver by hand, hold, put back.
 //!
-//! The engine carries them out; it is asked between authorization and [`Action::run`]. It acts for
+//! The engine carries them out, in [`PreparedAction::prepare`]. It acts for
 //! whoever began a rotation, so beginning one takes every right that the rotation will need, and an
 //! order every right that it leads to (the policy crate's table says which): what cannot end is
 //! refused at once. It protects one rule: a secret is told by RetrieveRotationKey
@@ -10,14 +10,20 @@ use keywright_base::limits;
 use keywright_wire::keywright;
 
 use crate::{
-    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
+    action::{
+        Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input, Preparation,
+        PreparedAction,
+    },
     authorize::{AuthTarget, Permit, Requirement, would_permit},
     fault::{IamFault, InvalidInput},
     on_behalf::requested_by_service,
     pagination::PageRequest,
-    rotations::{RotationChange, RotationCommand, RotationOrder, RotationStart, UserRef},
+    rotations::{
+        HistoryQuery, RetrievedKey, RotationChange, RotationOrder, RotationQuery, RotationStart,
+        UserRef,
+    },
     state::{User, UserSelector},
-    view::{Prefetch, StateView},
+    view::StateView,
 };
 
 /// The place of whoever names none.
@@ -78,8 +84,9 @@ fn ends_sessions(user: &AuthTarget, incident: Option<bool>) -> Option<AuthTarget
 /// `keywright:StartRotation`
 pub(crate) struct StartRotation;
 
-impl Action for StartRotation {
+impl PreparedAction for StartRotation {
     type Shape = keywright::StartRotation;
+    type Prepared = keywright::Rotation;
     const ACCESS: ActionLevel = ActionLevel::Write;
 
     /// What changes is the engine's.
@@ -98,26 +105,34 @@ impl Action for StartRotation {
         })
     }
 
-    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
+    async fn prepare(
+        with: &Preparation<'_>,
+        _: &Permit<Self>,
+        input: &Input<Self>,
+    ) -> Result<Self::Prepared, IamFault> {
         let incident = input.incident.unwrap_or(false);
         let deactivate_first = input.deactivate_first.unwrap_or(false);
         check_incident(incident, deactivate_first, input.observe_seconds)?;
-        Ok(vec![view.request_rotation(RotationCommand::Start(
-            RotationStart {
-                user: user_ref(view, &input.user_name)?,
-                key: input.access_key_id.clone(),
-                places: places(input.places.as_ref()),
-                observe_secs: input.observe_seconds.map(i64::from),
-                dwell_secs: input.dwell_seconds.map(i64::from),
-                incident,
-                deactivate_first,
-                override_unused: input.override_unused.clone(),
-            },
-        ))])
+        let start = RotationStart {
+            user: user_ref(&with.view, &input.user_name)?,
+            key: input.access_key_id.clone(),
+            places: places(input.places.as_ref()),
+            observe_secs: input.observe_seconds.map(i64::from),
+            dwell_secs: input.dwell_seconds.map(i64::from),
+            incident,
+            deactivate_first,
+            override_unused: input.override_unused.clone(),
+        };
+        with.engine()?.start(&with.on_behalf(), start).await
     }
 
-    fn run(view: &StateView<'_>, _: Permit<Self>, _: &Input<Self>) -> ActionOutcome<Self> {
-        let rotation = view.replied_rotation()?;
+    fn run(
+        _: &StateView<'_>,
+        _: Permit<Self>,
+        _: &Input<Self>,
+        rotation: &Self::Prepared,
+    ) -> ActionOutcome<Self> {
+        let rotation = rotation.clone();
         Ok(ActionResult::answer(keywright::StartRotationOutput {
             rotation,
         }))
@@ -127,24 +142,32 @@ impl Action for StartRotation {
 /// `keywright:GetRotation`
 pub(crate) struct GetRotation;
 
-impl Action for GetRotation {
+impl PreparedAction for GetRotation {
     type Shape = keywright::GetRotation;
+    type Prepared = keywright::Rotation;
     const ACCESS: ActionLevel = ActionLevel::Read;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         user_target(view, &input.user_name)
     }
 
-    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
-        let user = user_ref(view, &input.user_name)?;
-        Ok(vec![view.request_rotation(RotationCommand::Show(
-            user,
-            input.rotation_id.clone(),
-        ))])
+    async fn prepare(
+        with: &Preparation<'_>,
+        _: &Permit<Self>,
+        input: &Input<Self>,
+    ) -> Result<Self::Prepared, IamFault> {
+        let user = user_ref(&with.view, &input.user_name)?;
+        let (account, id) = (with.view.id(), input.rotation_id.clone());
+        with.engine()?.rotation(account, user, id).await
     }
 
-    fn run(view: &StateView<'_>, _: Permit<Self>, _: &Input<Self>) -> ActionOutcome<Self> {
-        let rotation = view.replied_rotation()?;
+    fn run(
+        _: &StateView<'_>,
+        _: Permit<Self>,
+        _: &Input<Self>,
+        rotation: &Self::Prepared,
+    ) -> ActionOutcome<Self> {
+        let rotation = rotation.clone();
         Ok(ActionResult::answer(keywright::GetRotationOutput {
             rotation,
         }))
@@ -163,8 +186,9 @@ impl ListRotations {
     }
 }
 
-impl Action for ListRotations {
+impl PreparedAction for ListRotations {
     type Shape = keywright::ListRotations;
+    type Prepared = Vec<keywright::Rotation>;
     const ACCESS: ActionLevel = ActionLevel::List;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
@@ -174,19 +198,30 @@ impl Action for ListRotations {
         ))
     }
 
-    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
+    async fn prepare(
+        with: &Preparation<'_>,
+        _: &Permit<Self>,
+        input: &Input<Self>,
+    ) -> Result<Self::Prepared, IamFault> {
         let user = input.user_name.as_deref();
         let page = Self::page(input)?;
-        Ok(vec![view.request_rotation(RotationCommand::List {
-            user: user.map(|name| user_ref(view, name)).transpose()?,
+        let query = RotationQuery {
+            account: with.view.id(),
+            user: user.map(|name| user_ref(&with.view, name)).transpose()?,
             open: input.open.unwrap_or(false),
             after: page.after().map(str::to_owned),
             limit: page.items_max() + 1,
-        })])
+        };
+        with.engine()?.rotations(query).await
     }
 
-    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
-        let found = view.replied_rotations()?.iter().cloned();
+    fn run(
+        _: &StateView<'_>,
+        _: Permit<Self>,
+        input: &Input<Self>,
+        found: &Self::Prepared,
+    ) -> ActionOutcome<Self> {
+        let found = found.iter().cloned();
         let (rotations, marker) = Self::page(input)?.take(found, |one| one.rotation_id.clone());
         Ok(ActionResult::answer(keywright::ListRotationsOutput {
             rotations,
@@ -199,8 +234,9 @@ impl Action for ListRotations {
 /// `keywright:RetrieveRotationKey`: the one action that tells a rotation's secret.
 pub(crate) struct RetrieveRotationKey;
 
-impl Action for RetrieveRotationKey {
+impl PreparedAction for RetrieveRotationKey {
     type Shape = keywright::RetrieveRotationKey;
+    type Prepared = RetrievedKey;
     // Whoever may do this can act as the user: no grant of reading should bring it along.
     const ACCESS: ActionLevel = ActionLevel::Write;
 
@@ -212,19 +248,26 @@ impl Action for RetrieveRotationKey {
         user_target(view, &input.user_name)
     }
 
-    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
-        Ok(vec![view.request_rotation(RotationCommand::Key(user_ref(
-            view,
-            &input.user_name,
-        )?))])
+    async fn prepare(
+        with: &Preparation<'_>,
+        _: &Permit<Self>,
+        input: &Input<Self>,
+    ) -> Result<Self::Prepared, IamFault> {
+        let user = user_ref(&with.view, &input.user_name)?;
+        let by = with.on_behalf();
+        with.engine()?.retrieve_key(&by, &user).await
     }
 
-    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
-        let (id, secret) = view.replied_key()?;
+    fn run(
+        view: &StateView<'_>,
+        _: Permit<Self>,
+        input: &Input<Self>,
+        key: &Self::Prepared,
+    ) -> ActionOutcome<Self> {
         Ok(ActionResult::answer(keywright::RetrieveRotationKeyOutput {
             user_name: view.user(&input.user_name)?.name.clone(),
-            access_key_id: id.to_owned(),
-            secret_access_key: secret.clone(),
+            access_key_id: key.id.clone(),
+            secret_access_key: key.secret.clone(),
         }))
     }
 }
@@ -235,8 +278,9 @@ macro_rules! orders {
         #[doc = concat!("`keywright:", stringify!($action), "`")]
         pub(crate) struct $action;
 
-        impl Action for $action {
+        impl PreparedAction for $action {
             type Shape = keywright::$action;
+            type Prepared = keywright::Rotation;
             const ACCESS: ActionLevel = ActionLevel::Write;
 
             fn writes(_: &Input<Self>) -> bool {
@@ -255,14 +299,24 @@ macro_rules! orders {
                 })
             }
 
-            fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
+            async fn prepare(
+                with: &Preparation<'_>,
+                _: &Permit<Self>,
+                input: &Input<Self>,
+            ) -> Result<Self::Prepared, IamFault> {
                 let order: fn(&Input<Self>) -> Result<RotationOrder, IamFault> = $order;
-                let user = user_ref(view, &input.user_name)?;
-                Ok(vec![view.request_rotation(RotationCommand::Order(user, order(input)?))])
+                let user = user_ref(&with.view, &input.user_name)?;
+                let (by, order) = (with.on_behalf(), order(input)?);
+                with.engine()?.order(&by, &user, order).await
             }
 
-            fn run(view: &StateView<'_>, _: Permit<Self>, _: &Input<Self>) -> ActionOutcome<Self> {
-                let rotation = view.replied_rotation()?;
+            fn run(
+                _: &StateView<'_>,
+                _: Permit<Self>,
+                _: &Input<Self>,
+                rotation: &Self::Prepared,
+            ) -> ActionOutcome<Self> {
+                let rotation = rotation.clone();
                 Ok(ActionResult::answer(keywright::$answer { rotation }))
             }
         }
@@ -335,27 +389,39 @@ impl ListRotationHistory {
     }
 }
 
-impl Action for ListRotationHistory {
+impl PreparedAction for ListRotationHistory {
     type Shape = keywright::ListRotationHistory;
+    type Prepared = Vec<(i64, keywright::RotationEvent)>;
     const ACCESS: ActionLevel = ActionLevel::List;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         user_target(view, &input.user_name)
     }
 
-    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
+    async fn prepare(
+        with: &Preparation<'_>,
+        _: &Permit<Self>,
+        input: &Input<Self>,
+    ) -> Result<Self::Prepared, IamFault> {
         let page = Self::page(input)?;
         let after = page.after().and_then(|number| number.parse().ok());
-        Ok(vec![view.request_rotation(RotationCommand::History {
-            user: user_ref(view, &input.user_name)?,
-            id: input.rotation_id.clone(),
+        let query = HistoryQuery {
+            account: with.view.id(),
+            user: user_ref(&with.view, &input.user_name)?,
+            rotation: input.rotation_id.clone(),
             after: after.unwrap_or(0),
             limit: page.items_max() + 1,
-        })])
+        };
+        with.engine()?.history(query).await
     }
 
-    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
-        let found = view.replied_events()?.iter().cloned();
+    fn run(
+        _: &StateView<'_>,
+        _: Permit<Self>,
+        input: &Input<Self>,
+        found: &Self::Prepared,
+    ) -> ActionOutcome<Self> {
+        let found = found.iter().cloned();
         let (events, marker) = Self::page(input)?.take(found, |(number, _)| number.to_string());
         Ok(ActionResult::answer(keywright::ListRotationHistoryOutput {
             events: events.into_iter().map(|(_, event)| event).collect(),
@@ -378,17 +444,14 @@ impl Action for ListRotationPlaces {
         Ok(Requirement::one(AuthTarget::everything()))
     }
 
-    fn needs(view: &StateView<'_>, _: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
-        Ok(vec![view.request_rotation(RotationCommand::Places)])
-    }
-
     fn run(view: &StateView<'_>, _: Permit<Self>, _: &Input<Self>) -> ActionOutcome<Self> {
         let mut steps_left = limits::PAGE_STEPS;
-        let offered = view.replied_destinations()?.iter();
-        let usable =
-            offered.filter(|place| *place == PERSON || is_usable(view, place, &mut steps_left));
+        let offered = view.engine()?.destinations();
+        let usable = offered
+            .into_iter()
+            .filter(|place| place == PERSON || is_usable(view, place, &mut steps_left));
         Ok(ActionResult::answer(keywright::ListRotationPlacesOutput {
-            places: usable.cloned().collect(),
+            places: usable.collect(),
         }))
     }
 }

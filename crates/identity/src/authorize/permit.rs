@@ -16,7 +16,7 @@ use super::{
     implied::{decide_on_every, with_implied},
 };
 use crate::{
-    action::{Action, Input},
+    action::{Input, PreparedAction},
     conditions::RequestConditions,
     denials::{DenialEvidence, DeniedRequest},
     fault::IamFault,
@@ -105,7 +105,7 @@ enum Refusal {
 /// Decides an action and creates its permit if everything required is allowed. An extension action
 /// also requires the permissions for what it does or reveals. `None` if the decision takes too long
 /// for a request thread.
-pub(crate) fn permit_shortly<A: Action>(
+pub(crate) fn permit_shortly<A: PreparedAction>(
     view: &StateView<'_>,
     input: &Input<A>,
     before: Option<&LongDecision<A>>,
@@ -129,7 +129,7 @@ pub(crate) fn permit_shortly<A: Action>(
 ///
 /// # Errors
 /// [`IamFault::AccessDenied`] with AWS's message, or what AWS reports before authorization.
-pub(crate) fn permit_at_length<A: Action>(
+pub(crate) fn permit_at_length<A: PreparedAction>(
     view: &StateView<'_>,
     input: &Input<A>,
 ) -> Result<(Permit<A>, Option<LongDecision<A>>), IamFault> {
@@ -170,7 +170,10 @@ pub(crate) fn would_permit(
 }
 
 /// Everything an action is authorized on. Empty if every verified caller may use it.
-fn targets<A: Action>(view: &StateView<'_>, input: &Input<A>) -> Result<Vec<AuthTarget>, IamFault> {
+fn targets<A: PreparedAction>(
+    view: &StateView<'_>,
+    input: &Input<A>,
+) -> Result<Vec<AuthTarget>, IamFault> {
     let operation = <A::Shape as OperationShape>::OPERATION;
     let action = operation.policy_action;
     let targets = match A::required(view, input)? {
@@ -187,7 +190,7 @@ fn targets<A: Action>(view: &StateView<'_>, input: &Input<A>) -> Result<Vec<Auth
     Ok(targets)
 }
 
-fn decide_all<A: Action>(
+fn decide_all<A: PreparedAction>(
     view: &StateView<'_>,
     targets: &[AuthTarget],
     steps: &mut StepsLeft,

@@ -20,7 +20,7 @@ use std::{
 };
 
 use keywright_aws::{ActingFor, ClientSettings};
-use keywright_base::{Clock, Entropy, Timestamp};
+use keywright_base::{AccountId, Clock, Entropy, Timestamp};
 use keywright_fleet::driver::{DriveError, RotationDriver};
 use keywright_fleet::journal::{HistoryFilter, RotationFilter, SqliteJournal};
 use keywright_fleet::new_id;
@@ -30,8 +30,8 @@ use keywright_identity::{
     ledger::IamLedger,
     on_behalf::OnBehalf,
     rotations::{
-        RotationChange, RotationCommand, RotationEngine, RotationOrder, RotationReply,
-        RotationRequest, RotationStart, UserRef,
+        HistoryQuery, RetrievedKey, RotationChange, RotationEngine, RotationOrder, RotationQuery,
+        RotationStart, UserRef,
     },
     state::User,
 };
@@ -41,6 +41,7 @@ use keywright_rotation::{
     ports::{JournalError, RotationJournal},
 };
 use keywright_sinks::SinkSpec;
+use keywright_wire::keywright;
 use tokio::{
     sync::{Notify, Semaphore, watch},
     task::{JoinSet, spawn_blocking},
@@ -164,7 +165,7 @@ impl ServerRotations {
         self: &Arc<Self>,
         by: &OnBehalf,
         start: RotationStart,
-    ) -> Result<RotationReply, IamFault> {
+    ) -> Result<keywright::Rotation, IamFault> {
         let specs = self.specs(by, &start.user, &start.places)?;
         let account = by.account.to_string();
         let open = self.driver.journal().open_of(&account, &start.user.id);
@@ -245,7 +246,7 @@ impl ServerRotations {
         by: &OnBehalf,
         user: &UserRef,
         order: RotationOrder,
-    ) -> Result<RotationReply, IamFault> {
+    ) -> Result<keywright::Rotation, IamFault> {
         let account = by.account.to_string();
         let rotation = self.open_of(&account, user).await?;
         let names = answer::destinations(&rotation);
@@ -350,12 +351,12 @@ impl ServerRotations {
         found.ok_or_else(|| IamFault::Internal(format!("rotation {id} is gone from the journal")))
     }
 
-    async fn rotation_reply(&self, id: &RotationId) -> Result<RotationReply, IamFault> {
+    async fn rotation_reply(&self, id: &RotationId) -> Result<keywright::Rotation, IamFault> {
         let rotation = self.load(id).await?;
-        Ok(RotationReply::Rotation(Box::new(self.to_wire(&rotation))))
+        Ok(self.to_wire(&rotation))
     }
 
-    fn to_wire(&self, rotation: &Rotation) -> keywright_wire::keywright::Rotation {
+    fn to_wire(&self, rotation: &Rotation) -> keywright::Rotation {
         let work = locked(&self.work).get(&rotation.id).map(Arc::clone);
         let standing = work.map(|work| work.status()).unwrap_or_default();
         answer::to_wire(rotation, &standing)
@@ -372,7 +373,7 @@ impl ServerRotations {
         account: String,
         user: UserRef,
         id: Option<String>,
-    ) -> Result<RotationReply, IamFault> {
+    ) -> Result<keywright::Rotation, IamFault> {
         let which = RotationFilter {
             account,
             user_id: Some(user.id),
@@ -381,7 +382,7 @@ impl ServerRotations {
         };
         let found = self.list(which, 1).await?;
         let newest = found.first().ok_or(MissingEntity::Rotation(user.name))?;
-        Ok(RotationReply::Rotation(Box::new(self.to_wire(newest))))
+        Ok(self.to_wire(newest))
     }
 
     /// Returns the new key to a person. This is the only way in which a secret leaves the journal
@@ -390,7 +391,7 @@ impl ServerRotations {
         self: &Arc<Self>,
         by: &OnBehalf,
         user: &UserRef,
-    ) -> Result<RotationReply, IamFault> {
+    ) -> Result<RetrievedKey, IamFault> {
         let id = self.open_of(&by.account.to_string(), user).await?.id;
         let access = self.driver.access(&settings(by)).await;
         let access = access.map_err(|error| failed(error, user))?;
@@ -399,10 +400,17 @@ impl ServerRotations {
         let (journal, arn) = (self.driver.journal(), &access.identity().arn);
         let pair = execute::retrieve(journal, &id, arn, self.clock.now()).await;
         let pair = pair.map_err(|error| failed(error.into(), user))?;
-        Ok(RotationReply::Key(pair.id.0, pair.secret))
+        Ok(RetrievedKey {
+            id: pair.id.0,
+            secret: pair.secret,
+        })
     }
 
-    async fn history(&self, past: HistoryFilter, limit: usize) -> Result<RotationReply, IamFault> {
+    async fn history(
+        &self,
+        past: HistoryFilter,
+        limit: usize,
+    ) -> Result<Vec<(i64, keywright::RotationEvent)>, IamFault> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         let events = self.driver.journal().events(past, limit).await;
         let mut destinations: HashMap<String, Vec<String>> = HashMap::new();
@@ -420,7 +428,7 @@ impl ServerRotations {
             };
             listed.push(answer::event(event, names));
         }
-        Ok(RotationReply::Events(listed))
+        Ok(listed)
     }
 }
 
@@ -429,8 +437,75 @@ struct EnginePort(Arc<ServerRotations>);
 
 #[async_trait::async_trait]
 impl RotationEngine for EnginePort {
-    async fn ask(&self, requested: RotationRequest) -> Result<RotationReply, IamFault> {
-        self.0.answer(requested).await
+    async fn start(
+        &self,
+        by: &OnBehalf,
+        start: RotationStart,
+    ) -> Result<keywright::Rotation, IamFault> {
+        self.0.start_one(by, start).await
+    }
+
+    async fn order(
+        &self,
+        by: &OnBehalf,
+        user: &UserRef,
+        order: RotationOrder,
+    ) -> Result<keywright::Rotation, IamFault> {
+        self.0.order(by, user, order).await
+    }
+
+    async fn retrieve_key(&self, by: &OnBehalf, user: &UserRef) -> Result<RetrievedKey, IamFault> {
+        self.0.key(by, user).await
+    }
+
+    async fn rotation(
+        &self,
+        account: AccountId,
+        user: UserRef,
+        id: Option<String>,
+    ) -> Result<keywright::Rotation, IamFault> {
+        self.0.show(account.to_string(), user, id).await
+    }
+
+    async fn rotations(&self, query: RotationQuery) -> Result<Vec<keywright::Rotation>, IamFault> {
+        let which = RotationFilter {
+            account: query.account.to_string(),
+            user_id: query.user.map(|user| user.id),
+            open: query.open,
+            after: query.after.map(RotationId),
+            ..RotationFilter::default()
+        };
+        let found = self.0.list(which, query.limit).await?;
+        let engine = Arc::clone(&self.0);
+        // Converting a page of rotations takes too long for a thread that answers requests.
+        let convert = move || found.iter().map(|one| engine.to_wire(one)).collect();
+        let converted = spawn_blocking(convert).await;
+        converted.map_err(|error| IamFault::Internal(error.to_string()))
+    }
+
+    async fn history(
+        &self,
+        query: HistoryQuery,
+    ) -> Result<Vec<(i64, keywright::RotationEvent)>, IamFault> {
+        let past = HistoryFilter {
+            account: query.account.to_string(),
+            user_id: query.user.id,
+            rotation: query.rotation.map(RotationId),
+            after: query.after,
+        };
+        self.0.history(past, query.limit).await
+    }
+
+    fn destinations(&self) -> Vec<String> {
+        self.0.places.all()
+    }
+
+    fn check_destinations(&self, places: &[String]) -> Result<(), IamFault> {
+        self.0.places.check(places)
+    }
+
+    fn policy_failures(&self, account: AccountId) -> HashMap<String, String> {
+        self.0.troubles_of(account)
     }
 
     fn policies_changed(&self) {
@@ -443,65 +518,6 @@ impl RotationEngine for EnginePort {
 
     fn accepts(&self, place: &str, user: &User) -> bool {
         self.0.places.accepts(place, user.into())
-    }
-}
-
-impl ServerRotations {
-    async fn answer(
-        self: &Arc<Self>,
-        requested: RotationRequest,
-    ) -> Result<RotationReply, IamFault> {
-        let account = requested.by.account.to_string();
-        match requested.command {
-            RotationCommand::Start(start) => self.start_one(&requested.by, start).await,
-            RotationCommand::Order(user, order) => self.order(&requested.by, &user, order).await,
-            RotationCommand::Show(user, id) => self.show(account, user, id).await,
-            RotationCommand::Key(user) => self.key(&requested.by, &user).await,
-            RotationCommand::List {
-                user,
-                open,
-                after,
-                limit,
-            } => {
-                let which = RotationFilter {
-                    account,
-                    user_id: user.map(|user| user.id),
-                    open,
-                    after: after.map(RotationId),
-                    ..RotationFilter::default()
-                };
-                let found = self.list(which, limit).await?;
-                let engine = Arc::clone(self);
-                // Converting a page of rotations takes too long for a thread that answers requests.
-                let show = move || found.iter().map(|one| engine.to_wire(one)).collect();
-                let display = spawn_blocking(show).await;
-                display
-                    .map(RotationReply::Rotations)
-                    .map_err(|error| IamFault::Internal(error.to_string()))
-            }
-            RotationCommand::History {
-                user,
-                id,
-                after,
-                limit,
-            } => {
-                let past = HistoryFilter {
-                    account,
-                    user_id: user.id,
-                    rotation: id.map(RotationId),
-                    after,
-                };
-                self.history(past, limit).await
-            }
-            RotationCommand::Places => Ok(RotationReply::Destinations(self.places.all())),
-            RotationCommand::Check(places) => {
-                self.places.check(&places)?;
-                Ok(RotationReply::Destinations(places))
-            }
-            RotationCommand::Troubles => Ok(RotationReply::PolicyFailures(
-                self.troubles_of(requested.by.account),
-            )),
-        }
     }
 }
 

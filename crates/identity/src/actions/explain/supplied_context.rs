@@ -12,10 +12,10 @@ use keywright_policy::{
 };
 use keywright_wire::keywright;
 
+use super::ExplainView;
 use crate::{
     authorize::AuthTarget,
     state::{Tag, User},
-    view::StateView,
 };
 
 /// The context of such a request.
@@ -46,7 +46,7 @@ pub(super) struct SuppliedContext<'a> {
 impl<'a> SuppliedContext<'a> {
     /// The context of an action of a user, or of root, on a resource.
     pub(super) fn new(
-        view: &StateView<'a>,
+        view: &ExplainView<'a>,
         user: Option<&'a User>,
         (action, resource): (&str, &str),
         entries: &'a [keywright::ContextEntry],
@@ -57,7 +57,7 @@ impl<'a> SuppliedContext<'a> {
         let keys = ActionCatalogue::built_in().action(action);
         let mut keys = keys.iter().flat_map(|action| &action.condition_keys);
         let asks_object = keys.any(|key| key.starts_with("s3:ExistingObjectTag/"));
-        let attached = view.prefetched.attached.as_ref().filter(|_| asks_object);
+        let attached = view.resource.filter(|_| asks_object);
         let bounded = view.account.user_by_arn(resource);
         let of_iam = service.eq_ignore_ascii_case("iam");
         Self {

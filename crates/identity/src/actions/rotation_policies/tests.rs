@@ -1,16 +1,23 @@
 //! What a rotation policy may say, and that it stays.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
-use keywright_base::limits;
+use keywright_base::{AccountId, limits};
+use keywright_wire::keywright;
 
 use crate::{
     fault::{IamFault, InvalidInput},
     on_behalf::OnBehalf,
-    rotations::{RotationCommand, RotationEngine, RotationReply, RotationRequest},
+    rotations::{
+        HistoryQuery, RetrievedKey, RotationEngine, RotationOrder, RotationQuery, RotationStart,
+        UserRef,
+    },
     state::{CredentialOwner, User},
     testing::{ACCOUNT, TestInstallation},
 };
@@ -21,18 +28,56 @@ struct Engine(AtomicUsize);
 
 #[async_trait::async_trait]
 impl RotationEngine for Engine {
-    async fn ask(&self, requested: RotationRequest) -> Result<RotationReply, IamFault> {
-        match requested.command {
-            RotationCommand::Check(places) if places.iter().any(|place| place == "command:sh") => {
-                Err(InvalidInput::Other("not that".to_owned()).into())
-            }
-            RotationCommand::Check(places) => Ok(RotationReply::Destinations(places)),
-            RotationCommand::Troubles => {
-                let trouble = ("b".to_owned(), "its maker is gone".to_owned());
-                Ok(RotationReply::PolicyFailures([trouble].into()))
-            }
-            other => panic!("{other:?}"),
+    async fn start(&self, _: &OnBehalf, _: RotationStart) -> Result<keywright::Rotation, IamFault> {
+        unreachable!()
+    }
+
+    async fn order(
+        &self,
+        _: &OnBehalf,
+        _: &UserRef,
+        _: RotationOrder,
+    ) -> Result<keywright::Rotation, IamFault> {
+        unreachable!()
+    }
+
+    async fn retrieve_key(&self, _: &OnBehalf, _: &UserRef) -> Result<RetrievedKey, IamFault> {
+        unreachable!()
+    }
+
+    async fn rotation(
+        &self,
+        _: AccountId,
+        _: UserRef,
+        _: Option<String>,
+    ) -> Result<keywright::Rotation, IamFault> {
+        unreachable!()
+    }
+
+    async fn rotations(&self, _: RotationQuery) -> Result<Vec<keywright::Rotation>, IamFault> {
+        unreachable!()
+    }
+
+    async fn history(
+        &self,
+        _: HistoryQuery,
+    ) -> Result<Vec<(i64, keywright::RotationEvent)>, IamFault> {
+        unreachable!()
+    }
+
+    fn destinations(&self) -> Vec<String> {
+        unreachable!()
+    }
+
+    fn check_destinations(&self, places: &[String]) -> Result<(), IamFault> {
+        match places.iter().any(|place| place == "command:sh") {
+            true => Err(InvalidInput::Other("not that".to_owned()).into()),
+            false => Ok(()),
         }
+    }
+
+    fn policy_failures(&self, _: AccountId) -> HashMap<String, String> {
+        [("b".to_owned(), "its maker is gone".to_owned())].into()
     }
 
     fn policies_changed(&self) {

@@ -1,18 +1,25 @@
 //! Who may ask the engine for what, and that it is requested nothing before that is decided.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use keywright_base::{Secret, Timestamp};
+use keywright_base::{AccountId, Secret, Timestamp};
 use keywright_wire::keywright;
 
 use crate::{
     fault::IamFault,
-    rotations::{RotationCommand, RotationEngine, RotationReply, RotationRequest},
+    on_behalf::OnBehalf,
+    rotations::{
+        HistoryQuery, RetrievedKey, RotationEngine, RotationOrder, RotationQuery, RotationStart,
+        UserRef,
+    },
     state::User,
     testing::{ACCOUNT, TestInstallation, TestKeys},
 };
 
-/// RotationCommand the operator allows; `json:/ops` for the user of that name.
+/// The destinations that the operator allows; `json:/ops` for the user of that name.
 const PLACES: [&str; 3] = ["person", "dotenv:/x/{user}.env", "json:/ops"];
 
 /// An engine that writes down what it is requested, and answers something that fits.
@@ -20,21 +27,72 @@ const PLACES: [&str; 3] = ["person", "dotenv:/x/{user}.env", "json:/ops"];
 struct Scribe(Mutex<Vec<String>>);
 
 impl Scribe {
+    fn write(&self, requested: String) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(requested);
+    }
+
     fn requested(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
+fn rotation() -> keywright::Rotation {
+    keywright::Rotation {
+        rotation_id: "r-1".to_owned(),
+        ..Default::default()
+    }
+}
+
 #[async_trait::async_trait]
 impl RotationEngine for Scribe {
-    async fn ask(&self, requested: RotationRequest) -> Result<RotationReply, IamFault> {
-        let written = format!("{:?}", requested.command);
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push(written);
-        let rotation = keywright::Rotation {
-            rotation_id: "r-1".to_owned(),
-            ..Default::default()
-        };
+    async fn start(
+        &self,
+        _: &OnBehalf,
+        start: RotationStart,
+    ) -> Result<keywright::Rotation, IamFault> {
+        self.write(format!("Start({start:?})"));
+        Ok(rotation())
+    }
+
+    async fn order(
+        &self,
+        _: &OnBehalf,
+        user: &UserRef,
+        order: RotationOrder,
+    ) -> Result<keywright::Rotation, IamFault> {
+        self.write(format!("Order({user:?}, {order:?})"));
+        Ok(rotation())
+    }
+
+    async fn retrieve_key(&self, _: &OnBehalf, user: &UserRef) -> Result<RetrievedKey, IamFault> {
+        self.write(format!("Key({user:?})"));
+        Ok(RetrievedKey {
+            id: "AKIA".to_owned(),
+            secret: Secret::new("s".to_owned()),
+        })
+    }
+
+    async fn rotation(
+        &self,
+        _: AccountId,
+        user: UserRef,
+        id: Option<String>,
+    ) -> Result<keywright::Rotation, IamFault> {
+        self.write(format!("Show({user:?}, {id:?})"));
+        Ok(rotation())
+    }
+
+    async fn rotations(&self, query: RotationQuery) -> Result<Vec<keywright::Rotation>, IamFault> {
+        self.write(format!("{query:?}"));
+        Ok(vec![rotation()])
+    }
+
+    async fn history(
+        &self,
+        query: HistoryQuery,
+    ) -> Result<Vec<(i64, keywright::RotationEvent)>, IamFault> {
+        self.write(format!("{query:?}"));
         let event = |number: i64| {
             let event = keywright::RotationEvent {
                 event: format!("event {number}"),
@@ -43,23 +101,21 @@ impl RotationEngine for Scribe {
             };
             (number, event)
         };
-        Ok(match requested.command {
-            RotationCommand::Start(_) | RotationCommand::Show(..) | RotationCommand::Order(..) => {
-                RotationReply::Rotation(Box::new(rotation))
-            }
-            RotationCommand::List { .. } => RotationReply::Rotations(vec![rotation]),
-            RotationCommand::Key(_) => {
-                RotationReply::Key("AKIA".to_owned(), Secret::new("s".to_owned()))
-            }
-            RotationCommand::History { after, limit, .. } => {
-                RotationReply::Events((after + 1..6).take(limit).map(event).collect())
-            }
-            RotationCommand::Places => {
-                RotationReply::Destinations(PLACES.map(str::to_owned).to_vec())
-            }
-            RotationCommand::Check(places) => RotationReply::Destinations(places),
-            RotationCommand::Troubles => RotationReply::PolicyFailures([].into()),
-        })
+        let numbers = query.after + 1..6;
+        Ok(numbers.take(query.limit).map(event).collect())
+    }
+
+    fn destinations(&self) -> Vec<String> {
+        self.write("Places".to_owned());
+        PLACES.map(str::to_owned).to_vec()
+    }
+
+    fn check_destinations(&self, _: &[String]) -> Result<(), IamFault> {
+        Ok(())
+    }
+
+    fn policy_failures(&self, _: AccountId) -> HashMap<String, String> {
+        HashMap::new()
     }
 
     fn policies_changed(&self) {}
@@ -75,7 +131,7 @@ impl RotationEngine for Scribe {
     }
 }
 
-/// RotationCommand a rotation does, and asks about, on behalf of whoever began it.
+/// What a rotation does, and asks about, on behalf of whoever began it.
 fn needed() -> Vec<&'static str> {
     let catalogue = keywright_policy::ActionCatalogue::built_in();
     catalogue

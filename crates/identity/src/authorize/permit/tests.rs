@@ -11,7 +11,6 @@ use crate::{
     action::{ActionCall, Input},
     actions::TagUser,
     testing::{ACCOUNT, TestInstallation},
-    view::Prefetched,
 };
 
 const TAG: &str = "Action=TagUser&UserName=wide&Tags.member.1.Key=k&Tags.member.1.Value=v";
@@ -23,7 +22,7 @@ fn a_long_decision_stands_for_the_same_policies_tags_and_targets_only() {
     bench.user("other", &[]);
     let form = Form::parse(TAG.as_bytes()).unwrap();
     let caller = bench.caller(&keys, Service::Iam, TAG).unwrap();
-    let (caller, facts, none) = (Arc::new(caller), bench.facts(), Prefetched::default());
+    let (caller, facts) = (Arc::new(caller), bench.facts());
     let call = ActionCall {
         caller: &caller,
         facts: &facts,
@@ -34,13 +33,13 @@ fn a_long_decision_stands_for_the_same_policies_tags_and_targets_only() {
     let cell = bench.identity().ledger().account(ACCOUNT.parse().unwrap());
     let snapshot = || cell.as_ref().unwrap().snapshot().clone();
     let before = snapshot();
-    let view = bench.identity().view(&before, call, &none);
+    let view = bench.identity().view(&before, call);
     assert!(permit_shortly::<TagUser>(&view, &tag, None).is_none());
     let (_, long) = permit_at_length::<TagUser>(&view, &tag).unwrap();
     assert!(long.is_some());
     let again = |input| {
         let now = snapshot();
-        let view = bench.identity().view(&now, call, &none);
+        let view = bench.identity().view(&now, call);
         permit_shortly::<TagUser>(&view, input, long.as_ref()).map(|permit| permit.is_ok())
     };
     assert_eq!(again(&tag), Some(true));
@@ -53,11 +52,11 @@ fn a_long_decision_stands_for_the_same_policies_tags_and_targets_only() {
     bench.root("Action=CreateGroup&GroupName=g").ok();
     assert_eq!(again(&tag), None, "other grants");
     let now = snapshot();
-    let view = bench.identity().view(&now, call, &none);
+    let view = bench.identity().view(&now, call);
     let (_, long) = permit_at_length::<TagUser>(&view, &tag).unwrap();
     bench.root(&TAG.replace("=k", "=l")).ok();
     let now = snapshot();
-    let view = bench.identity().view(&now, call, &none);
+    let view = bench.identity().view(&now, call);
     let other_tags = permit_shortly::<TagUser>(&view, &tag, long.as_ref());
     assert!(other_tags.is_none(), "the caller has other tags");
 }

@@ -1,0 +1,128 @@
+//! What an action can do before it runs, when it has been authorized.
+
+use std::sync::Arc;
+
+use keywright_base::{AccessKeyId, AccountId, Secret};
+use keywright_store::contract::{IssuedSession, KeyAttempt, SessionPage, StoreError};
+
+use crate::{
+    fault::IamFault,
+    on_behalf::OnBehalf,
+    rotations::RotationEngine,
+    service::Identity,
+    state::Account,
+    usage::KeyUsage,
+    view::{ResourcePolicy, StateView},
+    work::WorkOwner,
+};
+
+/// The means of [`PreparedAction::prepare`](super::PreparedAction::prepare).
+pub struct Preparation<'a> {
+    pub(super) identity: &'a Identity,
+    /// The state on which the request was authorized.
+    pub(super) snapshot: &'a Arc<Account>,
+    /// The view of that state.
+    pub view: StateView<'a>,
+}
+
+impl std::fmt::Debug for Preparation<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Preparation({:?})", self.view)
+    }
+}
+
+impl<'a> Preparation<'a> {
+    /// The Argon2id hash of a new password.
+    ///
+    /// # Errors
+    /// [`IamFault::Throttled`] if the queue is full or the wait takes too long.
+    pub async fn hash(&self, password: &Secret<String>) -> Result<String, IamFault> {
+        let passwords = &self.identity.passwords;
+        passwords.hash(self.owner(), password.clone()).await
+    }
+
+    /// Each of these hashes with whether a password matches it.
+    ///
+    /// # Errors
+    /// As [`Preparation::hash`].
+    pub async fn matches(
+        &self,
+        password: &Secret<String>,
+        hashes: Vec<String>,
+    ) -> Result<Vec<(String, bool)>, IamFault> {
+        let passwords = &self.identity.passwords;
+        let matches = passwords.matches(self.owner(), password.clone(), hashes);
+        matches.await
+    }
+
+    /// The attempts with an inactive key, latest first, and their total.
+    ///
+    /// # Errors
+    /// [`IamFault::Internal`] if the store fails.
+    pub async fn attempts(&self, key: AccessKeyId) -> Result<(Vec<KeyAttempt>, u64), IamFault> {
+        self.identity.usage.attempts(key).await.map_err(failed)
+    }
+
+    /// A page of the sessions issued by a key, the last to end first.
+    ///
+    /// # Errors
+    /// [`IamFault::Internal`] if the store fails.
+    pub async fn sessions(&self, page: SessionPage) -> Result<Vec<IssuedSession>, IamFault> {
+        self.identity.store.sessions(page).await.map_err(failed)
+    }
+
+    /// The account that has this alias.
+    pub fn alias_holder(&self, alias: &str) -> Option<AccountId> {
+        self.identity.ledger.alias_holder(alias)
+    }
+
+    /// The owner and the policy of another service's resource. `None` if there is no such resource.
+    ///
+    /// # Errors
+    /// [`IamFault::Internal`] if they cannot be determined.
+    pub async fn resource(&self, arn: &str) -> Result<Option<ResourcePolicy>, IamFault> {
+        match self.identity.resources.get() {
+            Some(resources) => resources(arn.to_owned()).await.map_err(IamFault::Internal),
+            None => Ok(None),
+        }
+    }
+
+    /// Computes from the account's state outside the request threads, when it is the caller's turn.
+    ///
+    /// # Errors
+    /// [`IamFault::Throttled`] if the queue is full or the wait takes too long.
+    pub async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Account) -> T + Send + 'static,
+    ) -> Result<T, IamFault> {
+        let snapshot = Arc::clone(self.snapshot);
+        let place = self.identity.heavy.enter(self.owner()).await?;
+        place.run(move || work(&snapshot)).await
+    }
+
+    /// Last uses, for work that takes long.
+    pub const fn usage(&self) -> &Arc<KeyUsage> {
+        &self.identity.usage
+    }
+
+    /// The principal on whose behalf the rotation engine acts.
+    pub fn on_behalf(&self) -> OnBehalf {
+        OnBehalf::of(self.view.caller)
+    }
+
+    /// The rotation engine.
+    ///
+    /// # Errors
+    /// [`IamFault::Internal`] if there is none.
+    pub fn engine(&self) -> Result<&'a dyn RotationEngine, IamFault> {
+        self.view.engine()
+    }
+
+    const fn owner(&self) -> WorkOwner {
+        WorkOwner::of(self.view.caller)
+    }
+}
+
+fn failed(error: StoreError) -> IamFault {
+    IamFault::Internal(error.to_string())
+}
