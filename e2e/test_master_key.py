@@ -305,7 +305,7 @@ def test_root_is_forgotten_when_a_person_says_so(tmp_path):
         assert done.returncode == 0, done.stderr
         assert not any(file.exists() for file in files)
         done = keywright("root", "forget", "--data-dir", data, "--yes")
-        assert (done.returncode, "nothing to remove" in done.stdout) == (0, True)
+        assert (done.returncode, "Nothing to remove" in done.stdout) == (0, True)
         assert clients(server, root).sts.get_caller_identity()["Account"] == server.account
     # They are not made again.
     with Server(data, tmp_path / "log") as server:

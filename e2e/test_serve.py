@@ -173,7 +173,7 @@ def test_an_account_id_can_be_chosen(tmp_path, account):
         (["--config", "missing.toml"], 1, "missing.toml"),
         (["--console-listen", "0.0.0.0:0"], 1, "plain HTTP"),
         (["--console-url", "console.example.com"], 1, "--console-url"),
-        (["--api-url", "https://a", "--console-url", "https://a"], 1, "two origins"),
+        (["--api-url", "https://a", "--console-url", "https://a"], 1, "different origins"),
         (["--trusted-proxy", "0.0.0.0/0"], 1, "every address"),
     ],
 )

@@ -27,51 +27,51 @@ const DEFAULT_DATA_DIR: &str = "keywright-data";
 #[derive(Debug, Default, Args, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ServeArguments {
-    /// TOML file with the same settings [default: keywright.toml, if it is there]
+    /// TOML file with the same settings [default: keywright.toml, if it exists]
     #[arg(long, env = "KEYWRIGHT_CONFIG", value_name = "FILE")]
     #[serde(skip)]
     config: Option<PathBuf>,
 
-    /// Folder of the database, the objects and the keys [default: keywright-data]
+    /// Folder for the database, the objects and the keys [default: keywright-data]
     #[arg(long, env = "KEYWRIGHT_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
 
-    /// Where the master key is: folder, file:PATH, env:NAME, command:LINE, aws-kms:KEY or
-    /// vault-transit:MOUNT/KEY [default: folder, which is the file master.key in the data folder]
+    /// Source of the master key: folder (the file master.key in the data folder), file:PATH,
+    /// env:NAME, command:LINE, aws-kms:KEY or vault-transit:MOUNT/KEY [default: folder]
     #[arg(long, env = "KEYWRIGHT_MASTER_KEY", value_name = "SOURCE")]
     master_key: Option<String>,
 
-    /// Address of IAM, STS and S3; port 0 takes a free one [default: 127.0.0.1:8787]
+    /// Address to serve IAM, STS and S3 on; port 0 picks a free port [default: 127.0.0.1:8787]
     #[arg(long, env = "KEYWRIGHT_LISTEN", value_name = "ADDR")]
     listen: Option<SocketAddr>,
 
-    /// Address of the console, which nothing that users upload is served at [default: the next free
-    /// port]
+    /// Address to serve the console on, separate from everything that users upload [default: the
+    /// next free port]
     #[arg(long, env = "KEYWRIGHT_CONSOLE_LISTEN", value_name = "ADDR")]
     console_listen: Option<SocketAddr>,
 
-    /// Where clients reach IAM, STS and S3 behind a proxy: scheme, host and port
+    /// Public URL of IAM, STS and S3 behind a proxy: scheme, host and port
     #[arg(long, env = "KEYWRIGHT_API_URL", value_name = "URL")]
     api_url: Option<String>,
 
-    /// Where people reach the console behind a proxy; on another host or port than the API
+    /// Public URL of the console behind a proxy; its host or port must differ from the API's
     #[arg(long, env = "KEYWRIGHT_CONSOLE_URL", value_name = "URL")]
     console_url: Option<String>,
 
-    /// Address or network (CIDR) of proxies that are believed about the client's address and scheme
-    /// (Forwarded, X-Forwarded-For, X-Forwarded-Proto); may be repeated, in the environment with
-    /// commas
+    /// Address or network (CIDR) of proxies to trust for the client's address and scheme
+    /// (Forwarded, X-Forwarded-For, X-Forwarded-Proto); may be repeated, or separated by commas in
+    /// the environment
     #[arg(long, env = "KEYWRIGHT_TRUSTED_PROXY", value_name = "CIDR")]
     #[arg(value_delimiter = ',')]
     #[serde(default)]
     trusted_proxy: Vec<String>,
 
-    /// Id of the account that the first start makes, 12 digits [default: random]
+    /// ID of the account that the first start creates, 12 digits [default: random]
     #[arg(long, env = "KEYWRIGHT_ACCOUNT_ID", value_name = "ID")]
     account_id: Option<String>,
 
-    /// PEM file of the certificate chain; serves HTTPS. It and the key are read again when they
-    /// change and at SIGHUP
+    /// PEM file with the certificate chain; enables HTTPS. The certificate and its key are reloaded
+    /// when they change and on SIGHUP
     #[arg(
         long,
         env = "KEYWRIGHT_TLS_CERT",
@@ -80,7 +80,7 @@ pub(crate) struct ServeArguments {
     )]
     tls_cert: Option<PathBuf>,
 
-    /// PEM file of the certificate's private key, which only its owner may read
+    /// PEM file with the certificate's private key; must be readable only by its owner
     #[arg(
         long,
         env = "KEYWRIGHT_TLS_KEY",
@@ -89,24 +89,24 @@ pub(crate) struct ServeArguments {
     )]
     tls_key: Option<PathBuf>,
 
-    /// Allow plain HTTP on an address that is not loopback
+    /// Allow plain HTTP on addresses other than loopback
     #[arg(long, env = "KEYWRIGHT_ALLOW_PLAIN_HTTP")]
     #[arg(num_args = 0..=1, default_missing_value = "true")]
     allow_plain_http: Option<bool>,
 
-    /// The most bytes that the objects and unfinished uploads of one bucket may have
+    /// Maximum size of one bucket in bytes, including unfinished uploads
     #[arg(long, env = "KEYWRIGHT_BUCKET_QUOTA", value_name = "BYTES")]
     bucket_quota: Option<u64>,
 
-    /// The most bytes that the objects and unfinished uploads of one account may have
+    /// Maximum size of one account's buckets in bytes, including unfinished uploads
     #[arg(long, env = "KEYWRIGHT_ACCOUNT_QUOTA", value_name = "BYTES")]
     account_quota: Option<u64>,
 
-    /// Place that rotations of the server's own may write new keys to, as in `rotate --deliver`,
-    /// after the users whose keys it takes: [path=/jobs/], [tag=KEY=VALUE], [user=NAME] or
-    /// [everyone]; `{user}` is the user's name; may be repeated, in the environment with a line
-    /// each
-    #[arg(long, env = "KEYWRIGHT_ROTATION_PLACE", value_name = "PLACE")]
+    /// Destination that the server's own rotations may write new keys to, as in `rotate --deliver`,
+    /// after the users whose keys it accepts: [path=/jobs/], [tag=KEY=VALUE], [user=NAME] or
+    /// [everyone]. `{user}` stands for the user's name. May be repeated, or one per line in the
+    /// environment
+    #[arg(long, env = "KEYWRIGHT_ROTATION_PLACE", value_name = "DESTINATION")]
     #[arg(value_delimiter = '\n')]
     #[serde(default)]
     rotation_place: Vec<String>,
@@ -142,7 +142,7 @@ impl ServeArguments {
         let tls = match (certificate, self.tls_key.or(file.tls_key)) {
             (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
             (None, None) => None,
-            _ => bail!("tls_cert and tls_key go together"),
+            _ => bail!("tls_cert and tls_key must be set together"),
         };
         let server = ServerConfig {
             listen: match listen {
@@ -163,8 +163,8 @@ impl ServeArguments {
         };
         if urls.api.is_some() && urls.api == urls.console {
             bail!(
-                "--api-url and --console-url must be two origins\n\
-                 hint: give the console a host name of its own, or another port"
+                "--api-url and --console-url must be different origins\n\
+                 hint: give the console its own host name, or another port"
             );
         }
         let quotas = StorageQuotas {
@@ -194,22 +194,22 @@ impl ServeArguments {
         };
         let text =
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        toml::from_str(&text).with_context(|| format!("cannot use {}", path.display()))
+        toml::from_str(&text).with_context(|| format!("cannot parse {}", path.display()))
     }
 }
 
 /// Which installation, for commands that work on its data folder.
 #[derive(Debug, Args)]
 pub(crate) struct InstallationArguments {
-    /// TOML file of serve [default: keywright.toml, if it is there]
+    /// Configuration file of serve [default: keywright.toml, if it exists]
     #[arg(long, env = "KEYWRIGHT_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Folder of the database, the objects and the keys [default: keywright-data]
+    /// Folder for the database, the objects and the keys [default: keywright-data]
     #[arg(long, env = "KEYWRIGHT_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
 
-    /// Where the master key is, as serve takes it [default: folder]
+    /// Source of the master key, as for serve [default: folder]
     #[arg(long, env = "KEYWRIGHT_MASTER_KEY", value_name = "SOURCE")]
     master_key: Option<String>,
 }
@@ -290,7 +290,7 @@ mod tests {
             ),
             (
                 "api_url = \"https://a/\"\nconsole_url = \"https://A:443\"",
-                Some("two origins"),
+                Some("different origins"),
             ),
             (
                 "api_url = \"https://a\"\nconsole_url = \"https://a:8788\"",

@@ -17,16 +17,16 @@ use crate::remote::{RemoteArguments, printable};
 /// What to ask about a key.
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
-    /// Who still tried a key after it was made inactive
+    /// List attempts to use a key while it was inactive
     Attempts(KeyArguments),
-    /// Which temporary credentials were minted from a key and are still valid
+    /// List the valid sessions that were issued with a key
     Sessions(KeyArguments),
 }
 
 /// About which key, and whom to ask as whom.
 #[derive(Debug, Args)]
 pub(crate) struct KeyArguments {
-    /// Id of the access key, for example AKIA…; a deleted key's too
+    /// Access key ID, for example AKIA…; the key may be deleted
     #[arg(value_name = "KEY")]
     key: AccessKeyId,
 
@@ -60,7 +60,7 @@ const ATTEMPTS: ListCommand = ListCommand {
         ("USER AGENT", "UserAgent"),
     ],
     numbers: &["Total", "Count"],
-    nothing: "nobody tried this key while it was inactive",
+    nothing: "no attempts to use this key while it was inactive",
 };
 
 const SESSIONS: ListCommand = ListCommand {
@@ -74,7 +74,7 @@ const SESSIONS: ListCommand = ListCommand {
         ("PRINCIPAL", "PrincipalArn"),
     ],
     numbers: &[],
-    nothing: "no valid session was minted from this key",
+    nothing: "no valid sessions were issued with this key",
 };
 
 /// Sends the request and prints the response.

@@ -35,20 +35,20 @@ struct CliArguments {
 enum CliCommand {
     /// Serve IAM, STS and S3 on one port, and the console on another
     Serve(Box<config::ServeArguments>),
-    /// The master key of an installation
+    /// Manage the master key of an installation
     #[command(subcommand)]
     MasterKey(master_key::MasterKeyCommand),
-    /// The credentials of root that the first start left
+    /// Manage the root credentials that the first start created
     #[command(subcommand)]
     Root(root::RootCommand),
     /// Ask a running server who still uses an access key
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// Advice on policies, decisions by them and why, and who may do what
+    /// Lint, simulate and explain policies, and list who has access
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     Rotate(Box<rotate::RotateArguments>),
-    /// Rotate a declared fleet again and again, until it is stopped; SIGHUP reads its file again
+    /// Rotate the keys of a fleet continuously; SIGHUP reloads the fleet file
     Agent(rotate::AgentArguments),
 }
 

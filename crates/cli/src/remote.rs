@@ -13,15 +13,15 @@ use keywright_server::SystemClock;
 /// Whom to ask, as whom. Credentials, region and address come from where every AWS client looks.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RemoteArguments {
-    /// Address of the server [default: AWS_ENDPOINT_URL, or the profile's endpoint_url]
+    /// Endpoint URL of the service [default: AWS_ENDPOINT_URL, or the profile's endpoint_url]
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
 
-    /// Profile of the credentials file; goes before credentials in the environment
+    /// AWS profile to use; overrides credentials in the environment
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
 
-    /// PEM file of the authorities to trust for https [default: the system's]
+    /// PEM file with the CA certificates to trust for HTTPS [default: the system's]
     #[arg(long, env = "AWS_CA_BUNDLE", value_name = "FILE")]
     ca_bundle: Option<PathBuf>,
 }

@@ -14,11 +14,10 @@ use crate::{config::InstallationArguments, data_dir::DataDir};
 /// What to do about root.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RootCommand {
-    /// Remove root.credentials and root.password from the data folder, once they are stored
-    /// elsewhere
+    /// Remove root.credentials and root.password from the data folder
     ///
-    /// The access key and the password themselves stay valid. Backups made before may hold the
-    /// files.
+    /// Store their contents elsewhere first. The access key and the password stay valid. Earlier
+    /// backups may still contain the files.
     Forget(ForgetArguments),
 }
 
@@ -28,7 +27,7 @@ pub(crate) struct ForgetArguments {
     #[command(flatten)]
     installation: InstallationArguments,
 
-    /// Do not ask whether they are stored elsewhere
+    /// Remove the files without asking for confirmation
     #[arg(long)]
     yes: bool,
 }
@@ -40,18 +39,14 @@ pub(crate) struct ForgetArguments {
 pub(crate) fn forget(arguments: ForgetArguments) -> anyhow::Result<bool> {
     let (data_dir, _) = arguments.installation.resolve()?;
     if !data_dir.is_dir() {
-        bail!("there is no data folder {}", data_dir.display());
+        bail!("data folder {} does not exist", data_dir.display());
     }
     let data = DataDir::open(data_dir)?;
     let files = [data.credentials(), data.root_password()];
     let present: Vec<_> = files.iter().filter(|file| file.exists()).collect();
     let mut out = io::stdout().lock();
     if present.is_empty() {
-        writeln!(
-            out,
-            "There is nothing to remove in {}.",
-            data.path().display()
-        )?;
+        writeln!(out, "Nothing to remove in {}.", data.path().display())?;
         return Ok(true);
     }
     if !arguments.yes && !confirmed(&mut out, &present)? {
@@ -68,14 +63,17 @@ pub(crate) fn forget(arguments: ForgetArguments) -> anyhow::Result<bool> {
 fn confirmed(out: &mut impl Write, files: &[&std::path::PathBuf]) -> anyhow::Result<bool> {
     let stdin = io::stdin();
     if !stdin.is_terminal() {
-        bail!("there is no terminal to ask on\nhint: --yes, once they are stored elsewhere");
+        bail!(
+            "cannot ask for confirmation without a terminal\n\
+             hint: store the files elsewhere, then use --yes"
+        );
     }
     for file in files {
         writeln!(out, "{}", file.display())?;
     }
     write!(
         out,
-        "Are these stored elsewhere, and may they be removed? [y/N] "
+        "Remove these files? Make sure that you have stored them elsewhere. [y/N] "
     )?;
     out.flush()?;
     let mut answer = String::new();
