@@ -29,15 +29,16 @@ use self::{
 /// What to do with policies.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
-    /// Look for what is wrong with a policy, cannot work, or grants more than was meant
+    /// Find errors, statements without effect and overly broad grants in a policy
     Lint(LintArguments),
-    /// Decide a request by policies in files, and say why
+    /// Evaluate a request against policies in files, and explain the decision
     Simulate(Box<SimulateArguments>),
-    /// Ask a running server whether a principal may do something, or why it was denied, and why
+    /// Ask a running server whether a principal may perform an action and why, or why a request was
+    /// denied
     Explain(Box<ExplainArguments>),
     /// List the requests that a running server denied
     Denials(DenialsArguments),
-    /// Ask a running server which principals of the account may do something, and through what
+    /// List the principals of the account that may perform an action, and what allows it
     WhoCan(WhoCanArguments),
 }
 

@@ -66,7 +66,7 @@ impl SupposedCaller {
         if is_service(text) {
             return Ok(Self::Service(text.to_owned()));
         }
-        let unknown = || anyhow!("--caller {text}: nobody who can call\nhint: {HINT}");
+        let unknown = || anyhow!("--caller {text}: not a valid caller\nhint: use {HINT}");
         let arn = Arn::parse(text).map_err(|_| unknown())?;
         let account: AccountId = arn.account().parse().map_err(|_| unknown())?;
         let path: Vec<&str> = arn.resource().split('/').collect();

@@ -16,11 +16,11 @@ use crate::remote::printable;
 /// Which policy, and of what kind.
 #[derive(Debug, Args)]
 pub(crate) struct LintArguments {
-    /// File of the policy; - reads standard input
+    /// Policy file, or - for standard input
     #[arg(default_value = "-", value_name = "FILE")]
     file: PathBuf,
 
-    /// managed, inline, session, trust, or bucket:NAME
+    /// Kind of policy: managed, inline, session, trust or bucket:NAME
     #[arg(long, default_value = "managed", value_name = "KIND")]
     kind: String,
 
@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &LintArguments) -> anyhow::Result<bool> {
             }
         }
         if findings.is_empty() {
-            writeln!(io::stderr(), "nothing to say about {name}")?;
+            writeln!(io::stderr(), "no findings in {name}")?;
         }
     }
     Ok(!findings
@@ -74,8 +74,8 @@ pub(super) fn kind(text: &str) -> anyhow::Result<DocumentKind<'_>> {
         other => match other.strip_prefix("bucket:") {
             Some(bucket) if !bucket.is_empty() => DocumentKind::Bucket { bucket },
             _ => bail!(
-                "--kind {text}: not a kind of policy\n\
-                 hint: managed, inline, session, trust or bucket:NAME"
+                "--kind {text}: unknown kind of policy\n\
+                 hint: use managed, inline, session, trust or bucket:NAME"
             ),
         },
     })

@@ -102,7 +102,7 @@ fn valid(path: &Path, text: &str, kind: DocumentKind<'_>) -> anyhow::Result<Poli
     let name = path.display();
     validate(text, kind)
         .map_err(|violation| anyhow::anyhow!("{name}: {violation}"))
-        .with_context(|| format!("cannot use {name}; keywright policy lint says more"))
+        .with_context(|| format!("invalid policy {name}; run keywright policy lint for details"))
 }
 
 fn named(path: &Path, document: &PolicyDocument) -> Arc<Policy> {
@@ -113,7 +113,7 @@ fn named(path: &Path, document: &PolicyDocument) -> Arc<Policy> {
 /// A resource control policy: a managed policy whose statements apply to every principal.
 fn resource_control(path: &Path) -> anyhow::Result<Arc<Policy>> {
     let (name, text) = (path.display(), read(path)?);
-    let document = parse(&text).with_context(|| format!("cannot use {name}"))?;
+    let document = parse(&text).with_context(|| format!("invalid policy {name}"))?;
     let for_everyone = document.statements.iter().all(|statement| {
         let principal = statement.principal.as_ref();
         principal.is_some_and(|principal| {
@@ -123,7 +123,7 @@ fn resource_control(path: &Path) -> anyhow::Result<Arc<Policy>> {
     });
     if !for_everyone {
         bail!(
-            "cannot use {name}: every statement of a resource control policy has \
+            "invalid policy {name}: every statement of a resource control policy must have \
              \"Principal\": \"*\""
         );
     }

@@ -17,11 +17,11 @@ use crate::remote::{RemoteArguments, printable};
 /// Which request to explain.
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArguments {
-    /// ARN of the user or of the root user
+    /// ARN of the user or root user
     #[arg(value_name = "PRINCIPAL", required_unless_present = "request_id")]
     principal: Option<String>,
 
-    /// The action, for example s3:GetObject
+    /// Action, for example s3:GetObject
     #[arg(value_name = "ACTION", required_unless_present = "request_id")]
     action: Option<String>,
 
@@ -29,12 +29,12 @@ pub(crate) struct ExplainArguments {
     #[arg(default_value = "*", value_name = "RESOURCE")]
     resource: String,
 
-    /// A condition key and its value, KEY=VALUE; repeat a key for a list
+    /// Condition key and its value; repeat a key to give it several values
     #[arg(long, value_name = "KEY=VALUE")]
     context: Vec<String>,
 
-    /// Id of a denied request, instead of the principal, the action and the rest; succeeds if it
-    /// would be allowed now
+    /// ID of a denied request to explain instead; the exit code says whether it would be allowed
+    /// now
     #[arg(long, value_name = "ID", conflicts_with_all = ["principal", "action", "context"])]
     request_id: Option<String>,
 
@@ -49,7 +49,7 @@ pub(crate) struct ExplainArguments {
 /// Which denials.
 #[derive(Debug, Args)]
 pub(crate) struct DenialsArguments {
-    /// Only those of this user or root user
+    /// List only requests of this user or root user
     #[arg(long, value_name = "ARN")]
     principal: Option<String>,
 
@@ -64,7 +64,7 @@ pub(crate) struct DenialsArguments {
 /// What somebody may.
 #[derive(Debug, Args)]
 pub(crate) struct WhoCanArguments {
-    /// The action, for example s3:GetObject
+    /// Action, for example s3:GetObject
     #[arg(value_name = "ACTION")]
     action: String,
 
@@ -152,7 +152,7 @@ pub(super) fn explain(arguments: &ExplainArguments) -> anyhow::Result<bool> {
             let mut talk = io::stderr().lock();
             writeln!(
                 talk,
-                "hint: this is about every resource (*); name one to ask about it"
+                "hint: this applies to all resources (*); specify one to ask about it"
             )?;
         }
     }
@@ -211,7 +211,7 @@ fn explain_denied(arguments: &ExplainArguments, id: &str) -> anyhow::Result<bool
     let mut talk = io::stderr().lock();
     writeln!(
         talk,
-        "hint: keywright policy who-can {action}{resource} lists who may"
+        "hint: to list who may: keywright policy who-can {action}{resource}"
     )?;
     Ok(now == "allowed")
 }
@@ -261,7 +261,7 @@ fn print(out: &mut impl Write, answer: &QueryResponse) -> io::Result<()> {
         writeln!(out, "  {others} about other actions")?;
     }
     if field(&answer.fields, "IsTruncated") == "true" {
-        writeln!(out, "  and more that are not listed")?;
+        writeln!(out, "  and more, not listed")?;
     }
     Ok(())
 }
@@ -309,11 +309,11 @@ pub(super) fn denials(arguments: &DenialsArguments) -> anyhow::Result<bool> {
         writeln!(out, "{time} {id}\n  {message}")?;
     }
     if rows.is_empty() {
-        writeln!(io::stderr(), "nothing was denied since the server started")?;
+        writeln!(io::stderr(), "no requests denied since the server started")?;
     } else {
         writeln!(
             io::stderr(),
-            "hint: keywright policy explain --request-id ID says why"
+            "hint: to see why: keywright policy explain --request-id ID"
         )?;
     }
     Ok(true)
@@ -342,7 +342,7 @@ pub(super) fn who_can(arguments: &WhoCanArguments) -> anyhow::Result<bool> {
         }
     }
     if rows.is_empty() {
-        writeln!(io::stderr(), "nobody may")?;
+        writeln!(io::stderr(), "no principal may")?;
     }
     Ok(!rows.is_empty())
 }

@@ -26,39 +26,39 @@ use super::{caller::SupposedCaller, implied::ImpliedRequest, output, policies::G
 /// Which policies, and which request.
 #[derive(Debug, Args)]
 pub(crate) struct SimulateArguments {
-    /// File of an identity policy of the caller, for a session those of its role or user; may be
-    /// repeated
+    /// File with an identity policy of the caller, or of a session's role or user; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(super) policy: Vec<PathBuf>,
 
-    /// File of the caller's permissions boundary
+    /// File with the caller's permissions boundary
     #[arg(long, value_name = "FILE")]
     pub(super) boundary: Option<PathBuf>,
 
-    /// File of a policy passed when the caller's session was made; may be repeated
+    /// File with a session policy of the caller; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(super) session_policy: Vec<PathBuf>,
 
-    /// File of the policy of the resource
+    /// File with the resource's policy
     #[arg(long, value_name = "FILE")]
     pub(super) resource_policy: Option<PathBuf>,
 
-    /// File of the trust policy of the role that is the resource, for sts:AssumeRole and its kin
+    /// File with the trust policy of the role given as the resource, for sts:AssumeRole and related
+    /// actions
     #[arg(long, value_name = "FILE", conflicts_with = "resource_policy")]
     pub(super) trust_policy: Option<PathBuf>,
 
-    /// Files of the service control policies of one level of the caller's organization, with commas
-    /// between them; repeat it for each level, from the organization's root to the account. Every
-    /// level must allow. Give none for the management account
+    /// Files with the service control policies of one level of the caller's organization, separated
+    /// by commas; repeat for each level, from the organization's root to the account. Every level
+    /// must allow the request. Omit for the management account
     #[arg(long, value_name = "FILE[,FILE]", value_parser = control_level)]
     pub(super) service_control_policy: Vec<ControlLevel>,
 
-    /// Files of the resource control policies of one level of the organization of the resource's
-    /// account, level by level as with --service-control-policy
+    /// Files with the resource control policies of one level of the organization of the resource's
+    /// account; repeat for each level, as with --service-control-policy
     #[arg(long, value_name = "FILE[,FILE]", value_parser = control_level)]
     pub(super) resource_control_policy: Vec<ControlLevel>,
 
-    /// The action, for example s3:GetObject
+    /// Action, for example s3:GetObject
     #[arg(long, value_name = "ACTION")]
     pub(super) action: String,
 
@@ -66,13 +66,13 @@ pub(crate) struct SimulateArguments {
     #[arg(long, default_value = "*", value_name = "ARN")]
     pub(super) resource: String,
 
-    /// Account of the resource [default: the one in its ARN, else the caller's]
+    /// Account that owns the resource [default: the one in its ARN, else the caller's]
     #[arg(long, value_name = "ID")]
     resource_owner: Option<AccountId>,
 
-    /// Who calls: ARN of a user, of a root user, of a role (a session of it), of an assumed-role or
-    /// federated-user session; a service such as ec2.amazonaws.com, an identity provider, or
-    /// anonymous. A role's path is known from its own ARN only
+    /// Caller: ARN of a user, a root user, a role (for a session of it), or an assumed-role or
+    /// federated-user session; a service such as ec2.amazonaws.com; an identity provider; or
+    /// anonymous. A role's path is known only from the ARN of the role itself
     #[arg(
         long,
         default_value = "arn:aws:iam::123456789012:user/someone",
@@ -80,7 +80,7 @@ pub(crate) struct SimulateArguments {
     )]
     caller: String,
 
-    /// A condition key and its value, KEY=VALUE; repeat a key for a list
+    /// Condition key and its value; repeat a key to give it several values
     #[arg(long, value_name = "KEY=VALUE")]
     context: Vec<String>,
 
@@ -96,7 +96,7 @@ pub(super) struct ControlLevel(pub(super) Vec<PathBuf>);
 fn control_level(text: &str) -> Result<ControlLevel, String> {
     let files: Vec<PathBuf> = text.split(',').map(PathBuf::from).collect();
     if files.iter().any(|file| file.as_os_str().is_empty()) {
-        return Err("a file has no name".to_owned());
+        return Err("a file name is empty".to_owned());
     }
     Ok(ControlLevel(files))
 }
@@ -200,7 +200,7 @@ fn print_answer(answer: &SimulationReport, arguments: &SimulateArguments) -> any
     if let Some((action, resource)) = also_takes {
         let own = printable(&arguments.action);
         let (action, resource) = (printable(action), printable(&resource.to_string()));
-        writeln!(out, "  {own} also takes {action} on {resource}")?;
+        writeln!(out, "  {own} also requires {action} on {resource}")?;
     }
     if !missing.is_empty() {
         writeln!(out, "  not given: {}", printable(&missing.join(", ")))?;
@@ -235,7 +235,7 @@ fn check_files(arguments: &SimulateArguments) -> anyhow::Result<()> {
     let single = single.chain(&arguments.trust_policy);
     let files = levels.flat_map(|level| &level.0).chain(lists).chain(single);
     if files.filter(|file| *file == Path::new("-")).count() > 1 {
-        bail!("standard input (-) can be read for one policy only");
+        bail!("only one policy can be read from standard input (-)");
     }
     Ok(())
 }
@@ -256,7 +256,7 @@ fn check_trust(arguments: &SimulateArguments) -> anyhow::Result<()> {
     let decides = OF_TRUST.iter().any(|of| of.eq_ignore_ascii_case(action));
     if arguments.trust_policy.is_some() && !decides {
         bail!(
-            "--trust-policy: no role's trust policy decides {action}\nhint: it does {}",
+            "--trust-policy: a role's trust policy does not decide {action}\nhint: it decides {}",
             OF_TRUST.join(", ")
         );
     }
@@ -277,13 +277,13 @@ fn check_caller(arguments: &SimulateArguments, caller: &SupposedCaller) -> anyho
     ];
     let given = given.into_iter().find(|(_, given)| *given);
     let bound_by = if root {
-        "service control policies and the policy of the resource"
+        "service control policies and the resource's policy"
     } else {
-        "the policy of the resource, a role's trust policy and resource control policies"
+        "the resource's policy, a role's trust policy and resource control policies"
     };
     match given {
         Some((flag, _)) if root || !caller.has_policies() => bail!(
-            "{flag}: {} has no such policies\nhint: it is bound by {bound_by}",
+            "{flag}: {} cannot have such policies\nhint: it is limited by {bound_by}",
             arguments.caller
         ),
         _ => Ok(()),
@@ -299,7 +299,7 @@ fn account_of(resource: &str) -> Option<AccountId> {
 pub(super) fn key_and_value(pair: &str) -> anyhow::Result<(&str, &str)> {
     match pair.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key, value)),
-        _ => bail!("--context {pair}: not of the form KEY=VALUE"),
+        _ => bail!("--context {pair}: expected KEY=VALUE"),
     }
 }
 
@@ -308,7 +308,7 @@ pub(super) fn context(pairs: &[String]) -> anyhow::Result<ContextMap> {
     for pair in pairs {
         let (key, value) = key_and_value(pair)?;
         if is_of_principal(key) {
-            bail!("--context {pair}: this follows from --caller");
+            bail!("--context {pair}: this key is set by --caller");
         }
         match lists
             .iter_mut()

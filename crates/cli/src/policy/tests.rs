@@ -308,7 +308,7 @@ fn advice() {
 fn what_cannot_be_read() {
     for (words, expected) in [
         ("lint missing.json", "cannot read missing.json"),
-        ("lint --kind other {0}", "hint: managed, inline"),
+        ("lint --kind other {0}", "hint: use managed, inline"),
         (
             "simulate --policy {0} --action a:b --context x",
             "KEY=VALUE",
@@ -319,39 +319,39 @@ fn what_cannot_be_read() {
         ),
         (
             "simulate --caller arn:aws:iam::123456789012:group/g --action s3:GetObject",
-            "hint: arn:aws:iam::ACCOUNT:user/NAME",
+            "hint: use arn:aws:iam::ACCOUNT:user/NAME",
         ),
         (
             "simulate --caller arn:aws:sts::123456789012:assumed-role/r --action s3:GetObject",
-            "nobody who can call",
+            "not a valid caller",
         ),
         (
             "simulate --caller arn:aws:iam::123456789012:user/ --action s3:GetObject",
-            "nobody who can call",
+            "not a valid caller",
         ),
         (
             "simulate --caller arn:aws:iam::aws:user/bob --action s3:GetObject",
-            "nobody who can call",
+            "not a valid caller",
         ),
         (
             "simulate --caller EC2.example.com --action s3:GetObject",
-            "nobody who can call",
+            "not a valid caller",
         ),
         (
             "simulate --caller anonymous --policy {0} --action s3:GetObject",
-            "--policy: anonymous has no such policies",
+            "--policy: anonymous cannot have such policies",
         ),
         (
             "simulate --caller ec2.amazonaws.com --service-control-policy {0} --action s3:GetObject",
-            "--service-control-policy: ec2.amazonaws.com has no such policies",
+            "--service-control-policy: ec2.amazonaws.com cannot have such policies",
         ),
         (
             "simulate --caller arn:aws:iam::123456789012:root --boundary {0} --action s3:GetObject",
-            "hint: it is bound by service control policies",
+            "hint: it is limited by service control policies",
         ),
         (
             "simulate --trust-policy {0} --action s3:GetObject",
-            "no role's trust policy decides s3:GetObject",
+            "a role's trust policy does not decide s3:GetObject",
         ),
         (
             "simulate --trust-policy {0} --action sts:AssumeRole",
@@ -367,7 +367,7 @@ fn what_cannot_be_read() {
         ),
         (
             "simulate --service-control-policy {0},,{0} --action s3:GetObject",
-            "a file has no name",
+            "a file name is empty",
         ),
         (
             "simulate --policy - --service-control-policy {0},- --action s3:GetObject",
@@ -398,7 +398,7 @@ fn what_cannot_be_read() {
         ),
         (
             "simulate --policy {0} --action s3:GetObject --context aws:username=eve",
-            "follows from --caller",
+            "is set by --caller",
         ),
         ("denials --principal bob", "--principal bob: not an ARN"),
         (
