@@ -74,7 +74,7 @@ def test_readers_see_each_key_in_its_time(server, root, new_user, name, keywrigh
     before = [one.file.read_bytes() for one in all_of_them]
     deliver = [word for one in all_of_them for word in ("--deliver", one.place)]
     refused = keywright.run("rotate", name, *deliver)
-    assert refused.returncode == 1 and "--create makes it" in refused.stderr, refused.stderr
+    assert refused.returncode == 1 and "use --create" in refused.stderr, refused.stderr
     begun = keywright.run("rotate", name, "--create", *deliver, "--observe", "24h", "--json")
     assert begun.returncode == 0, begun.stderr
     (rotation,) = json.loads(begun.stdout)
@@ -157,7 +157,7 @@ def test_what_is_there_is_said(root, new_user, name, keywright, folder):
     there = planned("prod")
     assert there.returncode == 0, there.stderr
     assert "holds the key being replaced" in there.stderr
-    assert f"profile copy holds {old.access_key} as well, and is not written" in there.stderr
+    assert f"profile copy also holds {old.access_key}, and is not updated" in there.stderr
     assert "others on this machine can read it (mode 0644)" in there.stderr
     (found,) = json.loads(planned("prod", "--json").stdout)["Deliveries"]
     assert found["Found"]["AlsoHeldBy"] == ["profile copy"], found

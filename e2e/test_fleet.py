@@ -139,7 +139,7 @@ def test_agent_and_its_metrics(fleet):
         url = re.search(r"http\S+", agent.stderr.readline())[0]
         rounds = 0
         for line in agent.stdout:
-            rounds += "looked at" in line
+            rounds += ": checked " in line
             if rounds == 2:
                 break
         with urllib.request.urlopen(url, timeout=SECONDS) as answer:
@@ -216,7 +216,7 @@ def agent(fleet, rounds: int):
         text=True,
     ) as running:
         for line in running.stdout:
-            rounds -= "looked at" in line
+            rounds -= ": checked " in line
             if rounds == 0:
                 break
         running.send_signal(signal.SIGTERM)

@@ -135,7 +135,7 @@ def test_a_broken_account_stops_no_other(fleet):  # noqa: F811
     command = ["agent", str(fleet.file), "--every", "1s", "--metrics", "127.0.0.1:0"]
     with fleet.keywright.start(*command) as agent:
         url = re.search(r"http\S+", agent.stderr.readline())[0]
-        for rounds, _ in enumerate(line for line in agent.stdout if "looked at" in line):
+        for rounds, _ in enumerate(line for line in agent.stdout if ": checked " in line):
             if rounds == 2:
                 break
         with urllib.request.urlopen(url, timeout=SECONDS) as answer:
@@ -162,11 +162,11 @@ def test_a_second_run_leaves_with_one_line(fleet):  # noqa: F811
             deaf.replace(notify)
         out, err = first.communicate(timeout=SECONDS)
     assert (second.returncode, second.stdout) == (0, ""), second.stderr
-    line = f"another run of {fleet.file} is at work; this one ends\n"
+    line = f"another run of {fleet.file} is in progress; exiting\n"
     assert second.stderr == line
     assert first.returncode == 0, out + err
     third = fleet.keywright.run("rotate", "apply", str(fleet.file))
-    assert third.returncode == 0 and "looked at" in third.stdout, third.stderr
+    assert third.returncode == 0 and ": checked " in third.stdout, third.stderr
 
 
 def test_hangup_reads_the_file_again(fleet):  # noqa: F811
@@ -175,20 +175,20 @@ def test_hangup_reads_the_file_again(fleet):  # noqa: F811
     command = ["agent", str(fleet.file), "--every", "1s"]
     with fleet.keywright.start(*command) as agent:
         try:
-            assert any("looked at" in line for line in agent.stdout)
+            assert any(": checked " in line for line in agent.stdout)
             fleet.file.write_text(good + "\nnonsense = 1\n")
             agent.send_signal(signal.SIGHUP)
             said = [agent.stderr.readline() for _ in range(4)]
             assert said[0].startswith("error: there is 1 error in the fleet file"), said
             assert "fleet.toml:" in said[1] and "has no key nonsense" in said[1], said
             assert "hint: " in said[2], said
-            assert said[3] == "the fleet stays as it was read before\n", said
+            assert said[3] == "the previous fleet configuration stays in effect\n", said
             # Another round, of the file as it was.
-            assert any("looked at" in line for line in agent.stdout)
+            assert any(": checked " in line for line in agent.stdout)
             assert keys_of(fleet, "worker") == [fleet.keys["worker"].access_key]
             fleet.file.write_text(good)
             agent.send_signal(signal.SIGHUP)
-            assert agent.stderr.readline() == f"{fleet.file} is in force as it is now\n"
+            assert agent.stderr.readline() == f"reloaded {fleet.file}\n"
             for line in agent.stdout:
                 if re.search(r"over +worker +Done", line):
                     break
@@ -223,7 +223,7 @@ def test_a_plan_has_a_summary_rules_and_destinations(fleet):  # noqa: F811
     (fleet.home / "worker.env").write_text("OTHER=1\n")
     done = fleet.keywright.run("rotate", "plan", str(fleet.file))
     lines = done.stdout.splitlines()
-    summary = "  6 users: 1 due, 0 later, 1 for a person, 4 with nothing to do"
+    summary = "  6 users: 1 due, 0 later, 1 need a person, 4 with nothing to do"
     assert lines[1] == summary, done.stdout
     worker = next(number for number, line in enumerate(lines) if " worker " in line)
     assert re.search(r"due +worker +rule 2 \(line 12\), since 20", lines[worker]), lines[worker]
@@ -242,7 +242,7 @@ def test_a_plan_has_a_summary_rules_and_destinations(fleet):  # noqa: F811
     edit(fleet, ("create = true\n", ""))
     refused = fleet.keywright.run("rotate", "plan", str(fleet.file))
     assert refused.returncode == 1
-    assert "1 due (1 of them cannot be begun)" in refused.stdout, refused.stdout
+    assert "1 due (1 of them cannot begin)" in refused.stdout, refused.stdout
     assert "CANNOT BEGIN: dotenv:" in refused.stdout, refused.stdout
 
 

@@ -89,7 +89,7 @@ def test_the_sessions_of_a_leaked_key_end_and_no_others(root, server, leaked):
     root.iam.delete_access_key(UserName=leaked.name, AccessKeyId=own.access_key)
     assert works(server, stolen) and works(server, other)
     planned = leaked.rotate(*NOW, "--dry-run")
-    assert "the sessions that it has minted end" in planned.stderr, planned.stderr
+    assert "the sessions that were issued with it end" in planned.stderr, planned.stderr
     assert works(server, stolen), "nothing was done yet"
 
     done = leaked.rotate(*NOW)
@@ -203,7 +203,7 @@ def test_every_bad_line_is_named_before_anything_starts(root, leaked, keywright)
     assert (done.returncode, done.stdout) == (1, ""), done.stderr
     numbers = re.findall(r"^-:(\d+): ", done.stderr, re.MULTILINE)
     assert numbers == ["2", "3", "4", "5"], done.stderr
-    assert f"{leaked.name} is in line 1 already" in done.stderr
+    assert f"{leaked.name} is already on line 1" in done.stderr
     assert "nothing was started" in done.stderr
     assert keys(root, leaked.name) == {leaked.old.access_key: "Active"}
     assert keywright.run("rotate", "status", "--all").stdout == ""
@@ -213,7 +213,7 @@ def test_every_bad_line_is_named_before_anything_starts(root, leaked, keywright)
     ("arguments", "text", "code", "says"),
     [
         (["--list", "none.txt"], "", 1, "cannot read none.txt"),
-        (["--list", "-"], "# nobody\n", 1, "names nobody"),
+        (["--list", "-"], "# nobody\n", 1, "contains no users"),
         (["--list", "-"], "x\n" * 600_000, 1, "is longer than"),
         (["--list", "-", "--key", "AKIAIOSFODNN7EXAMPLE"], "", 2, "--key"),
         (["someone", "--list", "-"], "", 2, "--list"),
@@ -238,7 +238,7 @@ def test_the_report_says_what_the_key_did(root, server, leaked):
     mint(server, leaked.old)
     done = leaked.rotate(*NOW)
     assert done.returncode == 0, done.stderr
-    used = f"What {leaked.old.access_key} did: last used for (iam|sts) in us-east-1"
+    used = f"Activity of {leaked.old.access_key}: last used for (iam|sts) in us-east-1"
     assert re.search(used, done.stdout), done.stdout
     assert re.search(r"refused +1x iam:CreateUser +.*user/mallory +AccessDenied", done.stdout)
     assert "no temporary credentials that it has minted are accepted" in done.stdout

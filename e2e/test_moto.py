@@ -194,7 +194,7 @@ def test_sessions_of_a_leaked_key_are_denied_by_the_documented_policy(moto, iam,
     put_into(keywright.home / "job.env", old)
     rotate = ("rotate", name, "--deliver", "dotenv:job.env", "--now")
     planned = keywright.run(*rotate, "--dry-run")
-    assert "by the inline policy KeywrightRevokeOlderSessions" in planned.stderr, planned.stderr
+    assert "the inline policy KeywrightRevokeOlderSessions denies" in planned.stderr, planned.stderr
     assert iam.list_user_policies(UserName=name)["PolicyNames"] == []
 
     before = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -108,7 +108,7 @@ fn journal_folder(given: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
     let state = arguments::variable("XDG_STATE_HOME").map(PathBuf::from);
     let home = || arguments::variable("HOME").map(|home| PathBuf::from(home).join(".local/state"));
     let state = state.filter(|path| path.is_absolute()).or_else(home);
-    let state = state.context("no place for the journal: HOME is not set\nhint: give --journal")?;
+    let state = state.context("cannot locate the journal: HOME is not set\nhint: use --journal")?;
     Ok(state.join("keywright"))
 }
 
@@ -209,8 +209,8 @@ impl StartContext<'_> {
         }
         if sinks.is_empty() {
             bail!(
-                "nobody would get the new key\nhint: say where it is used, for example --deliver \
-                 aws-profile:default; it may be repeated"
+                "no destination given\nhint: specify where the key is used, for example --deliver \
+                 aws-profile:default; may be repeated"
             );
         }
         let order = NewRotation {
@@ -241,7 +241,7 @@ impl StartContext<'_> {
     ) -> anyhow::Result<()> {
         let mut to = self.arguments.change();
         to.added = look_at_added(driver, open, (sinks, self.arguments.create)).await?;
-        let why = "the command was given again, with other arguments";
+        let why = "the command was run again with other arguments";
         driver.change(&open.id, to, why).await.map_err(refused)?;
         Ok(())
     }
@@ -263,7 +263,7 @@ async fn begin(driver: &RotationDriver, rotation: &Rotation) -> anyhow::Result<(
     match driver.begin(rotation).await {
         Ok(()) => Ok(()),
         Err(JournalError::Open(id)) => {
-            bail!("rotation {id} of {} was begun just now", rotation.user)
+            bail!("rotation {id} of {} has just been started", rotation.user)
         }
         Err(error) => Err(error.into()),
     }
@@ -280,7 +280,7 @@ fn caveats(sinks: &[SinkSpec], rotation: &Rotation, deliveries: &[Delivery]) -> 
             let also = found
                 .also
                 .iter()
-                .map(|entry| format!("{entry} holds {} as well, and is not written", rotation.old));
+                .map(|entry| format!("{entry} also holds {}, and is not updated", rotation.old));
             let all = warnings.chain(also);
             all.map(|message| format!("{}: {message}", delivery.sink))
         })
@@ -310,8 +310,8 @@ fn check_same(open: &Rotation, key: Option<&String>, sinks: &[SinkSpec]) -> anyh
     if key.is_some_and(|key| *key != old.0) {
         bail!(
             "rotation {id} of {user} is open and replaces {old}\n\
-             hint: go on with it (keywright rotate resume {name}), or put it back (keywright \
-             rotate rollback {name}) first"
+             hint: resume it (keywright rotate resume {name}), or roll it back (keywright rotate \
+             rollback {name}) first"
         );
     }
     let given: Vec<_> = sinks.iter().map(ToString::to_string).collect();
@@ -320,7 +320,7 @@ fn check_same(open: &Rotation, key: Option<&String>, sinks: &[SinkSpec]) -> anyh
         None => Ok(()),
         Some(missing) => bail!(
             "rotation {id} of {user} is open and also delivers to {missing}\n\
-             hint: name it as well, or remove it (keywright rotate change {name} --remove \
+             hint: include it, or remove it (keywright rotate change {name} --remove \
              '{missing}' --why TEXT) first"
         ),
     }
@@ -349,8 +349,8 @@ fn refused(error: DriveError) -> anyhow::Error {
         DriveError::Stopped(TickError::Refused(hold)) => {
             let hint = match &hold {
                 HoldReason::SecondKey(_) => {
-                    "\nhint: a user can have two keys, so one must go first: see whether it is \
-                     used (aws iam get-access-key-last-used), then deactivate and delete it; \
+                    "\nhint: a user can have two keys, so one must be removed first: check whether \
+                     it is used (aws iam get-access-key-last-used), then deactivate and delete it; \
                      nothing was changed"
                 }
                 _ => "\nhint: nothing was changed",
@@ -361,14 +361,14 @@ fn refused(error: DriveError) -> anyhow::Error {
             anyhow::anyhow!("{error}\nhint: nothing was changed")
         }
         DriveError::Stopped(error @ TickError::Absent(_)) => anyhow::anyhow!(
-            "{error}\nhint: if the name is right, --create makes it; nothing was changed"
+            "{error}\nhint: if the name is correct, use --create; nothing was changed"
         ),
         DriveError::Stopped(TickError::Blind(blind)) => anyhow::anyhow!(
-            "{blind}\nhint: give a longer one, or --accept-blind-window; nothing was changed"
+            "{blind}\nhint: use a longer one, or --accept-blind-window; nothing was changed"
         ),
         DriveError::Stopped(error @ TickError::OwnKey(_)) => anyhow::anyhow!(
-            "{error}\nhint: sign with other credentials, or leave --deactivate-first out; nothing \
-             was changed"
+            "{error}\nhint: sign with other credentials, or omit --deactivate-first; nothing was \
+             changed"
         ),
         other => other.into(),
     }
@@ -392,7 +392,7 @@ async fn named(
         .collect();
     if let (Some(name), true) = (name, found.is_empty()) {
         let open = if open { "open " } else { "" };
-        bail!("there is no {open}rotation of {name} in this journal");
+        bail!("no {open}rotation of {name} found in this journal");
     }
     found.reverse();
     Ok(found)
@@ -404,8 +404,8 @@ async fn the_one(driver: &RotationDriver, arguments: &OneArguments) -> anyhow::R
     match (found.pop(), found.is_empty()) {
         (Some(one), true) => Ok(one),
         _ => bail!(
-            "{} has open rotations in several accounts\nhint: name one by its id \
-             (keywright rotate status)",
+            "{} has open rotations in several accounts\nhint: specify one by its ID (see \
+             keywright rotate status)",
             arguments.name
         ),
     }
@@ -420,7 +420,7 @@ async fn status(driver: &RotationDriver, arguments: &StatusArguments) -> anyhow:
     if arguments.json {
         status::status_json(&standing)?;
     } else if standing.is_empty() {
-        writeln!(std::io::stderr(), "no such rotation is open")?;
+        writeln!(std::io::stderr(), "no matching rotations")?;
     } else if arguments.name.is_some() {
         status::details(&standing)?;
     } else {
@@ -477,8 +477,8 @@ async fn change(driver: &RotationDriver, arguments: &ChangeArguments) -> anyhow:
     let changed = driver.change(&rotation.id, to, &arguments.why).await;
     if !changed.map_err(refused)? {
         bail!(
-            "nothing would be different\nhint: give --deliver, --remove, --observe, --dwell, --now \
-             or --override-unused"
+            "nothing to change\nhint: use --deliver, --remove, --observe, --dwell, --now or \
+             --override-unused"
         );
     }
     let by = GoOn {
@@ -497,7 +497,7 @@ async fn abandon(driver: &RotationDriver, arguments: &AbandonArguments) -> anyho
 async fn resume(driver: &RotationDriver, arguments: &ResumeArguments) -> anyhow::Result<bool> {
     let rotations = named(driver, arguments.name.as_ref(), true).await?;
     if rotations.is_empty() {
-        writeln!(std::io::stderr(), "no rotation is open")?;
+        writeln!(std::io::stderr(), "no open rotations")?;
     }
     let by = GoOn::patient(arguments.wait, arguments.json);
     go_on(driver, rotations, by).await
@@ -505,7 +505,7 @@ async fn resume(driver: &RotationDriver, arguments: &ResumeArguments) -> anyhow:
 
 async fn roll_back(driver: &RotationDriver, arguments: &HoldArguments) -> anyhow::Result<bool> {
     let rotation = the_one(driver, &arguments.one).await?;
-    let why = arguments.why.as_deref().unwrap_or("a person asked for it");
+    let why = arguments.why.as_deref().unwrap_or("requested by a person");
     driver.roll_back(&rotation.id, why).await?;
     go_on(
         driver,
@@ -517,7 +517,7 @@ async fn roll_back(driver: &RotationDriver, arguments: &HoldArguments) -> anyhow
 
 async fn hold(driver: &RotationDriver, arguments: &HoldArguments) -> anyhow::Result<bool> {
     let rotation = the_one(driver, &arguments.one).await?;
-    let why = arguments.why.as_deref().unwrap_or("a person asked for it");
+    let why = arguments.why.as_deref().unwrap_or("requested by a person");
     driver.hold(&rotation.id, why).await?;
     show_again(driver, &rotation, arguments.one.json).await
 }
@@ -534,7 +534,7 @@ async fn show_again(
     json: bool,
 ) -> anyhow::Result<bool> {
     let now = driver.journal().rotation(&rotation.id).await?;
-    let now = now.context("the rotation is gone from the journal")?;
+    let now = now.context("the rotation is no longer in the journal")?;
     status_of(driver, vec![now], json).await?;
     Ok(true)
 }

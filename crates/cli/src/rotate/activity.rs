@@ -20,7 +20,7 @@ impl OldKeyActivity {
     pub(super) fn to_json(&self) -> Value {
         match &self.found {
             Ok(activity) => json!(activity),
-            Err(error) => json!({"Notes": [format!("nothing was read: {error}")]}),
+            Err(error) => json!({"Notes": [format!("the activity cannot be read: {error}")]}),
         }
     }
 }
@@ -76,7 +76,7 @@ pub(super) fn print(activities: &[OldKeyActivity]) -> anyhow::Result<()> {
                 let why = printable(&error.to_string());
                 writeln!(
                     out,
-                    "What {} was about is not known: {why}",
+                    "The activity of the old key of {} is unknown: {why}",
                     activity.rotation
                 )?;
             }
@@ -88,7 +88,7 @@ pub(super) fn print(activities: &[OldKeyActivity]) -> anyhow::Result<()> {
 /// Writes a key's activity as text.
 pub(super) fn text(out: &mut impl Write, activity: &KeyActivity) -> io::Result<()> {
     let (key, used) = (&activity.access_key_id, printable(&activity.last_used));
-    writeln!(out, "What {key} did: last used {used}")?;
+    writeln!(out, "Activity of {key}: last used {used}")?;
     for call in &activity.calls {
         let outcome = match call.outcome {
             CallOutcome::Changed => "CHANGED",
@@ -118,7 +118,7 @@ pub(super) fn text(out: &mut impl Write, activity: &KeyActivity) -> io::Result<(
         let role = printable(role);
         writeln!(
             out,
-            "  CAUTION: {role} was assumed with it, and sessions of a role go on: revoke them there"
+            "  CAUTION: {role} was assumed with it, and its sessions stay valid: revoke them there"
         )?;
     }
     for note in &activity.notes {

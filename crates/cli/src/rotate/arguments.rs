@@ -18,11 +18,12 @@ use crate::remote::RemoteArguments;
 /// Seconds that a command waits by default. To wait longer, run it again.
 const PATIENCE_SECS: i64 = 90;
 
-/// Replace an access key wherever it is used, without stranding anyone
+/// Rotate an access key everywhere it is used, without interrupting its consumers
 ///
-/// Creates the second key, verifies it, delivers it to every place named by --deliver, reads it
-/// back, waits until nobody uses the old key, deactivates that, and deletes it after a dwell. Every
-/// step is in the journal first: interrupt it whenever you like, and run it again to go on.
+/// Creates a second key, verifies it, delivers it to each destination given by --deliver and reads
+/// it back, waits until the old key is unused, deactivates it, and deletes it after a grace period.
+/// Every step is journaled first, so you can interrupt the command at any time and run it again to
+/// continue.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, after_help = places_and_examples())]
 pub(crate) struct RotateArguments {
@@ -32,53 +33,54 @@ pub(crate) struct RotateArguments {
     #[command(flatten)]
     pub(super) start: StartArguments,
 
-    /// Folder of the journal [default: ~/.local/state/keywright]
+    /// Folder for the journal [default: ~/.local/state/keywright]
     #[arg(long, global = true, env = "KEYWRIGHT_JOURNAL", value_name = "DIR")]
     pub(super) journal: Option<PathBuf>,
 }
 
 fn places_and_examples() -> String {
-    format!("Places:\n{}{EXAMPLES}", keywright_sinks::help())
+    format!("Destinations:\n{}{EXAMPLES}", keywright_sinks::help())
 }
 
 const EXAMPLES: &str = "\
-FILE?after=PROGRAM ARGUMENTS runs a program after the file was replaced, to reload what reads it.
-A NAME with @, a FILE with # or any other sign is written as a JSON string: dotenv:\"/srv/a#b\".
-docs/rotation.md says what each does.
+FILE?after=PROGRAM ARGUMENTS runs a program after the file is replaced, to reload its readers.
+Write a NAME that contains @, or a FILE that contains # or another special character, as a JSON
+string: dotenv:\"/srv/a#b\". See docs/rotation.md for details.
 
 Examples:
   keywright rotate RotateKeyUser --profile admin --deliver aws-profile:default
-  keywright rotate resume          # from cron, until all is done
+  keywright rotate resume          # for example from cron, until all are done
   keywright rotate --now --list leaked.txt --deliver 'dotenv:/etc/jobs/{user}.env'
   keywright rotate rollback RotateKeyUser
 
-A user whose name is one of the commands is rotated with: keywright rotate -- NAME";
+To rotate a user whose name is also a command: keywright rotate -- NAME";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum RotateCommand {
-    /// Show rotations and how far they are
+    /// Show rotations and their progress
     Status(StatusArguments),
-    /// Go on with open rotations
+    /// Resume open rotations
     Resume(ResumeArguments),
-    /// Put everything back: the old key active, the places as they were, the new key away
+    /// Roll back: reactivate the old key, restore the destinations, delete the new key
     Rollback(HoldArguments),
-    /// Stop a rotation until it is released
+    /// Hold a rotation until it is released
     Hold(HoldArguments),
-    /// Let a held rotation go on
+    /// Release a held rotation
     Release(OneArguments),
-    /// Change where the new key of an open rotation goes, and how long it waits
+    /// Change the destinations and waiting times of an open rotation
     Change(ChangeArguments),
-    /// End a rotation as it is: keys and places stay, and the history says what is left
+    /// End a rotation as it is; the history records which keys and destinations are left
     Abandon(AbandonArguments),
-    /// Show what happened, or check that nobody changed it
+    /// Show the history of rotations, or verify that it is unchanged
     History(HistoryArguments),
-    /// Check a fleet file; show who is due, by which rule and where to, and why the others are not
+    /// Check a fleet file; show which users are due, by which rule and for which destinations, and
+    /// why the others are not
     Plan(FleetArguments),
-    /// Rotate who is due, and go on with what is open; for cron and CI, where a second run leaves
+    /// Start due rotations and resume open ones, for cron and CI; a concurrent run exits
     Apply(FleetArguments),
-    /// Show what the replaced key of a rotation did, as far as the service tells it
+    /// Show the activity of a rotation's old key, as far as the service reports it
     Activity(OneArguments),
-    /// Hold an account's credentials against CIS's controls: unused, two active keys, too old
+    /// Check an account's credentials against CIS controls: unused, two active keys, too old
     Report(ReportArguments),
 }
 
@@ -88,21 +90,21 @@ pub(super) struct StartArguments {
     #[arg(value_name = "USER")]
     pub(super) user: Option<String>,
 
-    /// Many users or key ids, one a line, from a file or - for standard input; # begins a comment.
-    /// Places need {user} then
+    /// File with a user name or an access key ID on each line, or - for standard input; lines that
+    /// start with # are ignored. Destinations must contain {user}
     #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "key"])]
     pub(super) list: Option<PathBuf>,
 
-    /// Where the new key goes, KIND:PLACE (listed below); may be repeated. An open rotation
-    /// gets the ones that it does not have
-    #[arg(long, value_name = "SINK")]
+    /// Destination of the new key, in one of the forms below; may be repeated. For an open
+    /// rotation, adds the destinations that it does not have yet
+    #[arg(long, value_name = "DESTINATION")]
     deliver: Vec<String>,
 
-    /// Make a file, a profile, a variable or a field that is not there yet
+    /// Create a file, profile, variable or field that does not exist yet
     #[arg(long)]
     pub(super) create: bool,
 
-    /// The key to replace [default: the user's only key]
+    /// Access key to replace [default: the user's only key]
     #[arg(long, value_name = "ACCESS-KEY-ID")]
     pub(super) key: Option<String>,
 
@@ -110,37 +112,38 @@ pub(super) struct StartArguments {
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     observe: Option<i64>,
 
-    /// How long it stays inactive before it is deleted [default: 7d]
+    /// How long the old key stays inactive before it is deleted [default: 7d]
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     dwell: Option<i64>,
 
-    /// For a key that has leaked: deactivate it without waiting until nobody uses it, end the
-    /// sessions that it has minted, and report what it did
+    /// The key has leaked: deactivate it without waiting until it is unused, end the sessions that
+    /// were issued with it, and report its activity
     #[arg(long, conflicts_with = "observe")]
     pub(super) now: bool,
 
-    /// Deactivate it even before there is a new key: whoever uses it is refused until then
+    /// Deactivate the old key before creating the new one; its consumers are denied until they have
+    /// the new key
     #[arg(long, requires = "now")]
     deactivate_first: bool,
 
-    /// Show what the key did, as far as the service tells it (on AWS by CloudTrail), before it
-    /// begins
+    /// Show the activity of the key with the plan, as far as the service reports it (on AWS:
+    /// CloudTrail)
     #[arg(long)]
     pub(super) activity: bool,
 
-    /// Allow windows shorter than the time for which a use may not show: they prove nothing
+    /// Allow periods shorter than the time until a use becomes visible, although they prove nothing
     #[arg(long)]
     pub(super) accept_blind_window: bool,
 
-    /// Delete the old key although no consumer has used the new one; why, for the history
+    /// Delete the old key even if no consumer has used the new one; the history records the reason
     #[arg(long, value_name = "REASON", value_parser = reason)]
     pub(super) override_unused: Option<String>,
 
-    /// Show the plan and change nothing
+    /// Show the plan without changing anything
     #[arg(long)]
     pub(super) dry_run: bool,
 
-    /// Stay until it is over, however long that takes
+    /// Wait until the rotation is over, however long it takes
     #[arg(long)]
     wait: bool,
 
@@ -199,7 +202,7 @@ impl StartArguments {
         let each = self.deliver.iter().map(|text| {
             ensure!(
                 text.contains("{user}"),
-                "--deliver {text} would be the place of every user\nhint: put {{user}} into it"
+                "--deliver {text} would be the same for every user\nhint: include {{user}} in it"
             );
             sink(&text.replace("{user}", user).replace("{account}", account))
         });
@@ -258,23 +261,23 @@ pub(super) const fn patience(wait: bool) -> i64 {
 
 #[derive(Debug, Args)]
 pub(super) struct StatusArguments {
-    /// User or rotation [default: every open rotation]
+    /// User name or rotation ID [default: all open rotations]
     #[arg(value_name = "NAME")]
     pub(super) name: Option<String>,
 
-    /// Those that are over, too
+    /// Include rotations that are over
     #[arg(long)]
     pub(super) all: bool,
 
-    /// Only those that are held, and wait for a person
+    /// Show only held rotations
     #[arg(long)]
     pub(super) held: bool,
 
-    /// Only those in this phase, for example Observing
+    /// Show only rotations in this phase, for example Observing
     #[arg(long, value_name = "PHASE", value_parser = phase)]
     pub(super) phase: Option<Phase>,
 
-    /// Only those in this account
+    /// Show only rotations in this account
     #[arg(long, value_name = "ACCOUNT-ID")]
     pub(super) account: Option<String>,
 
@@ -285,11 +288,11 @@ pub(super) struct StatusArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct ResumeArguments {
-    /// User or rotation [default: every open rotation]
+    /// User name or rotation ID [default: all open rotations]
     #[arg(value_name = "NAME")]
     pub(super) name: Option<String>,
 
-    /// Stay until all are over, however long that takes
+    /// Wait until all rotations are over, however long it takes
     #[arg(long)]
     pub(super) wait: bool,
 
@@ -300,7 +303,7 @@ pub(super) struct ResumeArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct OneArguments {
-    /// User or rotation
+    /// User name or rotation ID
     #[arg(value_name = "NAME")]
     pub(super) name: String,
 
@@ -314,7 +317,7 @@ pub(super) struct HoldArguments {
     #[command(flatten)]
     pub(super) one: OneArguments,
 
-    /// Why, for the history
+    /// Reason, recorded in the history
     #[arg(long, value_name = "TEXT")]
     pub(super) why: Option<String>,
 }
@@ -324,45 +327,45 @@ pub(super) struct ChangeArguments {
     #[command(flatten)]
     pub(super) one: OneArguments,
 
-    /// One more destination of the new key, KIND:PLACE as in rotate --help; may be repeated
-    #[arg(long, value_name = "SINK")]
+    /// Destination to add, in one of the forms listed by rotate --help; may be repeated
+    #[arg(long, value_name = "DESTINATION")]
     deliver: Vec<String>,
 
-    /// Make its file, profile, variable or field, if that is not there yet
+    /// Create its file, profile, variable or field if that does not exist yet
     #[arg(long, requires = "deliver")]
     pub(super) create: bool,
 
-    /// A destination that is no longer written or waited for; may be repeated. Nothing is deleted
-    /// there: if it has the new key it keeps it, and a rollback still puts it back
-    #[arg(long, value_name = "SINK")]
+    /// Destination to remove; may be repeated. It is no longer written or waited for, but nothing
+    /// is deleted there: if it has the new key it keeps it, and a rollback still restores it
+    #[arg(long, value_name = "DESTINATION")]
     remove: Vec<String>,
 
     /// How long the old key must be unused before it is deactivated
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub(super) observe: Option<i64>,
 
-    /// How long it stays inactive before it is deleted
+    /// How long the old key stays inactive before it is deleted
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub(super) dwell: Option<i64>,
 
-    /// The key has leaked: deactivate it without waiting until nobody uses it, and end the sessions
-    /// that it has minted
+    /// The key has leaked: deactivate it without waiting until it is unused, and end the sessions
+    /// that were issued with it
     #[arg(long, conflicts_with = "observe")]
     pub(super) now: bool,
 
-    /// Deactivate it at once, before its consumers have the new key
+    /// Deactivate the old key immediately, before its consumers have the new key
     #[arg(long, requires = "now")]
     pub(super) deactivate_first: bool,
 
-    /// Allow windows shorter than the time for which a use may not show: they prove nothing
+    /// Allow periods shorter than the time until a use becomes visible, although they prove nothing
     #[arg(long)]
     pub(super) accept_blind_window: bool,
 
-    /// Delete the old key although no consumer has used the new one; why, for the history
+    /// Delete the old key even if no consumer has used the new one; the history records the reason
     #[arg(long, value_name = "REASON", value_parser = reason)]
     pub(super) override_unused: Option<String>,
 
-    /// Why, for the history
+    /// Reason, recorded in the history
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub(super) why: String,
 }
@@ -392,22 +395,22 @@ pub(super) struct AbandonArguments {
     #[command(flatten)]
     pub(super) one: OneArguments,
 
-    /// Why, for the history
+    /// Reason, recorded in the history
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub(super) why: String,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct HistoryArguments {
-    /// User or rotation [default: all]
+    /// User name or rotation ID [default: all]
     #[arg(value_name = "NAME")]
     pub(super) name: Option<String>,
 
-    /// How many events at most
+    /// Maximum number of events to show
     #[arg(long, default_value_t = 1000, value_name = "N")]
     pub(super) last: u32,
 
-    /// Follow the chain of hashes from its beginning, and print its end
+    /// Verify the chain of hashes from its beginning, and print the last hash
     #[arg(long)]
     pub(super) check: bool,
 
@@ -423,14 +426,14 @@ fn phase(text: &str) -> Result<Phase, String> {
     let found = all.clone().find(|one| name(one).eq_ignore_ascii_case(text));
     found.copied().ok_or_else(|| {
         let names: Vec<_> = all.map(name).collect();
-        format!("the phases are {}", names.join(", "))
+        format!("expected one of {}", names.join(", "))
     })
 }
 
 /// Parses a reason for the history.
 pub(super) fn reason(text: &str) -> Result<String, String> {
     match text.trim() {
-        "" => Err("say why".to_owned()),
+        "" => Err("a reason is required".to_owned()),
         text => Ok(text.to_owned()),
     }
 }

@@ -40,7 +40,7 @@ const FILE_BYTES: u64 = 1024 * 1024;
 /// Which fleet.
 #[derive(Debug, Args)]
 pub(super) struct FleetArguments {
-    /// The declaration, TOML (see docs/rotation.md)
+    /// Fleet file in TOML (see docs/rotation.md)
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
@@ -52,19 +52,19 @@ pub(super) struct FleetArguments {
 /// How a report looks.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ReportFormat {
-    /// For people
+    /// Text for people
     Text,
-    /// A line a finding
+    /// One line for each finding
     Csv,
-    /// For machines
+    /// JSON for programs
     Json,
 }
 
 /// Whose report.
 #[derive(Debug, Args)]
 pub(super) struct ReportArguments {
-    /// text, csv or json
-    #[arg(long, default_value = "text", value_name = "FORM")]
+    /// Format of the report
+    #[arg(long, default_value = "text", value_name = "FORMAT")]
     format: ReportFormat,
 
     /// ARN of a role to assume first
@@ -92,7 +92,7 @@ impl ReportArguments {
 fn load(path: &Path) -> anyhow::Result<FleetConfig> {
     let cannot = || format!("cannot read {}", path.display());
     let size = std::fs::metadata(path).with_context(cannot)?.len();
-    ensure!(size <= FILE_BYTES, "{} is too long", path.display());
+    ensure!(size <= FILE_BYTES, "{} is too large", path.display());
     let text = std::fs::read_to_string(path).with_context(cannot)?;
     let config = FleetConfig::parse(&text);
     let config = config.map_err(|errors| anyhow!(errors.of_file(&path.to_string_lossy())))?;
@@ -104,10 +104,10 @@ fn verdict(choice: &UserSelection) -> (&'static str, String) {
     match &choice.verdict {
         RotationNeed::Due(due) => (
             "due",
-            format!("since {}, key of {}", due.since, due.created),
+            format!("since {}, key created {}", due.since, due.created),
         ),
         RotationNeed::Later { at, why, .. } => ("later", format!("not before {at}: {why}")),
-        RotationNeed::AskTags => ("unknown", "its tags are not known".to_owned()),
+        RotationNeed::AskTags => ("unknown", "its tags are unknown".to_owned()),
         RotationNeed::Person(why) => ("person", why.clone()),
         RotationNeed::Nothing(why) => ("nothing", why.clone()),
     }
@@ -166,7 +166,7 @@ pub(super) async fn apply(
         let file = arguments.file.display();
         writeln!(
             io::stderr(),
-            "another run of {file} is at work; this one ends"
+            "another run of {file} is in progress; exiting"
         )?;
         return Ok(true);
     };
@@ -256,7 +256,7 @@ fn print_round(account: &FleetAccount, round: &FleetRound) -> anyhow::Result<()>
     let (name, number) = (&account.name, &round.survey.account);
     let name = printable(name);
     let number = printable(number);
-    writeln!(out, "{name} ({number}): looked at {looked} users")?;
+    writeln!(out, "{name} ({number}): checked {looked} users")?;
     for did in &round.drives {
         let (outcome, why, _) = show::outcome(&did.outcome);
         let (user, why) = (printable(&did.user), printable(&why));
@@ -271,7 +271,7 @@ fn print_round(account: &FleetAccount, round: &FleetRound) -> anyhow::Result<()>
     if round.broke {
         writeln!(
             out,
-            "  stopped after failures in a row; the next run tries again"
+            "  stopped after consecutive failures; the next run tries again"
         )?;
     }
     Ok(())
@@ -314,7 +314,7 @@ pub(super) async fn report(
             let (account, users) = (&access.identity().account, rows.len());
             writeln!(
                 out,
-                "Account {account}, {users} users, by the credential report of {at}\n{}",
+                "Account {account}, {users} users, according to the credential report of {at}\n{}",
                 cis::BENCHMARK
             )?;
             for control in cis::CisControl::ALL {

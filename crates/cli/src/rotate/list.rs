@@ -72,11 +72,11 @@ pub(super) async fn start(
             writeln!(err, "{}:{number}: {}", path.display(), printable(why))?;
         }
         bail!(
-            "{} of the lines cannot be used, and nothing was started",
+            "{} of the lines are invalid; nothing was started",
             bad.len()
         );
     }
-    ensure!(!listed.is_empty(), "{} names nobody", path.display());
+    ensure!(!listed.is_empty(), "{} contains no users", path.display());
     for one in &listed {
         // Invalid arguments are invalid for every user.
         arguments.sinks_of(&one.user, &access.identity().account)?;
@@ -254,7 +254,7 @@ fn name(text: &str) -> Result<ListTarget, String> {
             Some("AKIA") => return Ok(ListTarget::Key(KeyId(text.to_owned()))),
             Some("ASIA") => {
                 return Err(format!(
-                    "{text} is the id of temporary credentials, not of a key"
+                    "{text} is the ID of temporary credentials, not of an access key"
                 ));
             }
             _ => {}
@@ -263,11 +263,11 @@ fn name(text: &str) -> Result<ListTarget, String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
     if text.len() > 64 || !text.chars().all(allowed) {
         return Err(format!(
-            "{text:?} is neither the name of a user nor the id of a key"
+            "{text:?} is neither a user name nor an access key ID"
         ));
     }
     if !is_plain(text) {
-        return Err(format!("the name {text} cannot be part of a place"));
+        return Err(format!("the name {text} cannot be part of a destination"));
     }
     Ok(ListTarget::User(text.to_owned()))
 }
@@ -297,7 +297,7 @@ async fn resolve(
                 }
             };
             if let Some(first) = known.insert(user.to_lowercase(), *number) {
-                bad.push((*number, format!("{user} is in line {first} already")));
+                bad.push((*number, format!("{user} is already on line {first}")));
                 continue;
             }
             let key = match name {
@@ -321,19 +321,21 @@ async fn owner(iam: &IamIssuer, name: &ListTarget) -> Result<Result<String, Stri
         ListTarget::Key(key) => match iam.owner(key).await? {
             KeyOwnership::User(user) if is_plain(&user) => user,
             KeyOwnership::User(user) => {
-                return Ok(Err(format!("the name {user} cannot be part of a place")));
+                return Ok(Err(format!(
+                    "the name {user} cannot be part of a destination"
+                )));
             }
-            KeyOwnership::Nobody => return Ok(Err(format!("there is no key {key}"))),
+            KeyOwnership::Nobody => return Ok(Err(format!("access key {key} does not exist"))),
             KeyOwnership::Undisclosed => {
                 return Ok(Err(format!(
-                    "there is no key {key} here, or it may not be looked up"
+                    "access key {key} does not exist here, or you are not allowed to look it up"
                 )));
             }
         },
     };
     match iam.user(&user).await {
         Ok(user) => Ok(Ok(user.name)),
-        Err(IssuerError::NoSuchUser(_)) => Ok(Err(format!("there is no user {user}"))),
+        Err(IssuerError::NoSuchUser(_)) => Ok(Err(format!("user {user} does not exist"))),
         Err(error) => Err(error),
     }
 }

@@ -37,12 +37,9 @@ pub(super) fn serve(address: SocketAddr, stale: Duration) -> anyhow::Result<Sock
     );
     describe_gauge!(
         "keywright_rotation_phase_age_seconds",
-        "Time an open rotation is in its phase"
+        "How long an open rotation has been in its phase"
     );
-    describe_gauge!(
-        "keywright_rotations_held",
-        "Rotations that wait for a person"
-    );
+    describe_gauge!("keywright_rotations_held", "Rotations that are held");
     describe_gauge!(
         "keywright_rotation_orphans",
         "Keys whose secret was lost, not yet deleted"
@@ -53,19 +50,19 @@ pub(super) fn serve(address: SocketAddr, stale: Duration) -> anyhow::Result<Sock
     );
     describe_gauge!(
         "keywright_last_round_timestamp_seconds",
-        "When an account was last looked at"
+        "When an account was last checked"
     );
     describe_counter!(
         "keywright_rotations_ended_total",
-        "Rotations that are over, by how: Done, RolledBack, UserGone, Abandoned"
+        "Rotations that are over, by outcome: Done, RolledBack, UserGone, Abandoned"
     );
     describe_counter!(
         "keywright_account_failures_total",
-        "Rounds in which an account could not be worked on"
+        "Rounds in which an account could not be processed"
     );
     describe_gauge!(
         "keywright_fleet_file_problems",
-        "Errors of the fleet file that keep rotations from being begun"
+        "Errors in the fleet file that prevent rotations from beginning"
     );
     describe_counter!(
         "keywright_notifications_total",

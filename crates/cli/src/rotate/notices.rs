@@ -30,10 +30,10 @@ pub(super) async fn queue(
     match queued {
         Ok(0) => {}
         Ok(count) => say(&format!(
-            "{count} notices were dropped: too many wait for delivery"
+            "{count} notices were dropped: too many are waiting for delivery"
         )),
         Err(error) => say(&format!(
-            "notices of {} are not queued: {error}",
+            "cannot queue notices of {}: {error}",
             principal.1.name
         )),
     }
@@ -53,19 +53,19 @@ pub(super) async fn deliver(driver: &RotationDriver, config: &FleetConfig) {
     };
     let sent = match outbox.deliver(&SystemClock).await {
         Ok(sent) => sent,
-        Err(error) => return say(&format!("notices cannot be delivered: {error}")),
+        Err(error) => return say(&format!("cannot deliver notices: {error}")),
     };
     for one in sent {
         metrics::notified(&one);
         if let Some(why) = &one.why {
             say(&format!(
-                "{}: not notified, tried again later: {why}",
+                "{}: cannot deliver notices, retrying later: {why}",
                 one.notifier
             ));
         }
         if one.given_up > 0 {
             say(&format!(
-                "{}: {} notices are given up",
+                "{}: gave up on {} notices",
                 one.notifier, one.given_up
             ));
         }
@@ -78,7 +78,7 @@ pub(super) fn check(config: &FleetConfig) {
         if let Err(why) = notifier.check() {
             let label = notifier.label();
             say(&format!(
-                "{label}: cannot notify yet: {why}; its notices wait in the journal"
+                "{label}: cannot notify yet: {why}; its notices stay in the journal"
             ));
         }
     }

@@ -49,7 +49,7 @@ impl NeededPolicy {
     /// The sentence that introduces the policy, and the policy.
     pub(super) fn hint(&self, user: &str) -> String {
         format!(
-            "a policy with what a rotation of {user} needs:\n{}",
+            "this policy grants what a rotation of {user} needs:\n{}",
             self.text()
         )
     }

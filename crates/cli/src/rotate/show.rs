@@ -79,26 +79,26 @@ fn incident(out: &mut impl Write, rotation: &Rotation, keywright: bool) -> io::R
     };
     writeln!(
         out,
-        "  --now does not wait for silence, not even before the deletion"
+        "  --now does not wait until the key is unused, not even before deleting it"
     )?;
     if incident.deactivate_first {
         writeln!(
             out,
-            "  FIRST, before step 1: deactivate {old}; whoever uses it is refused until it has the \
-             new key"
+            "  FIRST, before step 1: deactivate {old}; its consumers are denied until they have \
+             the new key"
         )?;
     }
     if keywright {
         return writeln!(
             out,
-            "  when {old} is inactive, the sessions that it has minted end"
+            "  when {old} is inactive, the sessions that were issued with it end"
         );
     }
     writeln!(
         out,
-        "  when {old} is inactive, every session of {user} that was issued before, also by another \
-         key of it, is denied everything by the inline policy {SESSIONS_POLICY}, which stays; \
-         sessions of roles that were assumed with it go on"
+        "  when {old} is inactive, the inline policy {SESSIONS_POLICY} denies everything to the \
+         sessions of {user} that were issued before, also with another of its keys; the policy \
+         stays, and sessions of roles that were assumed with the key stay valid"
     )
 }
 
@@ -120,13 +120,13 @@ fn plan(rotation: &Rotation, caveats: &[String], keywright: bool) -> anyhow::Res
     match rules.observe_secs {
         0 => writeln!(
             out,
-            "  4. {skipped}: wait until nobody uses {old}; whoever has not read the new key by \
-             then is refused",
+            "  4. {skipped}: wait until {old} is unused; consumers that have not read the new key \
+             by then are denied",
             skipped = styled(style::CAUTION, "SKIPPED")
         )?,
         secs => writeln!(
             out,
-            "  4. wait until {old} was unused for {}",
+            "  4. wait until {old} has been unused for {}",
             duration(secs)
         )?,
     }
@@ -137,7 +137,7 @@ fn plan(rotation: &Rotation, caveats: &[String], keywright: bool) -> anyhow::Res
     let dwell = duration(rules.dwell_secs);
     writeln!(
         out,
-        "  6. wait {dwell}; until then this puts everything back:"
+        "  6. wait {dwell}; until then, this rolls everything back:"
     )?;
     let name = argument_of(&rotation.user);
     writeln!(out, "       keywright rotate rollback {name}")?;
@@ -145,7 +145,7 @@ fn plan(rotation: &Rotation, caveats: &[String], keywright: bool) -> anyhow::Res
         None => writeln!(out, "  7. delete {old}, if a consumer has used the new key")?,
         Some(why) => writeln!(
             out,
-            "  7. delete {old}, also if no consumer has used the new key: {}",
+            "  7. delete {old}, even if no consumer has used the new key: {}",
             printable(why)
         )?,
     }
@@ -155,7 +155,7 @@ fn plan(rotation: &Rotation, caveats: &[String], keywright: bool) -> anyhow::Res
     if let Some(proposed) = proposed_secs(rotation).filter(|_| rotation.incident.is_none()) {
         writeln!(
             out,
-            "  {caution} a program that uses {old} that seldom does not show within {}; \
+            "  {caution} a program that uses {old} this rarely is not noticed within {}; \
              --observe {} covers it",
             duration(rules.observe_secs),
             argument(proposed)
@@ -198,7 +198,7 @@ fn caveats(out: &mut impl Write, caveats: &[String]) -> io::Result<()> {
 /// The present content of a destination.
 pub(super) fn now_there(found: &InitialContent) -> String {
     match &found.state {
-        state @ FoundState::Absent { .. } => format!("{state}; it is made"),
+        state @ FoundState::Absent { .. } => format!("{state}; it will be created"),
         state => state.to_string(),
     }
 }
@@ -206,7 +206,7 @@ pub(super) fn now_there(found: &InitialContent) -> String {
 /// The last use of the old key, as text.
 fn used_before(rotation: &Rotation) -> String {
     rotation.used_before.as_ref().map_or_else(
-        || "never, as far as the service says".to_owned(),
+        || "never, according to the service".to_owned(),
         |used| {
             let (service, region) = (printable(&used.service), printable(&used.region));
             let age = duration(age_secs(rotation, used.at) / 60 * 60);
@@ -264,8 +264,8 @@ pub(super) fn state(rotation: &Rotation) -> String {
         Phase::Dwelling => format!("deleted after {}", due(rotation.rules.dwell_secs)),
         Phase::Done => "the new key has replaced the old one".to_owned(),
         Phase::RolledBack => {
-            let why = rotation.why_back.as_deref().unwrap_or("asked for");
-            format!("everything is as it was: {why}")
+            let why = rotation.why_back.as_deref().unwrap_or("requested");
+            format!("everything was restored: {why}")
         }
         Phase::UserGone => gone(rotation),
         Phase::Abandoned => {
@@ -273,9 +273,9 @@ pub(super) fn state(rotation: &Rotation) -> String {
                 .why_back
                 .as_deref()
                 .unwrap_or("no reason was given");
-            format!("ended as it was: {why}")
+            format!("abandoned: {why}")
         }
-        _ => "goes on with: keywright rotate resume".to_owned(),
+        _ => "continue with: keywright rotate resume".to_owned(),
     }
 }
 
@@ -286,8 +286,8 @@ fn gone(rotation: &Rotation) -> String {
     let places = rotation.deliveries.iter();
     let places: Vec<_> = places.map(|delivery| delivery.sink.as_str()).collect();
     format!(
-        "user {} is not there any more, and its keys went with it{why}; nobody accepts what these \
-         places may still hold: {}",
+        "user {} no longer exists, and its keys were deleted with it{why}; these destinations may \
+         still hold keys that nothing accepts: {}",
         rotation.user,
         places.join(", ")
     )
@@ -387,33 +387,34 @@ pub(super) fn outcomes(results: &[DrivenRotation]) -> anyhow::Result<()> {
                 Ok(DriveOutcome::Held(HoldReason::UserMissing(_) | HoldReason::AnotherUser(_))),
                 _,
             ) => format!(
-                "HELD: {why}\n  if it was deleted, end this with: keywright rotate rollback {}",
+                "HELD: {why}\n  if it was deleted, end the rotation with: keywright rotate \
+                 rollback {}",
                 rotation.id
             ),
             (Ok(DriveOutcome::Held(HoldReason::Refused(_))), _) => {
-                format!("HELD: {why}\n  when it is granted, go on with: keywright rotate resume")
+                format!("HELD: {why}\n  once it is granted, continue with: keywright rotate resume")
             }
             (Ok(DriveOutcome::Held(HoldReason::NewKeyUnused(_))), _) => format!(
-                "HELD: {why}\n  it goes on when a consumer has; to do without: keywright rotate \
-                 change {} --override-unused REASON --why TEXT",
+                "HELD: {why}\n  it continues once a consumer has; to delete it anyway: keywright \
+                 rotate change {} --override-unused REASON --why TEXT",
                 argument_of(&rotation.user)
             ),
             (Ok(DriveOutcome::Held(HoldReason::OldKeyGone(_) | HoldReason::NewKeyGone(_))), _) => {
                 format!(
-                    "HELD: {why}\n  if it is to stay like that, end this with: keywright rotate \
+                    "HELD: {why}\n  if that is intended, end the rotation with: keywright rotate \
                  abandon {} --why TEXT",
                     argument_of(&rotation.user)
                 )
             }
             (Ok(DriveOutcome::Held(_)), _) => format!(
-                "HELD: {why}\n  go on with: keywright rotate release {}",
+                "HELD: {why}\n  continue with: keywright rotate release {}",
                 argument_of(&rotation.user)
             ),
             (_, Some(until)) => format!(
-                "waits until {} for {why}\n  then go on with: keywright rotate resume",
+                "waits until {} for {why}\n  then continue with: keywright rotate resume",
                 until.iso8601()
             ),
-            _ => format!("stopped: {why}\n  go on with: keywright rotate resume"),
+            _ => format!("stopped: {why}\n  continue with: keywright rotate resume"),
         };
         let mut lines = state.lines();
         one(&mut out, rotation, lines.next().unwrap_or_default())?;

@@ -40,7 +40,7 @@ pub(super) fn details(rotations: &[RotationStatus]) -> anyhow::Result<()> {
             Some(Err(error)) => {
                 writeln!(
                     out,
-                    "  cannot look at the service: {}",
+                    "  cannot query the service: {}",
                     printable(&error.to_string())
                 )?;
             }
@@ -74,7 +74,7 @@ fn stands(out: &mut impl Write, rotation: &Rotation, outlook: &RotationOutlook) 
 /// A last use, as text.
 fn last_use(used: Option<&LastUse>) -> String {
     used.map_or_else(
-        || "never, as far as the service says".to_owned(),
+        || "never, according to the service".to_owned(),
         |used| {
             let (service, region) = (printable(&used.service), printable(&used.region));
             format!("for {service} in {region} at {}", used.at.iso8601())

@@ -23,19 +23,19 @@ const ROUNDS_LISTED: u32 = 3;
 /// Which fleet, and how often.
 #[derive(Debug, Args)]
 pub(crate) struct AgentArguments {
-    /// The declaration, TOML (see docs/rotation.md)
+    /// Fleet file in TOML (see docs/rotation.md)
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// How long to rest between two rounds
+    /// Interval between rounds
     #[arg(long, default_value = "15m", value_name = "TIME", value_parser = arguments::seconds)]
     every: i64,
 
-    /// Address to serve Prometheus metrics at
+    /// Address to serve Prometheus metrics on
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<std::net::SocketAddr>,
 
-    /// Folder of the journal [default: ~/.local/state/keywright]
+    /// Folder for the journal [default: ~/.local/state/keywright]
     #[arg(long, env = "KEYWRIGHT_JOURNAL", value_name = "DIR")]
     pub(in crate::rotate) journal: Option<PathBuf>,
 }
@@ -83,12 +83,12 @@ fn reload(file: &Path) -> Option<FleetConfig> {
     let mut talk = io::stderr().lock();
     match load(file) {
         Ok(config) => {
-            let _ = writeln!(talk, "{} is in force as it is now", file.display());
+            let _ = writeln!(talk, "reloaded {}", file.display());
             Some(config)
         }
         Err(error) => {
             let _ = writeln!(talk, "error: {}", printable_lines(&format!("{error:#}")));
-            let _ = writeln!(talk, "the fleet stays as it was read before");
+            let _ = writeln!(talk, "the previous fleet configuration stays in effect");
             None
         }
     }
@@ -108,7 +108,7 @@ async fn agent_round(
             let file = file.display();
             let _ = writeln!(
                 io::stderr(),
-                "another run of {file} is at work; this round is left out"
+                "another run of {file} is in progress; skipping this round"
             );
             return;
         }

@@ -151,10 +151,10 @@ impl PlanSummary {
     fn text(&self) -> String {
         let refused = match self.refused {
             0 => String::new(),
-            refused => format!(" ({refused} of them cannot be begun)"),
+            refused => format!(" ({refused} of them cannot begin)"),
         };
         format!(
-            "{} users: {} due{refused}, {} later, {} for a person, {} with nothing to do",
+            "{} users: {} due{refused}, {} later, {} need a person, {} with nothing to do",
             self.users, self.due, self.later, self.persons, self.nothing
         )
     }
@@ -241,7 +241,7 @@ fn print_account(
 ) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     let head = format!(
-        "{} ({}), by the credential report of {}",
+        "{} ({}), according to the credential report of {}",
         account.name, survey.account, survey.at
     );
     print_wrapped(&mut out, &head, ("", "  "), columns)?;
