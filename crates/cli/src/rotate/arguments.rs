@@ -108,11 +108,12 @@ pub(super) struct StartArguments {
     #[arg(long, value_name = "ACCESS-KEY-ID")]
     pub(super) key: Option<String>,
 
-    /// How long the old key must be unused before it is deactivated [default: 24h]
+    /// Observation period: how long the old key must be unused before it is deactivated [default:
+    /// 24h]
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     observe: Option<i64>,
 
-    /// How long the old key stays inactive before it is deleted [default: 7d]
+    /// Grace period: how long the old key stays inactive before it is deleted [default: 7d]
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     dwell: Option<i64>,
 
@@ -340,11 +341,11 @@ pub(super) struct ChangeArguments {
     #[arg(long, value_name = "DESTINATION")]
     remove: Vec<String>,
 
-    /// How long the old key must be unused before it is deactivated
+    /// Observation period: how long the old key must be unused before it is deactivated
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub(super) observe: Option<i64>,
 
-    /// How long the old key stays inactive before it is deleted
+    /// Grace period: how long the old key stays inactive before it is deleted
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub(super) dwell: Option<i64>,
 
