@@ -122,7 +122,7 @@ def test_nothing_is_stored_in_clear_and_a_running_server_changes_its_key(tmp_pat
         busy = threading.Thread(target=client)
         busy.start()
         for _ in range(2):
-            assert "in force" in rotate(data)
+            assert "in effect" in rotate(data)
             content.check(server)
         stop.set()
         busy.join()

@@ -55,14 +55,14 @@ impl FromStr for KeySource {
             ("env", name) if !name.is_empty() => Ok(Self::Env(name.to_owned())),
             ("command", line) => match shell_words::split(line) {
                 Ok(words) if !words.is_empty() => Ok(Self::Command(line.to_owned())),
-                Ok(_) => Err("command: names no program".to_owned()),
+                Ok(_) => Err("command: no program given".to_owned()),
                 Err(error) => Err(format!("command: {error}")),
             },
             ("aws-kms", key) => KeyService::kms(key).map(service),
             ("vault-transit", key) => KeyService::transit(key).map(service),
             // The text may be the key itself, given by mistake.
             _ => Err(
-                "not one of folder, file:PATH, env:NAME, command:LINE, aws-kms:KEY, \
+                "expected folder, file:PATH, env:NAME, command:LINE, aws-kms:KEY or \
                       vault-transit:MOUNT/KEY"
                     .to_owned(),
             ),
@@ -104,8 +104,8 @@ impl KeySource {
         }
         .with_context(|| {
             format!(
-                "{self} does not hold a master key: 32 bytes, or their base64 or hexadecimal\n\
-                 hint: openssl rand -base64 32 makes one"
+                "{self} does not contain a master key: 32 bytes, raw, base64 or hexadecimal\n\
+                 hint: create one with: openssl rand -base64 32"
             )
         })?;
         MasterKey::new(bytes).map_err(|error| anyhow!("{self}: {error}"))
@@ -149,7 +149,7 @@ impl KeySource {
         ensure!(
             !seams.data.database().exists(),
             "this installation's master key is not encrypted by {self}\n\
-             hint: keywright master-key rotate --to {self}"
+             hint: change it with: keywright master-key rotate --to {self}"
         );
         let made = service.generate(clock).await.map_err(anyhow::Error::msg)?;
         seams.data.write_wrapped_key(&made.wrapped)?;
@@ -184,7 +184,7 @@ fn variable(name: &str) -> anyhow::Result<Secret<Vec<u8>>> {
 /// Runs a command and returns its standard output. Its standard error goes to ours.
 async fn output_of(line: &str) -> anyhow::Result<Secret<Vec<u8>>> {
     let words = shell_words::split(line)?;
-    let (program, arguments) = words.split_first().context("command: names no program")?;
+    let (program, arguments) = words.split_first().context("command: no program given")?;
     let mut child = environment::program(program)
         .args(arguments)
         .stdin(Stdio::null())

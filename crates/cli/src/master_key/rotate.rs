@@ -23,10 +23,11 @@ const LOOK_MILLIS: u64 = 200;
 /// What to do with the master key.
 #[derive(Debug, Subcommand)]
 pub(crate) enum MasterKeyCommand {
-    /// Replace the master key: seal everything again, while a server runs or without one
+    /// Replace the master key, with or without a running server
     ///
-    /// A running server goes on answering. If this is interrupted, at any point, run it again, or
-    /// start the server: the rest is done then. Backups of before need the old key.
+    /// Reseals all secrets and the keys of all objects. A running server continues to serve
+    /// requests. If the command is interrupted, run it again or start the server to finish. Older
+    /// backups still need the old key.
     Rotate(RotateKeyArguments),
 }
 
@@ -36,8 +37,8 @@ pub(crate) struct RotateKeyArguments {
     #[command(flatten)]
     installation: InstallationArguments,
 
-    /// Where the new master key is, in the forms of --master-key [default: a new key where the old
-    /// one is: in the data folder, or encrypted by the service]
+    /// Source of the new master key, as for --master-key [default: the current source; the data
+    /// folder and key services then get a new key]
     #[arg(long, value_name = "SOURCE")]
     to: Option<String>,
 }
@@ -61,7 +62,7 @@ pub(crate) fn rotate(arguments: RotateKeyArguments) -> anyhow::Result<()> {
 async fn run(data_dir: PathBuf, source: &KeySource, to: &KeySource) -> anyhow::Result<()> {
     ensure!(
         data_dir.join("keywright.db").exists(),
-        "there is no installation in {}\nhint: give --data-dir",
+        "no installation found in {}\nhint: use --data-dir",
         data_dir.display()
     );
     let data = DataDir::open(data_dir)?;
@@ -82,9 +83,9 @@ async fn run(data_dir: PathBuf, source: &KeySource, to: &KeySource) -> anyhow::R
         installation.finish_change().await?;
     }
     let mut out = std::io::stdout().lock();
-    writeln!(out, "The new master key is in force.")?;
+    writeln!(out, "The new master key is in effect.")?;
     if source != to {
-        writeln!(out, "From the next start on: --master-key {to}")?;
+        writeln!(out, "From the next start on, use: --master-key {to}")?;
     }
     out.flush()?;
     Ok(())
@@ -101,11 +102,14 @@ async fn begin(
     ensure!(
         keyring::opens(&stored, &from),
         "{source} is not the master key of this installation\n\
-         hint: say where it is with --master-key"
+         hint: specify its source with --master-key"
     );
     let (new, home) = to.next(seams).await?;
     if new.id() == from.id() {
-        bail!("{to} is already the master key\nhint: put a new one there, or say where with --to");
+        bail!(
+            "{to} is already the master key\n\
+             hint: put a new key there, or specify another source with --to"
+        );
     }
     let change = KeyChange {
         from,
@@ -126,8 +130,8 @@ async fn wait(data: &DataDir) -> anyhow::Result<()> {
         tokio::time::sleep(Duration::from_millis(LOOK_MILLIS)).await;
         if !sqlite::is_served(&data.database()) {
             bail!(
-                "the server stopped before the change was made\n\
-                 hint: start it, or run this again; what is left is done then"
+                "the server stopped before the change was complete\n\
+                 hint: start it or run this command again to finish"
             );
         }
     }

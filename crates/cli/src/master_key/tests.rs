@@ -83,9 +83,9 @@ fn what_gives_no_key_says_why_and_nothing_secret() {
             "command:/nonexistent/program",
             "cannot run /nonexistent/program",
         ),
-        ("command:", "names no program"),
-        ("env:", "not one of folder"),
-        ("a5a5a5a5a5a5a5a5", "not one of folder"),
+        ("command:", "no program given"),
+        ("env:", "expected folder"),
+        ("a5a5a5a5a5a5a5a5", "expected folder"),
         ("vault-transit:key", "is not MOUNT/PATH"),
     ] {
         let error = load(source, folder.path()).unwrap_err();
