@@ -23,7 +23,7 @@ use crate::{
     master_key::MasterKeyCommand, remote::printable_lines, root::RootCommand, style::styled,
 };
 
-/// Your own AWS-compatible IAM: serves IAM, STS and S3.
+/// AWS-compatible IAM, STS and S3 server that also rotates access keys.
 #[derive(Debug, Parser)]
 #[command(name = "keywright", version, about, max_term_width = 100)]
 struct CliArguments {

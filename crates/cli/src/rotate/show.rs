@@ -387,16 +387,19 @@ pub(super) fn outcomes(results: &[DrivenRotation]) -> anyhow::Result<()> {
                 Ok(DriveOutcome::Held(HoldReason::UserMissing(_) | HoldReason::AnotherUser(_))),
                 _,
             ) => format!(
-                "HELD: {why}\n  if it was deleted, end the rotation with: keywright rotate \
+                "HELD: {why}\n  if the user was deleted, end the rotation with: keywright rotate \
                  rollback {}",
                 rotation.id
             ),
             (Ok(DriveOutcome::Held(HoldReason::Refused(_))), _) => {
-                format!("HELD: {why}\n  once it is granted, continue with: keywright rotate resume")
+                format!(
+                    "HELD: {why}\n  once the permission is granted, continue with: keywright \
+                     rotate resume"
+                )
             }
             (Ok(DriveOutcome::Held(HoldReason::NewKeyUnused(_))), _) => format!(
-                "HELD: {why}\n  it continues once a consumer has; to delete it anyway: keywright \
-                 rotate change {} --override-unused REASON --why TEXT",
+                "HELD: {why}\n  it continues once a consumer has; to delete the old key anyway: \
+                 keywright rotate change {} --override-unused REASON --why TEXT",
                 argument_of(&rotation.user)
             ),
             (Ok(DriveOutcome::Held(HoldReason::OldKeyGone(_) | HoldReason::NewKeyGone(_))), _) => {
