@@ -7,7 +7,7 @@
 //! - No action runs without a [`Permit`] of its own.
 //!
 //! An action is declared once, in `actions/`. Routing, the name of its policy action and the list
-//! of unimplemented operations are derived from [`ACTIONS`](crate::actions::ACTIONS).
+//! of unimplemented operations are derived from [`actions`](crate::actions::actions).
 
 mod prepare;
 mod run;

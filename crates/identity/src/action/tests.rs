@@ -12,7 +12,7 @@ use keywright_wire::{Form, Service};
 use super::{ActionCall, Effort};
 use crate::{
     Identity,
-    actions::{ACTIONS, samples},
+    actions::{actions, samples},
     fault::IamFault,
     state::{StateChange, Tag, User},
     testing::{ACCOUNT, TestInstallation, TestKeys},
@@ -26,7 +26,7 @@ const SIMULATE: &str = "Action=SimulateCustomPolicy&ActionNames.member.1=s3:GetO
 #[test]
 fn efforts() {
     let of = |effort| {
-        let rows = ACTIONS.iter().filter(|row| row.effort == effort);
+        let rows = actions().filter(|row| row.effort == effort);
         let mut names: Vec<_> = rows.map(|row| row.operation.name).collect();
         names.sort_unstable();
         names
@@ -62,7 +62,7 @@ fn efforts() {
         "ValidatePolicy",
     ];
     assert_eq!(of(Effort::Long), long);
-    for row in ACTIONS.iter().filter(|row| row.effort != Effort::Small) {
+    for row in actions().filter(|row| row.effort != Effort::Small) {
         assert!(!row.access.changes_state(), "{row:?}");
     }
 }
@@ -112,7 +112,7 @@ fn what_is_made_where_requests_are_answered_is_short() {
     crowded(&bench);
     let samples = samples();
     let (mut long, mut short) = (Vec::new(), 0);
-    for row in ACTIONS.iter().filter(|row| !row.access.changes_state()) {
+    for row in actions().filter(|row| !row.access.changes_state()) {
         let name = row.operation.name;
         let (_, more) = samples.iter().find(|(action, _)| *action == name).unwrap();
         let answer = bench.root(&format!("Action={name}&{more}&MaxItems=1000"));

@@ -10,7 +10,7 @@ use keywright_policy::{
     AccessRequest, ContextMap, Policy, PolicySet, PolicySource, PrincipalRef, evaluate,
 };
 
-use super::{ACTIONS, sweeps::samples};
+use super::{actions, sweeps::samples};
 use crate::{
     catalogue::PolicyCatalogue,
     testing::{ACCOUNT, TestInstallation},
@@ -94,7 +94,7 @@ fn no_managed_policy_gives_more_by_the_extension_than_by_iam() {
     let bench = TestInstallation::new();
     let equivalents = equivalents();
     let named: BTreeSet<_> = equivalents.iter().map(|(name, _)| *name).collect();
-    let ours = ACTIONS.iter().map(|row| row.operation);
+    let ours = actions().map(|row| row.operation);
     let ours = ours.filter(|row| row.policy_action.starts_with("keywright:"));
     assert_eq!(named, ours.map(|row| row.name).collect());
     let samples = samples();

@@ -8,7 +8,7 @@
 use http::header;
 use keywright_base::{AccountId, Secret};
 use keywright_identity::{
-    actions::ACTIONS,
+    actions::actions,
     browsers::{BROWSER_SECS, BrowserId},
     console::SESSION_SECS,
     sign_in::SignedIn,
@@ -105,7 +105,7 @@ pub(super) fn sign_out(ask: ApiRequest<'_>) -> ApiReply {
 pub(super) fn capabilities(ask: ApiRequest<'_>) -> Result<ApiReply, ApiError> {
     signed_in(ask)?;
     let of = |service: Service| {
-        let rows = ACTIONS.iter().map(|row| row.operation);
+        let rows = actions().map(|row| row.operation);
         let mut names: Vec<_> = rows
             .filter(|operation| operation.service == service)
             .map(|operation| operation.name)

@@ -5,7 +5,7 @@ use keywright_base::{AccessKeyId, Timestamp, limits};
 use keywright_store::contract::{IssuedSession, KeyAttempt, SessionPage};
 use keywright_wire::keywright;
 
-use super::access_keys::{owner, owner_target};
+use crate::actions::iam::access_keys::{owner, owner_target};
 use crate::{
     action::{
         Action, ActionLevel, ActionOutcome, ActionResult, Input, Preparation, PreparedAction,

@@ -283,13 +283,13 @@ impl Action for GetAccessKeyLastUsed {
 }
 
 /// The owner of a key of the caller's account.
-pub(super) fn owner(view: &StateView<'_>, id: &str) -> Option<CredentialOwner> {
+pub(in crate::actions) fn owner(view: &StateView<'_>, id: &str) -> Option<CredentialOwner> {
     let (owner, _) = view.account.key(id.parse::<AccessKeyId>().ok()?)?;
     Some(owner)
 }
 
 /// The owner as a target of authorization.
-pub(super) fn owner_target(view: &StateView<'_>, owner: CredentialOwner) -> AuthTarget {
+pub(in crate::actions) fn owner_target(view: &StateView<'_>, owner: CredentialOwner) -> AuthTarget {
     let user = match owner {
         CredentialOwner::Root => None,
         CredentialOwner::User(id) => view.account.user_by_id(id),

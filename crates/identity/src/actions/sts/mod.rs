@@ -5,7 +5,7 @@ use keywright_store::contract::IssuedSession;
 use keywright_wire::sts;
 
 use crate::{
-    action::{Action, ActionLevel, ActionOutcome, ActionResult, Input},
+    action::{Action, ActionEntry, ActionLevel, ActionOutcome, ActionResult, Input, served},
     authenticate::{SessionToken, ValidityPeriod},
     authorize::{Permit, Requirement},
     fault::IamFault,
@@ -14,6 +14,13 @@ use crate::{
     state::{MfaDevice, StateChange},
     view::StateView,
 };
+
+/// Every action of STS that this server serves.
+pub(super) static ACTIONS: &[ActionEntry] = &[
+    served::<GetCallerIdentity>(),
+    served::<GetSessionToken>(),
+    served::<GetAccessKeyInfo>(),
+];
 
 /// `sts:GetCallerIdentity`; needs no permission, and an explicit deny is ignored, as on AWS.
 pub(crate) struct GetCallerIdentity;

@@ -1,0 +1,110 @@
+//! The actions of IAM, a file per noun.
+
+pub(super) mod access_keys;
+mod account;
+mod attachments;
+mod boundaries;
+mod credential_report;
+mod groups;
+mod inline;
+mod login_profiles;
+mod mfa;
+mod other_credentials;
+mod owner;
+mod password_policy;
+mod policies;
+mod policy_versions;
+mod simulator;
+mod tags;
+mod users;
+
+use crate::action::{ActionEntry, served};
+
+#[cfg(test)]
+pub(crate) use self::tags::TagUser;
+
+/// Every action of IAM that this server serves, in the order of the files.
+pub(super) static ACTIONS: &[ActionEntry] = &[
+    served::<users::CreateUser>(),
+    served::<users::GetUser>(),
+    served::<users::ListUsers>(),
+    served::<users::UpdateUser>(),
+    served::<users::DeleteUser>(),
+    served::<other_credentials::ListSSHPublicKeys>(),
+    served::<other_credentials::ListSigningCertificates>(),
+    served::<other_credentials::ListServiceSpecificCredentials>(),
+    served::<boundaries::PutUserPermissionsBoundary>(),
+    served::<boundaries::DeleteUserPermissionsBoundary>(),
+    served::<tags::TagUser>(),
+    served::<tags::UntagUser>(),
+    served::<tags::ListUserTags>(),
+    served::<tags::TagPolicy>(),
+    served::<tags::UntagPolicy>(),
+    served::<tags::ListPolicyTags>(),
+    served::<policies::CreatePolicy>(),
+    served::<policies::GetPolicy>(),
+    served::<policies::ListPolicies>(),
+    served::<policies::DeletePolicy>(),
+    served::<policy_versions::CreatePolicyVersion>(),
+    served::<policy_versions::GetPolicyVersion>(),
+    served::<policy_versions::ListPolicyVersions>(),
+    served::<policy_versions::SetDefaultPolicyVersion>(),
+    served::<policy_versions::DeletePolicyVersion>(),
+    served::<attachments::AttachUserPolicy>(),
+    served::<attachments::DetachUserPolicy>(),
+    served::<attachments::ListAttachedUserPolicies>(),
+    served::<attachments::AttachGroupPolicy>(),
+    served::<attachments::DetachGroupPolicy>(),
+    served::<attachments::ListAttachedGroupPolicies>(),
+    served::<attachments::ListEntitiesForPolicy>(),
+    served::<inline::PutUserPolicy>(),
+    served::<inline::GetUserPolicy>(),
+    served::<inline::ListUserPolicies>(),
+    served::<inline::DeleteUserPolicy>(),
+    served::<inline::PutGroupPolicy>(),
+    served::<inline::GetGroupPolicy>(),
+    served::<inline::ListGroupPolicies>(),
+    served::<inline::DeleteGroupPolicy>(),
+    served::<groups::CreateGroup>(),
+    served::<groups::GetGroup>(),
+    served::<groups::ListGroups>(),
+    served::<groups::UpdateGroup>(),
+    served::<groups::DeleteGroup>(),
+    served::<groups::AddUserToGroup>(),
+    served::<groups::RemoveUserFromGroup>(),
+    served::<groups::ListGroupsForUser>(),
+    served::<access_keys::CreateAccessKey>(),
+    served::<access_keys::ListAccessKeys>(),
+    served::<access_keys::UpdateAccessKey>(),
+    served::<access_keys::DeleteAccessKey>(),
+    served::<access_keys::GetAccessKeyLastUsed>(),
+    served::<login_profiles::CreateLoginProfile>(),
+    served::<login_profiles::GetLoginProfile>(),
+    served::<login_profiles::UpdateLoginProfile>(),
+    served::<login_profiles::DeleteLoginProfile>(),
+    served::<login_profiles::ChangePassword>(),
+    served::<mfa::CreateVirtualMFADevice>(),
+    served::<mfa::EnableMFADevice>(),
+    served::<mfa::ResyncMFADevice>(),
+    served::<mfa::DeactivateMFADevice>(),
+    served::<mfa::DeleteVirtualMFADevice>(),
+    served::<mfa::ListMFADevices>(),
+    served::<mfa::ListVirtualMFADevices>(),
+    served::<mfa::GetMFADevice>(),
+    served::<tags::TagMFADevice>(),
+    served::<tags::UntagMFADevice>(),
+    served::<tags::ListMFADeviceTags>(),
+    served::<password_policy::UpdateAccountPasswordPolicy>(),
+    served::<password_policy::GetAccountPasswordPolicy>(),
+    served::<password_policy::DeleteAccountPasswordPolicy>(),
+    served::<account::CreateAccountAlias>(),
+    served::<account::DeleteAccountAlias>(),
+    served::<account::ListAccountAliases>(),
+    served::<account::GetAccountSummary>(),
+    served::<credential_report::GenerateCredentialReport>(),
+    served::<credential_report::GetCredentialReport>(),
+    served::<simulator::SimulateCustomPolicy>(),
+    served::<simulator::SimulatePrincipalPolicy>(),
+    served::<simulator::GetContextKeysForCustomPolicy>(),
+    served::<simulator::GetContextKeysForPrincipalPolicy>(),
+];
