@@ -120,6 +120,7 @@ fn check_file(path: &Path, places: &mut Vec<String>) -> anyhow::Result<()> {
         places.push(format!("{name}: no //! at its head"));
     }
     words::check(path, &text, places)?;
+    check_core(&name, &text, places);
     let lines = text.lines().count();
     let is_test = name.ends_with("tests.rs") || name.contains("/tests/");
     if lines > LINES_MAX && !is_test {
@@ -134,6 +135,16 @@ fn check_file(path: &Path, places: &mut Vec<String>) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The core of `identity` does not import the actions, which import it.
+fn check_core(name: &str, text: &str, places: &mut Vec<String>) {
+    let is_core = name.starts_with("crates/identity/src/")
+        && !name.starts_with("crates/identity/src/actions/")
+        && !name.ends_with("tests.rs");
+    if is_core && text.contains("use crate::actions") {
+        places.push(format!("{name}: the core of identity imports actions"));
+    }
 }
 
 /// Each row of the failure matrix has a test named after it: `row_07_…`, or `rows_12_13_…`.

@@ -4,6 +4,8 @@
 pub const USERS_PER_ACCOUNT: usize = 5000;
 /// Groups per account.
 pub const GROUPS_PER_ACCOUNT: usize = 300;
+/// Roles in an account: AWS's default quota.
+pub const ROLES_PER_ACCOUNT: usize = 1000;
 /// Customer managed policies per account.
 pub const POLICIES_PER_ACCOUNT: usize = 1500;
 /// Groups that one user can be a member of.
@@ -40,6 +42,8 @@ pub const MFA_DEVICES_REMEMBERED: usize = 10_000;
 pub const ATTACHED_POLICIES_PER_USER: usize = 10;
 /// Managed policies attached to one group.
 pub const ATTACHED_POLICIES_PER_GROUP: usize = 10;
+/// Managed policies attached to a role.
+pub const ATTACHED_POLICIES_PER_ROLE: usize = 10;
 /// Versions of one managed policy.
 pub const VERSIONS_PER_POLICY: usize = 5;
 /// Tags of one entity.
@@ -57,6 +61,10 @@ pub const POLICY_SIZE: usize = 6144;
 pub const USER_POLICY_SIZE: usize = 2048;
 /// Total size of a group's inline policies in characters, not counting white space.
 pub const GROUP_POLICY_SIZE: usize = 5120;
+/// Characters of all inline policies of a role, white space not counted.
+pub const ROLE_POLICY_SIZE: usize = 10_240;
+/// Characters of a role's trust policy, white space not counted.
+pub const TRUST_POLICY_SIZE: usize = 2048;
 /// Total size of the inline policies of a user or group in bytes, including white space. It equals
 /// the longest document that a request can carry. Every change of the owner rewrites them all.
 pub const INLINE_POLICIES_BYTES: usize = 128 * 1024;

@@ -10,20 +10,17 @@
 
 use std::{str::FromStr, sync::Arc};
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use http::request::Parts;
-use keywright_base::{AccessKeyId, AccountId, Entropy, Secret, Timestamp};
+use keywright_base::{AccessKeyId, Secret, Timestamp};
 use keywright_sigv4::{PayloadHash, PresentedSignature, PresentedV2, SignatureFault, SigningKey};
-use serde::{Deserialize, Serialize};
 
 use crate::{
     caller::{Caller, SessionFacts},
-    console::{ConsoleSessions, SessionId},
+    console::ConsoleSessions,
     ledger::IamLedger,
-    on_behalf::ROTATION_SERVICE,
     principal::Principal,
-    secrets,
-    state::{AccessKey, Account, CredentialOwner, KeyStatus},
+    session_token::SessionToken,
+    state::{AccessKey, Account, KeyStatus},
     usage::KeyUsage,
     vault::{DataVault, OpenError, SealPurpose},
 };
@@ -292,8 +289,25 @@ impl Authenticator {
                 let signed_in = self.sessions.find(console, account, came);
                 signed_in.map(drop).ok_or_else(gone)
             }
-            None if session.are_ended(account) => Err(gone()),
+            None if self.is_ended(caller.principal(), session, account) => Err(gone()),
             None => Ok(()),
+        }
+    }
+
+    /// Whether the sessions of the key that a session comes from are ended. The key of a role's
+    /// session may belong to another account.
+    fn is_ended(&self, principal: &Principal, facts: &SessionFacts, account: &Account) -> bool {
+        let Some(source) = facts.source else {
+            // Only sessions of users and root may lack the key that minted them.
+            let named = principal.credential_owner().is_none();
+            return !named && facts.are_ended(account);
+        };
+        match source.account() {
+            Some(other) if other != account.id() => {
+                let cell = self.ledger.account(other);
+                cell.is_none_or(|cell| facts.are_ended(&cell.snapshot()))
+            }
+            _ => facts.are_ended(account),
         }
     }
 
@@ -334,23 +348,15 @@ impl Authenticator {
             .and_then(|account| self.ledger.account(account));
         let account = account.ok_or_else(invalid)?.snapshot().clone();
         let principal = session.principal(&account).ok_or_else(invalid)?;
-        let console = session.console().map_err(|_| invalid())?;
-        let service = session.service().map_err(|_| invalid())?;
-        if let Some(id) = console {
+        let facts = session.facts().ok_or_else(invalid)?;
+        if let Some(id) = facts.console {
             let signed_in = self.sessions.find(id, &account, now);
             signed_in.ok_or_else(invalid)?;
         }
-        let facts = SessionFacts {
-            issued: Timestamp::from_millis(session.issued),
-            mfa: session.mfa_at.map(Timestamp::from_millis),
-            console,
-            source: session.source().map_err(|_| invalid())?,
-            service,
-        };
-        if facts.are_ended(&account) {
+        if self.is_ended(&principal, &facts, &account) {
             return Err(invalid());
         }
-        let secret = Secret::new(session.secret.clone());
+        let secret = session.secret();
         let (verified, signing_key) = match signature {
             SignatureVersion::V4(signed) => {
                 let presented = signed.presented;
@@ -361,7 +367,7 @@ impl Authenticator {
             SignatureVersion::V2(presented, _) => (presented.verify(&secret), None),
         };
         let proof = verified.map_err(SignatureFault::from)?;
-        if let Some(id) = console {
+        if let Some(id) = facts.console {
             self.sessions.touch(id, now);
         }
         let caller = Caller::new(principal, id, Some(facts), proof);
@@ -388,156 +394,4 @@ pub(crate) fn open_secret(vault: &DataVault, key: &AccessKey) -> Result<Secret<S
     let bytes = vault.open(place, key.material.sealed().as_bytes())?;
     let text = String::from_utf8(bytes.expose().clone()).map_err(|_| OpenError)?;
     Ok(Secret::new(text))
-}
-
-/// The content of a session token. The client holds it sealed; the server does not store it.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct SessionToken {
-    secret: String,
-    /// The user's unique ID. Absent for root.
-    user: Option<String>,
-    issued: i64,
-    expires: i64,
-    /// When MFA was passed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    mfa_at: Option<i64>,
-    /// The console session with which it ends.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    console: Option<String>,
-    /// The long-term key that issued it, if one did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    source: Option<String>,
-    /// The service that uses it on behalf of the principal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    service: Option<String>,
-}
-
-impl Drop for SessionToken {
-    fn drop(&mut self) {
-        zeroize::Zeroize::zeroize(&mut self.secret);
-    }
-}
-
-/// Temporary credentials. The recipient has the only copy.
-#[derive(Debug)]
-pub struct TemporaryCredentials {
-    /// `ASIA…`.
-    pub key: AccessKeyId,
-    /// The secret access key.
-    pub secret: Secret<String>,
-    /// The session token.
-    pub token: Secret<String>,
-    /// The expiry time.
-    pub expires: Timestamp,
-}
-
-impl SessionToken {
-    /// Creates a token with a new secret.
-    pub(crate) fn new(
-        principal: &Principal,
-        validity: ValidityPeriod,
-        entropy: &dyn Entropy,
-    ) -> Self {
-        Self {
-            secret: secrets::new_secret(entropy).expose().clone(),
-            user: principal.credential_owner().to_stored(),
-            issued: validity.issued.millis(),
-            expires: validity.expires.millis(),
-            mfa_at: None,
-            console: None,
-            source: None,
-            service: None,
-        }
-    }
-
-    /// Marks the token as used by the rotation service on behalf of the principal.
-    pub(crate) fn of_service(mut self) -> Self {
-        self.service = Some(ROTATION_SERVICE.to_owned());
-        self
-    }
-
-    /// The service that uses it. An error if the service is unknown.
-    fn service(&self) -> Result<Option<&'static str>, ()> {
-        match self.service.as_deref() {
-            None => Ok(None),
-            Some(ROTATION_SERVICE) => Ok(Some(ROTATION_SERVICE)),
-            Some(_) => Err(()),
-        }
-    }
-
-    /// Marks the token as issued by a long-term key.
-    pub(crate) fn minted_by(mut self, key: AccessKeyId) -> Self {
-        self.source = Some(key.to_string());
-        self
-    }
-
-    /// The key that issued it. An error if the ID is malformed.
-    fn source(&self) -> Result<Option<AccessKeyId>, ()> {
-        let id = |text: &String| text.parse().map_err(drop);
-        self.source.as_ref().map(id).transpose()
-    }
-
-    /// Binds the token to a console session.
-    pub(crate) fn of_console(mut self, session: SessionId) -> Self {
-        self.console = Some(session.to_text());
-        self
-    }
-
-    /// Records when MFA was passed, if it was.
-    pub(crate) fn with_mfa(mut self, at: Option<Timestamp>) -> Self {
-        self.mfa_at = at.map(Timestamp::millis);
-        self
-    }
-
-    /// The console session it belongs to. An error if the ID is malformed.
-    fn console(&self) -> Result<Option<SessionId>, ()> {
-        let id = |text: &String| SessionId::from_text(text).ok_or(());
-        self.console.as_ref().map(id).transpose()
-    }
-
-    /// Issues credentials with a new ID that carry this token. `None` if sealing fails.
-    pub(crate) fn issue(
-        self,
-        account: AccountId,
-        vault: &DataVault,
-        entropy: &dyn Entropy,
-    ) -> Option<TemporaryCredentials> {
-        let key = AccessKeyId::generate_temporary(account, entropy);
-        let plain = Secret::new(serde_json::to_vec(&self).ok()?);
-        let place = (SealPurpose::SessionToken, key.as_str());
-        let sealed = vault.seal(place, plain.expose(), entropy).ok()?;
-        Some(TemporaryCredentials {
-            key,
-            secret: Secret::new(self.secret.clone()),
-            token: Secret::new(BASE64_STANDARD.encode(sealed.as_bytes())),
-            expires: self.expires(),
-        })
-    }
-
-    fn open(vault: &DataVault, key: AccessKeyId, token: &Secret<String>) -> Option<Self> {
-        let sealed = BASE64_STANDARD.decode(token.expose()).ok()?;
-        let plain = vault
-            .open((SealPurpose::SessionToken, key.as_str()), &sealed)
-            .ok()?;
-        serde_json::from_slice(plain.expose()).ok()
-    }
-
-    const fn expires(&self) -> Timestamp {
-        Timestamp::from_millis(self.expires)
-    }
-
-    /// The principal as it is now. `None` if the user was deleted.
-    fn principal(&self, account: &Account) -> Option<Principal> {
-        let owner = CredentialOwner::from_stored(self.user.as_deref())?;
-        Principal::of_owner(account, owner)
-    }
-}
-
-/// The validity period.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ValidityPeriod {
-    /// Start, inclusive.
-    pub issued: Timestamp,
-    /// End, exclusive.
-    pub expires: Timestamp,
 }

@@ -21,12 +21,12 @@ pub(crate) use self::{
     permit::{LongDecision, permit_at_length, permit_shortly, would_permit},
 };
 use crate::{
-    caller::Caller,
+    caller::{Caller, SessionAttributes},
     catalogue::PolicyCatalogue,
     denials::DenialEvidence,
     names::PolicyNames,
     principal::Principal,
-    state::{Account, DirectGrants, Tag, User},
+    state::{Account, CredentialOwner, DirectGrants, Grantee, Role, Tag},
     view::{RequestContext, StateView},
 };
 
@@ -78,7 +78,55 @@ pub struct AuthTarget {
     pub tag_keys: Vec<String>,
     /// Other condition keys of the action, for example `iam:PolicyARN`.
     pub keys: Vec<(&'static str, String)>,
+    /// The account that owns the resource, if it is not the caller's.
+    pub owner: Option<AccountId>,
+    /// The trust policy that must allow the action too, for a role to be assumed.
+    pub trust: Option<TrustCheck>,
 }
+
+/// A role of any account of the installation.
+#[derive(Debug, Clone)]
+pub struct AssumableRole {
+    /// Its account.
+    pub account: AccountId,
+    /// The role.
+    pub role: Arc<Role>,
+}
+
+impl AssumableRole {
+    /// The role with this ARN.
+    pub fn find(view: &StateView<'_>, arn: &str) -> Option<Self> {
+        let account = Arn::parse(arn).ok()?.account().parse().ok()?;
+        let role = if account == view.id() {
+            Arc::clone(view.account.role_by_arn(arn)?)
+        } else {
+            let cell = view.ledger.account(account)?;
+            Arc::clone(cell.snapshot().role_by_arn(arn)?)
+        };
+        Some(Self { account, role })
+    }
+}
+
+/// The trust side of assuming a role.
+#[derive(Debug, Clone)]
+pub enum TrustCheck {
+    /// The role's trust policy decides.
+    Policy(Arc<Policy>),
+    /// There is no such role, or its trust policy is unreadable.
+    Nobody,
+}
+
+impl PartialEq for TrustCheck {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Policy(one), Self::Policy(other)) => Arc::ptr_eq(one, other),
+            (Self::Nobody, Self::Nobody) => true,
+            (Self::Policy(_), Self::Nobody) | (Self::Nobody, Self::Policy(_)) => false,
+        }
+    }
+}
+
+impl Eq for TrustCheck {}
 
 impl AuthTarget {
     /// A resource by ARN, with its name in messages.
@@ -92,6 +140,8 @@ impl AuthTarget {
             request_tags: Vec::new(),
             tag_keys: Vec::new(),
             keys: Vec::new(),
+            owner: None,
+            trust: None,
         }
     }
 
@@ -125,6 +175,39 @@ impl AuthTarget {
         match user.and_then(|user| user.boundary.as_deref()) {
             Some(arn) => target.with_key("iam:PermissionsBoundary", arn),
             None => target,
+        }
+    }
+
+    /// A role by name, with the stored path, case and tags if it exists.
+    pub fn role(view: &StateView<'_>, name: &str) -> Self {
+        let listed = format!("role {name}");
+        match view.account.role(name) {
+            Some(role) => Self {
+                resource_tags: role.tags.clone(),
+                ..Self::new(role.arn(view.id()).to_string(), listed)
+            },
+            None => Self::new(format!("arn:aws:iam::{}:role/{name}", view.id()), listed),
+        }
+    }
+
+    /// A role by name, with its permissions boundary for `iam:PermissionsBoundary`.
+    pub fn bounded_role(view: &StateView<'_>, name: &str) -> Self {
+        let target = Self::role(view, name);
+        let role = view.account.role(name);
+        match role.and_then(|role| role.boundary.as_deref()) {
+            Some(arn) => target.with_key("iam:PermissionsBoundary", arn),
+            None => target,
+        }
+    }
+
+    /// A role to be assumed: its trust policy must allow the action as well.
+    pub fn assumed(role: Option<&AssumableRole>, arn: &str) -> Self {
+        let trust = role.and_then(|it| it.role.trust.compiled());
+        Self {
+            resource_tags: role.map(|it| it.role.tags.clone()).unwrap_or_default(),
+            owner: role.map(|it| it.account),
+            trust: Some(trust.map_or(TrustCheck::Nobody, |it| TrustCheck::Policy(Arc::clone(it)))),
+            ..Self::new(arn, arn)
         }
     }
 
@@ -171,6 +254,7 @@ impl AuthTarget {
         let name = path.rsplit('/').next().unwrap_or(path);
         let found = match kind {
             "user" if view.account.user(name).is_some() => Self::user(view, name),
+            "role" if view.account.role(name).is_some() => Self::role(view, name),
             "group" if view.account.group(name).is_some() => Self::group(view, name),
             "policy" if view.account.policy_by_arn(&parsed).is_some() => Self::policy(view, arn),
             "mfa" if view.account.device(arn).is_some() => Self::mfa(view, arn),
@@ -315,41 +399,65 @@ pub(crate) fn binding<'a>(
     policy.filter(|_| !(owner && freed))
 }
 
-/// The identity policies of a caller. Root has none and needs none.
+/// The policies of a caller. Root has none and needs none.
 fn effective(account: &Account, caller: &Caller) -> PolicySet {
-    let Principal::User { id, .. } = caller.principal() else {
-        return PolicySet::default();
+    let grantee = caller.principal().grantee(account);
+    let set = match (caller.principal(), grantee) {
+        (Principal::Root { .. }, _) => return PolicySet::default(),
+        (_, Some(grantee)) => policies_of(account, &grantee),
+        // Root's federated users have no identity policies.
+        (Principal::FederatedUser(session), None) if session.issuer == CredentialOwner::Root => {
+            PolicySet::default()
+        }
+        (_, None) => return PolicySet::unreadable(),
     };
-    let user = account.user_by_id(*id);
-    user.map_or_else(PolicySet::unreadable, |user| policies_of(account, user))
+    let limited = match (caller.principal(), caller.attributes()) {
+        (Principal::FederatedUser(_), None) => Some(Vec::new()),
+        (Principal::FederatedUser(_), Some(session)) => session_policies(account, session),
+        (_, Some(session)) if session.has_policies() => session_policies(account, session),
+        (_, _) => return set,
+    };
+    limited.map_or_else(PolicySet::unreadable, |limited| set.with_session(limited))
 }
 
-/// The identity policies of a user, compiled once for each version of the account's grants.
-pub(crate) fn policies_of(account: &Account, user: &User) -> PolicySet {
-    if let Some(cached) = &*user.effective.load()
+/// The session policies of a session. `None` if one is unreadable.
+fn session_policies(account: &Account, session: &SessionAttributes) -> Option<Vec<Arc<Policy>>> {
+    let managed = session.policy_arns.iter().map(|arn| managed(account, arn));
+    let inline = session.policy.iter().map(|text| {
+        let document = keywright_policy::parse(text).ok()?;
+        Some(Arc::new(Policy::compile(&document)))
+    });
+    managed.chain(inline).collect()
+}
+
+/// The identity policies of a user or role, compiled once for each version of the account's grants.
+pub(crate) fn policies_of(account: &Account, grantee: &Grantee) -> PolicySet {
+    if let Some(cached) = &*grantee.effective().load()
         && cached.0 == account.grants_version()
     {
         return cached.1.clone();
     }
-    let set = collect(account, user).unwrap_or_else(PolicySet::unreadable);
-    user.effective
-        .store(Some(Arc::new((account.grants_version(), set.clone()))));
+    let set = collect(account, grantee).unwrap_or_else(PolicySet::unreadable);
+    let version = account.grants_version();
+    grantee
+        .effective()
+        .store(Some(Arc::new((version, set.clone()))));
     set
 }
 
 /// All effective policies. `None` if one is unreadable, which must lead to a denial.
-fn collect(account: &Account, user: &User) -> Option<PolicySet> {
+fn collect(account: &Account, grantee: &Grantee) -> Option<PolicySet> {
     let mut policies = Vec::new();
-    add(account, &user.grants, &mut policies)?;
-    for id in &user.groups {
+    add(account, grantee.grants(), &mut policies)?;
+    for id in grantee.groups() {
         add(account, &account.group_by_id(*id)?.grants, &mut policies)?;
     }
     let rules = account.settings().password_policy.as_ref();
-    if rules.is_some_and(|rules| rules.allow_users_to_change) {
+    if matches!(grantee, Grantee::User(_)) && rules.is_some_and(|it| it.allow_users_to_change) {
         policies.push((PolicySource::Inline, own_password()?));
     }
     let set = PolicySet::new(policies);
-    match &user.boundary {
+    match grantee.boundary() {
         Some(arn) => Some(set.with_boundary(managed(account, arn)?)),
         None => Some(set),
     }

@@ -25,12 +25,17 @@ pub(crate) struct RequestConditions<'a> {
 impl ContextLookup for RequestConditions<'_> {
     fn get(&self, key: &str) -> ContextValues<'_> {
         let target = self.target;
-        if let Some((_, value)) = target
-            .keys
-            .iter()
-            .find(|(k, _)| k.eq_ignore_ascii_case(key))
-        {
-            return one(value.as_str());
+        let same = |(name, _): &&(&'static str, String)| name.eq_ignore_ascii_case(key);
+        let mut own = target.keys.iter().filter(same).map(|(_, value)| &**value);
+        if let Some(first) = own.next() {
+            let values: Vec<_> = std::iter::once(first)
+                .chain(own)
+                .map(Cow::Borrowed)
+                .collect();
+            return match &*values {
+                [_] => one(first),
+                _ => many(values),
+            };
         }
         match split(key) {
             ("aws:requesttag", Some(tag)) => tag_value(&target.request_tags, tag),
@@ -44,7 +49,10 @@ impl ContextLookup for RequestConditions<'_> {
                     .map(|key| Cow::Borrowed(key.as_str()));
                 many(keys.collect())
             }
-            ("aws:resourceaccount", None) => one(self.account.id().to_string()),
+            ("aws:resourceaccount", None) => one(target
+                .owner
+                .unwrap_or_else(|| self.account.id())
+                .to_string()),
             _ => common(Some((self.caller, self.account)), self.facts, key),
         }
     }
@@ -72,6 +80,8 @@ pub(crate) fn common_names(caller: Option<(&Caller, &Account)>) -> Vec<String> {
     let mut names: Vec<String> = KNOWN.iter().map(|&name| name.to_owned()).collect();
     if let Some((caller, account)) = caller {
         let tags = caller.principal().tags(account).iter();
+        let session = caller.attributes().into_iter();
+        let tags = tags.chain(session.flat_map(|session| &session.tags));
         names.extend(tags.map(|tag| format!("aws:principaltag/{}", tag.key)));
     }
     names
@@ -120,7 +130,11 @@ fn of_caller<'a>(
 ) -> ContextValues<'a> {
     let session = caller.session();
     match (name, suffix) {
-        ("aws:principaltag", Some(tag)) => tag_value(caller.principal().tags(account), tag),
+        ("aws:principaltag", Some(tag)) => principal_tag(caller, account, tag),
+        ("aws:sourceidentity", None) => {
+            let session = caller.attributes();
+            optional(session.and_then(|session| session.source_identity.as_deref()))
+        }
         ("aws:tokenissuetime", None) => session.map_or(ContextValues::Absent, |session| {
             one(session.issued.iso8601())
         }),
@@ -135,6 +149,18 @@ fn of_caller<'a>(
         }
         _ => ContextValues::Absent,
     }
+}
+
+/// The value of a tag of the caller. A session tag replaces one of its role with the same key.
+fn principal_tag<'a>(caller: &'a Caller, account: &'a Account, key: &str) -> ContextValues<'a> {
+    let session = caller.attributes().map_or(&[][..], |session| &session.tags);
+    let own = caller.principal().tags(account);
+    let replaced = |tag: &&Tag| {
+        let mut session = session.iter();
+        !session.any(|other| other.key.eq_ignore_ascii_case(&tag.key))
+    };
+    let tags = session.iter().chain(own.iter().filter(replaced));
+    ContextValues::of_tag(tags.map(|tag| (&*tag.key, &*tag.value)), key)
 }
 
 /// The lower-case key, up to a slash, and what follows it.
@@ -161,6 +187,7 @@ const KNOWN: &[&str] = &[
     "aws:calledvialast",
     "aws:principalisawsservice",
     "aws:principaltag",
+    "aws:sourceidentity",
     "aws:tokenissuetime",
     "aws:multifactorauthpresent",
     "aws:multifactorauthage",

@@ -48,6 +48,12 @@ pub enum IamFault {
     MalformedInput(String),
     /// A policy document that is not one; the text names the first violation.
     MalformedPolicyDocument(String),
+    /// A parameter that STS refuses; the whole text.
+    InvalidParameterValue(String),
+    /// Session policies or tags that are too large; the whole text.
+    PackedPolicyTooLarge(String),
+    /// An entity that only AWS's own services may change; the whole text.
+    UnmodifiableEntity(String),
     /// The caller may not do this; the whole text.
     AccessDenied(String),
     /// A policy that only AWS's own services may have attached; the kind of whom it was for.
@@ -90,6 +96,8 @@ pub enum MissingEntity {
     User(String),
     /// A group, by the name given.
     Group(String),
+    /// A role, by the name given.
+    Role(String),
     /// An access key of the user, by the id given.
     AccessKey(String),
     /// The login profile of a user.
@@ -98,6 +106,8 @@ pub enum MissingEntity {
     UserPolicy(String),
     /// An inline policy of a group.
     GroupPolicy(String),
+    /// An inline policy of a role.
+    RolePolicy(String),
     /// A managed policy by the ARN given, for reading, deleting, tagging and detaching.
     Policy(String),
     /// A managed policy by the ARN given, for attaching and listing entities.
@@ -109,6 +119,8 @@ pub enum MissingEntity {
     Boundary(String),
     /// The permissions boundary of a user, for deletion.
     UserBoundary(String),
+    /// The permissions boundary of a role, for deletion.
+    RoleBoundary(String),
     /// The account's password policy, when reading it.
     PasswordPolicy(AccountId),
     /// The account's password policy, when deleting it.
@@ -134,6 +146,8 @@ pub enum ExistingEntity {
     User(String),
     /// A group name.
     Group(String),
+    /// A role name.
+    Role(String),
     /// A managed policy's name.
     Policy(String),
     /// A user's login profile.
@@ -220,6 +234,9 @@ impl IamFault {
             Self::Validation(text) => e(400, "ValidationError", text.clone()),
             Self::MalformedInput(text) => e(400, "MalformedInput", text.clone()),
             Self::MalformedPolicyDocument(text) => e(400, "MalformedPolicyDocument", text.clone()),
+            Self::InvalidParameterValue(text) => e(400, "InvalidParameterValue", text.clone()),
+            Self::PackedPolicyTooLarge(text) => e(400, "PackedPolicyTooLarge", text.clone()),
+            Self::UnmodifiableEntity(text) => e(400, "UnmodifiableEntity", text.clone()),
             Self::AccessDenied(text) => e(403, "AccessDenied", text.clone()),
             Self::PolicyNotAttachable(kind) => {
                 let text = format!("Cannot attach a Service Role Policy to a customer {kind}.");
@@ -281,12 +298,14 @@ impl MissingEntity {
         match self {
             Self::User(name) => format!("The user with name {name} cannot be found."),
             Self::Group(name) => format!("The group with name {name} cannot be found."),
+            Self::Role(name) => format!("The role with name {name} cannot be found."),
             Self::AccessKey(id) => format!("The Access Key with id {id} cannot be found."),
             Self::LoginProfile(user) => format!("Login Profile for User {user} cannot be found."),
             Self::UserPolicy(name) => format!("The user policy with name {name} cannot be found."),
             Self::GroupPolicy(name) => {
                 format!("The group policy with name {name} cannot be found.")
             }
+            Self::RolePolicy(name) => format!("The role policy with name {name} cannot be found."),
             Self::Policy(arn) => format!("Policy {arn} was not found."),
             Self::AttachablePolicy(arn) => {
                 format!("Policy {arn} does not exist or is not attachable.")
@@ -299,6 +318,9 @@ impl MissingEntity {
             }
             Self::UserBoundary(user) => {
                 format!("The permissions boundary of user {user} cannot be found.")
+            }
+            Self::RoleBoundary(role) => {
+                format!("The permissions boundary of role {role} cannot be found.")
             }
             Self::PasswordPolicy(account) => {
                 format!("The Password Policy with domain name {account} cannot be found.")
@@ -327,6 +349,7 @@ impl ExistingEntity {
         match self {
             Self::User(name) => format!("User with name {name} already exists."),
             Self::Group(name) => format!("Group with name {name} already exists."),
+            Self::Role(name) => format!("Role with name {name} already exists."),
             Self::Policy(name) => {
                 format!("A policy called {name} already exists. Duplicate names are not allowed.")
             }

@@ -9,8 +9,7 @@ use keywright_policy::{Explanation, PolicyLayer};
 
 use crate::{
     caller::Caller,
-    principal::Principal,
-    state::{Account, DirectGrants, User},
+    state::{Account, DirectGrants, Grantee},
 };
 
 /// The names of a user's policies.
@@ -21,14 +20,16 @@ pub(crate) struct PolicyNames {
 }
 
 impl PolicyNames {
-    /// Of a user: its own policies, its groups', its boundary.
-    pub(crate) fn of(account: &Account, user: &User) -> Self {
+    /// Of a user or role: its own policies, its groups', its boundary.
+    pub(crate) fn of(account: &Account, grantee: &Grantee) -> Self {
         let mut names = Self {
-            boundary: user.boundary.clone(),
+            boundary: grantee.boundary().cloned(),
             ..Self::default()
         };
-        names.add(&user.grants, &format!("user {}", user.name));
-        for group in user.groups.iter().filter_map(|id| account.group_by_id(*id)) {
+        let owner = format!("{} {}", grantee.kind(), grantee.name());
+        names.add(grantee.grants(), &owner);
+        let groups = grantee.groups().iter();
+        for group in groups.filter_map(|id| account.group_by_id(*id)) {
             names.add(&group.grants, &format!("group {}", group.name));
         }
         // The authorizer adds what this setting amounts to; without it the name is never asked for.
@@ -37,13 +38,10 @@ impl PolicyNames {
         names
     }
 
-    /// Of whoever calls; root has none.
+    /// Of the caller. Root has none.
     pub(crate) fn of_caller(account: &Account, caller: &Caller) -> Self {
-        let user = match caller.principal() {
-            Principal::Root { .. } => None,
-            Principal::User { id, .. } => account.user_by_id(*id),
-        };
-        user.map_or_else(Self::default, |user| Self::of(account, user))
+        let grantee = caller.principal().grantee(account);
+        grantee.map_or_else(Self::default, |grantee| Self::of(account, &grantee))
     }
 
     fn add(&mut self, grants: &DirectGrants, owner: &str) {

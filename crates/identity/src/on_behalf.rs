@@ -9,10 +9,11 @@ use keywright_base::{AccountId, Timestamp, limits};
 
 use crate::{
     Identity,
-    authenticate::{SessionToken, TemporaryCredentials, ValidityPeriod},
     authorize::AuthTarget,
     caller::Caller,
+    fault::{IamFault, InvalidInput},
     principal::Principal,
+    session_token::{SessionToken, TemporaryCredentials, ValidityPeriod},
     state::CredentialOwner,
 };
 
@@ -30,14 +31,22 @@ pub struct OnBehalf {
     pub mfa: Option<Timestamp>,
 }
 
+const SESSIONS_END: &str = "Rotations take longer than a session lasts. Start them as a user, or \
+                            as root.";
+
 impl OnBehalf {
     /// Of whoever asks.
-    pub fn of(caller: &Caller) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// [`IamFault`] for a session of a role or a federated user: what is done on its behalf would
+    /// go on after it has ended.
+    pub fn of(caller: &Caller) -> Result<Self, IamFault> {
+        let owner = caller.principal().credential_owner();
+        Ok(Self {
             account: caller.account(),
-            owner: caller.principal().credential_owner(),
+            owner: owner.ok_or_else(|| InvalidInput::Other(SESSIONS_END.to_owned()))?,
             mfa: caller.session().and_then(|session| session.mfa),
-        }
+        })
     }
 }
 

@@ -321,6 +321,7 @@ impl Identity {
         let head = head.into();
         StateView {
             account,
+            ledger: &self.ledger,
             caller: head.caller,
             context: head.facts,
             request_id: head.request_id,

@@ -13,7 +13,6 @@ use keywright_base::{AccountId, Arn, Entropy, Secret, Timestamp, UniqueId, limit
 
 use crate::{
     IamFault, Identity,
-    authenticate::{SessionToken, TemporaryCredentials, ValidityPeriod},
     browsers::BrowserId,
     console::{ConsoleSession, SessionId, login},
     ledger::AccountCell,
@@ -21,6 +20,7 @@ use crate::{
     password_rules,
     principal::Principal,
     service::OpenFault,
+    session_token::{SessionToken, TemporaryCredentials, ValidityPeriod},
     state::{Account, AccountSettings, CredentialOwner, LoginProfile, RootUser, StateChange},
     work::WorkOwner,
 };

@@ -9,11 +9,12 @@ use crate::{
     catalogue::PolicyCatalogue,
     denials::DeniedRequests,
     fault::{IamFault, MissingEntity},
+    ledger::IamLedger,
     mfa::MfaAttempts,
     password_attempts::PasswordAttempts,
     principal::Principal,
     rotations::RotationEngine,
-    state::{Account, Group, User},
+    state::{Account, Group, Role, User},
     usage::KeyUsage,
     vault::DataVault,
 };
@@ -71,6 +72,8 @@ pub struct StateView<'a> {
     pub context: &'a RequestContext,
     /// The request ID.
     pub request_id: &'a str,
+    /// The installation's accounts, to look up principals in others.
+    pub(crate) ledger: &'a IamLedger,
     /// Earlier denied requests.
     pub denials: &'a DeniedRequests,
     /// Recently tried codes of MFA devices.
@@ -129,15 +132,31 @@ impl<'a> StateView<'a> {
             .ok_or_else(|| MissingEntity::Group(name.to_owned()).into())
     }
 
-    /// The user that an action with an optional `UserName` concerns: the named one, or the caller.
+    /// A role by case-insensitive name.
     ///
-    /// Temporary credentials count as their user: there are no roles, whose sessions would have
-    /// none.
-    pub fn subject(&self, name: Option<&str>) -> CredentialSubject {
+    /// # Errors
+    /// `NoSuchEntity`.
+    pub fn role(&self, name: &str) -> Result<&'a Arc<Role>, IamFault> {
+        self.account
+            .role(name)
+            .ok_or_else(|| MissingEntity::Role(name.to_owned()).into())
+    }
+
+    /// The user that an action with an optional `UserName` concerns: the named one, or the caller.
+    /// Temporary credentials of a user count as the user.
+    ///
+    /// # Errors
+    /// `ValidationError` if none is named and the caller is a session of a role.
+    pub fn subject(&self, name: Option<&str>) -> Result<CredentialSubject, IamFault> {
         match (name, self.caller.principal()) {
-            (Some(name), _) => CredentialSubject::User(name.to_owned()),
-            (None, Principal::Root { .. }) => CredentialSubject::Root,
-            (None, Principal::User { name, .. }) => CredentialSubject::User(name.clone()),
+            (Some(name), _) => Ok(CredentialSubject::User(name.to_owned())),
+            (None, Principal::Root { .. }) => Ok(CredentialSubject::Root),
+            (None, Principal::User { name, .. }) => Ok(CredentialSubject::User(name.clone())),
+            (None, Principal::RoleSession(_) | Principal::FederatedUser(_)) => {
+                Err(IamFault::Validation(
+                    "Must specify userName when calling with non-User credentials".to_owned(),
+                ))
+            }
         }
     }
 }

@@ -17,15 +17,15 @@ use std::{
 use keywright_base::{AccountId, UniqueId, limits};
 use tokio::sync::oneshot;
 
-use crate::{caller::Caller, fault::IamFault, principal::Principal};
+use crate::{caller::Caller, fault::IamFault, principal::Principal, state::CredentialOwner};
 
 /// Who work is done for: each has a line of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WorkOwner {
     /// The root user of an account.
     Root(AccountId),
-    /// An IAM user, by whichever credentials.
-    User(UniqueId),
+    /// An IAM user or a role, by whichever credentials.
+    Entity(UniqueId),
     /// A network address that has proven nothing yet.
     Address(IpAddr),
     /// The server itself.
@@ -37,7 +37,12 @@ impl WorkOwner {
     pub const fn of(caller: &Caller) -> Self {
         match caller.principal() {
             Principal::Root { account, .. } => Self::Root(*account),
-            Principal::User { id, .. } => Self::User(*id),
+            Principal::User { id, .. } => Self::Entity(*id),
+            Principal::RoleSession(session) => Self::Entity(session.role),
+            Principal::FederatedUser(session) => match session.issuer {
+                CredentialOwner::Root => Self::Root(session.account),
+                CredentialOwner::User(id) => Self::Entity(id),
+            },
         }
     }
 

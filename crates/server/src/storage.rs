@@ -630,7 +630,7 @@ impl S3Authorizer for CallerAuthorizer {
     }
 
     fn principal_to_stored_id(&self, principal: &str) -> Option<String> {
-        principal_to_stored_id(&self.identity, principal)
+        PrincipalLookup::new(self.identity.ledger()).to_stored(principal)
     }
 
     fn stored_id_to_arn(&self, retained: &str) -> Option<String> {
@@ -644,41 +644,9 @@ fn plain() -> S3Denial {
     }
 }
 
-/// The form in which a policy stores a principal: a user as its unique ID, everything else as it
-/// was written, such as a principal of another installation. `None`: the account exists here and
-/// has no such user or role.
-fn principal_to_stored_id(identity: &Identity, principal: &str) -> Option<String> {
-    let as_named = || Some(principal.to_owned());
-    if let Ok(id) = principal.parse::<UniqueId>() {
-        return user_of(identity, id).and_then(|_| as_named());
-    }
-    let Ok(arn) = Arn::parse(principal) else {
-        return as_named();
-    };
-    let account = arn.account().parse().ok();
-    let cell = account.and_then(|account| identity.ledger().account(account));
-    let (Some(cell), "iam") = (cell, arn.service()) else {
-        return as_named();
-    };
-    let account = cell.snapshot().clone();
-    match arn.resource().split_once('/') {
-        Some(("user", _)) => Some(account.user_by_arn(principal)?.id.to_string()),
-        // There are no roles.
-        Some(("role", _)) => None,
-        _ => as_named(),
-    }
-}
-
-/// The ARN of the user that a policy stores under this ID.
+/// The ARN of the user or role that a policy stores under this ID.
 pub(crate) fn stored_id_to_arn(identity: &Identity, retained: &str) -> Option<String> {
-    let (user, account) = user_of(identity, retained.parse().ok()?)?;
-    Some(user.arn(account).to_string())
-}
-
-fn user_of(identity: &Identity, id: UniqueId) -> Option<(Arc<User>, AccountId)> {
-    let account = id.account()?;
-    let state = identity.ledger().account(account)?.snapshot().clone();
-    Some((Arc::clone(state.user_by_id(id)?), account))
+    PrincipalLookup::new(identity.ledger()).stored_to_arn(retained)
 }
 
 impl CallerAuthorizer {

@@ -106,7 +106,10 @@ impl<'a> Preparation<'a> {
     }
 
     /// The principal on whose behalf the rotation engine acts.
-    pub fn on_behalf(&self) -> OnBehalf {
+    ///
+    /// # Errors
+    /// As [`OnBehalf::of`].
+    pub fn on_behalf(&self) -> Result<OnBehalf, IamFault> {
         OnBehalf::of(self.view.caller)
     }
 

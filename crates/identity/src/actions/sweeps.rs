@@ -25,12 +25,17 @@ fn for_everyone(action: &str) -> bool {
 const POLICY: &str =
     r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#;
 
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow",
+    "Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
+
 /// A valid form of every served action.
 #[expect(clippy::too_many_lines, reason = "one row an action")]
 pub(crate) fn samples() -> Vec<(&'static str, String)> {
     let someone = "UserName=someone";
     let user = someone.to_owned();
     let group = "GroupName=some".to_owned();
+    let role = "RoleName=some".to_owned();
+    let trusting = format!("AssumeRolePolicyDocument={TRUST}");
     let own = format!("PolicyArn=arn:aws:iam::{ACCOUNT}:policy/P");
     let aws = "PolicyArn=arn:aws:iam::aws:policy/AmazonS3FullAccess";
     let key = "AccessKeyId=AKIAIOSFODNN7EXAMPLE";
@@ -57,6 +62,28 @@ pub(crate) fn samples() -> Vec<(&'static str, String)> {
         ("TagUser", and(&user, tag)),
         ("UntagUser", and(&user, "TagKeys.member.1=k")),
         ("ListUserTags", user.clone()),
+        ("CreateRole", and(&role, &trusting)),
+        ("GetRole", role.clone()),
+        ("ListRoles", String::new()),
+        ("UpdateRole", role.clone()),
+        ("UpdateRoleDescription", and(&role, "Description=d")),
+        (
+            "UpdateAssumeRolePolicy",
+            format!("{role}&PolicyDocument={TRUST}"),
+        ),
+        ("DeleteRole", role.clone()),
+        ("TagRole", and(&role, tag)),
+        ("UntagRole", and(&role, "TagKeys.member.1=k")),
+        ("ListRoleTags", role.clone()),
+        ("PutRolePermissionsBoundary", and(&role, boundary)),
+        ("DeleteRolePermissionsBoundary", role.clone()),
+        ("AttachRolePolicy", and(&role, aws)),
+        ("DetachRolePolicy", and(&role, aws)),
+        ("ListAttachedRolePolicies", role.clone()),
+        ("PutRolePolicy", format!("{role}&{inline}&{document}")),
+        ("GetRolePolicy", and(&role, inline)),
+        ("ListRolePolicies", role.clone()),
+        ("DeleteRolePolicy", and(&role, inline)),
         ("TagPolicy", and(&own, tag)),
         ("UntagPolicy", and(&own, "TagKeys.member.1=k")),
         ("ListPolicyTags", own.clone()),
@@ -137,6 +164,11 @@ pub(crate) fn samples() -> Vec<(&'static str, String)> {
         ("GetContextKeysForPrincipalPolicy", source),
         ("GetCallerIdentity", String::new()),
         ("GetSessionToken", String::new()),
+        (
+            "AssumeRole",
+            format!("RoleArn=arn:aws:iam::{ACCOUNT}:role/some&RoleSessionName=s1"),
+        ),
+        ("GetFederationToken", "Name=fed".to_owned()),
         ("GetAccessKeyInfo", key.to_owned()),
         ("ListAccessKeyAttempts", key.to_owned()),
         ("GetAccessKeyUse", key.to_owned()),

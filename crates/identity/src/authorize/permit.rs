@@ -5,14 +5,16 @@
 //! - A request thread makes only short decisions. Long ones are made outside those threads.
 //! - The result of a long decision is reused only if everything it depends on is unchanged.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::{marker::PhantomData, sync::OnceLock};
 
 use keywright_base::limits;
-use keywright_policy::{AccessRequest, Decision, MeasuredDecision, PoliciesInForce, PolicySet};
+use keywright_policy::{
+    AccessRequest, Decision, MeasuredDecision, PoliciesInForce, Policy, PolicyDocument, PolicySet,
+};
 use keywright_wire::{OperationShape, Service};
 
 use super::{
-    AuthTarget, Permit, Requirement, effective,
+    AuthTarget, Permit, Requirement, TrustCheck, effective,
     implied::{decide_on_every, with_implied},
 };
 use crate::{
@@ -21,27 +23,26 @@ use crate::{
     denials::{DenialEvidence, DeniedRequest},
     fault::IamFault,
     names::PolicyNames,
-    principal::Principal,
-    state::User,
+    state::Grantee,
     view::StateView,
 };
 
 /// A permission whose decision took long, for one request.
 #[derive(Debug)]
 pub(crate) struct LongDecision<A> {
-    /// The user with its tags, groups and policies. Keeping the reference prevents another user
-    /// from being allocated at the same address.
-    user: Arc<User>,
+    /// The user or role with its tags, groups and policies. Keeping the reference prevents another
+    /// one from being allocated at the same address.
+    grantee: Grantee,
     grants_version: u64,
     targets: Vec<AuthTarget>,
     action: PhantomData<A>,
 }
 
 impl<A> LongDecision<A> {
-    /// For a user. Root has no policies that could take long.
+    /// For a user or role. Root has no policies that could take long.
     fn of(view: &StateView<'_>, targets: Vec<AuthTarget>) -> Option<Self> {
         Some(Self {
-            user: Arc::clone(user(view)?),
+            grantee: grantee(view)?,
             grants_version: view.account.grants_version(),
             targets,
             action: PhantomData,
@@ -50,17 +51,14 @@ impl<A> LongDecision<A> {
 
     /// Whether the same policies, tags and targets would decide the request.
     fn is_of(&self, view: &StateView<'_>, targets: &[AuthTarget]) -> bool {
-        user(view).is_some_and(|user| Arc::ptr_eq(user, &self.user))
+        grantee(view).is_some_and(|grantee| grantee.is_same(&self.grantee))
             && self.grants_version == view.account.grants_version()
             && self.targets == targets
     }
 }
 
-fn user<'a>(view: &StateView<'a>) -> Option<&'a Arc<User>> {
-    match view.caller.principal() {
-        Principal::Root { .. } => None,
-        Principal::User { id, .. } => view.account.user_by_id(*id),
-    }
+fn grantee(view: &StateView<'_>) -> Option<Grantee> {
+    view.caller.principal().grantee(view.account)
 }
 
 /// The remaining steps of a request's decisions.
@@ -229,7 +227,11 @@ impl<'a> Question<'a> {
             principal: self.conditions.caller.principal().reference(),
             action: self.action,
             resource: &self.target.resource,
-            owner: Some(self.conditions.account.id()),
+            owner: Some(
+                self.target
+                    .owner
+                    .unwrap_or_else(|| self.conditions.account.id()),
+            ),
             context: &self.conditions,
         })
     }
@@ -241,11 +243,32 @@ fn decide(
     target: &AuthTarget,
     steps_max: u64,
 ) -> MeasuredDecision {
-    if target.every {
-        decide_on_every(set, request, target, steps_max)
-    } else {
-        PoliciesInForce::new(set).decide_within(request, steps_max)
+    let policies = PoliciesInForce::new(set);
+    match &target.trust {
+        _ if target.every => decide_on_every(set, request, target, steps_max),
+        None => policies.decide_within(request, steps_max),
+        Some(TrustCheck::Policy(trust)) => {
+            policies.with_trust(trust).decide_within(request, steps_max)
+        }
+        Some(TrustCheck::Nobody) => {
+            let nobody = nobody_trusted();
+            policies
+                .with_trust(nobody)
+                .decide_within(request, steps_max)
+        }
     }
+}
+
+/// A trust policy that trusts nobody.
+fn nobody_trusted() -> &'static Policy {
+    static COMPILED: OnceLock<Policy> = OnceLock::new();
+    COMPILED.get_or_init(|| {
+        Policy::compile(&PolicyDocument {
+            version: None,
+            id: None,
+            statements: Vec::new(),
+        })
+    })
 }
 
 /// Decides one action on one target and records a denial.
@@ -262,7 +285,11 @@ fn check(
         return Ok(());
     };
     let (arn, display) = (view.caller.arn(), &target.display);
-    let why = reason.sentence(action);
+    // AWS does not say which side of assuming a role denied it, nor whether the role exists.
+    let why = match target.trust {
+        None => reason.sentence(action),
+        Some(_) => String::new(),
+    };
     let text =
         format!("User: {arn} is not authorized to perform: {action} on resource: {display} {why}");
     // Across accounts, AWS gives no reason.

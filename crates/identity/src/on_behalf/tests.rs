@@ -99,8 +99,8 @@ fn the_caller_names_the_service_that_acts_for_it() {
         let session = caller.session().unwrap();
         let message = (session.mfa, session.console.is_some(), session.service);
         assert_eq!(message, (mfa, false, Some(ROTATION_SERVICE)));
-        assert!(session.may_call_iam());
-        assert_eq!(OnBehalf::of(&caller).mfa, mfa);
+        assert!(caller.may_call_iam());
+        assert_eq!(OnBehalf::of(&caller).unwrap().mfa, mfa);
     }
 }
 

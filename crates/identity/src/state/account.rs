@@ -7,7 +7,8 @@ use keywright_base::{AccessKeyId, AccountId, FoldedName, Timestamp, UniqueId};
 
 use super::{
     AccessKey, AccountSettings, CredentialOwner, CredentialReport, RootUser, RotationPolicy,
-    StateChange, group::GroupIndex, mfa::DeviceIndex, policy::PolicyIndex, user::UserIndex,
+    StateChange, group::GroupIndex, mfa::DeviceIndex, policy::PolicyIndex, role::RoleIndex,
+    user::UserIndex,
 };
 
 /// Who has a managed policy attached, or as boundary.
@@ -15,7 +16,9 @@ use super::{
 pub(super) struct PolicyUses {
     pub(super) users: OrdSet<FoldedName>,
     pub(super) groups: OrdSet<FoldedName>,
+    pub(super) roles: OrdSet<FoldedName>,
     pub(super) boundaries: OrdSet<FoldedName>,
+    pub(super) role_boundaries: OrdSet<FoldedName>,
 }
 
 /// An account at one version. Immutable; [`Account::apply`] makes the next one.
@@ -28,6 +31,7 @@ pub struct Account {
     pub(super) settings: Arc<AccountSettings>,
     pub(super) report: Option<Arc<CredentialReport>>,
     pub(super) users: UserIndex,
+    pub(super) roles: RoleIndex,
     pub(super) groups: GroupIndex,
     pub(super) policies: PolicyIndex,
     pub(super) devices: DeviceIndex,
@@ -53,6 +57,7 @@ impl Account {
             settings: Arc::new(AccountSettings::default()),
             report: None,
             users: UserIndex::default(),
+            roles: RoleIndex::default(),
             groups: GroupIndex::default(),
             policies: PolicyIndex::default(),
             devices: DeviceIndex::default(),
@@ -112,18 +117,36 @@ impl Account {
             .unwrap_or_default()
     }
 
-    /// How many entities have a managed policy attached (boundaries not counted).
-    pub fn attachment_count(&self, policy_arn: &str) -> usize {
+    /// The roles (folded names) that have a managed policy attached.
+    pub fn attached_roles(&self, policy_arn: &str) -> OrdSet<FoldedName> {
         self.uses
             .get(policy_arn)
-            .map_or(0, |uses| uses.users.len() + uses.groups.len())
+            .map(|uses| uses.roles.clone())
+            .unwrap_or_default()
+    }
+
+    /// The roles (folded names) that have a managed policy as their permissions boundary.
+    pub fn bounded_roles(&self, policy_arn: &str) -> OrdSet<FoldedName> {
+        self.uses
+            .get(policy_arn)
+            .map(|uses| uses.role_boundaries.clone())
+            .unwrap_or_default()
+    }
+
+    /// How many entities have a managed policy attached (boundaries not counted).
+    pub fn attachment_count(&self, policy_arn: &str) -> usize {
+        self.uses.get(policy_arn).map_or(0, |uses| {
+            uses.users.len() + uses.groups.len() + uses.roles.len()
+        })
     }
 
     /// The distinct managed policies that are attached to anything.
     pub fn policies_in_use(&self) -> usize {
         self.uses
             .values()
-            .filter(|uses| !uses.users.is_empty() || !uses.groups.is_empty())
+            .filter(|uses| {
+                !(uses.users.is_empty() && uses.groups.is_empty() && uses.roles.is_empty())
+            })
             .count()
     }
 

@@ -15,7 +15,7 @@ use keywright_store::contract::{RecordWrite, StateRecord};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    Account, AccountSettings, CredentialReport, CustomerPolicy, Group, MfaDevice, RootUser,
+    Account, AccountSettings, CredentialReport, CustomerPolicy, Group, MfaDevice, Role, RootUser,
     RotationPolicy, Tag, User,
 };
 use crate::vault::SealedValue;
@@ -23,6 +23,7 @@ use crate::vault::SealedValue;
 /// The kinds of stored records, one for each type of entity.
 pub(crate) const ENTITIES: &[EntityKind] = &[
     EntityKind::of::<User>(),
+    EntityKind::of::<Role>(),
     EntityKind::of::<Group>(),
     EntityKind::of::<CustomerPolicy>(),
     EntityKind::of::<MfaDevice>(),

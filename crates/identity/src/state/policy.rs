@@ -79,7 +79,28 @@ impl InlinePolicy {
     }
 }
 
-/// What a user or a group is granted directly.
+/// A role's trust policy.
+#[derive(Debug, Clone)]
+pub struct TrustPolicy(Arc<PolicyText>);
+
+impl TrustPolicy {
+    /// From its stored form, in which principals of this installation are unique ids.
+    pub fn new(stored: Arc<str>) -> Self {
+        Self(Arc::new(PolicyText::new(stored)))
+    }
+
+    /// The stored form.
+    pub fn stored(&self) -> &Arc<str> {
+        &self.0.text
+    }
+
+    /// The compiled document; `None` means that it cannot be evaluated and the caller must refuse.
+    pub fn compiled(&self) -> Option<&Arc<Policy>> {
+        self.0.compiled(None)
+    }
+}
+
+/// What a user, a group or a role is granted directly.
 #[derive(Debug, Clone, Default)]
 pub struct DirectGrants {
     /// Inline policies, sorted by folded name.

@@ -134,9 +134,9 @@ fn decision_now(
 ) -> Decision {
     let set = match &evidence.who {
         Principal::Root { .. } => PolicySet::default(),
-        Principal::User { id, .. } => {
-            let user = view.account.user_by_id(*id);
-            user.map_or_else(PolicySet::default, |user| policies_of(view.account, user))
+        principal => {
+            let grantee = principal.grantee(view.account);
+            grantee.map_or_else(PolicySet::default, |it| policies_of(view.account, &it))
         }
     };
     evidence.decide_by(&set, resource)

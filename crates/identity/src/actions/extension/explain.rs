@@ -27,18 +27,22 @@ use crate::{
     fault::{IamFault, MissingEntity},
     names::PolicyNames,
     pagination::PageRequest,
-    state::{User, UserSelector},
+    principal::Principal,
+    state::{Grantee, User, UserSelector},
     view::{ResourcePolicy, StateView},
 };
 
 /// Users that one page of [`ListAuthorizedPrincipals`] looks at.
 const USERS_PER_PAGE: i32 = 500;
 
+/// The name of the session by which a role's requests are explained.
+const EXPLAINED: &str = "explained";
+
 /// Explains a request of a user. One that another implies is denied also if it is not allowed for
 /// all that it is about.
 fn of_user(
     view: &ExplainView<'_>,
-    user: &User,
+    user: &Grantee,
     (action, resource): (&str, &str),
     (context, implied, steps): (
         &SuppliedContext<'_>,
@@ -47,14 +51,12 @@ fn of_user(
     ),
 ) -> Result<Explanation, IamFault> {
     let set = policies_of(view.account, user);
-    let arn = user.arn(view.id());
+    let principal = match user {
+        Grantee::User(user) => Principal::user(view.id(), user),
+        Grantee::Role(role) => Principal::role_session(view.id(), role, EXPLAINED),
+    };
     let request = AccessRequest {
-        principal: PrincipalRef::User {
-            account: view.id(),
-            arn: arn.as_str(),
-            id: user.id.as_str(),
-            name: &user.name,
-        },
+        principal: principal.reference(),
         action,
         resource,
         owner: Some(view.id()),
@@ -279,7 +281,7 @@ impl PreparedAction for ExplainAuthorization {
             let text = format!("{key} follows from the principal and cannot be told");
             return Err(IamFault::Validation(text));
         }
-        let (explanation, text) = in_words(view, user.map(|user| &**user), requested, entries)?;
+        let (explanation, text) = in_words(view, user.as_ref(), requested, entries)?;
         let (statements, is_truncated) = statements(&explanation);
         Ok(ActionResult::answer(
             keywright::ExplainAuthorizationOutput {
@@ -311,7 +313,7 @@ fn settled_answer(settled: SettledAnswer) -> keywright::ExplainAuthorizationOutp
 /// first that is denied is the answer.
 fn in_words(
     view: &ExplainView<'_>,
-    user: Option<&User>,
+    user: Option<&Grantee>,
     requested: (&str, &str),
     entries: &[keywright::ContextEntry],
 ) -> Result<(Explanation, String), IamFault> {
@@ -351,7 +353,7 @@ fn in_words(
 }
 
 /// The user that an ARN names; nobody for the root user.
-fn principal<'a>(view: &StateView<'a>, arn: &str) -> Result<Option<&'a Arc<User>>, IamFault> {
+fn principal(view: &StateView<'_>, arn: &str) -> Result<Option<Grantee>, IamFault> {
     if arn == Arn::iam(view.id(), "root").as_str() {
         return Ok(None);
     }
@@ -364,7 +366,7 @@ fn principal<'a>(view: &StateView<'a>, arn: &str) -> Result<Option<&'a Arc<User>
     let name = name.rsplit('/').next().unwrap_or(name);
     let user = view.account.user_by_arn(arn);
     let user = user.ok_or_else(|| MissingEntity::User(name.to_owned()))?;
-    Ok(Some(user))
+    Ok(Some(Grantee::User(Arc::clone(user))))
 }
 
 /// `keywright:ListAuthorizedPrincipals`: who may, through what, and under which conditions.
@@ -374,7 +376,7 @@ pub(crate) struct ListAuthorizedPrincipals;
 /// of the extension implies.
 fn authorized(
     view: &ExplainView<'_>,
-    user: Option<&User>,
+    user: Option<&Grantee>,
     requested: (&str, &str),
     steps: &mut StepsLeft,
 ) -> Result<Option<keywright::AuthorizedPrincipal>, IamFault> {
@@ -402,7 +404,7 @@ fn authorized(
 /// The same for one action, whatever it implies.
 fn authorized_alone(
     view: &ExplainView<'_>,
-    user: Option<&User>,
+    user: Option<&Grantee>,
     requested: (&str, &str),
     (implied, steps): (Option<&ImpliedQuestion>, &mut StepsLeft),
 ) -> Result<Option<keywright::AuthorizedPrincipal>, IamFault> {
@@ -437,7 +439,7 @@ fn authorized_alone(
 /// What lets someone do what an explanation is about, and under which conditions.
 fn authorized_through(
     view: &ExplainView<'_>,
-    user: Option<&User>,
+    user: Option<&Grantee>,
     (explanation, supplied): (&Explanation, &SuppliedContext<'_>),
 ) -> Option<(Vec<String>, Vec<String>)> {
     let open = |examined: &StatementTrace| lacks_open_only(examined, supplied);
@@ -482,7 +484,7 @@ fn authorized_through(
 /// For the identity policies, a policy of the resource that names the user serves as well.
 fn nearly<'a>(
     view: &ExplainView<'_>,
-    user: &User,
+    user: &Grantee,
     (explanation, supplied): (&'a Explanation, &SuppliedContext<'_>),
     layer: PolicyLayer,
 ) -> Option<&'a StatementTrace> {
@@ -499,7 +501,7 @@ fn nearly<'a>(
 }
 
 /// Whether a statement of the resource's policy names the user or everyone, not only the account.
-fn names(view: &ExplainView<'_>, user: &User, statement: usize) -> bool {
+fn names(view: &ExplainView<'_>, user: &Grantee, statement: usize) -> bool {
     let written = view
         .policy()
         .and_then(|policy| policy.document().statements.get(statement));
@@ -507,7 +509,7 @@ fn names(view: &ExplainView<'_>, user: &User, statement: usize) -> bool {
     let arn = user.arn(view.id());
     principal.is_some_and(|principal| {
         let mut names = principal.elements.iter();
-        names.any(|(_, name)| name == "*" || name == arn.as_str() || name == user.id.as_str())
+        names.any(|(_, name)| name == "*" || name == arn.as_str() || name == user.id().as_str())
     })
 }
 
@@ -589,7 +591,15 @@ impl PreparedAction for ListAuthorizedPrincipals {
         }
         let mut last = None;
         for user in users {
-            match (authorized(view, Some(user), requested, &mut steps), last) {
+            match (
+                authorized(
+                    view,
+                    Some(&Grantee::User(Arc::clone(user))),
+                    requested,
+                    &mut steps,
+                ),
+                last,
+            ) {
                 (Ok(found), _) => principals.extend(found),
                 (Err(fault), None) => return Err(fault),
                 // The page ends before whoever takes too many steps.

@@ -108,7 +108,7 @@ fn policy(
         observe_secs: input.observe_seconds.unwrap_or(OBSERVE_SECS),
         dwell_secs: input.dwell_seconds.unwrap_or(DWELL_SECS),
         places: places(input.places.as_ref()),
-        by: OnBehalf::of(view.caller),
+        by: OnBehalf::of(view.caller)?,
         by_arn: view.caller.arn().to_string(),
         created: before.map_or_else(|| view.now(), |before| before.created),
         updated: view.now(),
@@ -118,8 +118,9 @@ fn policy(
 /// The users of a policy, if it acts for somebody else: what it does for them cannot be taken from
 /// them without the rights to do it.
 fn of_another(view: &StateView<'_>, policy: &RotationPolicy) -> Option<AuthTarget> {
-    let caller = OnBehalf::of(view.caller);
-    let own = (policy.by.account, policy.by.owner) == (caller.account, caller.owner);
+    let caller = view.caller.principal();
+    let owner = Some(policy.by.owner);
+    let own = policy.by.account == caller.account() && owner == caller.credential_owner();
     (!own).then(|| AuthTarget::every_user(view, &policy.selector))
 }
 

@@ -123,7 +123,7 @@ impl PreparedAction for StartRotation {
             deactivate_first,
             override_unused: input.override_unused.clone(),
         };
-        with.engine()?.start(&with.on_behalf(), start).await
+        with.engine()?.start(&with.on_behalf()?, start).await
     }
 
     fn run(
@@ -254,7 +254,7 @@ impl PreparedAction for RetrieveRotationKey {
         input: &Input<Self>,
     ) -> Result<Self::Prepared, IamFault> {
         let user = user_ref(&with.view, &input.user_name)?;
-        let by = with.on_behalf();
+        let by = with.on_behalf()?;
         with.engine()?.retrieve_key(&by, &user).await
     }
 
@@ -306,7 +306,7 @@ macro_rules! orders {
             ) -> Result<Self::Prepared, IamFault> {
                 let order: fn(&Input<Self>) -> Result<RotationOrder, IamFault> = $order;
                 let user = user_ref(&with.view, &input.user_name)?;
-                let (by, order) = (with.on_behalf(), order(input)?);
+                let (by, order) = (with.on_behalf()?, order(input)?);
                 with.engine()?.order(&by, &user, order).await
             }
 

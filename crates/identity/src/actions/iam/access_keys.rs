@@ -29,7 +29,7 @@ enum KeyHolder {
 
 impl KeyHolder {
     fn of(view: &StateView<'_>, name: Option<&str>) -> Result<Self, IamFault> {
-        Ok(match view.subject(name) {
+        Ok(match view.subject(name)? {
             CredentialSubject::Root => Self::Root(RootUser::clone(view.account.root())),
             CredentialSubject::User(name) => Self::User(User::clone(view.user(&name)?)),
         })
@@ -78,7 +78,7 @@ impl Action for CreateAccessKey {
     const ACCESS: ActionLevel = ActionLevel::Write;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
-        Ok(subject_target(view, input.user_name.as_deref()))
+        subject_target(view, input.user_name.as_deref())
     }
 
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
@@ -157,7 +157,7 @@ impl Action for ListAccessKeys {
     const EFFORT: Effort = Effort::Small;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
-        Ok(subject_target(view, input.user_name.as_deref()))
+        subject_target(view, input.user_name.as_deref())
     }
 
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
@@ -189,7 +189,7 @@ impl Action for UpdateAccessKey {
     const ACCESS: ActionLevel = ActionLevel::Write;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
-        Ok(subject_target(view, input.user_name.as_deref()))
+        subject_target(view, input.user_name.as_deref())
     }
 
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
@@ -219,7 +219,7 @@ impl Action for DeleteAccessKey {
     const ACCESS: ActionLevel = ActionLevel::Write;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
-        Ok(subject_target(view, input.user_name.as_deref()))
+        subject_target(view, input.user_name.as_deref())
     }
 
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {

@@ -1,6 +1,7 @@
-//! Managed policies on users and groups: attach, detach, list, and who has one.
+//! Managed policies on users, groups and roles: attach, detach, list, and who has one.
 //!
-//! Each behaviour is written once over [`Owner`]; the macro only names it for users and for groups.
+//! Each behaviour is written once over [`PolicyOwner`]; the macro only names it for
+//! each of them.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::{
     authorize::{Permit, Requirement},
     fault::{IamFault, MissingEntity, ReachedQuota},
     pagination::PageRequest,
-    state::{Group, StateChange, User},
+    state::{Group, Role, StateChange, User},
     view::StateView,
 };
 
@@ -65,6 +66,7 @@ fn attach<O: PolicyOwner>(
     arn: &str,
 ) -> Result<Option<StateChange>, IamFault> {
     let mut owner = O::find(view, name)?.clone();
+    owner.check_modifiable()?;
     let arn = stored(view, arn)?;
     let aws = view.catalogue().by_arn(&arn);
     if aws.is_some_and(|policy| policy.is_service_role_policy()) {
@@ -89,6 +91,7 @@ fn detach<O: PolicyOwner>(
 ) -> Result<StateChange, IamFault> {
     parse(arn)?;
     let mut owner = O::find(view, name)?.clone();
+    owner.check_modifiable()?;
     let attached = &mut owner.grants_mut().attached;
     let at = attached.iter().position(|attached| **attached == *arn);
     attached.remove(at.ok_or_else(|| MissingEntity::Policy(arn.to_owned()))?);
@@ -216,6 +219,14 @@ attachments_of!(
     ListAttachedUserPoliciesOutput
 );
 attachments_of!(
+    Role,
+    role_name,
+    AttachRolePolicy,
+    DetachRolePolicy,
+    ListAttachedRolePolicies,
+    ListAttachedRolePoliciesOutput
+);
+attachments_of!(
     Group,
     group_name,
     AttachGroupPolicy,
@@ -224,12 +235,13 @@ attachments_of!(
     ListAttachedGroupPoliciesOutput
 );
 
-/// `iam:ListEntitiesForPolicy`: groups, then users, each by name.
+/// `iam:ListEntitiesForPolicy`: groups, roles, then users, each by name.
 pub(crate) struct ListEntitiesForPolicy;
 
 /// Someone who has a policy.
 enum PolicyHolder<'a> {
     Group(&'a Group),
+    Role(&'a Role),
     User(&'a User),
 }
 
@@ -238,6 +250,7 @@ impl PolicyHolder<'_> {
     fn place(&self) -> String {
         match self {
             Self::Group(group) => format!("group {}", group.name.to_ascii_lowercase()),
+            Self::Role(role) => format!("role {}", role.name.to_ascii_lowercase()),
             Self::User(user) => format!("user {}", user.name.to_ascii_lowercase()),
         }
     }
@@ -245,6 +258,7 @@ impl PolicyHolder<'_> {
     fn path(&self) -> &str {
         match self {
             Self::Group(group) => group.path(),
+            Self::Role(role) => role.path(),
             Self::User(user) => user.path(),
         }
     }
@@ -267,6 +281,19 @@ fn holders<'a>(
             .iter()
             .filter_map(|name| view.account.group(name.as_str()));
         found.extend(groups.map(|group| PolicyHolder::Group(group)));
+    }
+    if wanted(entity_type::ROLE) {
+        let mut names = imbl::OrdSet::new();
+        if attached {
+            names = names.union(view.account.attached_roles(arn));
+        }
+        if bounded {
+            names = names.union(view.account.bounded_roles(arn));
+        }
+        let roles = names
+            .iter()
+            .filter_map(|name| view.account.role(name.as_str()));
+        found.extend(roles.map(|role| PolicyHolder::Role(role)));
     }
     if wanted(entity_type::USER) {
         let mut names = imbl::OrdSet::new();
@@ -305,12 +332,16 @@ impl Action for ListEntitiesForPolicy {
         let marker = input.marker.as_deref();
         let page = PageRequest::of("ListEntitiesForPolicy", &filter, marker, input.max_items)?;
         let (holders, marker) = page.cut(holders(view, &arn, input), PolicyHolder::place);
-        let (mut groups, mut users) = (Vec::new(), Vec::new());
+        let (mut groups, mut roles, mut users) = (Vec::new(), Vec::new(), Vec::new());
         for holder in holders {
             match holder {
                 PolicyHolder::Group(group) => groups.push(iam::PolicyGroup {
                     group_name: Some(group.name.clone()),
                     group_id: Some(group.id.to_string()),
+                }),
+                PolicyHolder::Role(role) => roles.push(iam::PolicyRole {
+                    role_name: Some(role.name.clone()),
+                    role_id: Some(role.id.to_string()),
                 }),
                 PolicyHolder::User(user) => users.push(iam::PolicyUser {
                     user_name: Some(user.name.clone()),
@@ -321,7 +352,7 @@ impl Action for ListEntitiesForPolicy {
         Ok(ActionResult::answer(iam::ListEntitiesForPolicyOutput {
             policy_groups: Some(groups),
             policy_users: Some(users),
-            policy_roles: Some(Vec::new()),
+            policy_roles: Some(roles),
             is_truncated: Some(marker.is_some()),
             marker,
         }))

@@ -1,15 +1,16 @@
-//! Permissions boundaries of users: the check when one is named, set and delete.
+//! Permissions boundaries of users and roles: the check when one is named, set and delete.
 
 use std::sync::Arc;
 
 use keywright_base::Arn;
 use keywright_wire::iam;
 
+use super::roles::check_modifiable;
 use crate::{
     action::{Action, ActionLevel, ActionOutcome, ActionResult, Input},
     authorize::{AuthTarget, Permit, Requirement},
     fault::{IamFault, InvalidInput, MissingEntity},
-    state::{StateChange, User},
+    state::{Role, StateChange, User},
     view::StateView,
 };
 
@@ -82,5 +83,50 @@ impl Action for DeleteUserPermissionsBoundary {
             return Err(MissingEntity::UserBoundary(user.name).into());
         }
         Ok(ActionResult::change((), StateChange::put(user)))
+    }
+}
+
+/// `iam:PutRolePermissionsBoundary`
+pub(crate) struct PutRolePermissionsBoundary;
+
+impl Action for PutRolePermissionsBoundary {
+    type Shape = iam::PutRolePermissionsBoundary;
+    const ACCESS: ActionLevel = ActionLevel::PermissionsManagement;
+
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        let target = AuthTarget::role(view, &input.role_name);
+        let boundary = &input.permissions_boundary;
+        Ok(Requirement::one(
+            target.with_key("iam:PermissionsBoundary", boundary),
+        ))
+    }
+
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let mut role = Role::clone(view.role(&input.role_name)?);
+        check_modifiable(&role)?;
+        role.boundary = checked(view, Some(&input.permissions_boundary))?;
+        Ok(ActionResult::change((), StateChange::put(role)))
+    }
+}
+
+/// `iam:DeleteRolePermissionsBoundary`
+pub(crate) struct DeleteRolePermissionsBoundary;
+
+impl Action for DeleteRolePermissionsBoundary {
+    type Shape = iam::DeleteRolePermissionsBoundary;
+    const ACCESS: ActionLevel = ActionLevel::PermissionsManagement;
+
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        let target = AuthTarget::bounded_role(view, &input.role_name);
+        Ok(Requirement::one(target))
+    }
+
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let mut role = Role::clone(view.role(&input.role_name)?);
+        check_modifiable(&role)?;
+        if role.boundary.take().is_none() {
+            return Err(MissingEntity::RoleBoundary(role.name).into());
+        }
+        Ok(ActionResult::change((), StateChange::put(role)))
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     authorize::{Permit, Requirement},
     fault::{IamFault, ReachedQuota},
     pagination::PageRequest,
-    state::{Group, InlinePolicy, StateChange, User},
+    state::{Group, InlinePolicy, Role, StateChange, User},
     view::StateView,
 };
 
@@ -24,6 +24,7 @@ fn put<O: PolicyOwner>(
 ) -> Result<StateChange, IamFault> {
     let (policy, document) = policy;
     let mut owner = O::find(view, name)?.clone();
+    owner.check_modifiable()?;
     let too_large = |owner: &O| {
         let name = owner.name().to_owned();
         IamFault::from(ReachedQuota::InlinePolicies(O::INLINE_SIZE, O::KIND, name))
@@ -78,6 +79,7 @@ fn delete<O: PolicyOwner>(
 ) -> Result<StateChange, IamFault> {
     let (owner, _) = get::<O>(view, name, policy)?;
     let mut owner = owner.clone();
+    owner.check_modifiable()?;
     let inline = &mut owner.grants_mut().inline;
     inline.retain(|inline| !inline.name.eq_ignore_ascii_case(policy));
     Ok(owner.put())
@@ -206,6 +208,11 @@ inline_of!(
     User, user_name,
     PutUserPolicy, GetUserPolicy -> GetUserPolicyOutput,
     ListUserPolicies -> ListUserPoliciesOutput, DeleteUserPolicy
+);
+inline_of!(
+    Role, role_name,
+    PutRolePolicy, GetRolePolicy -> GetRolePolicyOutput,
+    ListRolePolicies -> ListRolePoliciesOutput, DeleteRolePolicy
 );
 inline_of!(
     Group, group_name,

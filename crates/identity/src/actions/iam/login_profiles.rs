@@ -51,7 +51,7 @@ impl PreparedAction for CreateLoginProfile {
     const ACCESS: ActionLevel = ActionLevel::Write;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
-        Ok(subject_target(view, input.user_name.as_deref()))
+        subject_target(view, input.user_name.as_deref())
     }
 
     async fn prepare(
@@ -93,7 +93,7 @@ impl Action for GetLoginProfile {
     const EFFORT: Effort = Effort::Small;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
-        Ok(subject_target(view, input.user_name.as_deref()))
+        subject_target(view, input.user_name.as_deref())
     }
 
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
@@ -157,7 +157,7 @@ impl Action for DeleteLoginProfile {
     const ACCESS: ActionLevel = ActionLevel::Write;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
-        Ok(subject_target(view, input.user_name.as_deref()))
+        subject_target(view, input.user_name.as_deref())
     }
 
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
@@ -174,7 +174,9 @@ impl ChangePassword {
     fn caller<'a>(view: &StateView<'a>) -> Result<(&'a Arc<User>, &'a LoginProfile), IamFault> {
         let user = match view.caller.principal() {
             Principal::User { name, .. } => view.user(name)?,
-            Principal::Root { .. } => return Err(IamFault::InvalidUserType(USERS_ONLY.to_owned())),
+            Principal::Root { .. } | Principal::RoleSession(_) | Principal::FederatedUser(_) => {
+                return Err(IamFault::InvalidUserType(USERS_ONLY.to_owned()));
+            }
         };
         Ok((user, login(user)?))
     }
@@ -190,7 +192,7 @@ impl PreparedAction for ChangePassword {
     fn required(view: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
         Ok(Requirement::one(match view.caller.principal() {
             Principal::User { name, .. } => AuthTarget::user(view, name),
-            Principal::Root { .. } => {
+            Principal::Root { .. } | Principal::RoleSession(_) | Principal::FederatedUser(_) => {
                 let arn = view.caller.arn().to_string();
                 AuthTarget::new(arn.clone(), arn)
             }
@@ -240,7 +242,7 @@ impl PreparedAction for ChangePassword {
 
 /// The user that an optional `UserName` names. Root has no login profile that these actions see.
 fn subject_user<'a>(view: &StateView<'a>, name: Option<&str>) -> Result<&'a Arc<User>, IamFault> {
-    match view.subject(name) {
+    match view.subject(name)? {
         CredentialSubject::User(name) => view.user(&name),
         CredentialSubject::Root => Err(MissingEntity::User("root".to_owned()).into()),
     }

@@ -29,20 +29,20 @@ use crate::{
 const ROOT: &str = "root";
 
 /// Whom an action on devices is about.
-fn subject(view: &StateView<'_>, name: Option<&str>) -> CredentialSubject {
+fn subject(view: &StateView<'_>, name: Option<&str>) -> Result<CredentialSubject, IamFault> {
     match (name, view.caller.principal()) {
-        (Some(ROOT), Principal::Root { .. }) => CredentialSubject::Root,
+        (Some(ROOT), Principal::Root { .. }) => Ok(CredentialSubject::Root),
         _ => view.subject(name),
     }
 }
 
-fn target(view: &StateView<'_>, name: Option<&str>) -> Requirement {
-    Requirement::one(target_of(view, &subject(view, name)))
+fn target(view: &StateView<'_>, name: Option<&str>) -> Result<Requirement, IamFault> {
+    Ok(Requirement::one(target_of(view, &subject(view, name)?)))
 }
 
 /// Whom an action on devices is about, if they exist.
 fn bearer(view: &StateView<'_>, name: Option<&str>) -> Result<CredentialOwner, IamFault> {
-    Ok(match subject(view, name) {
+    Ok(match subject(view, name)? {
         CredentialSubject::Root => CredentialOwner::Root,
         CredentialSubject::User(name) => CredentialOwner::User(view.user(&name)?.id),
     })
@@ -89,9 +89,9 @@ fn obey_own_device(view: &StateView<'_>, bearer: CredentialOwner) -> Result<(), 
     let caller = view.caller.principal().credential_owner();
     let session = view.caller.session();
     let with_code = session.is_some_and(|session| session.mfa.is_some());
-    let way_back = caller == CredentialOwner::Root && session.is_none();
+    let way_back = caller == Some(CredentialOwner::Root) && session.is_none();
     let has_one = view.account.devices_of(bearer).next().is_some();
-    if caller == bearer && has_one && !with_code && !way_back {
+    if caller == Some(bearer) && has_one && !with_code && !way_back {
         return Err(IamFault::AccessDenied(WITHOUT_CODE.to_owned()));
     }
     Ok(())
@@ -176,7 +176,7 @@ impl Action for EnableMFADevice {
     const ACCESS: ActionLevel = ActionLevel::Write;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
-        Ok(target(view, Some(&input.user_name)))
+        target(view, Some(&input.user_name))
     }
 
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
@@ -218,7 +218,7 @@ impl Action for ResyncMFADevice {
     const ACCESS: ActionLevel = ActionLevel::Write;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
-        Ok(target(view, Some(&input.user_name)))
+        target(view, Some(&input.user_name))
     }
 
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
@@ -252,7 +252,7 @@ impl Action for DeactivateMFADevice {
     const ACCESS: ActionLevel = ActionLevel::Write;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
-        Ok(target(view, input.user_name.as_deref()))
+        target(view, input.user_name.as_deref())
     }
 
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
@@ -302,7 +302,7 @@ impl Action for ListMFADevices {
     const EFFORT: Effort = Effort::Small;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
-        Ok(target(view, input.user_name.as_deref()))
+        target(view, input.user_name.as_deref())
     }
 
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
@@ -384,7 +384,7 @@ impl Action for GetMFADevice {
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         if let Some(name) = &input.user_name {
-            return Ok(target(view, Some(name)));
+            return target(view, Some(name));
         }
         let device = view.account.device(&input.serial_number);
         let subject = match device.and_then(|device| device.bearer()) {
@@ -392,7 +392,7 @@ impl Action for GetMFADevice {
             Some(bearer @ CredentialOwner::User(_)) => {
                 CredentialSubject::User(bearer_name(view, bearer))
             }
-            None => view.subject(None),
+            None => view.subject(None)?,
         };
         Ok(Requirement::one(target_of(view, &subject)))
     }

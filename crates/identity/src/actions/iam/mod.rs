@@ -14,6 +14,7 @@ mod owner;
 mod password_policy;
 mod policies;
 mod policy_versions;
+mod roles;
 mod simulator;
 mod tags;
 mod users;
@@ -30,6 +31,25 @@ pub(super) static ACTIONS: &[ActionEntry] = &[
     served::<users::ListUsers>(),
     served::<users::UpdateUser>(),
     served::<users::DeleteUser>(),
+    served::<roles::CreateRole>(),
+    served::<roles::GetRole>(),
+    served::<roles::ListRoles>(),
+    served::<roles::UpdateRole>(),
+    served::<roles::UpdateRoleDescription>(),
+    served::<roles::UpdateAssumeRolePolicy>(),
+    served::<roles::DeleteRole>(),
+    served::<tags::TagRole>(),
+    served::<tags::UntagRole>(),
+    served::<tags::ListRoleTags>(),
+    served::<boundaries::PutRolePermissionsBoundary>(),
+    served::<boundaries::DeleteRolePermissionsBoundary>(),
+    served::<attachments::AttachRolePolicy>(),
+    served::<attachments::DetachRolePolicy>(),
+    served::<attachments::ListAttachedRolePolicies>(),
+    served::<inline::PutRolePolicy>(),
+    served::<inline::GetRolePolicy>(),
+    served::<inline::ListRolePolicies>(),
+    served::<inline::DeleteRolePolicy>(),
     served::<other_credentials::ListSSHPublicKeys>(),
     served::<other_credentials::ListSigningCertificates>(),
     served::<other_credentials::ListServiceSpecificCredentials>(),

@@ -18,7 +18,7 @@ use crate::{
 
 /// The user whose credentials are listed: must exist, unless it is root itself.
 fn check_user(view: &StateView<'_>, name: Option<&str>) -> Result<String, IamFault> {
-    match view.subject(name) {
+    match view.subject(name)? {
         CredentialSubject::Root => Ok("root".to_owned()),
         CredentialSubject::User(name) => Ok(view.user(&name)?.name.clone()),
     }
@@ -49,7 +49,7 @@ macro_rules! empty_list {
                 view: &StateView<'_>,
                 input: &Input<Self>,
             ) -> Result<Requirement, IamFault> {
-                let subject = view.subject(input.user_name.as_deref());
+                let subject = view.subject(input.user_name.as_deref())?;
                 Ok(Requirement::one(target_of(view, &subject)))
             }
 
@@ -85,7 +85,7 @@ impl Action for ListServiceSpecificCredentials {
         if input.all_users == Some(true) {
             return Ok(Requirement::one(AuthTarget::everything()));
         }
-        let subject = view.subject(input.user_name.as_deref());
+        let subject = view.subject(input.user_name.as_deref())?;
         Ok(Requirement::one(target_of(view, &subject)))
     }
 

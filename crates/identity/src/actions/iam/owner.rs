@@ -1,12 +1,12 @@
-//! Who can be granted something: a user or a group. What is done to their grants is written once,
-//! over [`Owner`].
+//! Who can be granted something: a user, a group or a role. What is done to their grants is written
+//! once, over [`PolicyOwner`].
 
 use keywright_base::limits;
 
 use crate::{
     authorize::AuthTarget,
     fault::{IamFault, MissingEntity},
-    state::{DirectGrants, Group, StateChange, User},
+    state::{DirectGrants, Group, Role, StateChange, User},
     view::StateView,
 };
 
@@ -37,6 +37,13 @@ pub(super) trait PolicyOwner: Clone {
     fn put(self) -> StateChange;
     /// That it has no inline policy of this name.
     fn no_inline(policy: &str) -> MissingEntity;
+    /// Whether customers may change its grants.
+    ///
+    /// # Errors
+    /// `UnmodifiableEntity`.
+    fn check_modifiable(&self) -> Result<(), IamFault> {
+        Ok(())
+    }
 }
 
 impl PolicyOwner for User {
@@ -121,5 +128,51 @@ impl PolicyOwner for Group {
 
     fn no_inline(policy: &str) -> MissingEntity {
         MissingEntity::GroupPolicy(policy.to_owned())
+    }
+}
+
+impl PolicyOwner for Role {
+    const KIND: &'static str = "role";
+    const ATTACHED: (&'static str, usize) = ("PoliciesPerRole", limits::ATTACHED_POLICIES_PER_ROLE);
+    const INLINE_SIZE: usize = limits::ROLE_POLICY_SIZE;
+
+    fn find<'a>(view: &StateView<'a>, name: &str) -> Result<&'a Self, IamFault> {
+        view.role(name).map(|role| &**role)
+    }
+
+    fn target(view: &StateView<'_>, name: &str) -> AuthTarget {
+        AuthTarget::role(view, name)
+    }
+
+    fn bounded_target(view: &StateView<'_>, name: &str) -> AuthTarget {
+        AuthTarget::bounded_role(view, name)
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn path(&self) -> &str {
+        &self.path
+    }
+
+    fn grants(&self) -> &DirectGrants {
+        &self.grants
+    }
+
+    fn grants_mut(&mut self) -> &mut DirectGrants {
+        &mut self.grants
+    }
+
+    fn put(self) -> StateChange {
+        StateChange::put(self)
+    }
+
+    fn no_inline(policy: &str) -> MissingEntity {
+        MissingEntity::RolePolicy(policy.to_owned())
+    }
+
+    fn check_modifiable(&self) -> Result<(), IamFault> {
+        super::roles::check_modifiable(self)
     }
 }

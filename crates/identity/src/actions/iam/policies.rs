@@ -99,7 +99,9 @@ impl<'a> ManagedPolicy<'a> {
             policy_name: Some(self.name().to_owned()),
             path: Some(self.path().to_owned()),
             attachment_count: count(view.account.attachment_count(&arn)),
-            permissions_boundary_usage_count: count(view.account.bounded_users(&arn).len()),
+            permissions_boundary_usage_count: count(
+                view.account.bounded_users(&arn).len() + view.account.bounded_roles(&arn).len(),
+            ),
             arn: Some(arn),
             ..iam::Policy::default()
         };

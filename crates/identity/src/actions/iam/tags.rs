@@ -1,7 +1,7 @@
-//! Tags of users, managed policies and MFA devices: their rules, and the actions that change and
+//! Tags of users, roles, managed policies and MFA devices: their rules, and the actions that change and
 //! list them.
 //!
-//! Keys of a user's tags are unique without regard to case; tagging again in another case replaces
+//! Keys of a user's or role's tags are unique without regard to case; tagging again in another case replaces
 //! both the spelling and the value. Keys of the others' tags differ in case.
 
 use keywright_base::limits;
@@ -10,13 +10,14 @@ use keywright_wire::iam;
 use super::{
     attachments::parse,
     policies::{ManagedPolicy, policy_target},
+    roles::check_modifiable,
 };
 use crate::{
     action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
     authorize::{AuthTarget, Permit, Requirement},
     fault::{IamFault, InvalidInput, MissingEntity, ReachedQuota},
     pagination::PageRequest,
-    state::{CustomerPolicy, MfaDevice, StateChange, Tag, User},
+    state::{CustomerPolicy, MfaDevice, Role, StateChange, Tag, User},
     view::StateView,
 };
 
@@ -170,6 +171,84 @@ impl Action for ListUserTags {
         let page = PageRequest::of("ListUserTags", &[&user.name], marker, input.max_items)?;
         let (tags, marker) = listed(&user.tags, &page);
         Ok(ActionResult::answer(iam::ListUserTagsOutput {
+            tags,
+            is_truncated: Some(marker.is_some()),
+            marker,
+        }))
+    }
+}
+
+/// `iam:TagRole`
+pub(crate) struct TagRole;
+
+impl Action for TagRole {
+    type Shape = iam::TagRole;
+    const ACCESS: ActionLevel = ActionLevel::Tagging;
+
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        let target = AuthTarget::role(view, &input.role_name);
+        Ok(Requirement::one(
+            target.with_request_tags(from_wire(Some(&input.tags))),
+        ))
+    }
+
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let mut role = Role::clone(view.role(&input.role_name)?);
+        check_modifiable(&role)?;
+        if input.tags.is_empty() {
+            return Err(InvalidInput::NoTags.into());
+        }
+        role.tags = checked_any_case(&role.tags, Some(&input.tags))?;
+        Ok(ActionResult::change((), StateChange::put(role)))
+    }
+}
+
+/// `iam:UntagRole`
+pub(crate) struct UntagRole;
+
+impl Action for UntagRole {
+    type Shape = iam::UntagRole;
+    const ACCESS: ActionLevel = ActionLevel::Tagging;
+
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        let target = AuthTarget::role(view, &input.role_name);
+        Ok(Requirement::one(AuthTarget {
+            tag_keys: input.tag_keys.clone(),
+            ..target
+        }))
+    }
+
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let mut role = Role::clone(view.role(&input.role_name)?);
+        check_modifiable(&role)?;
+        role.tags.retain(|tag| {
+            !input
+                .tag_keys
+                .iter()
+                .any(|key| key.eq_ignore_ascii_case(&tag.key))
+        });
+        Ok(ActionResult::change((), StateChange::put(role)))
+    }
+}
+
+/// `iam:ListRoleTags`
+pub(crate) struct ListRoleTags;
+
+impl Action for ListRoleTags {
+    type Shape = iam::ListRoleTags;
+    const ACCESS: ActionLevel = ActionLevel::List;
+    const EFFORT: Effort = Effort::Small;
+
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::role(view, &input.role_name)))
+    }
+
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let role = view.role(&input.role_name)?;
+        let marker = input.marker.as_deref();
+        let page = PageRequest::of("ListRoleTags", &[&role.name], marker, input.max_items)?;
+        let (tags, marker) = listed(&role.tags, &page);
+        Ok(ActionResult::answer(iam::ListRoleTagsOutput {
             tags,
             is_truncated: Some(marker.is_some()),
             marker,

@@ -73,11 +73,11 @@ impl Action for GetUser {
     const ACCESS: ActionLevel = ActionLevel::Read;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
-        Ok(subject_target(view, input.user_name.as_deref()))
+        subject_target(view, input.user_name.as_deref())
     }
 
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
-        let user = match view.subject(input.user_name.as_deref()) {
+        let user = match view.subject(input.user_name.as_deref())? {
             CredentialSubject::Root => root(view, view.account.root()),
             CredentialSubject::User(name) => full(view, view.user(&name)?),
         };
@@ -210,8 +210,11 @@ fn dependant(view: &StateView<'_>, user: &User) -> Option<DeleteBlocker> {
 }
 
 /// The target of an action with an optional `UserName`.
-pub(super) fn subject_target(view: &StateView<'_>, name: Option<&str>) -> Requirement {
-    Requirement::one(target_of(view, &view.subject(name)))
+pub(super) fn subject_target(
+    view: &StateView<'_>,
+    name: Option<&str>,
+) -> Result<Requirement, IamFault> {
+    Ok(Requirement::one(target_of(view, &view.subject(name)?)))
 }
 
 /// Whom an action on credentials is about, as its target.

@@ -7,7 +7,7 @@ use keywright_wire::keywright;
 
 use crate::{
     authorize::{AuthTarget, decide_on_every, implied_by, policies_of},
-    state::User,
+    state::Grantee,
     view::StateView,
 };
 
@@ -66,7 +66,7 @@ impl ImpliedQuestion {
     pub(super) fn denied_for_some(
         &self,
         view: &StateView<'_>,
-        user: &User,
+        user: &Grantee,
         request: &AccessRequest<'_>,
     ) -> Option<keywright_policy::Decision> {
         let request = AccessRequest {

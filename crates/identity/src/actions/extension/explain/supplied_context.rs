@@ -15,7 +15,7 @@ use keywright_wire::keywright;
 use super::ExplainView;
 use crate::{
     authorize::AuthTarget,
-    state::{Tag, User},
+    state::{Grantee, Tag},
 };
 
 /// The context of such a request.
@@ -47,7 +47,7 @@ impl<'a> SuppliedContext<'a> {
     /// The context of an action of a user, or of root, on a resource.
     pub(super) fn new(
         view: &ExplainView<'a>,
-        user: Option<&'a User>,
+        user: Option<&'a Grantee>,
         (action, resource): (&str, &str),
         entries: &'a [keywright::ContextEntry],
     ) -> Self {
@@ -62,7 +62,7 @@ impl<'a> SuppliedContext<'a> {
         let of_iam = service.eq_ignore_ascii_case("iam");
         Self {
             entries,
-            tags: user.map(|user| &*user.tags).unwrap_or_default(),
+            tags: user.map(Grantee::tags).unwrap_or_default(),
             object_tags: attached.and_then(|attached| attached.tags.as_deref()),
             asks_object,
             target: AuthTarget::existing(view, resource),

@@ -1,0 +1,239 @@
+//! What all operations that create sessions share: the second factor, session policies and tags,
+//! and the credentials.
+
+use keywright_base::{AccessKeyId, AccountId, Secret, Timestamp};
+use keywright_policy::{DocumentKind, validate};
+use keywright_store::contract::IssuedSession;
+use keywright_wire::sts;
+
+use crate::{
+    caller::SessionAttributes,
+    catalogue::PolicyCatalogue,
+    fault::{IamFault, InvalidInput},
+    mfa::{CodeCheck, CodeOutcome},
+    principal::Principal,
+    session_token::{SessionToken, ValidityPeriod},
+    state::{Account, MfaDevice, Tag},
+    view::StateView,
+};
+
+/// Seconds that a session of a user lasts when the request does not say.
+pub(super) const SESSION_SECS: i32 = 43_200;
+/// Seconds that a session of root lasts at most.
+pub(super) const ROOT_SESSION_SECS: i32 = 3600;
+/// Managed policies in a request for a session.
+const SESSION_POLICIES: usize = 10;
+/// Characters of the session policies and their ARNs together, white space included.
+const SESSION_POLICY_CHARS: usize = 2048;
+/// Bytes of policies, tags and source identity that a session token may carry.
+const PACKED_BYTES: usize = 16 * 1024;
+
+pub(super) fn denied(text: &str) -> IamFault {
+    IamFault::AccessDenied(text.to_owned())
+}
+
+/// A session to be created for a permitted request.
+pub(super) struct SessionRequest<'a> {
+    /// Whose session it is.
+    pub(super) principal: &'a Principal,
+    /// The policy action that creates it.
+    pub(super) action: &'static str,
+    pub(super) secs: i32,
+    /// When a multi-factor code was given.
+    pub(super) mfa: Option<Timestamp>,
+    pub(super) attributes: Option<SessionAttributes>,
+}
+
+impl SessionRequest<'_> {
+    /// Creates the session. It is recorded for the long-term key that it comes from, if it comes
+    /// from one.
+    pub(super) fn issue(
+        self,
+        view: &StateView<'_>,
+    ) -> Result<(Option<IssuedSession>, sts::Credentials), IamFault> {
+        let issued = view.now();
+        let validity = ValidityPeriod {
+            issued,
+            expires: issued.plus_secs(i64::from(self.secs)),
+        };
+        let source = source(view);
+        let mut token =
+            SessionToken::new(self.principal, validity, view.entropy).with_mfa(self.mfa);
+        if let Some(source) = source {
+            token = token.minted_by(source);
+        }
+        if let Some(attributes) = &self.attributes {
+            token = token.with_attributes(attributes);
+        }
+        let issued = token
+            .issue(self.principal.account(), view.vault, view.entropy)
+            .ok_or_else(|| IamFault::Internal("a session token could not be sealed".to_owned()))?;
+        let session = source.map(|source| IssuedSession {
+            key: issued.key,
+            source,
+            principal: self.principal.arn().to_string(),
+            action: self.action.to_owned(),
+            issued: validity.issued,
+            expires: validity.expires,
+        });
+        let credentials = sts::Credentials {
+            access_key_id: issued.key.to_string(),
+            secret_access_key: issued.secret,
+            session_token: issued.token,
+            expiration: issued.expires,
+        };
+        Ok((session, credentials))
+    }
+}
+
+/// The long-term key that the caller's credentials come from, directly or through other sessions.
+fn source(view: &StateView<'_>) -> Option<AccessKeyId> {
+    match view.caller.session() {
+        None => Some(view.caller.key()),
+        Some(session) => session.source,
+    }
+}
+
+/// The caller's device whose code was given, as it is from now on; `None` if none was named.
+pub(super) fn second_factor(
+    view: &StateView<'_>,
+    (serial, code): (Option<&str>, Option<&str>),
+) -> Result<Option<MfaDevice>, IamFault> {
+    let (serial, code) = match (serial, code) {
+        (None, None) => return Ok(None),
+        (Some(serial), Some(code)) => (serial, Secret::new(code.to_owned())),
+        _ => {
+            return Err(denied(
+                "MultiFactorAuthentication failed, must provide both MFA serial number and one \
+                 time pass code.",
+            ));
+        }
+    };
+    let unable = || {
+        denied(
+            "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your \
+             MFA serial number is valid and associated with this user.",
+        )
+    };
+    let caller = view.caller.principal().credential_owner();
+    let device = view.account.device(serial);
+    let device = device.filter(|device| caller.is_some() && device.bearer() == caller);
+    let device = device.ok_or_else(unable)?;
+    let serial = device.serial(view.id());
+    let tried = CodeCheck::from(view).code(device, serial.as_str(), &code);
+    match tried.map_err(|error| IamFault::Internal(error.to_string()))? {
+        CodeOutcome::Right(device) => Ok(Some(device)),
+        CodeOutcome::Wrong => Err(denied(
+            "MultiFactorAuthentication failed with invalid MFA one time pass code. ",
+        )),
+        CodeOutcome::Refused => Err(unable()),
+    }
+}
+
+/// The session policies of a request. `account` is the account that the session belongs to.
+pub(super) fn session_policies(
+    account: &Account,
+    inline: Option<&str>,
+    managed: Option<&[sts::PolicyDescriptorType]>,
+) -> Result<SessionAttributes, IamFault> {
+    let arns = managed.unwrap_or_default().iter();
+    let arns: Vec<String> = arns.filter_map(|policy| policy.arn.clone()).collect();
+    if arns.len() > SESSION_POLICIES {
+        return Err(IamFault::Validation(format!(
+            "1 validation error detected: Value at 'policyArns' failed to satisfy constraint: \
+             Member must have length less than or equal to {SESSION_POLICIES}"
+        )));
+    }
+    let chars = |text: &str| text.chars().count();
+    let total = inline.map_or(0, chars) + arns.iter().map(|arn| chars(arn)).sum::<usize>();
+    if total > SESSION_POLICY_CHARS {
+        return Err(IamFault::PackedPolicyTooLarge(format!(
+            "Packed policy consumes {}% of allotted space, please use smaller policy.",
+            (total * 100).div_ceil(SESSION_POLICY_CHARS)
+        )));
+    }
+    for arn in &arns {
+        let parsed = keywright_base::Arn::parse(arn);
+        let parsed = parsed.map_err(|_| IamFault::Validation(format!("{arn} is invalid")))?;
+        let known = PolicyCatalogue::built_in().by_arn(arn).is_some()
+            || account.policy_by_arn(&parsed).is_some();
+        if !known {
+            return Err(IamFault::MalformedPolicyDocument(format!(
+                "The policy {arn} does not exist in account {}.",
+                account.id()
+            )));
+        }
+    }
+    if let Some(text) = inline {
+        validate(text, DocumentKind::Session)
+            .map_err(|violation| IamFault::MalformedPolicyDocument(violation.to_string()))?;
+    }
+    Ok(SessionAttributes {
+        policy: inline.map(str::to_owned),
+        policy_arns: arns,
+        ..SessionAttributes::default()
+    })
+}
+
+/// The tags that a request gives a session.
+pub(super) fn requested_tags(tags: Option<&[sts::Tag]>) -> Vec<Tag> {
+    let tag = |tag: &sts::Tag| Tag {
+        key: tag.key.clone(),
+        value: tag.value.clone(),
+    };
+    tags.unwrap_or_default().iter().map(tag).collect()
+}
+
+/// Checks the tags of a request.
+///
+/// # Errors
+/// `InvalidParameterValue` with AWS's texts.
+pub(super) fn check_tags(tags: &[Tag]) -> Result<(), IamFault> {
+    for (position, tag) in tags.iter().enumerate() {
+        let again = |other: &Tag| other.key.eq_ignore_ascii_case(&tag.key);
+        if tags.iter().skip(position + 1).any(again) {
+            let text = IamFault::from(InvalidInput::DuplicateTagKeysAnyCase)
+                .wire()
+                .message;
+            return Err(IamFault::InvalidParameterValue(text.unwrap_or_default()));
+        }
+        let prefix = tag.key.as_bytes().get(..4);
+        if prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"aws:")) {
+            let text = IamFault::from(InvalidInput::ReservedTagKey).wire().message;
+            return Err(IamFault::InvalidParameterValue(text.unwrap_or_default()));
+        }
+    }
+    Ok(())
+}
+
+/// How much of the space for policies and tags a session uses, in percent. `None` if none.
+///
+/// # Errors
+/// `PackedPolicyTooLarge` beyond all of it.
+pub(super) fn packed_size(attributes: &SessionAttributes) -> Result<Option<i32>, IamFault> {
+    let policies = attributes.policy.iter().chain(&attributes.policy_arns);
+    let policies: usize = policies.map(String::len).sum();
+    let tags = attributes.tags.iter();
+    let tags: usize = tags.map(|tag| tag.key.len() + tag.value.len()).sum();
+    let bytes = policies + tags;
+    let percent = (bytes * 100).div_ceil(PACKED_BYTES);
+    if percent > 100 {
+        return Err(IamFault::PackedPolicyTooLarge(format!(
+            "Packed size of session tags consumes {percent}% of allotted space."
+        )));
+    }
+    Ok((bytes > 0).then(|| i32::try_from(percent).unwrap_or(100)))
+}
+
+/// The user of an assumed role or of a federation, as answers give it: its ID and ARN.
+pub(super) fn user_of(principal: &Principal) -> (String, String) {
+    (
+        principal.user_id().into_owned(),
+        principal.arn().to_string(),
+    )
+}
+
+/// An account's state, for what is looked up in accounts other than the caller's.
+pub(super) fn account_of(view: &StateView<'_>, id: AccountId) -> Option<std::sync::Arc<Account>> {
+    Some(std::sync::Arc::clone(&view.ledger.account(id)?.snapshot()))
+}
