@@ -159,7 +159,7 @@ def test_a_key_that_was_deactivated_by_hand_is_replaced(root, leaked):
     user = {"UserName": leaked.name, "AccessKeyId": leaked.old.access_key}
     root.iam.update_access_key(**user, Status="Inactive")
     refused = leaked.rotate(*NOW)
-    assert refused.returncode == 1 and "not active" in refused.stderr, refused.stderr
+    assert refused.returncode == 1 and "missing or inactive" in refused.stderr, refused.stderr
     done = leaked.rotate(*NOW, "--deactivate-first")
     assert done.returncode == 0, done.stderr
     assert keys(root, leaked.name)[leaked.key().access_key] == "Active"

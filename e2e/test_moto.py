@@ -116,7 +116,7 @@ def test_a_store_that_cannot_be_used_is_known_before_anything_is_changed(
     old = new_user()
     for place, says in [
         (f"secretsmanager:none?endpoint={moto}", "there is no secret none with a value"),
-        ("ssm:/x?endpoint=http://127.0.0.1:9", "nothing was begun: ssm:"),
+        ("ssm:/x?endpoint=http://127.0.0.1:9", "the rotation was not started: ssm:"),
         ("github:octo/repo", "GITHUB_TOKEN is not set"),
         ("kubernetes:prod/job", "there is no kubeconfig"),
         ("vault:kv/job", "VAULT_ADDR is not set"),

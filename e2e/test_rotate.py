@@ -258,7 +258,7 @@ def test_status_is_a_table_with_filters(root, consumer, name):
         (["USER"], 1, "no destination given"),
         (["USER", "--deliver", "what:x"], 1, "what"),
         (["USER", "--deliver", "dotenv:x.env", "--observe", "soon"], 2, "24h"),
-        (["USER", "--deliver", "dotenv:x.env", "--key", "AKIAIOSFODNN7EXAMPLE"], 1, "not there"),
+        (["USER", "--deliver", "dotenv:x.env", "--key", "AKIAIOSFODNN7EXAMPLE"], 1, "missing or"),
         (["resume", "nobody"], 1, "no open rotation"),
         (["rollback", "nobody"], 1, "no open rotation"),
     ],
@@ -352,13 +352,13 @@ def test_a_user_who_is_renamed_is_followed(root, consumer, name):
     consumer.name = renamed
     resumed = consumer.rotate("resume")
     assert resumed.returncode == 0, resumed.stderr
-    assert f"the user {name} is called {renamed} now" in resumed.stderr, resumed.stderr
+    assert f"user {name} was renamed to {renamed}" in resumed.stderr, resumed.stderr
     assert consumer.works() == consumer.status()["NewAccessKeyId"]
     back = consumer.rotate("rollback", renamed, "--why", "a test")
     assert back.returncode == 0, back.stderr
     assert consumer.works() == consumer.old.access_key
     assert keys(root, renamed)[consumer.old.access_key] == "Active"
-    assert f"is called {renamed} now" in consumer.rotate("history", renamed).stdout
+    assert f"was renamed to {renamed}" in consumer.rotate("history", renamed).stdout
 
 
 @pytest.mark.parametrize("phase", ["Observing", "Dwelling"])
@@ -429,7 +429,7 @@ def test_an_open_rotation_is_shortened_and_abandoned(root, consumer, name):
     started = consumer.begin("--observe", "24h")
     assert started.returncode == 0, started.stderr
     status = consumer.status()
-    assert status["WaitsUntil"] and "to stay quiet" in status["WaitsFor"], status
+    assert status["WaitsUntil"] and "to stay unused" in status["WaitsFor"], status
     shortened = consumer.begin("--now")
     assert shortened.returncode == 0, shortened.stderr
     assert keys(root, name)[consumer.old.access_key] == "Inactive"
@@ -460,7 +460,7 @@ def test_places_of_an_open_rotation_are_changed(root, consumer, name, tmp_path):
     for more, says in [
         (("--deliver", job), "it holds AKIAIOSFODNN7FOREIGN"),
         (("--deliver", new), "use --create"),
-        (("--remove", job), "is no destination of this rotation"),
+        (("--remove", job), "is not a destination of this rotation"),
         (("--remove", consumer.sink), "no destination would be left"),
     ]:
         refused = consumer.rotate(*change, *more)
@@ -476,7 +476,7 @@ def test_places_of_an_open_rotation_are_changed(root, consumer, name, tmp_path):
     assert env_key(file) == fresh != old.access_key
     assert consumer.status()["Phase"] == "Observing"
     history = consumer.rotate("history", name).stdout
-    assert f"changed: {job} is added; found another job" in history, history
+    assert f"changed: {job} was added; found another job" in history, history
 
     fewer = consumer.begin("--deliver", new, "--create")
     assert fewer.returncode == 1 and f"also delivers to {job}" in fewer.stderr, fewer.stderr
@@ -497,7 +497,7 @@ def test_places_of_an_open_rotation_are_changed(root, consumer, name, tmp_path):
     assert back.returncode == 0, back.stderr
     assert (consumer.works(), env_key(file), made.exists()) == (old.access_key,) * 2 + (False,)
     late = consumer.rotate(*change, "--remove", new)
-    assert late.returncode == 1 and "too late for that" in late.stderr, late.stderr
+    assert late.returncode == 1 and "no longer allows this" in late.stderr, late.stderr
 
 
 def test_a_place_is_added_while_the_old_key_is_inactive(root, consumer, name, tmp_path):
@@ -559,7 +559,7 @@ def test_a_file_that_is_locked_is_known_before_anything_is_changed(root, consume
         done = consumer.begin()
     assert done.returncode == 1, done.stdout
     assert "another program has locked it" in done.stderr, done.stderr
-    assert "nothing was begun" in done.stderr, done.stderr
+    assert "the rotation was not started" in done.stderr, done.stderr
     assert keys(root, name) == {consumer.old.access_key: "Active"}
     assert consumer.file.read_bytes() == before
     assert consumer.rotate("status", name).returncode == 1, "nothing was begun"

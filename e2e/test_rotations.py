@@ -133,7 +133,7 @@ def test_a_word_is_no_evidence(server, root, rotations, new_user, name):
     rotations.until(name, lambda it: "WaitingFor" in it)
     new_id = rotations("GetRotation", UserName=name)["Rotation"]["NewAccessKeyId"]
     refused = rotations.refused("ConfirmDelivery", UserName=name)
-    assert refused.code == "InvalidInput" and "nobody has retrieved" in refused.message, refused
+    assert refused.code == "InvalidInput" and "neither retrieved nor" in refused.message, refused
     used = root.iam.get_access_key_last_used(AccessKeyId=new_id)["AccessKeyLastUsed"]
     assert used["ServiceName"] == "N/A", "the server verified it, which is nobody's use"
 
@@ -163,7 +163,7 @@ def test_it_is_put_back(server, root, rotations, new_user, name, confirmed):
     assert keys_of(root, name) == {old.access_key: "Active", back["NewAccessKeyId"]: "Inactive"}
     assert who(server, old).endswith(name)
     too_late = rotations.refused("RollBackRotation", UserName=name, Reason="again")
-    assert too_late.code == "InvalidInput" and "too late" in too_late.message
+    assert too_late.code == "InvalidInput" and "no longer allows this" in too_late.message
     assert rotations.refused("RetrieveRotationKey", UserName=name).code == "InvalidInput"
 
 
@@ -365,7 +365,7 @@ def test_a_user_who_is_renamed_or_deleted(own):
     assert (done["RotationId"], done["UserName"]) == (bob["RotationId"], "robert")
     assert keys_of(root, "robert") == {new.access_key: "Active"}
     events = rotations("ListRotationHistory", UserName="robert")["Events"]
-    assert any(e["Event"] == "the user bob is called robert now" for e in events), events
+    assert any(e["Event"] == "user bob was renamed to robert" for e in events), events
     phases = {one["UserName"]: one["Phase"] for one in rotations("ListRotations")["Rotations"]}
     assert phases == {"robert": "Done", "eve": "UserGone"}
 

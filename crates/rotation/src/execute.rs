@@ -69,7 +69,10 @@ pub enum TickError {
     #[error(transparent)]
     Issuer(#[from] IssuerError),
     /// This machine's clock and the issuer's differ too much.
-    #[error("this machine's clock says {here}, the service's says {there}; set the clock first")]
+    #[error(
+        "this machine's clock says {here}, but the service's clock says {there}; correct the clock \
+         first"
+    )]
     Skew {
         /// This machine's time.
         here: String,
@@ -80,28 +83,28 @@ pub enum TickError {
     #[error("there is no rotation {0}")]
     Unknown(RotationId),
     /// A sink of the rotation is not configured here.
-    #[error("the sink {0} of this rotation is not given here")]
+    #[error("destination {0} of this rotation is not configured here")]
     NoSink(String),
     /// The phase no longer allows a rollback or a change, or a rollback is already under way.
-    #[error("the rotation is {0:?}, too late for that")]
+    #[error("the rotation is in phase {0:?}, which no longer allows this")]
     TooLate(Phase),
     /// No delivery is waiting for a person's confirmation.
-    #[error("no delivery waits for a person to confirm it")]
+    #[error("no delivery is waiting for confirmation")]
     NothingToConfirm,
     /// There is no evidence that anyone but the engine has the new key.
-    #[error("nobody has retrieved {0}, and nobody has used it; retrieve it first")]
+    #[error("{0} has been neither retrieved nor used; retrieve it first")]
     NotRetrieved(KeyId),
     /// There is no new key for a person to retrieve.
     #[error(
-        "no new key can be retrieved: it is not created yet, it goes to other places, or the \
-         rotation is over"
+        "there is no new key to retrieve: it has not been created, is delivered automatically, or \
+         the rotation has ended"
     )]
     NothingToRetrieve,
     /// It is not yet known whether the new key was created.
-    #[error("it is not known yet whether the new key was created; resume the rotation first")]
+    #[error("it is not yet known whether the new key was created; resume the rotation first")]
     Unresolved,
     /// The plan itself is rejected; nothing was changed.
-    #[error("refused: {0}")]
+    #[error("rejected: {0}")]
     Refused(HoldReason),
     /// A sink or its entry is missing, and the order does not allow creating it.
     #[error("{0}")]
@@ -113,7 +116,7 @@ pub enum TickError {
     #[error("{0} signs the calls of this rotation, so it cannot be deactivated first")]
     OwnKey(KeyId),
     /// A sink cannot be read right now, so the rotation did not begin.
-    #[error("nothing was begun: {0}")]
+    #[error("the rotation was not started: {0}")]
     NotNow(String),
     /// The requested change of destinations is not possible.
     #[error("{0}")]
@@ -230,7 +233,7 @@ impl Executor<'_> {
             Err(TickError::Issuer(IssuerError::NoSuchUser(_))) => self.seek(now, None).await,
             Ok(TickOutcome::Wait { .. }) if now.held.is_some() => {
                 now.held = None;
-                self.advance(now, "what was refused is allowed now").await
+                self.advance(now, "the denied call is now allowed").await
             }
             outcome => outcome,
         }
@@ -336,7 +339,8 @@ impl Executor<'_> {
             PlanStep::Create => self.create(rotation, seen).await,
             PlanStep::CreateAgain => self.create_again(rotation).await,
             PlanStep::Adopt(key) => {
-                let event = format!("{key} was created and its secret lost: it is to go");
+                let event =
+                    format!("{key} was created but its secret was lost; it will be deleted");
                 rotation.orphan = Some(OrphanedKey {
                     key,
                     inactive_since: None,
@@ -346,7 +350,8 @@ impl Executor<'_> {
             }
             PlanStep::Forget => {
                 rotation.orphan = None;
-                self.advance(rotation, "the lost key is gone").await
+                self.advance(rotation, "the key whose secret was lost no longer exists")
+                    .await
             }
             PlanStep::OrphanRests => self.wait_for_orphan(rotation, seen.now).await,
             PlanStep::Verify => self.verify(rotation, seen.now).await,
@@ -375,7 +380,7 @@ impl Executor<'_> {
     }
 
     async fn give_up(&self, mut rotation: Rotation, why: String, now: Timestamp) -> TickResult {
-        let event = format!("putting back: {why}");
+        let event = format!("rolling back: {why}");
         rotation.why_back = Some(why);
         rotation.enter(Phase::RollingBack, now);
         self.advance(rotation, &event).await
@@ -410,7 +415,7 @@ impl Executor<'_> {
         rotation.enter(Phase::Creating, seen.now);
         rotation.generation += 1;
         self.journal
-            .advance(&rotation, "asking for the new key")
+            .advance(&rotation, "requesting the new key")
             .await?;
         self.ask_for_key(rotation, seen.now).await
     }
@@ -452,13 +457,14 @@ impl Executor<'_> {
         if let Some(orphan) = &mut rotation.orphan {
             orphan.inactive_since = Some(now);
         }
-        self.advance(rotation, "the lost key is inactive").await
+        self.advance(rotation, "the key whose secret was lost is inactive")
+            .await
     }
 
     async fn verify(&self, mut rotation: Rotation, now: Timestamp) -> TickResult {
         let Some(pair) = rotation.pair() else {
             return Ok(TickOutcome::Held(HoldReason::NotVerified(
-                "its secret is gone".to_owned(),
+                "its secret is missing from the journal".to_owned(),
             )));
         };
         let endpoints = self.issuer.endpoints().max(1);
@@ -475,7 +481,7 @@ impl Executor<'_> {
         }
         rotation.verified = true;
         rotation.checked = Some(now);
-        let event = format!("{} was accepted, several times in a row", pair.id);
+        let event = format!("{} was accepted several times in a row", pair.id);
         self.advance(rotation, &event).await
     }
 
@@ -542,7 +548,7 @@ impl Executor<'_> {
         let sink = self.sink(&rotation, at)?;
         let Some(pair) = rotation.pair() else {
             return Ok(TickOutcome::Held(HoldReason::NotVerified(
-                "its secret is gone".to_owned(),
+                "its secret is missing from the journal".to_owned(),
             )));
         };
         if let Some(delivery) = rotation.deliveries.get_mut(at)
@@ -564,7 +570,7 @@ impl Executor<'_> {
                     .await
             }
             Err(SinkError::Person(_)) if is_confirmed(&rotation, at) => {
-                let event = format!("{}: done by a person", sink.name());
+                let event = format!("{}: written by a person", sink.name());
                 self.went_on(rotation, at, DeliveryStage::Written, &event)
                     .await
             }
@@ -616,7 +622,7 @@ impl Executor<'_> {
                 self.failed(rotation, at, &error, now).await
             }
             Ok(_) => {
-                let event = format!("{}: put back", sink.name());
+                let event = format!("{}: restored", sink.name());
                 self.went_on(rotation, at, DeliveryStage::Restored, &event)
                     .await
             }
@@ -738,7 +744,7 @@ impl Executor<'_> {
 }
 
 /// Reported when the previous content of a sink is unknown.
-const NO_BACKUP: &str = "there is no backup of it";
+const NO_BACKUP: &str = "there is no backup of its previous content";
 /// Seconds between two attempts to verify.
 const VERIFY_PAUSE_SECS: i64 = 3;
 /// The longest backoff of a failing sink, in seconds.

@@ -110,8 +110,8 @@ impl fmt::Display for BlindWindow {
         } = self;
         write!(
             f,
-            "{name} is {secs} s, but a use of a key may not show for {blind_secs} s, so a shorter \
-             window proves nothing"
+            "{name} is {secs} s, but a use of a key may take up to {blind_secs} s to show, so a \
+             shorter window proves nothing"
         )
     }
 }
@@ -322,7 +322,7 @@ impl fmt::Display for FoundState {
         match self {
             Self::OldKey => f.write_str("holds the key being replaced"),
             Self::Empty => f.write_str("empty"),
-            Self::Unreadable => f.write_str("cannot be read, so what it holds is not known"),
+            Self::Unreadable => f.write_str("cannot be read, so its content is unknown"),
             Self::Absent { what, similar } => {
                 f.write_str(what)?;
                 match similar.as_slice() {
@@ -385,40 +385,46 @@ impl fmt::Display for HoldReason {
         match self {
             Self::SecondKey(key) => write!(
                 f,
-                "the user has a second key that this rotation did not make: {key}"
+                "the user has a second key that this rotation did not create: {key}"
             ),
             Self::OldKeyGone(key) if key.0 == "?" => {
                 f.write_str("the user has no access key to replace")
             }
             Self::OldKeyGone(key) => {
-                write!(f, "the key to replace is not there, or not active: {key}")
+                write!(f, "the key to replace is missing or inactive: {key}")
             }
-            Self::NewKeyGone(key) => write!(f, "the new key is not there, or not active: {key}"),
-            Self::Activated(key) => write!(f, "somebody activated a key that should rest: {key}"),
+            Self::NewKeyGone(key) => write!(f, "the new key is missing or inactive: {key}"),
+            Self::Activated(key) => {
+                write!(f, "another user activated {key}, which should be inactive")
+            }
             Self::AnotherUser(found) => write!(
                 f,
-                "the name is another user's now ({found}), and whether the rotation's own user was \
-                 renamed or deleted cannot be told"
+                "another user has the name now ({found}); it is unknown whether the rotation's own \
+                 user was renamed or deleted"
             ),
             Self::UserMissing(name) => write!(
                 f,
-                "there is no user {name} any more, and whether it was renamed or deleted cannot be \
-                 told"
+                "there is no longer a user {name}; it is unknown whether the user was renamed or \
+                 deleted"
             ),
             Self::NotVerified(why) => write!(f, "the new key was not verified: {why}"),
-            Self::StillUsed(why) => write!(f, "the old key is still needed by somebody: {why}"),
+            Self::StillUsed(why) => write!(f, "the old key is still in use: {why}"),
             Self::NewKeyUnused(key) => write!(
                 f,
                 "no consumer has used the new key {key} yet, so the old one is not deleted"
             ),
-            Self::Sink(why) => write!(f, "a place cannot be written or read: {why}"),
+            Self::Sink(why) => write!(f, "a destination cannot be read or written: {why}"),
             Self::Refused(why) => {
-                write!(f, "the service refuses what the rotation needs: {why}")
+                write!(
+                    f,
+                    "the service denied a call that the rotation needs: {why}"
+                )
             }
             Self::Marked(by) => write!(f, "another rotation has marked the user: {by}"),
             Self::NotOurs(key) => write!(
                 f,
-                "{key} may be the lost key, but somebody uses it, so it is not"
+                "{key} could be the key whose secret was lost, but it is in use, so it belongs to \
+                 someone else"
             ),
             Self::Asked(why) => write!(f, "held: {why}"),
         }

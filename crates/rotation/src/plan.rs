@@ -143,7 +143,7 @@ pub fn plan(rotation: &Rotation, seen: &Observation) -> PlanStep {
         return step;
     }
     if seen.now < rotation.not_before {
-        return wait(rotation.not_before, "the issuer to settle");
+        return wait(rotation.not_before, "earlier changes to take effect");
     }
     if let Some(step) = incident::under_way(rotation, seen) {
         return step;
@@ -253,7 +253,10 @@ fn orphaned(orphan: &OrphanedKey, seen: &Observation) -> PlanStep {
             if seen.now < due {
                 return wait(
                     due,
-                    format!("{}, whose secret was lost, to rest", orphan.key),
+                    format!(
+                        "{}, whose secret was lost, to have been inactive long enough",
+                        orphan.key
+                    ),
                 );
             }
             PlanStep::Delete(orphan.key.clone())
@@ -319,20 +322,17 @@ fn observing(rotation: &Rotation, seen: &Observation) -> PlanStep {
     if seen.now >= since.plus_secs(window) {
         return PlanStep::Enter(Phase::Confirming);
     }
-    let why = used.map_or_else(
-        || format!("{} to stay quiet", rotation.old),
-        |used| {
-            let (key, at) = (&rotation.old, used.at.iso8601());
-            format!(
-                "{key} was used for {} in {} at {at}",
-                used.service, used.region
-            )
-        },
-    );
+    let old = &rotation.old;
+    let Some(used) = used else {
+        return wait(since.plus_secs(window), format!("{old} to stay unused"));
+    };
+    let (service, region, at) = (&used.service, &used.region, used.at.iso8601());
+    let last = format!("was used for {service} in {region} at {at}");
     let patience = rotation.since.plus_secs(window.saturating_mul(PATIENCE));
-    if used.is_some() && seen.now > patience {
-        return PlanStep::Hold(HoldReason::StillUsed(why));
+    if seen.now > patience {
+        return PlanStep::Hold(HoldReason::StillUsed(format!("{old} {last}")));
     }
+    let why = format!("{old} to stay unused: it {last}");
     wait(since.plus_secs(window), why)
 }
 
@@ -398,7 +398,7 @@ fn gone(rotation: &Rotation) -> PlanStep {
 fn awake(since: Timestamp, seen: &Observation, key: &KeyId) -> PlanStep {
     let settled = since.plus_secs(SETTLE_SECS);
     if seen.now < settled {
-        return wait(settled, "listings to show the key inactive");
+        return wait(settled, "listings to show the key as inactive");
     }
     PlanStep::Hold(HoldReason::Activated(key.clone()))
 }
@@ -457,18 +457,19 @@ fn still_tried(rotation: &Rotation, seen: &Observation, due: Timestamp) -> Optio
     if window == 0 || quiet <= seen.now {
         return None;
     }
-    let why = format!(
-        "{} was tried for {} from {} ({}) at {}",
-        rotation.old,
+    let old = &rotation.old;
+    let last = format!(
+        "was tried for {} from {} ({}) at {}",
         tried.action,
         tried.source_address,
         tried.user_agent,
         tried.at.iso8601()
     );
     if seen.now > due.plus_secs(window.saturating_mul(PATIENCE)) {
+        let why = format!("{old} {last}");
         return Some(PlanStep::Hold(HoldReason::StillUsed(why)));
     }
-    Some(wait(quiet, why))
+    Some(wait(quiet, format!("{old} to stay unused: it {last}")))
 }
 
 fn deleting(rotation: &Rotation, seen: &Observation) -> PlanStep {
@@ -537,7 +538,7 @@ fn settling(rotation: &Rotation, seen: &Observation) -> PlanStep {
     let (since, _) = quiet_since(rotation, seen);
     let due = since.plus_secs(rotation.settle_secs());
     if seen.now < due {
-        return wait(due, format!("{new} to be used no more"));
+        return wait(due, format!("{new} to stay unused"));
     }
     PlanStep::SetStatus(new.clone(), KeyStatus::Inactive)
 }

@@ -13,7 +13,7 @@ use crate::model::{KeyId, KeyPair, Rotation, RotationId};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IssuerError {
     /// The service throttled the request; nothing was done.
-    #[error("the service asks to slow down")]
+    #[error("the service is throttling requests")]
     Throttled,
     /// The caller lacks permission; nothing was done. Holds the action and the service's own text.
     #[error("not allowed to call {action}: {message}")]
@@ -30,10 +30,10 @@ pub enum IssuerError {
     #[error("there is no key {0}")]
     NoSuchKey(KeyId),
     /// The user already has the maximum number of access keys.
-    #[error("the user has two access keys already")]
+    #[error("the user already has two access keys")]
     TwoKeys,
     /// The reply was lost, so the request may or may not have been carried out.
-    #[error("no reply, so it is not known whether it was done: {0}")]
+    #[error("no response; the call may or may not have taken effect: {0}")]
     Unknown(String),
     /// The request did not reach the service; nothing was done.
     #[error("cannot reach the service: {0}")]
@@ -369,10 +369,10 @@ pub trait Sink: Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JournalError {
     /// Another generation is stored: another process advanced this rotation.
-    #[error("another process went on with this rotation")]
+    #[error("another process has updated this rotation")]
     Conflict,
     /// The user already has an open rotation.
-    #[error("rotation {0} of this user is open")]
+    #[error("this user already has an open rotation: {0}")]
     Open(RotationId),
     /// The journal cannot be read or written.
     #[error("the journal cannot be used: {0}")]

@@ -101,7 +101,7 @@ describe('phases', () => {
 
   it.each<[Partial<Rotation>, string]>([
     [{}, 'observe:running'],
-    [{ WaitingFor: 'the old key to stay quiet' }, 'observe:waiting'],
+    [{ WaitingFor: 'the old key to stay unused' }, 'observe:waiting'],
     [{ Trouble: 'no answer' }, 'observe:failing'],
     [{ Trouble: 'no answer', ...PAUSED }, 'observe:paused'],
     [{ ObserveSeconds: 0 }, 'observe:skipped'],

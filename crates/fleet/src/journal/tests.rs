@@ -241,7 +241,7 @@ async fn history_is_only_appended_to_and_a_change_shows() {
     journal.begin(&rotation("r-2", "AIDA2")).await.unwrap();
     let step = next(&first, Phase::Creating);
     journal
-        .advance(&step, "asking for the new key")
+        .advance(&step, "requesting the new key")
         .await
         .unwrap();
     let head = journal.check_history().await.unwrap();
@@ -251,7 +251,7 @@ async fn history_is_only_appended_to_and_a_change_shows() {
         .iter()
         .map(|event| (event.generation, &*event.text))
         .collect();
-    assert_eq!(listed, [(1, "planned"), (2, "asking for the new key")]);
+    assert_eq!(listed, [(1, "planned"), (2, "requesting the new key")]);
     assert_eq!(journal.history(None, 2).await.unwrap().len(), 2);
     assert_eq!(of_first.last().unwrap().hash, head.hash);
 

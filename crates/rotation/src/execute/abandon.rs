@@ -46,10 +46,14 @@ impl Executor<'_> {
         if early && is_in_nobodys_hands(&rotation) {
             // Hold first, then delete the key: if this is interrupted, nothing proceeds, and
             // releasing the hold makes the engine verify the key again before it delivers it.
-            rotation.held = Some(HoldReason::Asked(format!("it is being ended: {why}")));
+            rotation.held = Some(HoldReason::Asked(format!(
+                "the rotation is being abandoned: {why}"
+            )));
             rotation.enter(Phase::Created, now);
             rotation.generation += 1;
-            self.journal.advance(&rotation, "ending it").await?;
+            self.journal
+                .advance(&rotation, "abandoning the rotation")
+                .await?;
         }
         let left = match self.look_and_clean(&rotation).await {
             Ok(keys) => statement(&rotation, Ok(&keys)),
@@ -150,27 +154,30 @@ fn statement(rotation: &Rotation, keys: Result<&[ListedKey], &str>) -> String {
                 .iter()
                 .map(|key| format!("{} {}", role(rotation, key), status(key)));
             let each: Vec<_> = each.collect();
-            format!("left are {}", each.join(", "))
+            format!("remaining keys: {}", each.join(", "))
         }
         Err(why) => {
             let new = rotation.new.as_ref().map(|key| format!(" and {key}"));
             let new = new.unwrap_or_default();
-            format!("{}{new} are as they were, unseen ({why})", rotation.old)
+            format!(
+                "not checked and left unchanged: {}{new} ({why})",
+                rotation.old
+            )
         }
     };
     if rotation.phase == Phase::Creating {
-        text.push_str("; whether a new key was created is not known");
+        text.push_str("; it is unknown whether a new key was created");
     }
     for delivery in &rotation.deliveries {
         let holds = match delivery.stage {
             DeliveryStage::Pending | DeliveryStage::Staged | DeliveryStage::Restored => {
-                "not the new key"
+                "does not hold the new key"
             }
-            DeliveryStage::Writing => "the old or the new key",
-            DeliveryStage::Written | DeliveryStage::ReadBack => "the new key",
+            DeliveryStage::Writing => "holds the old or the new key",
+            DeliveryStage::Written | DeliveryStage::ReadBack => "holds the new key",
         };
         // Writing to a `String` cannot fail.
-        let _ = write!(text, "; {} has {holds}", delivery.sink);
+        let _ = write!(text, "; {} {holds}", delivery.sink);
     }
     text
 }
@@ -183,9 +190,9 @@ fn role(rotation: &Rotation, key: &ListedKey) -> String {
         found if *id == rotation.old || found == rotation.new.as_ref() => id.to_string(),
         found if found == orphan => format!("{id}, whose secret was lost,"),
         _ if rotation.phase == Phase::Creating && !before => {
-            format!("{id}, which this rotation may have created and whose secret nobody has,")
+            format!("{id}, which this rotation may have created and whose secret is lost,")
         }
-        _ => format!("{id}, which is not of this rotation,"),
+        _ => format!("{id}, which does not belong to this rotation,"),
     }
 }
 

@@ -60,8 +60,8 @@ fn check_no_new_key(rotation: &Rotation, name: &str, held: &SinkContent) -> Resu
         return Ok(());
     }
     Err(TickError::Destinations(format!(
-        "{name} holds the new key {found} already, and what was there before is not known; it may \
-         be another name of a destination that this rotation has"
+        "{name} already holds the new key {found}, so its previous content is unknown; it may be \
+         another name of a destination of this rotation"
     )))
 }
 
@@ -125,7 +125,10 @@ pub(super) fn check_there(
         None => Ok(()),
         Some(found) if matches!(found.state, FoundState::Absent { .. }) => Ok(()),
         Some(_) => {
-            let why = format!("{}, although it was there at first", absent.what);
+            let why = format!(
+                "{}, although it existed when the destination was first checked",
+                absent.what
+            );
             Err(SinkError::Never(why))
         }
     }
@@ -137,7 +140,7 @@ pub(crate) fn check_count(count: usize) -> Result<(), TickError> {
     if count <= MAX {
         return Ok(());
     }
-    let text = format!("a rotation has {MAX} destinations at most, removed ones among them");
+    let text = format!("a rotation can have up to {MAX} destinations, including removed ones");
     Err(TickError::Destinations(text))
 }
 
@@ -165,7 +168,7 @@ pub(super) fn change_destinations(
     }
     check_count(rotation.deliveries.len())?;
     if rotation.destinations().is_empty() {
-        let text = "no destination would be left, and nobody would get the new key";
+        let text = "no destination would be left to deliver the new key to";
         return Err(TickError::Destinations(text.to_owned()));
     }
     if !message.is_empty() && matches!(rotation.held, Some(HoldReason::Sink(_))) {
@@ -181,7 +184,7 @@ fn add(rotation: &mut Rotation, added: &Delivery) -> Option<String> {
     let Some(known) = all.find(|delivery| delivery.sink == *name) else {
         rotation.deliveries.push(added.clone());
         rotation.secrets.backups.push(None);
-        return Some(format!("{name} is added"));
+        return Some(format!("{name} was added"));
     };
     if !known.removed {
         return None;
@@ -195,14 +198,15 @@ fn add(rotation: &mut Rotation, added: &Delivery) -> Option<String> {
             *known = added.clone()
         }
     }
-    Some(format!("{name} is added again"))
+    Some(format!("{name} was added again"))
 }
 
 fn remove(rotation: &mut Rotation, name: &str) -> Result<Option<String>, TickError> {
     let left = rotation.destinations().join(", ");
     let mut all = rotation.deliveries.iter_mut();
     let Some(known) = all.find(|delivery| delivery.sink == name) else {
-        let text = format!("{name} is no destination of this rotation: it has {left}");
+        let text =
+            format!("{name} is not a destination of this rotation; its destinations are {left}");
         return Err(TickError::Destinations(text));
     };
     if known.removed {
@@ -217,10 +221,10 @@ fn remove(rotation: &mut Rotation, name: &str) -> Result<Option<String>, TickErr
     };
     let left = match known.stage {
         DeliveryStage::Pending | DeliveryStage::Staged | DeliveryStage::Restored => {
-            "it does not get the new key"
+            "it will not get the new key"
         }
-        DeliveryStage::Writing => "it may have the old or the new key, and is left as it is",
-        DeliveryStage::Written | DeliveryStage::ReadBack => "it has the new key and keeps it",
+        DeliveryStage::Writing => "it may hold the old or the new key and is left unchanged",
+        DeliveryStage::Written | DeliveryStage::ReadBack => "it holds the new key and keeps it",
     };
-    Ok(Some(format!("{name} is removed: {left}")))
+    Ok(Some(format!("{name} was removed: {left}")))
 }

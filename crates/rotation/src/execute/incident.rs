@@ -20,7 +20,7 @@ impl Executor<'_> {
     ) -> TickResult {
         rotation.incident.get_or_insert_default().inactive_since = Some(now);
         let event = format!(
-            "{} is Inactive, before anyone has a new key: that was chosen, since it has leaked",
+            "{} is Inactive before anyone has a new key, as requested because it has leaked",
             rotation.old
         );
         self.advance(rotation, &event).await
@@ -44,7 +44,8 @@ impl Executor<'_> {
         let how = match self.issuer.end_sessions(user, old, now).await {
             Ok(how) => how,
             Err(IssuerError::Refused { code, message }) => {
-                let why = format!("sessions minted from {old} go on: {code}: {message}");
+                let why =
+                    format!("sessions created with {old} could not be ended: {code}: {message}");
                 return self.hold(rotation, HoldReason::Refused(why)).await;
             }
             Err(error) => return Err(error.into()),

@@ -36,7 +36,7 @@ pub async fn end_without_user(
     let Some(rotation) = journal.rotation(id).await? else {
         return Ok(());
     };
-    let event = format!("there is no user {} any more", rotation.user);
+    let event = format!("there is no longer a user {}", rotation.user);
     journal.advance(&ended(rotation, at), &event).await
 }
 
@@ -77,7 +77,7 @@ impl Executor<'_> {
     pub(super) async fn there_again(&self, mut rotation: Rotation) -> TickResult {
         rotation.missing = None;
         self.note_check(&mut rotation);
-        self.advance(rotation, "the user is there again").await
+        self.advance(rotation, "the user was found again").await
     }
 
     /// The search for the user may have called the service with the new key pair; note that use.
@@ -94,7 +94,7 @@ impl Executor<'_> {
         let seen = (traces.as_slice(), other.as_deref());
         match missing(&rotation, seen, now, lags) {
             PlanStep::Rename(name) => {
-                let event = format!("the user {} is called {name} now", rotation.user);
+                let event = format!("user {} was renamed to {name}", rotation.user);
                 rotation.user = name;
                 rotation.missing = None;
                 self.note_check(&mut rotation);
@@ -111,7 +111,7 @@ impl Executor<'_> {
                 self.advance(rotation, &event).await
             }
             PlanStep::Enter(_) => {
-                let why = "its keys went with it, and nothing is left to do";
+                let why = "its keys were deleted with it, and nothing is left to do";
                 self.end(rotation, why, now).await
             }
             PlanStep::Wait { until, why } => Ok(TickOutcome::Wait { until, why }),
@@ -124,7 +124,7 @@ impl Executor<'_> {
 
     /// Ends a rotation whose user has been deleted.
     pub(super) async fn end(&self, rotation: Rotation, why: &str, at: Timestamp) -> TickResult {
-        let event = format!("there is no user {} any more: {why}", rotation.user);
+        let event = format!("there is no longer a user {}: {why}", rotation.user);
         self.journal.advance(&ended(rotation, at), &event).await?;
         Ok(TickOutcome::Progressed(event))
     }

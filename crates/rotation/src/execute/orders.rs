@@ -74,14 +74,15 @@ pub async fn change(
     }
     message.extend(leaked(&mut rotation, &change));
     if change.override_unused.is_some() && change.override_unused != rotation.override_unused {
-        message.push("the old key may be deleted although no consumer uses the new one".to_owned());
+        message
+            .push("the old key may be deleted even if no consumer has used the new one".to_owned());
         rotation.override_unused = change.override_unused;
         if matches!(rotation.held, Some(HoldReason::NewKeyUnused(_))) {
             rotation.held = None;
         }
     }
     if change.incident && rotation.calendar.take().is_some() {
-        message.push("windows and freezes do not hold it up".to_owned());
+        message.push("windows and freezes no longer apply".to_owned());
     }
     if message.is_empty() {
         return Ok(false);
@@ -104,12 +105,14 @@ fn leaked(rotation: &mut Rotation, change: &RotationEdit) -> Vec<String> {
         return message;
     }
     if rotation.incident.is_none() {
-        message.push("the sessions that were minted from the old key end".to_owned());
+        message.push("sessions created with the old key will be ended".to_owned());
     }
     let incident = rotation.incident.get_or_insert_default();
     if change.deactivate_first && !incident.deactivate_first {
         incident.deactivate_first = true;
-        message.push("the old key is deactivated before its consumers have the new one".to_owned());
+        message.push(
+            "the old key will be deactivated before its consumers have the new one".to_owned(),
+        );
     }
     message
 }
@@ -204,7 +207,7 @@ impl Executor<'_> {
         }
         let now = self.issuer.keys(&rotation.user).await?.at;
         rotation.enter(Phase::RollingBack, now);
-        self.advance(rotation, &format!("putting back: {why}"))
+        self.advance(rotation, &format!("rolling back: {why}"))
             .await
     }
 }

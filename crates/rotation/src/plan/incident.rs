@@ -74,7 +74,7 @@ pub(super) fn sessions(
     match incident.sessions_ended {
         Some(ended) if ended >= settled => None,
         Some(ended) if ended >= inactive_since && seen.now < settled => {
-            let why = format!("the deactivation of {} to reach everywhere", rotation.old);
+            let why = format!("the deactivation of {} to propagate", rotation.old);
             Some(wait(settled, why))
         }
         _ => Some(PlanStep::EndSessions),

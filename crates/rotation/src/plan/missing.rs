@@ -58,7 +58,7 @@ pub fn missing(
         if now >= next {
             return PlanStep::Miss;
         }
-        return wait(next, format!("another look for user {}", rotation.user));
+        return wait(next, format!("another lookup of user {}", rotation.user));
     }
     if is_gone(rotation, traces) {
         return PlanStep::Enter(Phase::UserGone);

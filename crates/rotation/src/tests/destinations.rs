@@ -109,7 +109,7 @@ fn what_is_added_at_any_phase_has_the_new_key_before_the_old_one_is_withdrawn() 
         assert!(scene.add(number).unwrap(), "{phase:?}");
         assert!(!scene.add(number).unwrap(), "it is there already");
         assert!(
-            scene.expected("changed: sink-1 is added; a test"),
+            scene.expected("changed: sink-1 was added; a test"),
             "{phase:?}"
         );
         scene.assert_replaced();
@@ -231,7 +231,7 @@ fn what_holds_the_new_key_already_has_nothing_to_be_put_back_to() {
     let Err(TickError::Destinations(why)) = refused else {
         panic!("{refused:?}");
     };
-    let expected = format!("sink-1 holds the new key {} already", new.id);
+    let expected = format!("sink-1 already holds the new key {}", new.id);
     assert!(why.starts_with(&expected), "{why}");
 }
 
@@ -248,9 +248,9 @@ fn what_is_removed_is_left_as_it_is() {
         assert!(scene.remove(1).unwrap(), "{phase:?}");
         assert!(!scene.remove(1).unwrap(), "it is removed already");
         let expected = if delivered {
-            "changed: sink-1 is removed: it has the new key and keeps it; a test"
+            "changed: sink-1 was removed: it holds the new key and keeps it; a test"
         } else {
-            "changed: sink-1 is removed: it does not get the new key; a test"
+            "changed: sink-1 was removed: it will not get the new key; a test"
         };
         assert!(scene.expected(expected), "{phase:?}");
         // It is no longer read.
@@ -289,7 +289,7 @@ fn what_cannot_be_written_can_be_removed() {
     assert_eq!(scene.rotation().deliveries[1].stage, DeliveryStage::Writing);
     scene.shared.world().retire(1);
     scene.remove(1).unwrap();
-    assert!(scene.expected("sink-1 is removed: it may have the old or the new key"));
+    assert!(scene.expected("sink-1 was removed: it may hold the old or the new key"));
     assert_eq!(
         scene.until(Phase::Dwelling).rotation().phase,
         Phase::Dwelling
@@ -304,7 +304,7 @@ fn what_was_removed_can_come_back() {
         let mut scene = at(phase, 2);
         scene.remove(1).unwrap();
         assert!(scene.add(1).unwrap(), "{phase:?}");
-        assert!(scene.expected("changed: sink-1 is added again; a test"));
+        assert!(scene.expected("changed: sink-1 was added again; a test"));
         scene.assert_replaced();
     }
 }
@@ -319,7 +319,7 @@ fn a_rotation_has_destinations_and_not_too_many() {
     let unknown = destinations(scene.remove(7));
     assert_eq!(
         unknown,
-        "sink-7 is no destination of this rotation: it has sink-0, sink-1"
+        "sink-7 is not a destination of this rotation; its destinations are sink-0, sink-1"
     );
     let both = RotationEdit {
         added: vec![Delivery::pending("sink-1")],
@@ -341,7 +341,7 @@ fn a_rotation_has_destinations_and_not_too_many() {
         ..RotationEdit::default()
     };
     let many = destinations(scene.change(to(limits::ROTATION_DESTINATIONS + 1)));
-    assert!(many.contains("100 destinations at most"), "{many}");
+    assert!(many.contains("up to 100 destinations"), "{many}");
     assert_eq!(scene.rotation().deliveries.len(), 2, "nothing was changed");
     assert!(scene.change(to(limits::ROTATION_DESTINATIONS)).unwrap());
 }

@@ -490,7 +490,7 @@ fn an_abandoned_rotation_ends_safely_from_every_phase() {
             assert_eq!((ended.phase, ended.held), (Phase::Abandoned, None));
             let why = ended.why_back.unwrap();
             assert!(why.starts_with("the job is gone; "), "{why}");
-            assert_eq!(why.contains("unseen"), !reachable, "{why}");
+            assert_eq!(why.contains("not checked"), !reachable, "{why}");
             scene.shared.world().pass(30 * DAY);
             let world = scene.shared.world();
             assert_eq!(world.violations, Vec::<String>::new(), "{phase:?}");
@@ -555,8 +555,8 @@ fn an_open_rotation_is_shortened() {
     assert!(scene.now() - begun < 60, "it does not wait for silence");
     let message = journal.events();
     let message = message.iter().find(|event| event.starts_with("changed: "));
-    let expected = "changed: observe from 86400 s to 0 s, dwell from 604800 s to 18000 s, the sessions that \
-                were minted from the old key end; leaked";
+    let expected = "changed: observe from 86400 s to 0 s, dwell from 604800 s to 18000 s, sessions \
+                created with the old key will be ended; leaked";
     assert_eq!(message.map(String::as_str), Some(expected));
     scene.assert_replaced();
     assert!(scene.now() - begun < 6 * HOUR);

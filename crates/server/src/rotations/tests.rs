@@ -230,7 +230,7 @@ async fn the_old_key_goes_only_when_a_consumer_uses_the_new_one() {
     bench.ok(START.split("&Override").next().unwrap()).await;
     let (status, body) = bench.ask("Action=ConfirmDelivery&UserName=bob").await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
-    assert!(body.contains("nobody has retrieved"), "{body}");
+    assert!(body.contains("neither retrieved nor used"), "{body}");
     let key = bench.ok("Action=RetrieveRotationKey&UserName=bob").await;
     let (new, secret) = (text(&key, "AccessKeyId"), text(&key, "SecretAccessKey"));
     let used = format!("Action=GetAccessKeyLastUsed&AccessKeyId={new}");
@@ -275,14 +275,14 @@ async fn an_open_rotation_is_shortened_and_abandoned() {
         .await;
     assert_eq!(text(&ended, "Phase"), "Abandoned");
     assert!(
-        text(&ended, "EndedBecause").starts_with("enough; left are"),
+        text(&ended, "EndedBecause").starts_with("enough; remaining keys: "),
         "{ended}"
     );
     let keys = bench.ok("Action=ListAccessKeys&UserName=bob").await;
     assert!(keys.contains(&old), "nothing is deleted");
     let supplied = bench.ok("Action=ListRotationHistory&UserName=bob").await;
-    let expected = "observe from 86400 s to 0 s, the sessions that were minted from the old key end; it \
-                leaked";
+    let expected = "observe from 86400 s to 0 s, sessions created with the old key will be ended; \
+                    it leaked";
     assert!(supplied.contains(expected), "{supplied}");
     assert!(supplied.contains("has minted are ended"), "{supplied}");
     let (status, _) = bench
@@ -357,11 +357,11 @@ async fn destinations_of_an_open_rotation_are_changed() {
     assert_eq!(status, StatusCode::NOT_FOUND);
     let sent_json = bench.ok("Action=ListRotationHistory&UserName=bob").await;
     assert!(
-        sent_json.contains(&format!("changed: {public} is added; it moved")),
+        sent_json.contains(&format!("changed: {public} was added; it moved")),
         "{sent_json}"
     );
     assert!(
-        sent_json.contains("changed: person is removed: it may have the old or the new key"),
+        sent_json.contains("changed: person was removed: it may hold the old or the new key"),
         "{sent_json}"
     );
     assert!(!sent_json.contains("SECRET"), "{sent_json}");
@@ -389,7 +389,10 @@ async fn what_acts_for_nobody_can_be_abandoned() {
         .ok("Action=AbandonRotation&UserName=bob&Reason=enough")
         .await;
     assert_eq!(text(&ended, "Phase"), "Abandoned", "{ended}");
-    assert!(text(&ended, "EndedBecause").contains("unseen"), "{ended}");
+    assert!(
+        text(&ended, "EndedBecause").contains("not checked"),
+        "{ended}"
+    );
 }
 
 /// Denials of the engine's requests are recorded like all others, with the address they come from.
@@ -587,7 +590,7 @@ async fn a_user_who_is_renamed_is_followed() {
     assert_eq!((over.phase, over.user.as_str()), (Phase::Done, "robert"));
     let supplied = bench.ok("Action=ListRotationHistory&UserName=robert").await;
     assert!(
-        supplied.contains("the user bob is called robert now"),
+        supplied.contains("user bob was renamed to robert"),
         "{supplied}"
     );
 }
