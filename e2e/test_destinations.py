@@ -158,7 +158,7 @@ def test_what_is_there_is_said(root, new_user, name, keywright, folder):
     assert there.returncode == 0, there.stderr
     assert "holds the key being replaced" in there.stderr
     assert f"profile copy also holds {old.access_key}, and is not updated" in there.stderr
-    assert "others on this machine can read it (mode 0644)" in there.stderr
+    assert "other users on this machine can read it (mode 0644)" in there.stderr
     (found,) = json.loads(planned("prod", "--json").stdout)["Deliveries"]
     assert found["Found"]["AlsoHeldBy"] == ["profile copy"], found
     assert list(folder.iterdir()) == [file]

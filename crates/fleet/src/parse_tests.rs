@@ -49,10 +49,12 @@ dwell = '7 days'
             "1:11 this is 0, and must be 1 to 100 | ",
             "2:11 this is no notifier: a notifier begins with one of command, webhook, slack, \
              teams, smtp, smtps, sns and a colon | ",
-            "2:23 this is no notifier: webhook: a secret goes out only by https, or to this machine | ",
+            "2:23 this is no notifier: webhook: a secret goes out only by https, or to this \
+             machine | ",
             "3:1 the file has no key freez | did you mean freeze?",
             "5:1 the freeze ends before it begins | exchange from and to",
-            "8:8 there is no time zone Europe/Berlim | give an IANA name, for example Europe/Berlin",
+            "8:8 there is no time zone Europe/Berlim | give an IANA name, for example \
+             Europe/Berlin",
             "12:6 an account's id has 12 digits | ",
             "13:12 access has no key profil | did you mean profile?",
             "17:12 {username} is no placeholder | did you mean {user}?",
@@ -71,7 +73,7 @@ fn a_place_in_the_file_counts_characters() {
     let file = format!("# Größe\n{RULE}users = ['bob'] # Ä\ndeliver = ['dotenv:/ä', 'x']");
     let found = problems(&file);
     assert!(
-        found[0].starts_with("6:25 \"x\" is no destination | x is not KIND:PLACE"),
+        found[0].starts_with("6:25 \"x\" is no destination | x is not of the form KIND:PLACE"),
         "{found:?}"
     );
 }

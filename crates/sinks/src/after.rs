@@ -42,10 +42,10 @@ impl AfterHook {
         let words = shell_words::split(line).map_err(|error| error.to_string())?;
         let mut words = words.into_iter();
         let program = words.next().filter(|program| !program.is_empty());
-        let program = program.ok_or("?after= names no program")?;
+        let program = program.ok_or("?after= does not name a program")?;
         if program.contains('/') && !program.starts_with('/') {
             return Err(format!(
-                "{program} would be another program in another folder; write its whole path"
+                "{program} would be a different program in another folder; use an absolute path"
             ));
         }
         Ok(Self {

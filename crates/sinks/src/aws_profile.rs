@@ -55,7 +55,7 @@ impl AwsProfile {
     pub(super) fn new(name: &str) -> Result<Self, String> {
         let bad = |c: char| c.is_control() || matches!(c, '[' | ']');
         if name.is_empty() || name.trim() != name || name.contains(bad) || name == DEFAULT {
-            return Err(format!("{name} is not the name of a profile"));
+            return Err(format!("{name} is not a valid profile name"));
         }
         Ok(Self(name.to_owned()))
     }
@@ -161,7 +161,7 @@ impl ProfileParser<'_> {
         let bad = |why: &str| at_line(self.text, line.start, why);
         if let Some(name) = head(whole.trim()) {
             if self.sections.iter().any(|section| section.name == name) {
-                return Err(bad(&format!("section [{name}] is there twice")));
+                return Err(bad(&format!("section [{name}] is defined twice")));
             }
             self.sections.push(ProfileSection {
                 name: name.to_owned(),
@@ -176,9 +176,9 @@ impl ProfileParser<'_> {
             return Err(bad("a setting before the first section"));
         };
         let setting = setting(whole, line.start);
-        let setting = setting.ok_or_else(|| bad("neither a profile nor a setting of one"))?;
+        let setting = setting.ok_or_else(|| bad("neither a profile header nor a setting"))?;
         if section.option(&setting.name).is_some() {
-            return Err(bad(&format!("{} is there twice", setting.name)));
+            return Err(bad(&format!("{} is defined twice", setting.name)));
         }
         section.options.push(setting);
         self.goes_on = true;
@@ -192,7 +192,7 @@ fn check_nested(text: &str, option: &ProfileSetting) -> Result<(), String> {
     let nested = option.value.strip_prefix('\n');
     let mut nested = nested.into_iter().flat_map(str::lines);
     if nested.any(|line| !line.trim().is_empty() && !line.contains('=')) {
-        let why = format!("what goes on with {} is no setting", option.name);
+        let why = format!("a nested line of {} is not a setting", option.name);
         return Err(at_line(text, option.place.start, &why));
     }
     Ok(())
@@ -228,11 +228,11 @@ fn setting(line: &str, start: usize) -> Option<ProfileSetting> {
 /// Checks that a value can be replaced without affecting anything else.
 fn check(text: &str, option: &ProfileSetting) -> Result<(), String> {
     let why = if option.value.contains('\n') {
-        "goes on in the next line"
+        "continues on the next line"
     } else if option.value.starts_with(['"', '\'']) {
-        "is in quotes, which the AWS CLI takes for a part of it"
+        "is in quotes, which the AWS CLI treats as part of the value"
     } else if option.value.contains(char::is_whitespace) {
-        "has a space in it; the AWS CLI knows no comments behind a value"
+        "contains a space; the AWS CLI does not support comments after a value"
     } else {
         return Ok(());
     };
@@ -250,10 +250,7 @@ impl AwsProfile {
         let everywhere = everywhere.into_iter().flat_map(|section| &section.options);
         let keys = [ID, SECRET, TOKENS[0], TOKENS[1]];
         if let Some(option) = { everywhere }.find(|option| keys.contains(&option.name.as_str())) {
-            let why = format!(
-                "{} in [{DEFAULT}] is in force in every profile",
-                option.name
-            );
+            let why = format!("{} in [{DEFAULT}] applies to every profile", option.name);
             return Err(at_line(text, option.place.start, &why));
         }
         let Some(section) = sections.iter().find(|section| section.name == self.0) else {
@@ -363,7 +360,8 @@ impl DocumentFormat for AwsProfile {
         let edits = self.edits(text, self.find(text, &sections)?, pair);
         let new = edited(text, edits);
         if !others(&parse(&new)?, &self.0).eq(others(&sections, &self.0)) {
-            let why = "no pair can be put there without a change of what else is read";
+            let why = "a key pair cannot be written there without changing how the rest of the \
+                       file is read";
             return Err(why.to_owned());
         }
         Ok(Secret::new(new.into_bytes()))

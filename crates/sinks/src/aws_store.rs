@@ -22,7 +22,7 @@ use keywright_aws::{AccessError, ClientSettings, JsonService};
 pub(super) const SECRETS_MANAGER: SinkKind = SinkKind {
     prefix: "secretsmanager",
     syntax: "NAME[?region=&profile=&endpoint=][#/ID,/SECRET]",
-    writes: "two members of the JSON in a secret of AWS Secrets Manager that exists",
+    writes: "two members of the JSON in an existing secret of AWS Secrets Manager",
     parse: document::parse::<SecretPlace>,
 };
 
@@ -48,7 +48,7 @@ impl AwsResource {
     pub fn new(text: &str) -> Result<Self, String> {
         let (id, query) = text.split_once('?').unwrap_or((text, ""));
         if id.is_empty() || id.contains(char::is_whitespace) {
-            return Err(format!("{id} is not a name"));
+            return Err(format!("{id} is not a valid name"));
         }
         let mut settings = ClientSettings::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -58,7 +58,11 @@ impl AwsResource {
                 "region" => settings.region = value,
                 "profile" => settings.profile = value,
                 "endpoint" => settings.endpoint_url = value,
-                _ => return Err(format!("{name} is none of region, profile, endpoint")),
+                _ => {
+                    return Err(format!(
+                        "unknown parameter {name}: expected region, profile or endpoint"
+                    ));
+                }
             }
         }
         Ok(Self {
@@ -264,7 +268,7 @@ impl DocumentStore for SecretsManager {
     async fn put(&self, content: DocumentContent, was: &VersionTag) -> Result<(), SinkError> {
         let Self(service, id) = self;
         let Some(content) = content else {
-            let why = "secretsmanager: a secret is not removed by a rotation".to_owned();
+            let why = "secretsmanager: a rotation does not delete secrets".to_owned();
             return Err(SinkError::Never(why));
         };
         let text = text(&content)?;
@@ -284,9 +288,9 @@ impl DocumentStore for SecretsManager {
         });
         let done = service.call("UpdateSecretVersionStage", &payload).await;
         done.map_err(|refused| match refused.code.as_str() {
-            "InvalidParameterException" => SinkError::Later(format!(
-                "secretsmanager: {id} was written by another meanwhile"
-            )),
+            "InvalidParameterException" => {
+                SinkError::Later(format!("secretsmanager: {id} was modified concurrently"))
+            }
             _ => refused.error,
         })?;
         let payload = json!({
@@ -342,7 +346,7 @@ impl SsmParameter {
         match service.call("PutParameter", &payload).await {
             Ok(answer) => Ok(answer.get("Version").and_then(Value::as_u64)),
             Err(refused) if refused.code == "ParameterAlreadyExists" => Err(SinkError::Later(
-                format!("ssm: {id} was made by another meanwhile"),
+                format!("ssm: {id} was created concurrently"),
             )),
             Err(refused) => Err(refused.error),
         }
@@ -388,7 +392,7 @@ impl DocumentStore for SsmParameter {
         {
             self.write(text(&other)?, &tag).await?;
         }
-        let why = format!("ssm: {id} was written by another meanwhile, whose value was put back");
+        let why = format!("ssm: {id} was modified concurrently; the other value was restored");
         Err(SinkError::Later(why))
     }
 

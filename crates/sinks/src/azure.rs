@@ -93,7 +93,7 @@ impl StorePlace for AzureSecret {
             let good = |c: char| c.is_ascii_alphanumeric() || c == '-';
             !text.is_empty() && text.len() <= NAME_MAX && text.chars().all(good)
         };
-        let wrong = || format!("{text} is not VAULT/SECRET");
+        let wrong = || format!("{text} is not of the form VAULT/SECRET");
         let (vault, secret) = text.split_once('/').ok_or_else(wrong)?;
         let host = vault.split_once('.').map_or(vault, |(host, _)| host);
         let place = Self {
@@ -107,7 +107,9 @@ impl StorePlace for AzureSecret {
     }
 
     async fn open(&self, name: &str, clock: &Arc<dyn Clock>) -> Result<KeyVault, String> {
-        let cloud = self.cloud().ok_or("it is in no cloud that is known")?;
+        let cloud = self
+            .cloud()
+            .ok_or("the vault's host name belongs to no known Azure cloud")?;
         let host = match self.vault.contains('.') {
             true => self.vault.clone(),
             false => format!("{}.{}", self.vault, cloud.suffix),
@@ -303,7 +305,7 @@ impl KeyVault {
             let (ours, theirs) = (Url::parse(&self.url), Url::parse(&next));
             match (ours, theirs) {
                 (Ok(ours), Ok(theirs)) if ours.origin() == theirs.origin() => url = next,
-                _ => return Err(self.rest.never(&"a listing goes on at another address")),
+                _ => return Err(self.rest.never(&"a listing continues at another host")),
             }
         }
         let why = format!("GET {path}: the listing has more than {PAGES_MAX} pages");
@@ -349,7 +351,7 @@ impl DocumentStore for KeyVault {
             SecretState::Nothing => return Ok(nothing(None)),
         };
         if found.managed {
-            return Err(self.rest.never(&"it belongs to a certificate"));
+            return Err(self.rest.never(&"the secret belongs to a certificate"));
         }
         let unclear = || self.rest.later(&"the secret has no version");
         let version = found.version().ok_or_else(unclear)?;
@@ -382,7 +384,7 @@ impl DocumentStore for KeyVault {
             SecretState::Bundle(now) => now.version(),
             SecretState::Disabled | SecretState::Nothing => None,
         };
-        let meanwhile = "another user set the secret meanwhile";
+        let meanwhile = "the secret was modified concurrently";
         if now != was.version {
             return Err(self.rest.later(&meanwhile));
         }
@@ -408,7 +410,7 @@ impl DocumentStore for KeyVault {
         {
             self.set(value.expose(), &found.properties()).await?;
         }
-        let why = format!("{meanwhile}, and theirs was made the current version again");
+        let why = format!("{meanwhile}; the other value was made the current version again");
         Err(self.rest.later(&why))
     }
 
@@ -451,7 +453,7 @@ impl DocumentStore for KeyVault {
 }
 
 /// The error for a name that cannot be used.
-const RESERVED: &str = "its name is that of a deleted secret: recover or purge that first";
+const RESERVED: &str = "a deleted secret has the same name; recover or purge it first";
 /// The [`VersionTag::kind`] of a secret whose current version is disabled.
 const DISABLED: &str = "disabled";
 

@@ -75,7 +75,7 @@ fn name(text: &str) -> Result<String, String> {
         || text.starts_with(|c: char| c.is_ascii_digit())
         || text.starts_with(MARK);
     match bad {
-        true => Err(format!("{text} is not the name of a variable")),
+        true => Err(format!("{text} is not a valid variable name")),
         false => Ok(text.to_owned()),
     }
 }
@@ -112,7 +112,7 @@ impl ContextVariables {
             }
             _ => {
                 return Err(format!(
-                    "{text} is not VCS/ORG/CONTEXT, and no context's id"
+                    "{text} is neither of the form VCS/ORG/CONTEXT nor a context ID"
                 ));
             }
         };
@@ -143,15 +143,15 @@ impl fmt::Display for ContextVariables {
 impl ParsedDestination for ContextVariables {
     fn caveats(&self, old_known: bool) -> Vec<String> {
         let mut caveats = vec![
-            "CircleCI shows no value: that it holds the key being replaced cannot be checked, and \
-             what another user writes is known by its date only"
+            "CircleCI does not reveal values: it cannot be checked that it holds the key being \
+             replaced, and changes by other users are detected only by their date"
                 .to_owned(),
         ];
         caveats.extend(self.names.caveat("job"));
         if !old_known {
             caveats.push(
-                "CircleCI shows no value, and no other place here holds the old key's: a rollback \
-                 cannot put the old key back there, a person must"
+                "CircleCI does not reveal values, and no other destination here holds the old \
+                 key's secret: a rollback cannot restore the old key there, so a person must"
                     .to_owned(),
             );
         }
@@ -325,11 +325,12 @@ impl CircleCi {
         if let Some(found) = all.iter().find(|it| it.name == name) {
             return match is_uuid(&found.id) {
                 true => Ok(found.id.clone()),
-                false => Err(self.rest.later(&"the id of the context is not one")),
+                false => Err(self.rest.later(&"the context's ID is malformed")),
             };
         }
         let near = did_you_mean(name, all.iter().map(|it| it.name.as_str()));
-        let why = format!("there is no context {name}, or the token may not see it{near}");
+        let why =
+            format!("there is no context {name}, or the token is not allowed to see it{near}");
         Err(self.rest.never(&why))
     }
 
@@ -437,7 +438,7 @@ impl CircleCi {
             let date = date.map(|it| it.updated_at);
             dates.push(date.ok_or_else(|| {
                 self.rest
-                    .later(&"a variable is gone just after its writing")
+                    .later(&"a variable disappeared right after it was written")
             })?);
         }
         let done = WriteMarker {
@@ -464,7 +465,7 @@ impl CircleCi {
     fn by_hand(&self) -> SinkError {
         let (variables, mark) = (self.place.names.all().join(" and "), self.place.mark());
         self.rest.never(&format!(
-            "the old secret is not known here: set {variables} to the old key by hand, delete the \
+            "the old secret is unknown: set {variables} to the old key by hand, delete the \
              variables {mark}..., and release the rotation"
         ))
     }

@@ -45,7 +45,7 @@ impl CommandSink {
     pub(super) fn new(line: &str) -> Result<Self, String> {
         let words = shell_words::split(line).map_err(|error| error.to_string())?;
         if words.is_empty() {
-            return Err("names no program".to_owned());
+            return Err("no program given".to_owned());
         }
         Ok(Self {
             name: format!("command:{line}"),
@@ -130,7 +130,7 @@ impl Sink for CommandSink {
         let message: Value = match message.trim() {
             "" => return Ok(SinkContent::Unreadable),
             message => serde_json::from_str(message).map_err(|_| {
-                SinkError::Never(format!("{}: its answer to read is not JSON", self.name))
+                SinkError::Never(format!("{}: its response to read is not JSON", self.name))
             })?,
         };
         let id = message.get("AccessKeyId").and_then(Value::as_str);

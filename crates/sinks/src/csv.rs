@@ -27,7 +27,7 @@ fn parse(content: &str) -> Result<CsvTable, String> {
         .flexible(false)
         .from_reader(content.as_bytes());
     // The reader's errors quote fields.
-    let bad = |_| "it is not a table with a head".to_owned();
+    let bad = |_| "it is not a table with a header row".to_owned();
     let head = reader.headers().map_err(bad)?.clone();
     let column = |name: &str| {
         let position = head
@@ -40,7 +40,7 @@ fn parse(content: &str) -> Result<CsvTable, String> {
     match (rows.next(), rows.next()) {
         (None, _) => Ok((head.clone(), head.iter().map(|_| "").collect(), id, secret)),
         (Some(row), None) => Ok((head, row.map_err(bad)?, id, secret)),
-        (Some(_), Some(_)) => Err("line 3: it has several rows".to_owned()),
+        (Some(_), Some(_)) => Err("line 3: it has more than one row".to_owned()),
     }
 }
 
@@ -59,7 +59,10 @@ fn replaced(content: &str, old: &KeyPair, new: &KeyPair) -> Result<String, Strin
     for (old, new) in values {
         let mut places = content.match_indices(old);
         let (Some((at, _)), None) = (places.next(), places.next()) else {
-            return Err("its values do not stand there once and as they are read".to_owned());
+            return Err(
+                "its values do not appear exactly once, in the form in which they are read"
+                    .to_owned(),
+            );
         };
         edits.push((at..at + old.len(), new.to_owned()));
     }

@@ -88,7 +88,7 @@ pub(super) fn changed(
     if seen.as_ref() == Some(pair) {
         Ok(new)
     } else {
-        Err("its readers would not see a pair that is put there".to_owned())
+        Err("its readers would not see a key pair that is written there".to_owned())
     }
 }
 
@@ -103,7 +103,7 @@ pub(super) fn inspect(
     if let (Some(content), Some(pair)) = (content, &look.pair) {
         let again = changed(format, Some(other.expose()), pair)?;
         if again.expose() != content {
-            return Err("it could not be put back as it is".to_owned());
+            return Err("its current content could not be restored".to_owned());
         }
     }
     Ok(look)
@@ -196,7 +196,8 @@ impl DocumentBackup {
         match found {
             Some(found) => changed(format, content, &found).map(Some),
             None => {
-                let why = "it held no pair before, and was changed since; remove the pair by hand";
+                let why = "it held no key pair before and has been changed since; remove the key \
+                           pair by hand";
                 Err(why.to_owned())
             }
         }
@@ -208,7 +209,7 @@ pub(super) fn foreign(now: Option<&KeyPair>, found: Option<&KeyPair>, new: &KeyP
     let same_id = |pair: &&KeyPair| now.is_some_and(|now| now.id == pair.id);
     if let Some(same) = found.into_iter().chain([new]).find(same_id) {
         let id = printable_id(&same.id.0);
-        return format!("it holds {id} with another secret now; nothing was changed");
+        return format!("it now holds {id} with a different secret; nothing was changed");
     }
     let id = |pair: Option<&KeyPair>| match pair {
         Some(pair) => printable_id(&pair.id.0).to_owned(),
@@ -220,8 +221,8 @@ pub(super) fn foreign(now: Option<&KeyPair>, found: Option<&KeyPair>, new: &KeyP
 /// The same error for key IDs.
 pub(super) fn foreign_key(now: &str, found: &str, new: &KeyId) -> String {
     format!(
-        "it holds {now} now, neither {found}, which this rotation found there, nor {new}, which it \
-         writes; nothing was changed"
+        "it now holds {now}, which is neither {found}, which this rotation found there, nor {new}, \
+         which it writes; nothing was changed"
     )
 }
 

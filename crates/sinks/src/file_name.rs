@@ -42,7 +42,7 @@ pub(super) const JSON: SinkKind = SinkKind {
 pub(super) const CSV: SinkKind = SinkKind {
     prefix: "csv",
     syntax: "FILE",
-    writes: "the one row of a .csv as the console lets people download it",
+    writes: "the one row of a .csv file as downloaded from the console",
     parse: |text| LocalFile::parse("csv", text),
 };
 

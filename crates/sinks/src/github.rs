@@ -66,7 +66,7 @@ fn name(text: &str) -> Result<String, String> {
         || name.starts_with(|c: char| c.is_ascii_digit())
         || name.starts_with("GITHUB_");
     if bad {
-        return Err(format!("{text} is not the name of a secret"));
+        return Err(format!("{text} is not a valid secret name"));
     }
     Ok(name)
 }
@@ -84,9 +84,9 @@ impl RepositorySecrets {
         let (owner, repository) = path
             .split_once('/')
             .filter(|(owner, repository)| good(owner) && good(repository))
-            .ok_or_else(|| format!("{path} is not OWNER/REPO"))?;
+            .ok_or_else(|| format!("{path} is not of the form OWNER/REPO"))?;
         if environment == Some("") {
-            return Err("names no environment after @".to_owned());
+            return Err("no environment given after @".to_owned());
         }
         Ok(Self {
             owner: owner.to_owned(),
@@ -121,15 +121,15 @@ impl RepositorySecrets {
 impl ParsedDestination for RepositorySecrets {
     fn caveats(&self, old_known: bool) -> Vec<String> {
         let mut caveats = vec![
-            "GitHub shows no secret: that it holds the key being replaced cannot be checked, and \
-             what another user writes is known by its date only"
+            "GitHub does not reveal secrets: it cannot be checked that it holds the key being \
+             replaced, and changes by other users are detected only by their date"
                 .to_owned(),
         ];
         caveats.extend(self.names.caveat("workflow"));
         if !old_known {
             caveats.push(
-                "GitHub shows no secret, and no other place here holds the old key's: a rollback \
-                 cannot put the old key back there, a person must"
+                "GitHub does not reveal secrets, and no other destination here holds the old key's \
+                 secret: a rollback cannot restore the old key there, so a person must"
                     .to_owned(),
             );
         }
@@ -273,14 +273,14 @@ impl GithubSink {
     async fn public_key(&self) -> Result<(String, PublicKey), SinkError> {
         let path = format!("{}/public-key", self.place.folder("secrets"));
         let answer = self.ask(Method::GET, &path, None).await?;
-        let none = "there is no such repository or environment, or the token may not see its \
-                    secrets";
+        let none = "there is no such repository or environment, or the token is not allowed to see \
+                    its secrets";
         let answer = answer.ok_or_else(|| self.never(&none))?;
         let text = |name: &str| answer.get(name).and_then(Value::as_str);
         let key = text("key").and_then(|key| STANDARD.decode(key).ok());
         let key = key.and_then(|key| <[u8; 32]>::try_from(key).ok());
         let (Some(id), Some(key)) = (text("key_id"), key) else {
-            return Err(self.later(&"its public key cannot be understood"));
+            return Err(self.later(&"its public key is malformed"));
         };
         Ok((id.to_owned(), PublicKey::from(key)))
     }
@@ -319,7 +319,11 @@ impl GithubSink {
         } else {
             self.ask(Method::POST, &folder, Some(body)).await?
         };
-        let none = || self.never(&format!("the token may not write the variable {name}"));
+        let none = || {
+            self.never(&format!(
+                "the token is not allowed to write the variable {name}"
+            ))
+        };
         done.map(drop).ok_or_else(none)
     }
 
@@ -337,15 +341,16 @@ impl GithubSink {
         let values = self.place.names.values(pair);
         for (secret, value) in self.place.names.all().into_iter().zip(values) {
             let sealed = key.seal(&mut OsRng, value.expose().as_bytes());
-            let sealed = sealed.map_err(|_| self.never(&"the secret cannot be sealed"))?;
+            let sealed = sealed.map_err(|_| self.never(&"the secret cannot be encrypted"))?;
             let body = json!({"encrypted_value": STANDARD.encode(sealed), "key_id": key_id});
             let path = format!("{}/{secret}", self.place.folder("secrets"));
-            let none = || self.never(&"there is no such repository or environment any more");
+            let none = || self.never(&"the repository or environment no longer exists");
             self.ask(Method::PUT, &path, Some(body))
                 .await?
                 .ok_or_else(none)?;
             let at = self.written(secret).await?;
-            let at = at.ok_or_else(|| self.later(&"a secret is gone just after its writing"))?;
+            let at =
+                at.ok_or_else(|| self.later(&"a secret disappeared right after it was written"))?;
             marker.push(' ');
             marker.push_str(&at);
         }
@@ -388,8 +393,8 @@ impl GithubSink {
     fn by_hand(&self) -> SinkError {
         let (secrets, marker) = (self.place.names.all().join(" and "), self.place.marker());
         self.never(&format!(
-            "the old secret is not known here: set {secrets} to the old key by hand, delete the \
-             variable {marker}, and release the rotation"
+            "the old secret is unknown: set {secrets} to the old key by hand, delete the variable \
+             {marker}, and release the rotation"
         ))
     }
 }

@@ -67,7 +67,7 @@ struct ProjectVariables {
 fn name(text: &str) -> Result<String, String> {
     let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if text.is_empty() || text.len() > NAME_MAX || !text.chars().all(good) {
-        return Err(format!("{text} is not the name of a variable"));
+        return Err(format!("{text} is not a valid variable name"));
     }
     Ok(text.to_owned())
 }
@@ -80,15 +80,15 @@ impl ProjectVariables {
             !part.is_empty() && !part.starts_with(['.', '-']) && part.chars().all(good)
         };
         if path.chars().all(|c| c.is_ascii_digit()) {
-            let why = "is a number, which a project and a group may both have; give the path";
+            let why = "is a number, which could be a project or a group; use the path";
             return Err(format!("{path} {why}"));
         }
         if !path.split('/').all(good) {
-            return Err(format!("{path} is not the path of a group or a project"));
+            return Err(format!("{path} is not a valid path of a group or project"));
         }
         let good = |c: char| c.is_ascii_alphanumeric() || " -_/${}.*".contains(c);
         if scope.is_empty() || scope.len() > NAME_MAX || !scope.chars().all(good) {
-            return Err(format!("{scope} is not the scope of a variable"));
+            return Err(format!("{scope} is not a valid variable scope"));
         }
         Ok(Self {
             path: path.to_owned(),
@@ -128,8 +128,8 @@ fn token(token: Option<String>, job: Option<String>) -> Result<Secret<String>, S
         Some(token) if !is_of_job(token) => Ok(Secret::new(token.clone())),
         None if job.is_none() => Err("GITLAB_TOKEN is not set".to_owned()),
         _ => Err(
-            "CI_JOB_TOKEN may not read or write variables: set GITLAB_TOKEN to an access token \
-             with the scope api and the role Maintainer (of a group: Owner)"
+            "CI_JOB_TOKEN cannot read or write variables: set GITLAB_TOKEN to an access token with \
+             the scope api and the role Maintainer (for a group: Owner)"
                 .to_owned(),
         ),
     }
@@ -306,7 +306,7 @@ impl Sink for TwoVariables {
         inspection.warnings.extend(warning);
         if both.values().is_hidden {
             inspection.warnings.push(format!(
-                "{} is hidden: only {} can be checked, and a rollback needs the old pair from \
+                "{} is hidden: only {} can be checked, and a rollback needs the old key pair from \
                  another destination, or a person",
                 self.secret, self.id
             ));
@@ -393,7 +393,7 @@ impl DocumentStore for OneVariable {
         let there = self.api.read(&self.key).await?;
         let value = there.as_ref().and_then(|there| there.value.as_ref());
         if value.map(|value| digest(value.expose())) != was.version {
-            let why = format!("{} was written by another user meanwhile", self.key);
+            let why = format!("{} was modified concurrently", self.key);
             return Err(self.api.rest.later(&why));
         }
         let Some(content) = content else {

@@ -33,7 +33,7 @@ use super::{
 pub(super) const KIND: SinkKind = SinkKind {
     prefix: "google-secret",
     syntax: "PROJECT/SECRET[?location=][#/ID,/SECRET]",
-    writes: "two members of the JSON in a secret of Google Secret Manager that exists",
+    writes: "two members of the JSON in an existing secret of Google Secret Manager",
     parse: document::parse::<GoogleSecret>,
 };
 
@@ -76,7 +76,7 @@ impl StorePlace for GoogleSecret {
         let location = match query.split_once('=') {
             None if query.is_empty() => None,
             Some(("location", location)) => Some(location),
-            _ => return Err(format!("{query} is not location=REGION")),
+            _ => return Err(format!("{query} is not of the form location=REGION")),
         };
         let plain = |extra: &'static str| {
             move |text: &&str| {
@@ -85,7 +85,7 @@ impl StorePlace for GoogleSecret {
             }
         };
         // The ID of a project in a domain starts with the domain and a colon.
-        let wrong = || format!("{path} is not PROJECT/SECRET");
+        let wrong = || format!("{path} is not of the form PROJECT/SECRET");
         let (project, secret) = path.split_once('/').ok_or_else(wrong)?;
         let project = Some(project).filter(plain("-:.")).ok_or_else(wrong)?;
         let secret = Some(secret).filter(plain("-_")).ok_or_else(wrong)?;
@@ -93,7 +93,7 @@ impl StorePlace for GoogleSecret {
             .as_ref()
             .is_some_and(|location| !plain("-")(location))
         {
-            return Err(format!("{query} names no region"));
+            return Err(format!("{query} does not name a valid region"));
         }
         Ok(Self {
             project: project.to_owned(),
@@ -228,8 +228,8 @@ impl SecretManager {
         let (path, names) = (self.path(), self.names().await);
         let near = did_you_mean(&self.place.secret, names.iter().map(String::as_str));
         self.rest.never(&format!(
-            "there is no {path}, or the caller may not see it; create it first, for example with \
-             gcloud secrets create{near}"
+            "there is no {path}, or the caller is not allowed to see it; create it first, for \
+             example with gcloud secrets create{near}"
         ))
     }
 
@@ -240,7 +240,7 @@ impl SecretManager {
         let AccessResponse { payload } = self.rest.read(&format!("GET {path}"), &answer)?;
         let data = payload.data.unwrap_or_else(|| Secret::new(String::new()));
         let data = STANDARD.decode(data.expose()).map(Secret::new);
-        let damaged = || self.rest.later(&"the payload was damaged on its way here");
+        let damaged = || self.rest.later(&"the payload was corrupted in transit");
         let data = data.map_err(|_| damaged())?;
         let is_whole = payload
             .data_crc32c
@@ -300,7 +300,7 @@ impl SecretManager {
             }
         }
         self.disable(ours).await?;
-        let why = "another user added a version meanwhile, which was made the latest again";
+        let why = "another version was added concurrently and was made the latest again";
         Ok(self.rest.later(&why))
     }
 }

@@ -48,7 +48,7 @@ impl JsonFormat {
             None => USUAL,
             Some(pointers) => pointers
                 .split_once(',')
-                .ok_or("after # come two JSON pointers, /ID,/SECRET")?,
+                .ok_or("expected two JSON pointers after #: /ID,/SECRET")?,
         };
         for pointer in [id, secret] {
             if !pointer.starts_with('/') || pointer.len() < 2 {
@@ -156,7 +156,7 @@ impl<'a> JsonNode<'a> {
         let mut found = self.members().into_iter().filter(|(own, _)| own == name);
         match (found.next(), found.next()) {
             (Some(_), Some((_, second))) => {
-                let why = format!("{name} is there twice");
+                let why = format!("{name} is defined twice");
                 Err(at_line(self.text, second.start(), &why))
             }
             (first, _) => Ok(first.map(|(_, node)| node)),
@@ -192,7 +192,7 @@ fn follow<'a>(root: JsonNode<'a>, pointer: &str) -> Result<PointerTarget<'a>, St
     let names = names(pointer);
     for (depth, name) in names.iter().enumerate() {
         if !at.is_object() {
-            let why = format!("{pointer} leads through something that is no object");
+            let why = format!("{pointer} leads through a value that is not an object");
             return Err(at_line(at.text, at.start(), &why));
         }
         match at.member(name)? {
@@ -227,7 +227,7 @@ fn set(text: &str, pointer: &str, value: &str) -> Result<String, String> {
     let (place, value) = match follow(JsonNode::root(text)?, pointer)? {
         PointerTarget::Value(node) => (node.place(), value),
         PointerTarget::Missing(object, names) => {
-            let (first, rest) = names.split_first().ok_or("it names no member")?;
+            let (first, rest) = names.split_first().ok_or("it does not name a member")?;
             let inner = rest.iter().rev();
             let value = inner.fold(value, |value, name| {
                 format!("{{{}: {value}}}", quoted(name))

@@ -120,7 +120,7 @@ impl KeyService {
     }
 
     fn unexpected(&self) -> String {
-        format!("{self}: the answer is not what the service documents")
+        format!("{self}: the response is not what the service documents")
     }
 }
 
@@ -156,5 +156,5 @@ async fn transit(mount: &str, key: &str, (part, body): (&str, Value)) -> Result<
     let answer =
         answer.ok_or_else(|| format!("vault {mount}/{key}: there is no such transit key"))?;
     let parsed = serde_json::from_slice(answer.expose());
-    parsed.map_err(|_| format!("vault {mount}/{key}: the answer is not JSON"))
+    parsed.map_err(|_| format!("vault {mount}/{key}: the response is not JSON"))
 }

@@ -109,7 +109,7 @@ trait ParsedDestination: fmt::Debug + fmt::Display + Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
     /// The kind is unknown.
-    #[error("{0} is not KIND:PLACE with one of the kinds {all}", all = prefixes())]
+    #[error("{0} is not of the form KIND:PLACE, where KIND is one of {all}", all = prefixes())]
     Kind(String),
     /// The part after the colon is invalid, or the destination cannot be opened.
     #[error("{0}")]
@@ -165,7 +165,9 @@ impl FromStr for SinkSpec {
         let unknown = || SpecError::Kind(text.to_owned());
         let (prefix, place) = text.split_once(':').ok_or_else(unknown)?;
         if place.is_empty() || place.chars().any(char::is_control) {
-            return Err(SpecError::Place(format!("{prefix}: names no place")));
+            return Err(SpecError::Place(format!(
+                "{prefix}: the destination's name is empty or contains control characters"
+            )));
         }
         let kind = KINDS.iter().find(|kind| kind.prefix == prefix);
         let kind = kind.ok_or_else(unknown)?;
@@ -200,7 +202,7 @@ fn no_home() -> String {
 /// Makes a path absolute, so that it means the same to a later command in another folder.
 fn absolute(path: &str) -> Result<String, String> {
     if path.is_empty() {
-        return Err("names no file".to_owned());
+        return Err("no file given".to_owned());
     }
     let path = match path.strip_prefix("~/") {
         Some(rest) => aws_profile::home().ok_or_else(no_home)?.join(rest),

@@ -33,7 +33,7 @@ impl VariableNames {
         let (id, secret) = (name(id)?, name(secret)?);
         match id == secret {
             true => Err(format!(
-                "{id} cannot be the name of both: they are the same"
+                "{id} cannot be the name of both the ID and the secret"
             )),
             false => Ok(Self::Two { id, secret }),
         }
@@ -65,8 +65,8 @@ impl VariableNames {
             return None;
         };
         Some(format!(
-            "{id} and {secret} are two writes: a {reader} that starts between them gets half a \
-             pair; #NAME keeps both in one, as JSON"
+            "{id} and {secret} are written separately: a {reader} that starts in between gets half \
+             a key pair; #NAME stores both in one, as JSON"
         ))
     }
 }

@@ -30,7 +30,7 @@ use keywright_aws::http;
 pub(super) const KIND: SinkKind = SinkKind {
     prefix: "1password",
     syntax: "VAULT/ITEM[#/ID,/SECRET]",
-    writes: "two fields of an item that exists, through 1Password Connect",
+    writes: "two fields of an existing item, through 1Password Connect",
     parse: document::parse::<VaultItem>,
 };
 
@@ -71,7 +71,9 @@ impl StorePlace for VaultItem {
                 && text.trim() == *text
                 && !text.contains(odd)
         };
-        let wrong = || format!("{text} is not VAULT/ITEM, by names without / and \", or by ids");
+        let wrong = || {
+            format!("{text} is not of the form VAULT/ITEM, with IDs or with names without / and \"")
+        };
         let (vault, item) = text.split_once('/').ok_or_else(wrong)?;
         let vault = Some(vault).filter(good).ok_or_else(wrong)?;
         let item = Some(item).filter(good).ok_or_else(wrong)?;
@@ -241,7 +243,7 @@ impl ItemBody {
                     patch.push(json!({"op": op, "path": path, "value": value}));
                 }
                 None => patch.push(json!({"op": "remove", "path": field.path()})),
-                Some(_) => return Err(format!("{label} is a field and a section")),
+                Some(_) => return Err(format!("{label} is both a field and a section")),
             }
         }
         for (label, value) in new {
@@ -309,18 +311,21 @@ impl ConnectItem {
         let found: Vec<_> = found.into_iter().filter(|it| it.name == name).collect();
         match found.as_slice() {
             [one] if is_id(&one.id) => Ok(one.id.clone()),
-            [_] => Err(self.rest.later(&format!("the id of the {what} is not one"))),
+            [_] => Err(self
+                .rest
+                .later(&format!("the ID of the {what} is malformed"))),
             [] => {
                 let all = self.list(folder).await?;
                 let near = did_you_mean(name, all.iter().map(|it| it.name.as_str()));
-                let why = format!("there is no {what} {name}, or the token may not see it{near}");
+                let why = format!(
+                    "there is no {what} {name}, or the token is not allowed to see it{near}"
+                );
                 Err(self.rest.never(&why))
             }
             several => {
                 let ids: Vec<_> = several.iter().map(|it| it.id.as_str()).collect();
                 let ids = ids.join(", ");
-                let why =
-                    format!("there are several of the name {name}; give one by its id: {ids}");
+                let why = format!("several {what}s are named {name}; use an ID instead: {ids}");
                 Err(self.rest.never(&why))
             }
         }
@@ -375,21 +380,21 @@ impl DocumentStore for ConnectItem {
 
     async fn put(&self, content: DocumentContent, was: &VersionTag) -> Result<(), SinkError> {
         let item = self.item().await?;
-        let meanwhile = "another user saved the item meanwhile";
+        let meanwhile = "the item was modified concurrently";
         if was.version != Some(item.version.to_string()) {
             return Err(self.rest.later(&meanwhile));
         }
         let Some(content) = content else {
-            return Err(self.rest.never(&"an item is not removed by a rotation"));
+            return Err(self.rest.never(&"a rotation does not delete items"));
         };
         let new: Result<Map<String, Value>, _> = serde_json::from_slice(content.expose());
-        let new = new.map_err(|_| self.rest.never(&"its fields are no JSON object"))?;
+        let new = new.map_err(|_| self.rest.never(&"its fields are not a JSON object"))?;
         let patch = item.patch(&new).map_err(|why| self.rest.never(&why))?;
         let now = self.patch(&patch).await?;
         match now.version == item.version + 1 {
             true => Ok(()),
             false => {
-                let why = format!("{meanwhile}; see its history for what they saved");
+                let why = format!("{meanwhile}; see its history for the other change");
                 Err(self.rest.later(&why))
             }
         }

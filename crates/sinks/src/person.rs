@@ -47,7 +47,8 @@ impl Sink for ManualSink {
 
     async fn commit(&self, _: &RotationId, _: &SinkBackup, _: &KeyPair) -> Result<(), SinkError> {
         Err(SinkError::Person(
-            "somebody to fetch the new key, put it where it is used, and confirm that".to_owned(),
+            "someone to retrieve the new key, put it where it is used, and confirm the delivery"
+                .to_owned(),
         ))
     }
 

@@ -11,16 +11,16 @@ pub(super) fn part<'a>(text: &'a str, ends: &[&str]) -> Result<(String, &'a str)
         return Ok((part.to_owned(), rest));
     }
     let mut strings = serde_json::Deserializer::from_str(text).into_iter::<String>();
-    let bad = || format!("{text} begins with a quote and is not a JSON string");
+    let bad = || format!("{text} begins with a quote but is not a JSON string");
     let part = strings.next().and_then(Result::ok).ok_or_else(bad)?;
     let rest = text.get(strings.byte_offset()..).unwrap_or_default();
     if rest.is_empty() || ends.iter().any(|end| rest.starts_with(end)) {
         return Ok((part, rest));
     }
     Err(match ends {
-        [] => format!("{rest} follows a quoted part"),
+        [] => format!("unexpected {rest} after a quoted part"),
         ends => format!(
-            "{rest} follows a quoted part, and is not {}",
+            "unexpected {rest} after a quoted part; expected {}",
             ends.join(" or ")
         ),
     })

@@ -150,7 +150,11 @@ impl RestClient {
         }
         // The error could quote a value.
         let read = serde_json::from_slice(answer.body.expose());
-        read.map_err(|_| self.later(&format!("{call}: the answer is not what the API documents")))
+        read.map_err(|_| {
+            self.later(&format!(
+                "{call}: the response is not what the API documents"
+            ))
+        })
     }
 
     /// The body of a success as text.
@@ -163,7 +167,7 @@ impl RestClient {
             return Err(self.refused(call, answer));
         }
         let text = std::str::from_utf8(answer.body.expose());
-        let text = text.map_err(|_| self.later(&format!("{call}: the answer is not text")))?;
+        let text = text.map_err(|_| self.later(&format!("{call}: the response is not text")))?;
         Ok(Secret::new(text.to_owned()))
     }
 }

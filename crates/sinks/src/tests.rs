@@ -212,7 +212,7 @@ async fn what_others_wrote_in_between_stays() {
     write(&fresh, &more);
     let refused = put_back(&*sink, &backup, None).await.unwrap_err();
     assert!(
-        refused.to_string().contains("remove the pair by hand"),
+        refused.to_string().contains("remove the key pair by hand"),
         "{refused}"
     );
     assert_eq!(fs::read_to_string(&fresh).unwrap(), more);
@@ -224,7 +224,7 @@ const NOT_UNDERSTOOD: &[(&str, &str, &str)] = &[
     (
         "csv:F",
         "Access key ID,Secret access key\n1,2\n3,4\n",
-        ":3: it has several rows",
+        ":3: it has more than one row",
     ),
     (
         "csv:F",
@@ -234,7 +234,7 @@ const NOT_UNDERSTOOD: &[(&str, &str, &str)] = &[
     (
         "csv:F",
         "User name,Access key ID,Secret access key\nABC,ABC,x\n",
-        "do not stand there once",
+        "do not appear exactly once",
     ),
 ];
 
@@ -315,7 +315,7 @@ async fn a_file_and_a_folder_that_cannot_be_written_are_distinguished() {
     let sink = open("dotenv:/proc/keywright.env").await;
     let error = sink.inspect(&pair(1).id).await.unwrap_err();
     assert!(
-        matches!(&error, SinkError::Never(why) if why.contains("no file can be made beside it")),
+        matches!(&error, SinkError::Never(why) if why.contains("cannot create a file next to it")),
         "{error}"
     );
     assert_eq!(sink.stage(&rotation).await.map(drop), Err(error));
@@ -486,20 +486,20 @@ fn names_of_places() {
         assert_eq!(canonical.parse::<SinkSpec>(), Ok(spec), "{text}");
     }
     for (text, expected) in [
-        ("x", "is not KIND:PLACE"),
-        ("what:x", "one of the kinds aws-profile, dotenv"),
-        ("dotenv:", "names no place"),
+        ("x", "is not of the form KIND:PLACE"),
+        ("what:x", "KIND is one of aws-profile, dotenv"),
+        ("dotenv:", "is empty or contains control characters"),
         ("dotenv:/x#A", "two names"),
         ("dotenv:/x#A,A", "the same"),
-        ("dotenv:/x#A,1", "not the name of a variable"),
+        ("dotenv:/x#A,1", "not a valid variable name"),
         ("json:/x#a,b", "not a JSON pointer"),
-        ("aws-profile:[x]@/y", "not the name of a profile"),
+        ("aws-profile:[x]@/y", "not a valid profile name"),
         ("command:'", "quote"),
-        ("dotenv:a\nb", "names no place"),
+        ("dotenv:a\nb", "is empty or contains control characters"),
         ("dotenv:\"/a", "not a JSON string"),
-        ("csv:\"/a\"x", "x follows a quoted part"),
-        ("dotenv:\"/a\"x", "x follows a quoted part"),
-        ("aws-profile:DEFAULT@/y", "not the name of a profile"),
+        ("csv:\"/a\"x", "unexpected x after a quoted part"),
+        ("dotenv:\"/a\"x", "unexpected x after a quoted part"),
+        ("aws-profile:DEFAULT@/y", "not a valid profile name"),
     ] {
         let error = text.parse::<SinkSpec>().unwrap_err().to_string();
         assert!(error.contains(expected), "{text}: {error}");
@@ -538,8 +538,8 @@ fn names_of_files_with_a_program() {
         assert_eq!(canonical.parse::<SinkSpec>(), Ok(spec), "{text}");
     }
     for (text, expected) in [
-        ("dotenv:/x?after=", "names no program"),
-        ("dotenv:/x?after=./run", "write its whole path"),
+        ("dotenv:/x?after=", "does not name a program"),
+        ("dotenv:/x?after=./run", "use an absolute path"),
         ("csv:/x?after='", "quote"),
     ] {
         let error = text.parse::<SinkSpec>().unwrap_err().to_string();

@@ -26,7 +26,7 @@ pub(super) fn unmarked_text(content: &[u8]) -> Result<&str, String> {
     let text = text(content)?;
     if text.starts_with('\u{feff}') {
         let why =
-            "it begins with a byte-order mark, which readers of this format take for a letter";
+            "it begins with a byte-order mark, which readers of this format treat as a character";
         return Err(at_line(text, 0, why));
     }
     Ok(text)
@@ -166,7 +166,7 @@ pub(super) fn printable_id(id: &str) -> &str {
     if is_id(id) && id.len() <= 32 {
         id
     } else {
-        "a value that is not the id of a key"
+        "a value that is not an access key ID"
     }
 }
 

@@ -75,7 +75,7 @@ pub(crate) fn place(text: &str) -> Result<(&str, &str), String> {
     };
     text.split_once('/')
         .filter(|(mount, path)| good(mount) && good(path))
-        .ok_or_else(|| format!("{text} is not MOUNT/PATH"))
+        .ok_or_else(|| format!("{text} is not of the form MOUNT/PATH"))
 }
 
 impl VaultSecret {
@@ -210,7 +210,7 @@ impl DocumentStore for VaultSecret {
         let read: Option<VaultRead> = serde_json::from_slice(found.expose()).ok();
         let Some(VaultRead { data }) = read else {
             let (mount, path) = (&self.mount, &self.path);
-            let why = format!("vault {mount}/{path}: the answer is not a secret's");
+            let why = format!("vault {mount}/{path}: the response is not a secret");
             return Err(SinkError::Later(why));
         };
         let text = data.data.map(|data| Secret::new(data.get().to_owned()));

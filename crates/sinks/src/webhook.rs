@@ -75,7 +75,7 @@ impl WebhookSink {
     /// Takes the signing key from the environment.
     pub(super) fn open(name: String, url: Url, clock: Arc<dyn Clock>) -> Result<Self, String> {
         let key = variable(KEY).map(Secret::new);
-        let key = key.ok_or_else(|| format!("{KEY} is not set; it signs what is sent"))?;
+        let key = key.ok_or_else(|| format!("{KEY} is not set; it is needed to sign requests"))?;
         Self::with_key(name, url, &key, clock)
     }
 
@@ -122,7 +122,7 @@ impl WebhookSink {
                 status,
                 StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
             );
-        let why = format!("{}: it answered {status}", self.name);
+        let why = format!("{}: it responded with {status}", self.name);
         Err(if passing {
             SinkError::Later(why)
         } else {
@@ -167,7 +167,7 @@ impl Sink for WebhookSink {
             return Ok(SinkContent::Unreadable);
         }
         let message: Value = serde_json::from_slice(&message).map_err(|_| {
-            SinkError::Never(format!("{}: its answer to read is not JSON", self.name))
+            SinkError::Never(format!("{}: its response to read is not JSON", self.name))
         })?;
         let id = message.get("AccessKeyId").and_then(Value::as_str);
         Ok(id.map_or(SinkContent::Nothing, |id| {

@@ -86,7 +86,7 @@ fn what_gives_no_key_says_why_and_nothing_secret() {
         ("command:", "no program given"),
         ("env:", "expected folder"),
         ("a5a5a5a5a5a5a5a5", "expected folder"),
-        ("vault-transit:key", "is not MOUNT/PATH"),
+        ("vault-transit:key", "is not of the form MOUNT/PATH"),
     ] {
         let error = load(source, folder.path()).unwrap_err();
         assert!(error.contains(words), "{source}: {error}");

@@ -65,15 +65,15 @@ impl AzureCredentials {
             (_, Some(file)) if client => AzureCredentialSource::FederatedToken(PathBuf::from(file)),
             (None, None) => managed_identity(variable),
             _ => {
-                let why = "AZURE_CLIENT_SECRET and AZURE_FEDERATED_TOKEN_FILE take AZURE_TENANT_ID \
-                           and AZURE_CLIENT_ID";
+                let why = "AZURE_CLIENT_SECRET and AZURE_FEDERATED_TOKEN_FILE require \
+                           AZURE_TENANT_ID and AZURE_CLIENT_ID";
                 return Err(why.to_owned());
             }
         };
         let tenant = tenant.unwrap_or_default();
         let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
         if !tenant.chars().all(good) {
-            return Err(format!("AZURE_TENANT_ID: {tenant} is not a tenant"));
+            return Err(format!("AZURE_TENANT_ID: {tenant} is not a valid tenant"));
         }
         let authority = authority.trim_end_matches('/');
         Ok(Self {
@@ -111,8 +111,8 @@ impl AzureCredentials {
                 let request = rest.direct.get(url).header("metadata", "true");
                 let answer = rest.send(request, &[]).await.map_err(|error| {
                     rest.later(&format!(
-                        "there are no Azure credentials in AZURE_CLIENT_SECRET or \
-                         AZURE_FEDERATED_TOKEN_FILE, and no managed identity: {error}"
+                        "no Azure credentials found in AZURE_CLIENT_SECRET or \
+                         AZURE_FEDERATED_TOKEN_FILE, and no managed identity is available: {error}"
                     ))
                 })?;
                 rest.read("a token of the managed identity", &answer)

@@ -287,7 +287,7 @@ async fn a_version_of_another_user_in_between_becomes_the_current_one_again() {
     fake.lock().unwrap().host = url;
     let error = deliver(&sink, &pair(2)).await.unwrap_err();
     assert!(
-        matches!(&error, SinkError::Later(why) if why.contains("another user")),
+        matches!(&error, SinkError::Later(why) if why.contains("modified concurrently")),
         "{error}"
     );
     let now = fake.lock().unwrap();
@@ -306,7 +306,7 @@ async fn a_listing_is_not_followed_to_another_address() {
     fake.lock().unwrap().put(&document(&pair(1)));
     fake.lock().unwrap().host = "https://elsewhere.example.org".to_owned();
     let error = deliver(&sink, &pair(2)).await.unwrap_err().to_string();
-    assert!(error.contains("at another address"), "{error}");
+    assert!(error.contains("continues at another host"), "{error}");
 }
 
 /// A version on a page that is not read could be another user's.
@@ -503,12 +503,15 @@ async fn tokens_of_a_client_a_workload_and_a_machine() {
 #[test]
 fn variables_that_are_refused() {
     for (variables, expected_text) in [
-        (vec![("AZURE_CLIENT_SECRET", "x")], "take AZURE_TENANT_ID"),
+        (
+            vec![("AZURE_CLIENT_SECRET", "x")],
+            "require AZURE_TENANT_ID",
+        ),
         (
             vec![("AZURE_AUTHORITY_HOST", "http://login.example.org")],
             "only by https",
         ),
-        (vec![("AZURE_TENANT_ID", "a/b")], "is not a tenant"),
+        (vec![("AZURE_TENANT_ID", "a/b")], "is not a valid tenant"),
     ] {
         let all: BTreeMap<&str, &str> = variables.into_iter().collect();
         let variable = |name: &str| all.get(name).map(|value| (*value).to_owned());

@@ -59,7 +59,7 @@ fn run(at: usize, words: Vec<BashWord>, found: &mut Vec<Assignment>) -> Option<P
     let name = words.get(name_at)?.text.clone();
     let arguments = words.into_iter().skip(name_at + 1);
     let Some(name) = name else {
-        return Some(ParseStop::unclear(at, "the name of a command is computed"));
+        return Some(ParseStop::unclear(at, "a command name is computed"));
     };
     if name_at == 0 && RESERVED.contains(&name.as_str()) {
         return Some(ParseStop::unclear(at, "there is a compound command"));
@@ -91,16 +91,13 @@ fn run(at: usize, words: Vec<BashWord>, found: &mut Vec<Assignment>) -> Option<P
                 if !option.chars().all(plain) {
                     return Some(ParseStop::unclear(
                         word.at,
-                        "there is an option that is not understood",
+                        "there is an unsupported option",
                     ));
                 }
             }
             (None, Some(_)) => {}
             (None, None) => {
-                return Some(ParseStop::unclear(
-                    word.at,
-                    "the name of a variable is computed",
-                ));
+                return Some(ParseStop::unclear(word.at, "a variable name is computed"));
             }
         }
     }
@@ -250,7 +247,7 @@ impl<'a> BashLexer<'a> {
         let from = self.at;
         loop {
             let Some(c) = self.peek() else {
-                return Err(ParseStop::failing(open, "there is an open quote"));
+                return Err(ParseStop::failing(open, "there is an unclosed quote"));
             };
             match c {
                 c if c == quote => break,
@@ -290,10 +287,10 @@ impl<'a> BashLexer<'a> {
         let mut depth = usize::from(open.is_none());
         loop {
             let Some(c) = self.peek() else {
-                return Err(ParseStop::failing(at, "what is computed has no end"));
+                return Err(ParseStop::failing(at, "there is an unclosed expansion"));
             };
             if matches!(c, '\'' | '"' | '\n') {
-                return Err(ParseStop::unclear(at, "what is computed is not understood"));
+                return Err(ParseStop::unclear(at, "there is an unsupported expansion"));
             }
             self.bump();
             if Some(c) == open {

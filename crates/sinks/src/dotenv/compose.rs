@@ -72,10 +72,13 @@ fn statement(text: &str, at: usize) -> Result<Option<(Option<Assignment>, usize)
     let name = rest.get(..end).unwrap_or_default().trim_end();
     let sign = rest.get(end..).unwrap_or_default().chars().next();
     if !matches!(sign, Some('=' | ':' | '\n')) {
-        return Err(ParseStop::failing(at, "there is a letter that no name has"));
+        return Err(ParseStop::failing(
+            at,
+            "a name contains a character that is not allowed",
+        ));
     }
     if name.contains(' ') {
-        return Err(ParseStop::failing(at, "there is a space in a name"));
+        return Err(ParseStop::failing(at, "a name contains a space"));
     }
     if sign == Some('\n') {
         // The value comes from Compose's own environment.
@@ -122,5 +125,5 @@ fn value(text: &str, at: usize) -> Result<(AssignedValue, usize), ParseStop> {
         }
         escaped = c == '\\' && !escaped;
     }
-    Err(ParseStop::failing(at, "there is an open quote"))
+    Err(ParseStop::failing(at, "there is an unclosed quote"))
 }

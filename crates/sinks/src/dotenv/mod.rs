@@ -62,7 +62,7 @@ impl DotenvFormat {
             None => USUAL,
             Some(names) => names
                 .split_once(',')
-                .ok_or("after # come two names, ID,SECRET")?,
+                .ok_or("expected two names after #: ID,SECRET")?,
         };
         for name in [id, secret] {
             let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -70,7 +70,7 @@ impl DotenvFormat {
                 || !name.chars().all(good)
                 || name.starts_with(|c: char| c.is_ascii_digit())
             {
-                return Err(format!("{name} is not the name of a variable"));
+                return Err(format!("{name} is not a valid variable name"));
             }
         }
         if id == secret {
@@ -109,7 +109,7 @@ impl DotenvFormat {
     fn agreement(&self, text: &str) -> Result<ReaderConsensus, String> {
         for (name, read) in READERS {
             if let Some(stop) = read(text).stop.filter(|stop| stop.unclear) {
-                let why = format!("{}, so it cannot be said what {name} reads", stop.why);
+                let why = format!("{}, so it is unclear what {name} reads", stop.why);
                 return Err(at_line(text, stop.at, &why));
             }
         }
@@ -126,7 +126,7 @@ impl DotenvFormat {
         let other =
             working.find(|(_, other, found)| *found != pair || other.places != sight.places);
         if let Some((other, ..)) = other {
-            return Err(format!("{first} and {other} read different pairs"));
+            return Err(format!("{first} and {other} read different key pairs"));
         }
         Ok(ReaderConsensus {
             pair: Some(pair.clone()),
@@ -153,11 +153,13 @@ impl DotenvFormat {
                 (_, PairOutcome::Nothing | PairOutcome::Blind(_) | PairOutcome::Broken(_)) => true,
             };
             if !right || !old.others(self.names()).eq(new.others(self.names())) {
-                return Err(format!("{name} would not read what it should afterwards"));
+                return Err(format!(
+                    "{name} would not read the expected values afterwards"
+                ));
             }
         }
         if got == 0 {
-            return Err("no reader would get a pair that is put there".to_owned());
+            return Err("no reader would see a key pair that is written there".to_owned());
         }
         Ok(())
     }
@@ -178,7 +180,7 @@ fn nothing(sights: &[(&'static str, PairView)]) -> Result<ReaderConsensus, Strin
         .iter()
         .find(|(_, sight)| sight.outcome == PairOutcome::Nothing);
     let Some((_, sight)) = empty else {
-        return Err("no reader gets anything from it".to_owned());
+        return Err("no reader can read anything from it".to_owned());
     };
     Ok(ReaderConsensus {
         pair: None,

@@ -112,13 +112,17 @@ impl ParsedFile {
             return Ok(None);
         };
         if let Some(second) = second {
-            return Err(at_line(text, second.at, &format!("{name} is there twice")));
+            return Err(at_line(
+                text,
+                second.at,
+                &format!("{name} is defined twice"),
+            ));
         }
         match &first.value {
             AssignedValue::Literal { text, place } => Ok(Some((text, place.clone()))),
             AssignedValue::Unset => Ok(None),
             AssignedValue::Unknown => {
-                let why = format!("{name} is computed, or written with escapes");
+                let why = format!("{name} is computed or contains escapes");
                 Err(at_line(text, first.at, &why))
             }
         }
@@ -140,7 +144,7 @@ impl ParsedFile {
                 });
             }
             [Some(_), Some(_)] => {
-                format!("what {id_name} and {secret_name} hold is not read as a pair")
+                format!("the values of {id_name} and {secret_name} are not read as a key pair")
             }
             [Some(id), None] => format!(
                 "it holds {} in {id_name} and nothing in {secret_name}: half a pair is not \

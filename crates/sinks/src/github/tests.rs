@@ -346,7 +346,7 @@ async fn a_secret_that_nobody_knows_is_put_back_by_a_person() {
         .unwrap()
         .caveats(false);
     assert!(
-        known.len() == 2 && known[1].contains("two writes"),
+        known.len() == 2 && known[1].contains("written separately"),
         "{known:?}"
     );
     assert!(

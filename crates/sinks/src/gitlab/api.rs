@@ -116,7 +116,7 @@ impl GitlabApi {
                     _ => return Err(self.rest.refused(&format!("GET {folder}"), &answer)),
                 }
             }
-            let none = "there is no such project or group, or the token may not see it";
+            let none = "there is no such project or group, or the token is not allowed to see it";
             Err(self.rest.never(&none))
         });
         found.await.map(String::as_str)
@@ -143,7 +143,7 @@ impl GitlabApi {
             // An older GitLab ignores the scope filter for groups.
             return match found.key == key {
                 true => Ok(None),
-                false => Err(self.rest.later(&"another variable was answered with")),
+                false => Err(self.rest.later(&"GitLab returned a different variable")),
             };
         }
         self.check_expansion(
@@ -160,8 +160,8 @@ impl GitlabApi {
             return Ok(found);
         }
         let why = format!(
-            "{key} is hidden: GitLab shows neither its value nor when it was written, so nobody \
-             could tell what another user writes; make it again as a masked variable"
+            "{key} is hidden: GitLab reveals neither its value nor when it was written, so changes \
+             by other users could not be detected; recreate it as a masked variable"
         );
         Err(self.rest.never(&why))
     }
@@ -176,7 +176,9 @@ impl GitlabApi {
             return Ok(());
         }
         let key = &found.key;
-        let why = format!("{key} has a $ in its value, which GitLab expands; turn that off first");
+        let why = format!(
+            "the value of {key} contains a $, which GitLab expands; turn off the expansion first"
+        );
         Err(self.rest.never(&why))
     }
 
@@ -224,7 +226,7 @@ impl GitlabApi {
         let now: GitlabVariable = self.rest.read(&call, &answer)?;
         match there {
             Some(there) if there.attributes() != now.attributes() => {
-                let why = format!("{key} was written, and GitLab changed its attributes");
+                let why = format!("{key} was written, but GitLab changed its attributes");
                 Err(self.rest.never(&why))
             }
             _ => Ok(()),
@@ -278,7 +280,7 @@ impl GitlabApi {
             return Ok(());
         }
         let scopes = token.scopes.join(", ");
-        let why = format!("the token has the scopes {scopes}; writing variables takes api");
+        let why = format!("the token has the scopes {scopes}, but writing variables requires api");
         Err(self.rest.never(&why))
     }
 }

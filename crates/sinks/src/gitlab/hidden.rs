@@ -94,8 +94,8 @@ impl TwoVariables {
             false => String::new(),
         };
         self.api.rest.never(&format!(
-            "the old secret is not known here: set {secret} and {id} to the old key by hand, \
-             {unmark}and release the rotation"
+            "the old secret is unknown: set {secret} and {id} to the old key by hand, {unmark}and \
+             release the rotation"
         ))
     }
 }

@@ -134,7 +134,7 @@ impl GoogleCredentials {
     /// Credentials from a file. The errors never quote it.
     pub(super) fn from_file(text: &[u8], clock: &Arc<dyn Clock>) -> Result<Self, String> {
         let file = serde_json::from_slice(text);
-        let file = file.map_err(|_| "it is not a file of Google credentials".to_owned())?;
+        let file = file.map_err(|_| "it is not a Google credentials file".to_owned())?;
         match file {
             CredentialsFile::ServiceAccount {
                 client_email,
@@ -144,7 +144,7 @@ impl GoogleCredentials {
             } => {
                 let pem = Secret::new(private_key);
                 let key = PrivatePkcs8KeyDer::from_pem_slice(pem.expose().as_bytes());
-                let key = key.map_err(|_| "its private key is not in PEM".to_owned())?;
+                let key = key.map_err(|_| "its private key is not in PEM format".to_owned())?;
                 let key = RsaKeyPair::from_pkcs8(key.secret_pkcs8_der());
                 let account = ServiceAccount {
                     email: client_email,
@@ -181,7 +181,7 @@ impl GoogleCredentials {
                 ))
             }
             CredentialsFile::Other => Err(
-                "only service_account, authorized_user and external_account are understood"
+                "only service_account, authorized_user and external_account are supported"
                     .to_owned(),
             ),
         }
@@ -258,8 +258,8 @@ async fn ask_metadata(rest: &RestClient, host: &str) -> Result<TokenAnswer, Sink
     let request = request.header("metadata-flavor", "Google");
     let answer = rest.send(request, &[]).await.map_err(|error| {
         rest.later(&format!(
-            "there are no Google credentials in GOOGLE_APPLICATION_CREDENTIALS or of gcloud, and \
-             no metadata server: {error}"
+            "no Google credentials found in GOOGLE_APPLICATION_CREDENTIALS or from gcloud, and no \
+             metadata server is available: {error}"
         ))
     })?;
     rest.read("a token of the metadata server", &answer)

@@ -67,7 +67,7 @@ impl ExternalAccount {
         }
         match (&source.file, &source.url) {
             (Some(_), None) | (None, Some(_)) => Ok(()),
-            _ => Err("only credential sources with a file or a url are understood".to_owned()),
+            _ => Err("only credential sources with a file or a url are supported".to_owned()),
         }
     }
 
@@ -96,7 +96,7 @@ impl ExternalAccount {
         let field = source.format.subject_token_field_name.as_deref();
         let value: Value = serde_json::from_str(text.expose()).unwrap_or_default();
         let token = field.and_then(|field| value.get(field)?.as_str());
-        let none = || rest.never(&"the credential source holds no token");
+        let none = || rest.never(&"the credential source contains no token");
         token
             .map(|token| Secret::new(token.to_owned()))
             .ok_or_else(none)

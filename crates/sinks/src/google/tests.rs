@@ -268,7 +268,7 @@ async fn a_version_of_another_user_in_between_becomes_the_latest_again() {
     );
     let error = deliver(&sink, &pair(2)).await.unwrap_err();
     assert!(
-        matches!(&error, SinkError::Later(why) if why.contains("another user")),
+        matches!(&error, SinkError::Later(why) if why.contains("added concurrently")),
         "{error}"
     );
     assert_eq!(fake.lock().unwrap().look(), document(&pair(3)).into_bytes());
@@ -321,7 +321,7 @@ async fn contents_are_reported() {
     let damaged = sink(&full, &WriteFault::default(), "p-1/job").await;
     let error = damaged.read_back().await.unwrap_err();
     assert!(
-        matches!(&error, SinkError::Later(why) if why.contains("damaged")),
+        matches!(&error, SinkError::Later(why) if why.contains("corrupted")),
         "{error}"
     );
 }
@@ -579,8 +579,11 @@ async fn application_default_credentials() {
 fn files_of_credentials_that_are_refused() {
     let of = |file: &Value| GoogleCredentials::from_file(file.to_string().as_bytes(), &noon());
     for (file, expected) in [
-        (json!({"type": "external_account"}), "not a file of"),
-        (json!({"type": "impersonated"}), "are understood"),
+        (
+            json!({"type": "external_account"}),
+            "not a Google credentials file",
+        ),
+        (json!({"type": "impersonated"}), "are supported"),
         (
             federation(
                 "https://sts.example.org",
@@ -594,7 +597,7 @@ fn files_of_credentials_that_are_refused() {
         ),
         (
             json!({"type": "service_account"}),
-            "not a file of Google credentials",
+            "not a Google credentials file",
         ),
         (
             json!({

@@ -401,21 +401,21 @@ fn what_is_rejected_before_any_request() {
             ", insecure-skip-tls-verify: true",
             "token: secret",
             None,
-            "would give the secret away",
+            "would expose the secret",
         ),
         (
             ", proxy-url: 'ftp://me:secret@x'",
             "token: secret",
             None,
-            "neither http, https nor socks5",
+            "must use http, https or socks5",
         ),
-        ("", "token: secret", None, "holds no certificate"),
+        ("", "token: secret", None, "contains no certificate"),
         ("", "token: secret", Some("nobody"), "no context nobody"),
         (
             "",
             "auth-provider: {name: gcp, config: {cmd-path: x}}",
             None,
-            "gcp is gone from kubectl",
+            "gcp is not supported",
         ),
         (
             "",
@@ -424,7 +424,7 @@ fn what_is_rejected_before_any_request() {
             "no id-token",
         ),
         ("", "exec: {args: [x]}", None, "exec has no command"),
-        ("", exec, None, "wants to ask a person"),
+        ("", exec, None, "requires interactive input"),
     ] {
         let error = read(cluster, user, context);
         assert!(error.contains(expected), "{cluster} {user}: {error}");

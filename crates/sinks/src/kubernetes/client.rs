@@ -95,7 +95,7 @@ fn understood(
     answer: Option<Value>,
 ) -> Result<Option<Value>, ClusterError> {
     if status.is_success() {
-        let none = || ClusterError::Passing("the answer is not JSON".to_owned());
+        let none = || ClusterError::Passing("the response is not JSON".to_owned());
         return answer.map(Some).ok_or_else(none);
     }
     if status == StatusCode::NOT_FOUND {

@@ -64,7 +64,7 @@ pub(super) fn check(program: &ExecConfig) -> Result<(), String> {
     let name = name.ok_or("its exec has no command")?;
     if program.interactive_mode == Some(ExecInteractiveMode::Always) {
         return Err(format!(
-            "{name} wants to ask a person (interactiveMode: Always)"
+            "{name} requires interactive input (interactiveMode: Always)"
         ));
     }
     Ok(())

@@ -107,7 +107,7 @@ fn of_files(paths: &[PathBuf], context: Option<&str>) -> Result<Config, String> 
         let at = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
         let size = fs::metadata(path).map_err(|error| at(&error))?.len();
         if size > limits::CREDENTIALS_FILE_BYTES {
-            return Err(at(&"it is too long"));
+            return Err(at(&"the file is too large"));
         }
         let read = Kubeconfig::read_from(path).and_then(|next| all.merge(next));
         all = read.map_err(|error| match error {
@@ -154,9 +154,11 @@ fn config_of(cluster: &Cluster, mut user: AuthInfo) -> Result<Config, String> {
     let server = server.ok_or("the kubeconfig's cluster has no server")?;
     http::address(server)?;
     if cluster.insecure_skip_tls_verify == Some(true) {
-        return Err("insecure-skip-tls-verify is refused: it would give the secret away".into());
+        return Err("insecure-skip-tls-verify is not allowed: it would expose the secret".into());
     }
-    let url: Uri = server.parse().map_err(|_| "its server is not an address")?;
+    let url: Uri = server
+        .parse()
+        .map_err(|_| "its server is not a valid URL")?;
     // Like kubectl: the token file takes precedence over the token, which may be older.
     if user.token_file.is_some() {
         user.token = None;
@@ -189,7 +191,7 @@ fn provider(user: &mut AuthInfo) -> Result<(), String> {
     };
     if provider.name != "oidc" {
         return Err(format!(
-            "auth-provider {} is gone from kubectl as well; use its exec plugin",
+            "auth-provider {} is not supported (kubectl has removed it, too); use its exec plugin",
             provider.name
         ));
     }
@@ -210,7 +212,7 @@ fn authorities(cluster: &Cluster) -> Result<Option<Vec<Vec<u8>>>, String> {
     let Some(pem) = about.certificate_authority_data else {
         return Ok(None);
     };
-    let bad = || "its certificate-authority holds no certificate".to_owned();
+    let bad = || "its certificate-authority contains no certificate".to_owned();
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let found = found.map_err(|_| bad())?;
     if found.is_empty() {
@@ -255,10 +257,12 @@ pub(super) fn proxy(
         Some(rest) => format!("socks5://{rest}"),
         None => set,
     };
-    let proxy: Uri = set.parse().map_err(|_| "its proxy-url is not an address")?;
+    let proxy: Uri = set
+        .parse()
+        .map_err(|_| "its proxy-url is not a valid URL")?;
     match proxy.scheme_str() {
         Some("http" | "https" | "socks5") => Ok(Some(proxy)),
-        _ => Err("its proxy-url is neither http, https nor socks5".to_owned()),
+        _ => Err("its proxy-url must use http, https or socks5".to_owned()),
     }
 }
 

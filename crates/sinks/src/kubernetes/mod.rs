@@ -101,16 +101,17 @@ impl ClusterSecret {
         let (path, query) = text.split_once('?').unwrap_or((text, ""));
         let object = path.split_once('/');
         let object = object.filter(|(namespace, name)| is_name(namespace) && is_name(name));
-        let (namespace, name) = object.ok_or_else(|| format!("{path} is not NAMESPACE/NAME"))?;
+        let (namespace, name) =
+            object.ok_or_else(|| format!("{path} is not of the form NAMESPACE/NAME"))?;
         let (id, secret) = match fields {
             None => USUAL,
             Some(fields) => {
                 let two = fields.split_once(',');
-                two.ok_or("after # come two names of fields, ID,SECRET")?
+                two.ok_or("expected two field names after #: ID,SECRET")?
             }
         };
         if let Some(wrong) = [id, secret].into_iter().find(|field| !is_field(field)) {
-            return Err(format!("{wrong} is not the name of a field"));
+            return Err(format!("{wrong} is not a valid field name"));
         }
         if id == secret {
             return Err("the two fields are the same".to_owned());
@@ -131,7 +132,11 @@ impl ClusterSecret {
                 Some(("restart", list)) => {
                     place.restart = list.split(',').map(str::parse).collect::<Result<_, _>>()?;
                 }
-                _ => return Err(format!("{pair} is neither context=… nor restart=…")),
+                _ => {
+                    return Err(format!(
+                        "unknown parameter {pair}: expected context=… or restart=…"
+                    ));
+                }
             }
         }
         Ok(place)
@@ -267,7 +272,7 @@ impl KubernetesSink {
         };
         let version = found.pointer("/metadata/resourceVersion");
         let version = version.and_then(Value::as_str);
-        let version = version.ok_or_else(|| self.later(&"the answer has no resourceVersion"))?;
+        let version = version.ok_or_else(|| self.later(&"the response has no resourceVersion"))?;
         Ok(Some(SecretObject {
             version: version.to_owned(),
             immutable: found.get("immutable").and_then(Value::as_bool) == Some(true),
@@ -285,7 +290,7 @@ impl KubernetesSink {
                 return Ok(None);
             };
             let text = value.as_str().and_then(decoded);
-            let bad = || self.never(&format!("{field} holds something that is not text"));
+            let bad = || self.never(&format!("{field} is not text"));
             text.map(Some).ok_or_else(bad)
         };
         let (id, secret) = (text(&self.place.id)?, text(&self.place.secret)?);
@@ -425,7 +430,8 @@ impl KubernetesSink {
         };
         let request = objects.patch(name, &parameters, &Patch::Merge(patch));
         let done = self.send(request, patch.get("data").is_some()).await?;
-        done.map(drop).ok_or_else(|| self.later(&"it is gone"))
+        done.map(drop)
+            .ok_or_else(|| self.later(&"it no longer exists"))
     }
 
     async fn create(&self, data: &Value, dry_run: bool) -> Result<(), SinkError> {

@@ -49,7 +49,9 @@ impl FromStr for Workload {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text} is none of deployment/x, statefulset/x, daemonset/x");
+        let wrong = || {
+            format!("{text} is not of the form deployment/NAME, statefulset/NAME or daemonset/NAME")
+        };
         let (kind, name) = text.split_once('/').ok_or_else(wrong)?;
         let mut kinds = [
             WorkloadKind::Deployment,
@@ -90,12 +92,12 @@ impl Workload {
         let partition = spec("/spec/updateStrategy/rollingUpdate/partition");
         if partition.and_then(Value::as_i64).unwrap_or(0) > 0 {
             return Err(format!(
-                "{self} has a partition, whose pods are not started anew"
+                "{self} has a partition, whose pods are not restarted"
             ));
         }
         match spec("/spec/updateStrategy/type").and_then(Value::as_str) {
             Some("OnDelete") => Err(format!(
-                "{self} starts its pods anew only when they are deleted (OnDelete)"
+                "{self} restarts its pods only when they are deleted (OnDelete)"
             )),
             _ => Ok(()),
         }
@@ -130,7 +132,7 @@ impl Workload {
                 // Old pods that still exist may serve with the old key.
                 let left = status("replicas") - status("updatedReplicas");
                 if status("updatedReplicas") >= wanted && left > 0 {
-                    return RolloutStatus::Going(format!("{left} old pods are still there"));
+                    return RolloutStatus::Going(format!("{left} old pods still exist"));
                 }
                 (
                     status("updatedReplicas"),
@@ -155,7 +157,7 @@ impl Workload {
             ),
         };
         if new < all {
-            return RolloutStatus::Going(format!("{new} of {all} pods were started anew"));
+            return RolloutStatus::Going(format!("{new} of {all} pods were restarted"));
         }
         if good < all {
             return RolloutStatus::Going(format!("{good} of {all} pods are ready"));
@@ -200,7 +202,7 @@ mod tests {
             (
                 "deployment/x",
                 deployment(json!({})),
-                "0 of 2 pods were started",
+                "0 of 2 pods were restarted",
             ),
             (
                 "deployment/x",
@@ -228,7 +230,7 @@ mod tests {
                     "readyReplicas": 2, "updatedReplicas": 1,
                     "currentRevision": "a", "updateRevision": "b",
                 })),
-                "1 of 2 pods were started",
+                "1 of 2 pods were restarted",
             ),
             (
                 "statefulset/x",
@@ -247,7 +249,7 @@ mod tests {
             (
                 "daemonset/x",
                 json!({"status": {"desiredNumberScheduled": 3, "updatedNumberScheduled": 1}}),
-                "1 of 3 pods were started",
+                "1 of 3 pods were restarted",
             ),
             (
                 "daemonset/x",

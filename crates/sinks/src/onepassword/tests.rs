@@ -246,10 +246,10 @@ async fn contents_are_reported() {
     for (place, expected) in [
         (
             "Prd/Job key",
-            "no vault Prd, or the token may not see it; did you mean Prod?",
+            "no vault Prd, or the token is not allowed to see it; did you mean Prod?",
         ),
         ("Prod/Job kye", "did you mean Job key?"),
-        ("Prod/Job key#/twin,/S", "twin is there twice"),
+        ("Prod/Job key#/twin,/S", "twin is defined twice"),
         (
             "Prod/Job key#/AccessKeyId,/S",
             "half a pair is not overwritten",
@@ -273,7 +273,7 @@ async fn contents_are_reported() {
     fake.lock().unwrap().twins = true;
     let twins = sink(&fake, &WriteFault::default(), "Prod/Job key").await;
     let error = twins.inspect(&pair(1).id).await.unwrap_err().to_string();
-    assert!(error.contains("give one by its id"), "{error}");
+    assert!(error.contains("use an ID instead"), "{error}");
     fake.lock().unwrap().twins = false;
     fake.lock().unwrap().may_write = false;
     let denied = sink(&fake, &WriteFault::default(), "Prod/Job key").await;
@@ -318,7 +318,7 @@ async fn a_version_that_another_user_saved_is_not_overwritten() {
         );
         let error = deliver(&sink, &pair(2)).await.unwrap_err();
         assert!(
-            matches!(&error, SinkError::Later(why) if why.contains("another user")),
+            matches!(&error, SinkError::Later(why) if why.contains("modified concurrently")),
             "{error}"
         );
         assert_eq!(fake.lock().unwrap().field("notes")["value"], "theirs");

@@ -41,13 +41,13 @@ impl FileAttributes {
         }
         if there.nlink() > 1 {
             let why = format!(
-                "it has {} names (hard links), and the others would go on with the old key",
+                "it has {} hard links; the others would keep the old key",
                 there.nlink()
             );
             return Err(io::Error::other(why));
         }
         if is_mount(location.folder(), location.name()) {
-            let why = "it is mounted by itself (a bind mount), and cannot be replaced; mount its \
+            let why = "it is a mount point itself (a bind mount) and cannot be replaced; mount its \
                        folder instead";
             return Err(io::Error::other(why));
         }
@@ -61,14 +61,17 @@ impl FileAttributes {
         if (made.uid(), made.gid()) != (there.uid(), there.gid()) {
             fchown(file, Some(there.uid()), Some(there.gid())).map_err(|error| {
                 let (user, group) = (there.uid(), there.gid());
-                let why = format!("its owner ({user}:{group}) cannot be kept: {error}");
+                let why = format!("its owner ({user}:{group}) cannot be preserved: {error}");
                 io::Error::new(error.kind(), why)
             })?;
         }
         let has = attributes(file)?;
         let retained = |name: &OsString, done: io::Result<()>| {
             done.map_err(|error| {
-                let why = format!("its attribute {} cannot be kept: {error}", name.display());
+                let why = format!(
+                    "its attribute {} cannot be preserved: {error}",
+                    name.display()
+                );
                 io::Error::new(error.kind(), why)
             })
         };
@@ -117,6 +120,7 @@ pub(super) fn warnings(dress: &FileAttributes) -> Vec<String> {
         return Vec::new();
     }
     vec![format!(
-        "others on this machine can read it (mode {mode:04o}); chmod 600 unless they must"
+        "other users on this machine can read it (mode {mode:04o}); run chmod 600 unless they need \
+         to"
     )]
 }

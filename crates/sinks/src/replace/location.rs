@@ -62,7 +62,7 @@ impl FileLocation {
             let entry = match openat(&folder, &name, LOOK, Mode::empty()) {
                 Err(Errno::NOENT) if left.is_empty() && file_is_link => {
                     // The place that the link is meant for is unknown.
-                    let why = "it is a symbolic link to nothing";
+                    let why = "it is a dangling symbolic link";
                     return Err(io::Error::new(ErrorKind::NotFound, why));
                 }
                 Err(Errno::NOENT) if left.is_empty() => {
@@ -88,7 +88,7 @@ impl FileLocation {
             }
             if there.st_uid != user && there.st_uid != 0 {
                 let (link, owner) = (next.display(), there.st_uid);
-                let why = format!("{link} is a symbolic link of another user (uid {owner})");
+                let why = format!("{link} is a symbolic link owned by another user (uid {owner})");
                 return Err(io::Error::new(ErrorKind::PermissionDenied, why));
             }
             links += 1;
@@ -187,9 +187,9 @@ fn require_regular(mode: u32) -> io::Result<()> {
         FileType::Fifo => "a FIFO",
         FileType::Directory => "a folder",
         FileType::Socket => "a socket",
-        FileType::Symlink => "a symbolic link by now",
+        FileType::Symlink => "now a symbolic link",
         FileType::CharacterDevice | FileType::BlockDevice => "a device",
-        _ => "of another kind",
+        _ => "of an unknown kind",
     };
     Err(io::Error::other(format!(
         "it is not a regular file, but {what}"

@@ -203,7 +203,7 @@ impl<'a> TempReplacement<'a> {
     fn beside(beside: &'a FileLocation, dress: Option<&FileAttributes>) -> io::Result<Self> {
         let private = PrivateFolder::create(beside.folder()).map_err(|error| {
             let kind = error.kind();
-            io::Error::new(kind, format!("no file can be made beside it: {kind}"))
+            io::Error::new(kind, format!("cannot create a file next to it: {kind}"))
         })?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file = openat(&private.opened, beside.name(), flags, MODE_NEW)?;
@@ -234,7 +234,7 @@ impl<'a> PrivateFolder<'a> {
     fn create(parent: &'a OwnedFd) -> io::Result<Self> {
         let mut random = [0; 8];
         let filled = SystemRandom::new().fill(&mut random);
-        filled.map_err(|_| io::Error::other("no random numbers"))?;
+        filled.map_err(|_| io::Error::other("no random numbers are available"))?;
         let name = OsString::from(format!("{PRIVATE}{}", hex::encode(random)));
         mkdirat(parent, &name, MODE_PRIVATE)?;
         let opened = open_private(parent, &name)?;
@@ -260,7 +260,7 @@ fn open_private(parent: &OwnedFd, name: impl rustix::path::Arg) -> io::Result<Ow
     let there = fstat(&opened)?;
     let others = Mode::from_raw_mode(there.st_mode).intersects(Mode::RWXG | Mode::RWXO);
     if there.st_uid != rustix::process::geteuid().as_raw() || others {
-        let why = "another user put its own folder there";
+        let why = "another user created a folder there";
         return Err(io::Error::new(ErrorKind::PermissionDenied, why));
     }
     Ok(opened)

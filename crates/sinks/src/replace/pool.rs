@@ -48,7 +48,7 @@ impl<K: Eq + Hash> KeyedLocks<K> {
             Arc::clone(locks.entry(key).or_default())
         };
         let taken = timeout(WAIT, lock.lock_owned()).await;
-        taken.map_err(|_| late("earlier work on it has not ended"))
+        taken.map_err(|_| late("an earlier operation on it has not finished"))
     }
 }
 
@@ -59,7 +59,7 @@ pub(super) async fn run<R: Send + 'static>(
 ) -> io::Result<R> {
     let turn = PATHS.take(path.to_owned()).await?;
     let permit = timeout(WAIT, THREADS.acquire()).await;
-    let permit = permit.map_err(|_| late("too many other files do not answer"))?;
+    let permit = permit.map_err(|_| late("too many other files are not responding"))?;
     let permit = permit.map_err(io::Error::other)?;
     // Both belong to the thread: the caller may be gone before it ends.
     let running = tokio::task::spawn_blocking(move || {
@@ -67,7 +67,7 @@ pub(super) async fn run<R: Send + 'static>(
         work()
     });
     let ran = timeout(WORK, running).await;
-    let ran = ran.map_err(|_| late("its file system does not answer"))?;
+    let ran = ran.map_err(|_| late("its file system is not responding"))?;
     ran.map_err(io::Error::other)
 }
 

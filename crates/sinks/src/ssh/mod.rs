@@ -24,7 +24,7 @@ use crate::environment;
 pub(super) const KIND: SinkKind = SinkKind {
     prefix: "ssh",
     syntax: "[USER@]HOST[:PORT]/KIND:FILE",
-    writes: "a file of another machine, of one of the first four kinds",
+    writes: "a file on another machine, of one of the first four kinds",
     parse: |text| Ok(Box::new(SshFile::new(text)?)),
 };
 
@@ -94,7 +94,7 @@ fn is_name(text: &str) -> bool {
 
 impl SshHost {
     fn new(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text} is not [USER@]HOST[:PORT]");
+        let wrong = || format!("{text} is not of the form [USER@]HOST[:PORT]");
         let (user, rest) = match text.split_once('@') {
             Some((user, rest)) => (Some(user), rest),
             None => (None, text),
@@ -184,7 +184,7 @@ impl SshFile {
     pub(super) fn new(text: &str) -> Result<Self, String> {
         let kinds = || {
             format!(
-                "after ssh:HOST/ comes KIND:FILE, with a kind of {}",
+                "expected KIND:FILE after ssh:HOST/, where KIND is one of {}",
                 KINDS.join(", ")
             )
         };
@@ -194,11 +194,11 @@ impl SshFile {
             return Err(kinds());
         }
         if kind == "aws-profile" && !file.contains('@') {
-            return Err("which file it is on the other machine must be said: NAME@FILE".to_owned());
+            return Err("give the file on the other machine: NAME@FILE".to_owned());
         }
         let file = FileName::new(kind, file)?;
         if !file.path.starts_with('/') || file.path.ends_with('/') {
-            return Err(format!("{} is not the whole path of a file", file.path));
+            return Err(format!("{} is not the absolute path of a file", file.path));
         }
         let machine = SshHost::new(machine)?;
         Ok(Self { machine, file })
@@ -273,7 +273,7 @@ impl DocumentStore for RemoteFile {
             });
         }
         Err(SinkError::Never(format!(
-            "{}: its shell prints more than the file, perhaps a greeting",
+            "{}: its shell prints more than the file's content, perhaps a greeting",
             self.machine
         )))
     }

@@ -27,17 +27,17 @@ flush() {
 }
 check() {
   [ -d "$folder" ] || fail 66 "there is no folder $folder"
-  [ -w "$folder" ] || fail 66 "its folder $folder cannot be written"
+  [ -w "$folder" ] || fail 66 "its folder $folder is not writable"
   [ ! -L "$path" ] || fail 66 "it is a symbolic link; name the file itself"
   if [ -e "$path" ]; then
     [ -f "$path" ] || fail 66 "it is not a file"
-    [ -r "$path" ] && [ -w "$path" ] || fail 66 "it cannot be read and written"
+    [ -r "$path" ] && [ -w "$path" ] || fail 66 "it is not both readable and writable"
     case $(look "$path") in ??-*) fail 66 "it is read-only" ;; esac
     set -- $(look "$path")
-    [ "$2" -eq 1 ] || fail 66 "it has $2 names (hard links), and the others would go on with the old key"
+    [ "$2" -eq 1 ] || fail 66 "it has $2 hard links; the others would keep the old key"
     me=$(id -u)
     if [ "$me" -ne 0 ]; then
-      [ "$3" -eq "$me" ] || fail 66 "it is of another user (uid $3), and would be of uid $me"
+      [ "$3" -eq "$me" ] || fail 66 "it is owned by another user (uid $3) and would be owned by uid $me"
       case " $(id -G) " in *" $4 "*) ;; *) fail 66 "its group ($4) cannot be preserved" ;; esac
     fi
     [ "$(wc -c <"$path")" -le "$most" ] || fail 66 "it is longer than $most bytes"
@@ -82,7 +82,7 @@ if [ "$length" = none ]; then
   flush "$folder"
   exit 0
 fi
-work=$(mktemp -d "$folder/.keywright-XXXXXX") || fail 66 "no file can be made beside it"
+work=$(mktemp -d "$folder/.keywright-XXXXXX") || fail 66 "cannot create a file next to it"
 trap "rm -rf -- \"\$work\"" EXIT
 trap "exit 75" HUP INT TERM
 new=$work/new

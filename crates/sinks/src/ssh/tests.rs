@@ -237,7 +237,7 @@ async fn what_cannot_be_replaced_is_known_before() {
     write(&far.at("long"), &"#".repeat(1024 * 1024 + 1));
     for (name, expected) in [
         ("link", "it is a symbolic link"),
-        ("one", "2 names (hard links)"),
+        ("one", "2 hard links"),
         ("read-only", "it is read-only"),
         ("folder", "it is not a file"),
         ("long", "longer than 1048576 bytes"),
@@ -284,7 +284,11 @@ async fn an_owner_that_would_change_is_known_before() {
     let id = far.ssh.path().join("bin/id");
     let sink = far.sink(&format!("dotenv:{}#A_ID,A_SECRET", file.display()));
     for (user, groups, expected) in [
-        (user + 1, format!("7 {group}"), "it is of another user"),
+        (
+            user + 1,
+            format!("7 {group}"),
+            "it is owned by another user",
+        ),
         (user, format!("7 1{group} {group}1"), "its group ("),
         (user, format!("7 {group} 8"), ""),
     ] {
@@ -368,24 +372,27 @@ fn names_of_machines() {
         assert_eq!(spec.to_string(), name);
     }
     for (name, expected) in [
-        ("-oProxyCommand=touch x/dotenv:/x", "is not [USER@]HOST"),
-        ("-h/dotenv:/x", "is not [USER@]HOST"),
-        ("-l@h/dotenv:/x", "is not [USER@]HOST"),
-        ("a@b@c/dotenv:/x", "is not [USER@]HOST"),
-        ("a b/dotenv:/x", "is not [USER@]HOST"),
-        ("h;date/dotenv:/x", "is not [USER@]HOST"),
-        ("h:0/dotenv:/x", "is not [USER@]HOST"),
-        ("h:65536/dotenv:/x", "is not [USER@]HOST"),
-        ("h:/dotenv:/x", "is not [USER@]HOST"),
-        ("[::g]/dotenv:/x", "is not [USER@]HOST"),
-        ("[::1]x/dotenv:/x", "is not [USER@]HOST"),
-        ("/dotenv:/x", "is not [USER@]HOST"),
-        ("h", "comes KIND:FILE"),
-        ("h/vault:/x", "comes KIND:FILE"),
-        ("h/dotenv:x", "is not the whole path"),
-        ("h/dotenv:~/x", "is not the whole path"),
-        ("h/dotenv:/x/", "is not the whole path"),
-        ("h/aws-profile:default", "must be said"),
+        (
+            "-oProxyCommand=touch x/dotenv:/x",
+            "is not of the form [USER@]HOST",
+        ),
+        ("-h/dotenv:/x", "is not of the form [USER@]HOST"),
+        ("-l@h/dotenv:/x", "is not of the form [USER@]HOST"),
+        ("a@b@c/dotenv:/x", "is not of the form [USER@]HOST"),
+        ("a b/dotenv:/x", "is not of the form [USER@]HOST"),
+        ("h;date/dotenv:/x", "is not of the form [USER@]HOST"),
+        ("h:0/dotenv:/x", "is not of the form [USER@]HOST"),
+        ("h:65536/dotenv:/x", "is not of the form [USER@]HOST"),
+        ("h:/dotenv:/x", "is not of the form [USER@]HOST"),
+        ("[::g]/dotenv:/x", "is not of the form [USER@]HOST"),
+        ("[::1]x/dotenv:/x", "is not of the form [USER@]HOST"),
+        ("/dotenv:/x", "is not of the form [USER@]HOST"),
+        ("h", "expected KIND:FILE"),
+        ("h/vault:/x", "expected KIND:FILE"),
+        ("h/dotenv:x", "is not the absolute path"),
+        ("h/dotenv:~/x", "is not the absolute path"),
+        ("h/dotenv:/x/", "is not the absolute path"),
+        ("h/aws-profile:default", "on the other machine: NAME@FILE"),
     ] {
         let error = SshFile::new(name).unwrap_err();
         assert!(error.contains(expected), "{name}: {error}");
