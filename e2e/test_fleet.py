@@ -95,9 +95,9 @@ def test_plan_and_apply(fleet):
     said = verdicts(fleet)
     assert said["worker"][0] == "due"
     assert said["torn"][0] == "person" and "two keys" in said["torn"][1]
-    assert said["other-team"] == ("nothing", "no rule fits")
-    assert said["outside"] == ("nothing", "no rule fits")
-    assert said["skipped-one"] == ("nothing", "a rule says to skip it")
+    assert said["other-team"] == ("nothing", "no rule matches")
+    assert said["outside"] == ("nothing", "no rule matches")
+    assert said["skipped-one"] == ("nothing", "a rule skips it")
     assert not list(fleet.home.glob("*.env"))
 
     done = fleet.keywright.run("rotate", "apply", str(fleet.file))
@@ -296,7 +296,8 @@ def test_after_failures_in_a_row_nothing_more_is_begun(fleet):
     assert [did["Outcome"] for did in account["Did"]] == ["held", "held"]
     stopped = [one for one in news(fleet) if one["Outcome"] == "stopped"]
     assert len(stopped) == 1 and stopped[0]["UserName"] is None, stopped
-    assert stopped[0]["Why"].startswith("after 2 failures in a row nothing more was begun")
+    why = "no further rotation was started after 2 consecutive failures"
+    assert stopped[0]["Why"].startswith(why)
     again = fleet.keywright.run("rotate", "apply", str(fleet.file))
     assert again.returncode == 1, again.stderr
     told = [one["Outcome"] for one in news(fleet)]
@@ -331,7 +332,7 @@ def test_report(fleet, form):
         assert head == "control,user,arn,detail,cis"
         assert row.startswith("one-active-key,torn,arn:aws:")
     else:
-        assert "NOT MET: a user has one active access key at most" in done.stdout
+        assert "NOT MET: a user has at most one active access key" in done.stdout
         assert "\nmet: access keys are replaced" in done.stdout
 
 
@@ -343,7 +344,7 @@ def test_report(fleet, form):
         (
             '[[account]]\nname = "a"\nid = "000000000000"\n'
             '[[account.rule]]\nusers = ["worker"]\nskip = true',
-            "are of account",
+            "belong to account",
         ),
     ],
 )

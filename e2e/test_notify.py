@@ -125,7 +125,7 @@ def test_what_is_wrong_with_an_account_is_said_once_and_hides_nothing(fleet, rec
     fails_twice()
     assert outcomes() == ["failed", "failed", "over", "warning"]
     whys = [one["Why"] for one in receiver.documents() if one["Outcome"] == "failed"]
-    assert whys[1].startswith("nothing is begun: fleet file, line "), whys
+    assert whys[1].startswith("no rotation is started: fleet file, line "), whys
 
 
 def test_one_digest_for_each_channel_and_reminders(fleet, receiver):

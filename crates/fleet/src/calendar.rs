@@ -37,7 +37,7 @@ impl TryFrom<String> for TimeZoneName {
         }
         let zone = TimeZone::get(&name);
         zone.map(Self)
-            .map_err(|_| format!("there is no time zone {name}"))
+            .map_err(|_| format!("unknown time zone {name}"))
     }
 }
 

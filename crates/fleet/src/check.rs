@@ -26,10 +26,10 @@ pub(super) fn destinations(
         let unknown = unknown_placeholders(&text.value);
         for word in &unknown {
             let hint = closest(word, &PLACEHOLDERS).map_or_else(
-                || "there are {user} and {account}".to_owned(),
+                || "the placeholders are {user} and {account}".to_owned(),
                 |like| format!("did you mean {{{like}}}?"),
             );
-            let message = format!("{{{word}}} is no placeholder");
+            let message = format!("{{{word}}} is not a placeholder");
             problems.add(&text.span, message, Some(&hint));
         }
         if !unknown.is_empty() {
@@ -39,11 +39,11 @@ pub(super) fn destinations(
         let filled = fill(&text.value, "someone", "123456789012");
         match filled.parse::<SinkSpec>() {
             Err(error) => {
-                let message = format!("\"{}\" is no destination", text.value);
+                let message = format!("\"{}\" is not a valid destination", text.value);
                 problems.add(&text.span, message, Some(&error.to_string()));
             }
             Ok(spec) if spec.is_person() => {
-                let message = "person is a destination of a server's own rotations";
+                let message = "person is a destination only in a server's own rotations";
                 problems.add(&text.span, message, None);
             }
             Ok(_) if selects_many(rule) && !text.value.contains("{user}") => {
@@ -52,7 +52,7 @@ pub(super) fn destinations(
                      another user's",
                     text.value
                 );
-                let hint = "name it by {user}, or write a rule for each user";
+                let hint = "include {user} in its name, or write one rule per user";
                 problems.add(&text.span, message, Some(hint));
             }
             Ok(_) => {}
@@ -105,7 +105,7 @@ pub(super) fn shadowed(rules: &[FleetRule], problems: &ProblemList<'_>) {
         let mut earlier = rules.iter().take(number);
         if let Some(first) = earlier.find(|first| covers(first, rule)) {
             let message = format!(
-                "this rule never applies: the rule in line {} comes first and selects the same \
+                "this rule never applies: the rule on line {} comes first and selects the same \
                  users",
                 first.position.line
             );
@@ -150,14 +150,14 @@ pub(super) fn names(accounts: &[PlacedAccount], problems: &ProblemList<'_>) {
         if let Some(first) = names.insert(&account.name, placed.name_at)
             && !account.name.is_empty()
         {
-            let message = format!("the account in line {} has this name too", first.line);
+            let message = format!("the account on line {} also has this name", first.line);
             problems.add_at(placed.name_at, message, None);
         }
         if let (Some(id), Some(at)) = (&account.id, placed.id_at)
             && let Some(first) = ids.insert(id, at)
         {
-            let message = format!("the account in line {} has this id too", first.line);
-            let hint = "write all rules of an account below one [[account]]";
+            let message = format!("the account on line {} also has this ID", first.line);
+            let hint = "put all rules of an account under one [[account]]";
             problems.add_at(at, message, Some(hint));
         }
     }
@@ -178,8 +178,8 @@ pub(super) fn fixed_destinations(accounts: &[PlacedAccount], problems: &ProblemL
                     continue;
                 };
                 if let Some(first) = first_at.insert(spec.to_string(), *at) {
-                    let message = format!("line {} delivers to \"{text}\" already", first.line);
-                    let hint = "give each user a destination of its own";
+                    let message = format!("line {} already delivers to \"{text}\"", first.line);
+                    let hint = "give each user its own destination";
                     problems.add_at(*at, message, Some(hint));
                 }
             }

@@ -40,7 +40,7 @@ impl CisControl {
     pub const fn text(self) -> &'static str {
         match self {
             Self::Unused => "credentials unused for 45 days or more are disabled",
-            Self::OneActiveKey => "a user has one active access key at most",
+            Self::OneActiveKey => "a user has at most one active access key",
             Self::Rotated => "access keys are replaced every 90 days or less",
         }
     }
@@ -134,7 +134,10 @@ fn two_active(row: &CredentialRow) -> Vec<String> {
         .filter_map(|key| Some(key.created?.iso8601()))
         .collect();
     match created.len() {
-        2 => vec![format!("two active keys, of {}", created.join(" and "))],
+        2 => vec![format!(
+            "two active keys, created {}",
+            created.join(" and ")
+        )],
         _ => Vec::new(),
     }
 }
@@ -190,8 +193,8 @@ mod tests {
             [
                 "Unused idle console password, used 2026-10-10T10:39:17Z",
                 "Unused idle access key 1, never used",
-                "OneActiveKey two two active keys, of 2026-11-14T10:39:17Z \
-                 and 2026-11-19T10:39:17Z",
+                "OneActiveKey two two active keys, created 2026-11-14T10:39:17Z and \
+                 2026-11-19T10:39:17Z",
                 "Rotated old access key 1, created 2026-08-25T10:39:17Z",
             ]
         );

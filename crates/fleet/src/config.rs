@@ -113,7 +113,7 @@ impl std::str::FromStr for ConfigDuration {
         });
         parsed
             .map(Self)
-            .ok_or_else(|| "give a number and a unit, like 90s, 15m, 24h or 7d".to_owned())
+            .ok_or_else(|| "expected a number and a unit, such as 90s, 15m, 24h or 7d".to_owned())
     }
 }
 
@@ -150,7 +150,9 @@ impl FleetRule {
                 false => user != "." && !user.contains(".."),
             };
             if text.contains("{user}") && !fits {
-                return Err(format!("{text}: the name {user} cannot be part of a place"));
+                return Err(format!(
+                    "{text}: the name {user} cannot be part of a destination"
+                ));
             }
             let text = fill(text, user, account);
             text.parse::<SinkSpec>()

@@ -144,7 +144,7 @@ pub async fn credentials(
         )]
         tokio::time::sleep(std::time::Duration::from_secs(POLL_SECS)).await;
     }
-    Err(unreadable("it is not made in time".to_owned()))
+    Err(unreadable("it was not generated in time".to_owned()))
 }
 
 /// Parses the report's content: CSV in Base64.

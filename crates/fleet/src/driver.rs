@@ -46,7 +46,7 @@ pub enum DriveError {
     #[error(transparent)]
     Stopped(#[from] TickError),
     /// The journal's settings for reaching the service are invalid.
-    #[error("the journal's words on how to reach the service cannot be read: {0}")]
+    #[error("the journal's settings for reaching the service cannot be read: {0}")]
     Settings(String),
     /// A rule's destination is invalid for this user.
     #[error("{0}")]
@@ -56,7 +56,9 @@ pub enum DriveError {
     #[error("the journal's calendar of the rotation cannot be read: {0}")]
     Calendar(String),
     /// The credentials belong to another account than the rotation.
-    #[error("these credentials are of account {here}, the rotation is of account {there}")]
+    #[error(
+        "these credentials belong to account {here}, but the rotation belongs to account {there}"
+    )]
     Account {
         /// The account of the credentials.
         here: String,
@@ -314,7 +316,7 @@ impl RotationDriver {
         }
         rotation.calendar = Some(text);
         rotation.generation += 1;
-        let event = "windows and freezes changed with the fleet file";
+        let event = "windows and freezes were updated from the fleet file";
         Ok(self.journal.advance(&rotation, event).await?)
     }
 
@@ -518,7 +520,7 @@ impl RotationDriver {
 
     async fn open_sinks(&self, specs: &[SinkSpec]) -> Result<Vec<Box<dyn Sink>>, SpecError> {
         if self.server.is_none() && specs.iter().any(SinkSpec::is_person) {
-            let why = "person: only a server's own rotations wait for a person's word";
+            let why = "person: only a server's own rotations can wait for a person's confirmation";
             return Err(SpecError::Place(why.to_owned()));
         }
         let mut sinks = Vec::with_capacity(specs.len());

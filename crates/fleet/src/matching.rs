@@ -194,7 +194,9 @@ fn shared_destinations<'a>(
                 problems.push(FileProblem {
                     at: rule.position,
                     message,
-                    hint: Some("name it by {user}, and in several accounts by {account}".into()),
+                    hint: Some(
+                        "include {user} in its name and, with several accounts, {account}".into(),
+                    ),
                 });
             }
         }

@@ -93,7 +93,7 @@ pub async fn announce_failure(
     let now = clock.now();
     let mut notice = Notice::of_account(&account.name, NoticeKind::Failed, why, now);
     notice.account = account.id.clone().unwrap_or_default();
-    notice.next_step = Some("Look at its credentials; the next round tries again".to_owned());
+    notice.next_step = Some("Check its credentials; the next round tries again".to_owned());
     let standing = SubjectState {
         subject: ACCOUNT.to_owned(),
         state: "failed".to_owned(),
@@ -176,9 +176,10 @@ impl RoundContext<'_> {
             .collect();
         let standing = |(message, problem): (&str, &FileProblem)| {
             let line = problem.at.line;
-            let why = format!("nothing is begun: fleet file, line {line}: {message}");
+            let why = format!("no rotation is started: fleet file, line {line}: {message}");
             let mut notice = self.notice(None, NoticeKind::Failed, why);
-            notice.next_step = Some("Correct the file: keywright rotate plan FILE".to_owned());
+            notice.next_step =
+                Some("Correct the file, and check it with: keywright rotate plan FILE".to_owned());
             SubjectState {
                 subject: format!("file:{message}"),
                 state: "failed".to_owned(),
@@ -194,7 +195,7 @@ impl RoundContext<'_> {
             return None;
         };
         let mut notice = self.notice(Some(&choice.user), NoticeKind::Warning, why.clone());
-        notice.next_step = Some("Resolve this; the next round looks again".to_owned());
+        notice.next_step = Some("Resolve this; the next round checks again".to_owned());
         Some(SubjectState {
             subject: format!("user:{}", choice.user),
             state: "warning".to_owned(),
@@ -234,7 +235,8 @@ impl RoundContext<'_> {
     /// The notice that the round stopped starting rotations.
     fn stopped(&self, failures: usize) -> SubjectState {
         let why = format!(
-            "after {failures} failures in a row nothing more was begun; the next round tries again"
+            "no further rotation was started after {failures} consecutive failures; the next round \
+             tries again"
         );
         let mut notice = self.notice(None, NoticeKind::Stopped, why);
         notice.next_step = Some("See what failed: keywright rotate status".to_owned());
@@ -283,30 +285,36 @@ fn next_step(outcome: &Result<DriveOutcome, DriveError>, id: Option<&str>) -> Op
     let step = match outcome {
         Ok(DriveOutcome::Over(Phase::Done)) | Err(_) => return None,
         Ok(DriveOutcome::Over(Phase::UserGone)) => {
-            format!("Remove the key from what may still hold it: keywright rotate status {id}")
+            format!(
+                "Remove the key from the destinations that may still hold it: keywright rotate \
+                 status {id}"
+            )
         }
         Ok(DriveOutcome::Over(_)) => {
-            format!("See which keys are left: keywright rotate status {id}")
+            format!("See which keys remain: keywright rotate status {id}")
         }
         Ok(DriveOutcome::Wait { .. }) => {
-            format!("See what it waits for: keywright rotate status {id}")
+            format!("See what it is waiting for: keywright rotate status {id}")
         }
         Ok(DriveOutcome::Held(HoldReason::UserMissing(_) | HoldReason::AnotherUser(_))) => {
-            format!("If the user was deleted, end it: keywright rotate rollback {id}")
+            format!("If the user was deleted, end the rotation: keywright rotate rollback {id}")
         }
         Ok(DriveOutcome::Held(HoldReason::Refused(_))) => {
             "Grant what is missing; the next round continues".to_owned()
         }
         Ok(DriveOutcome::Held(HoldReason::NewKeyUnused(_))) => format!(
-            "Let its consumers read the new key; the rotation continues when one has used it. To \
-             do without: keywright rotate change {id} --override-unused REASON --why TEXT"
+            "Let its consumers read the new key; the rotation continues once one has used it. To \
+             continue without that: keywright rotate change {id} --override-unused REASON --why \
+             TEXT"
         ),
         Ok(DriveOutcome::Held(HoldReason::OldKeyGone(_) | HoldReason::NewKeyGone(_))) => {
-            format!("If it is to stay like that, end it: keywright rotate abandon {id} --why TEXT")
+            format!(
+                "If this is intended, end the rotation: keywright rotate abandon {id} --why TEXT"
+            )
         }
         Ok(DriveOutcome::Held(_)) => format!(
-            "Resolve this, then continue: keywright rotate release {id}; or put everything back: \
-             keywright rotate rollback {id}"
+            "Resolve this, then continue: keywright rotate release {id}; or roll back: keywright \
+             rotate rollback {id}"
         ),
     };
     Some(step)
@@ -442,8 +450,8 @@ mod tests {
     #[test]
     fn times_in_words() {
         for (secs, words) in [
-            (-5, "is due since today, waits for its window"),
-            (0, "is due since today, waits for its window"),
+            (-5, "is due since today, waiting for its window"),
+            (0, "is due since today, waiting for its window"),
             (1, "is due in 1 hour"),
             (HOUR + 1, "is due in 2 hours"),
             (DAY, "is due in 1 day"),
@@ -451,7 +459,7 @@ mod tests {
             (14 * DAY, "is due in 14 days"),
         ] {
             assert_eq!(
-                due(secs, "due since today, waits for its window"),
+                due(secs, "due since today, waiting for its window"),
                 words,
                 "{secs}"
             );
@@ -468,7 +476,7 @@ mod tests {
                 verdict: RotationNeed::Later {
                     at: Timestamp::from_secs(NOW + left.max(3 * DAY)),
                     since: Some(Timestamp::from_secs(NOW + left)),
-                    why: "due since then, waits for the window".to_owned(),
+                    why: "due since then, waiting for the window".to_owned(),
                 },
             };
             let key = KeyRow {
@@ -499,7 +507,7 @@ mod tests {
         assert!(first.is_some());
         assert_eq!(state(1, 7 * DAY + 1), first, "said already");
         assert_ne!(state(1, 7 * DAY), first);
-        assert_eq!(state(1, DAY), state(1, -DAY), "waits for its window");
+        assert_eq!(state(1, DAY), state(1, -DAY), "waiting for its window");
         assert_ne!(state(1, 14 * DAY), state(2, 14 * DAY), "another key");
     }
 

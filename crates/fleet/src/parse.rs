@@ -69,7 +69,7 @@ fn config(mut table: TableReader<'_, '_>, problems: &ProblemList<'_>) -> FleetCo
     let number = |found: Option<Located<usize>>, usual, most| {
         let Some(found) = found else { return usual };
         if found.value == 0 || found.value > most {
-            let message = format!("this is {}, and must be 1 to {most}", found.value);
+            let message = format!("this is {}, but must be between 1 and {most}", found.value);
             problems.add(&found.span, message, None);
         }
         found.value
@@ -86,14 +86,14 @@ fn config(mut table: TableReader<'_, '_>, problems: &ProblemList<'_>) -> FleetCo
     let mut accounts = Vec::new();
     for (number, account_table) in (1..).zip(table.tables("account", "[[account]]")) {
         if number > ACCOUNTS_MAX {
-            let message = format!("a file has {ACCOUNTS_MAX} accounts at most");
+            let message = format!("a file can have up to {ACCOUNTS_MAX} accounts");
             problems.add(&account_table.span, message, None);
             break;
         }
         accounts.push(account(account_table, (&zone, &freezes), problems));
     }
     if accounts.is_empty() {
-        let hint = "write [[account]] with a name and its [[account.rule]]";
+        let hint = "add an [[account]] with a name and an [[account.rule]]";
         let span = table.key_span("account");
         problems.add(&span, "there is no [[account]]", Some(hint));
     }
@@ -115,13 +115,19 @@ fn config(mut table: TableReader<'_, '_>, problems: &ProblemList<'_>) -> FleetCo
 fn notifiers(table: &mut TableReader<'_, '_>, problems: &ProblemList<'_>) -> Vec<Notifier> {
     let named = table.strings("notify");
     if let Some(first) = named.get(NOTIFIERS_MAX) {
-        let message = format!("a file has {NOTIFIERS_MAX} notifiers at most");
+        let message = format!("a file can have up to {NOTIFIERS_MAX} notifiers");
         problems.add(&first.span, message, None);
     }
     let parsed = named.into_iter().filter_map(|target| {
         let parsed = target.value.parse::<Notifier>();
         // Do not quote the text: an address may be a secret.
-        let refused = |why| problems.add(&target.span, format!("this is no notifier: {why}"), None);
+        let refused = |why| {
+            problems.add(
+                &target.span,
+                format!("this is not a valid notifier: {why}"),
+                None,
+            )
+        };
         parsed.map_err(refused).ok()
     });
     parsed.collect()
@@ -130,7 +136,7 @@ fn notifiers(table: &mut TableReader<'_, '_>, problems: &ProblemList<'_>) -> Vec
 fn owner_tag(table: &mut TableReader<'_, '_>, problems: &ProblemList<'_>) -> Option<String> {
     let tag = table.get::<String>("owner_tag")?;
     if !(1..=TAG_CHARS).contains(&tag.value.chars().count()) {
-        let message = format!("a tag's key has 1 to {TAG_CHARS} characters");
+        let message = format!("a tag key must have 1 to {TAG_CHARS} characters");
         problems.add(&tag.span, message, None);
     }
     Some(tag.value)
@@ -139,7 +145,7 @@ fn owner_tag(table: &mut TableReader<'_, '_>, problems: &ProblemList<'_>) -> Opt
 fn reminders(table: &mut TableReader<'_, '_>, problems: &ProblemList<'_>) -> Vec<ConfigDuration> {
     let named = table.strings("remind");
     if let Some(first) = named.get(REMINDERS_MAX) {
-        let message = format!("there are {REMINDERS_MAX} reminders of a key at most");
+        let message = format!("a key can have up to {REMINDERS_MAX} reminders");
         problems.add(&first.span, message, None);
     }
     let parsed = named.into_iter().filter_map(|before| {
@@ -147,7 +153,7 @@ fn reminders(table: &mut TableReader<'_, '_>, problems: &ProblemList<'_>) -> Vec
             let is_before = parsed.0 > 0;
             is_before
                 .then_some(parsed)
-                .ok_or_else(|| "a reminder comes before the key is due".to_owned())
+                .ok_or_else(|| "a reminder must come before the key is due".to_owned())
         });
         let refused = |why: String| problems.add(&before.span, why, Some("remind = [\"7d\"]"));
         parsed.map_err(refused).ok()
@@ -182,7 +188,7 @@ fn account(
     if let Some(id) = &id
         && (id.value.len() != 12 || !id.value.bytes().all(|digit| digit.is_ascii_digit()))
     {
-        problems.add(&id.span, "an account's id has 12 digits", None);
+        problems.add(&id.span, "an account ID must have 12 digits", None);
     }
     let id_at = id.as_ref().map(|id| problems.position(id.span.start));
     let access = table.table("access", "access = { profile = \"…\" }");
@@ -195,7 +201,7 @@ fn account(
         problems,
     ));
     if frozen.len() > FREEZES_MAX {
-        let message = format!("an account has {FREEZES_MAX} freezes at most");
+        let message = format!("an account can have up to {FREEZES_MAX} freezes");
         problems.add(&table.key_span("freeze"), message, None);
     }
     let (mut rules, mut deliver_at) = (Vec::new(), Vec::new());
@@ -205,12 +211,13 @@ fn account(
         deliver_at.push(positions);
     }
     if rules.is_empty() {
-        let hint = format!("write {RULE} with whom it is about and where the new keys go");
+        let hint =
+            format!("add {RULE} with the users it applies to and the destinations of the new keys");
         let message = "this account has no rule";
         problems.add(&table.key_span("rule"), message, Some(&hint));
     }
     if rules.len() > RULES_MAX {
-        let message = format!("an account has {RULES_MAX} rules at most");
+        let message = format!("an account can have up to {RULES_MAX} rules");
         problems.add(&table.key_span("rule"), message, None);
     } else {
         check::shadowed(&rules, problems);
@@ -261,10 +268,10 @@ fn endpoints_of(
         let known = ClientSettings::SERVICES.iter().chain([&SNS]);
         let known: Vec<_> = known.map(|service| service.id).collect();
         if !known.contains(&&*service.value) {
-            let message = format!("there is no service \"{}\" here", service.value);
+            let message = format!("unknown service \"{}\"", service.value);
             problems.add(&service.span, message, Some(&known.join(", ")));
         } else if url.is_none() {
-            let message = format!("the address of {} must be a string", service.value);
+            let message = format!("the endpoint of {} must be a string", service.value);
             problems.add(&service.span, message, None);
         }
         Some((service.value, url?))
@@ -282,7 +289,7 @@ fn zone(
         return usual.clone();
     };
     TimeZoneName::try_from(name.value).unwrap_or_else(|why| {
-        let hint = "give an IANA name, for example Europe/Berlin";
+        let hint = "use an IANA name, for example Europe/Berlin";
         problems.add(&name.span, why, Some(hint));
         usual.clone()
     })
@@ -315,7 +322,7 @@ fn rule(
     if let Some(why) = table.get::<String>("override_unused") {
         if why.value.trim().is_empty() {
             let hint = "override_unused = \"a batch program that runs once a year\"";
-            problems.add(&why.span, "override_unused must say why", Some(hint));
+            problems.add(&why.span, "override_unused must give a reason", Some(hint));
         }
         rule.override_unused = Some(why.value);
     }
@@ -328,7 +335,7 @@ fn rule(
     // A wrong type has been reported already.
     let has_none = !table.has("deliver") || table.has_empty_list("deliver");
     if has_none && !rule.skip && !(table.has("skip") && skip.is_none()) {
-        let hint = "say where the new keys go: deliver = [\"dotenv:/etc/jobs/{user}.env\"]; or \
+        let hint = "specify where the new keys go: deliver = [\"dotenv:/etc/jobs/{user}.env\"]; or \
                     skip = true";
         let span = table.key_span("deliver");
         problems.add(&span, "this rule has no destination", Some(hint));
@@ -349,8 +356,8 @@ fn selector(table: &mut TableReader<'_, '_>, rule: &mut FleetRule, problems: &Pr
     for pattern in &users {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-*".contains(c);
         if pattern.value.is_empty() || !pattern.value.chars().all(allowed) {
-            let message = format!("no user can be called \"{}\"", pattern.value);
-            let hint = "write a name, with * for anything";
+            let message = format!("\"{}\" is not a valid user name", pattern.value);
+            let hint = "use a name, with * for any characters";
             problems.add(&pattern.span, message, Some(hint));
         }
     }
@@ -371,12 +378,12 @@ fn selector(table: &mut TableReader<'_, '_>, rule: &mut FleetRule, problems: &Pr
     let names_nobody = table.has_empty_list("users");
     let has = |key| table.has(key);
     let selects = has("users") && !names_nobody || has("path") || has("tags");
-    let hint = "say either everyone = true, or users, path or tags";
+    let hint = "use either everyone = true, or users, path or tags";
     if !rule.everyone && !selects {
         problems.add(&table.span, "this rule selects no user", Some(hint));
     }
     if rule.everyone && selects {
-        let message = "everyone = true does not go with users, path or tags";
+        let message = "everyone = true cannot be combined with users, path or tags";
         problems.add(&table.key_span("everyone"), message, Some(hint));
     }
     rule.users = users.into_iter().map(|pattern| pattern.value).collect();
@@ -386,7 +393,7 @@ fn selector(table: &mut TableReader<'_, '_>, rule: &mut FleetRule, problems: &Pr
 fn tags(table: &TableReader<'_, '_>, problems: &ProblemList<'_>) -> BTreeMap<String, String> {
     let members = table.members();
     if members.is_empty() {
-        problems.add(&table.span, "tags names no tag", None);
+        problems.add(&table.span, "tags is empty", None);
     }
     let each = members.into_iter().map(|(key, value)| {
         if value.is_none() {
@@ -409,7 +416,7 @@ fn window(
             .into_iter()
             .find(|(known, _)| *known == name.value);
         if found.is_none() {
-            let message = format!("there is no day \"{}\"", name.value);
+            let message = format!("unknown day \"{}\"", name.value);
             let hint = "mon, tue, wed, thu, fri, sat, sun";
             problems.add(&name.span, message, Some(hint));
         }
@@ -422,16 +429,16 @@ fn window(
             return usual;
         };
         minute_of_day(value).unwrap_or_else(|| {
-            let message = format!("{key} is no time of the day");
-            problems.add(&value.span(), message, Some("give it as \"08:30\""));
+            let message = format!("{key} is not a time of day");
+            problems.add(&value.span(), message, Some("use a time such as \"08:30\""));
             usual
         })
     };
     let (from_minute, to_minute) = (minute("from", 0), minute("to", DAY_MINUTES));
     if from_minute == to_minute || from_minute == DAY_MINUTES {
-        let hint = "a window over midnight has from = \"22:00\" and to = \"04:00\"; without both \
-                    it is the whole day";
-        problems.add(&span, "the window ends when it begins", Some(hint));
+        let hint = "a window across midnight has from = \"22:00\" and to = \"04:00\"; without \
+                    both, it is the whole day";
+        problems.add(&span, "the window ends when it starts", Some(hint));
     }
     let window = TimeWindow {
         days,
@@ -478,7 +485,7 @@ fn freezes(
         let zone = self::zone(&mut table, zone, problems);
         let span = table.span.clone();
         let mut end = |key, end| {
-            let hint = "give a date (2026-12-20), or a time (2026-12-20T18:00)";
+            let hint = "use a date (2026-12-20) or a time (2026-12-20T18:00)";
             let Some(value) = table.value(key) else {
                 problems.add(&span, format!("the freeze has no {key}"), Some(hint));
                 return None;
@@ -487,7 +494,7 @@ fn freezes(
             if found.is_none() {
                 problems.add(
                     &value.span(),
-                    format!("{key} is no date or time"),
+                    format!("{key} is not a date or time"),
                     Some(hint),
                 );
             }
@@ -498,8 +505,8 @@ fn freezes(
         table.finish();
         let (from, to) = (from?, to?);
         if from >= to {
-            let message = "the freeze ends before it begins";
-            problems.add(&span, message, Some("exchange from and to"));
+            let message = "the freeze ends before it starts";
+            problems.add(&span, message, Some("swap from and to"));
         }
         Some(FreezePeriod {
             from_secs: from.secs(),

@@ -46,24 +46,24 @@ dwell = '7 days'
     assert_eq!(
         problems(file),
         [
-            "1:11 this is 0, and must be 1 to 100 | ",
-            "2:11 this is no notifier: a notifier begins with one of command, webhook, slack, \
-             teams, smtp, smtps, sns and a colon | ",
-            "2:23 this is no notifier: webhook: a secret goes out only by https, or to this \
-             machine | ",
+            "1:11 this is 0, but must be between 1 and 100 | ",
+            "2:11 this is not a valid notifier: a notifier starts with one of command, webhook, \
+             slack, teams, smtp, smtps, sns, followed by a colon | ",
+            "2:23 this is not a valid notifier: webhook: a secret goes out only by https, or to \
+             this machine | ",
             "3:1 the file has no key freez | did you mean freeze?",
-            "5:1 the freeze ends before it begins | exchange from and to",
-            "8:8 there is no time zone Europe/Berlim | give an IANA name, for example \
-             Europe/Berlin",
-            "12:6 an account's id has 12 digits | ",
+            "5:1 the freeze ends before it starts | swap from and to",
+            "8:8 unknown time zone Europe/Berlim | use an IANA name, for example Europe/Berlin",
+            "12:6 an account ID must have 12 digits | ",
             "13:12 access has no key profil | did you mean profile?",
-            "17:12 {username} is no placeholder | did you mean {user}?",
+            "17:12 {username} is not a placeholder | did you mean {user}?",
             "17:40 \"aws-profile:default\" is the same for all users of this rule, so each new key \
-             would replace another user's | name it by {user}, or write a rule for each user",
-            "18:19 from is no time of the day | give it as \"08:30\"",
-            "18:36 there is no day \"monday\" | mon, tue, wed, thu, fri, sat, sun",
+             would replace another user's | include {user} in its name, or write one rule per user",
+            "18:19 from is not a time of day | use a time such as \"08:30\"",
+            "18:36 unknown day \"monday\" | mon, tue, wed, thu, fri, sat, sun",
             "19:1 [[account.rule]] has no key max_agee | did you mean max_age?",
-            "20:9 dwell is \"7 days\"; give a number and a unit, like 90s, 15m, 24h or 7d | ",
+            "20:9 dwell is \"7 days\"; expected a number and a unit, such as 90s, 15m, 24h or 7d | \
+             ",
         ]
     );
 }
@@ -73,7 +73,8 @@ fn a_place_in_the_file_counts_characters() {
     let file = format!("# Größe\n{RULE}users = ['bob'] # Ä\ndeliver = ['dotenv:/ä', 'x']");
     let found = problems(&file);
     assert!(
-        found[0].starts_with("6:25 \"x\" is no destination | x is not of the form KIND:PLACE"),
+        found[0]
+            .starts_with("6:25 \"x\" is not a valid destination | x is not of the form KIND:PLACE"),
         "{found:?}"
     );
 }
@@ -97,16 +98,16 @@ fn selectors_and_destinations() {
     for (words, expected) in [
         (
             "deliver = ['dotenv:/x']",
-            "3:1 this rule selects no user | say either everyone = true",
+            "3:1 this rule selects no user | use either everyone = true",
         ),
         ("users = []\nskip = true", "3:1 this rule selects no user"),
         (
             "everyone = true\npath = '/a/'\nskip = true",
-            "4:1 everyone = true does not go with users, path or tags",
+            "4:1 everyone = true cannot be combined with users, path or tags",
         ),
         (
             "users = ['bob']",
-            "3:1 this rule has no destination | say where the new keys go",
+            "3:1 this rule has no destination | specify where the new keys go",
         ),
         (
             "users = ['bob']\ndeliver = []",
@@ -114,7 +115,7 @@ fn selectors_and_destinations() {
         ),
         (
             "users = ['b/b']\nskip = true",
-            "4:10 no user can be called \"b/b\"",
+            "4:10 \"b/b\" is not a valid user name",
         ),
         (
             "users = 'bob'\nskip = true",
@@ -128,14 +129,14 @@ fn selectors_and_destinations() {
             "tags = { a = 1 }\nskip = true",
             "4:10 the tag a must be a string",
         ),
-        ("tags = {}\nskip = true", "4:8 tags names no tag"),
+        ("tags = {}\nskip = true", "4:8 tags is empty"),
         (
             "users = ['bob']\ndeliver = ['what:x']",
-            "5:12 \"what:x\" is no destination | what:x is not",
+            "5:12 \"what:x\" is not a valid destination | what:x is not",
         ),
         (
             "users = ['bob']\ndeliver = ['person']",
-            "5:12 person is a destination of a server's",
+            "5:12 person is a destination only in a server's",
         ),
         (
             "users = ['bob']\ndeliver = ['dotenv:/{usr}']",
@@ -182,7 +183,7 @@ fn destinations_of_several_users() {
         ),
         (
             "users = ['bob']\nskip = true\nmax_age = '1'",
-            "6:11 max_age is \"1\"; give a number",
+            "6:11 max_age is \"1\"; expected a number",
         ),
         (
             "users = ['bob']\nskip = true\njitter = '91d'",
@@ -190,7 +191,7 @@ fn destinations_of_several_users() {
         ),
         (
             "users = ['bob']\nskip = true\noverride_unused = ' '",
-            "6:19 override_unused must say why",
+            "6:19 override_unused must give a reason",
         ),
         (
             "users = ['bob']\nskip = true\nwindow = 1",
@@ -219,13 +220,13 @@ fn windows_that_are_none() {
     for (window, expected) in [
         (
             "{ from = '09:00', to = '09:00' }",
-            "6:10 the window ends when it begins",
+            "6:10 the window ends when it starts",
         ),
-        ("{ from = '24:00' }", "6:10 the window ends when it begins"),
-        ("{ from = '9:00' }", "6:19 from is no time of the day"),
-        ("{ from = '09:60' }", "6:19 from is no time of the day"),
-        ("{ to = 24 }", "6:17 to is no time of the day"),
-        ("{ to = '24:01' }", "6:17 to is no time of the day"),
+        ("{ from = '24:00' }", "6:10 the window ends when it starts"),
+        ("{ from = '9:00' }", "6:19 from is not a time of day"),
+        ("{ from = '09:60' }", "6:19 from is not a time of day"),
+        ("{ to = 24 }", "6:17 to is not a time of day"),
+        ("{ to = '24:01' }", "6:17 to is not a time of day"),
         (
             "{ from_hour = 9 }",
             "6:12 window has no key from_hour | did you mean from?",
@@ -270,7 +271,7 @@ fn rules_that_never_apply() {
         ),
     ] {
         let found = problems(&file(first, second));
-        let expected = "6:1 this rule never applies: the rule in line 3 comes first";
+        let expected = "6:1 this rule never applies: the rule on line 3 comes first";
         let is_reported = found.iter().any(|text| text.starts_with(expected));
         let lines = first.lines().count() == 1;
         assert!(
@@ -290,14 +291,14 @@ fn accounts_have_names_and_ids_of_their_own() {
     assert_eq!(
         found,
         [
-            "8:8 the account in line 2 has this name too | ",
-            "9:6 the account in line 3 has this id too | write all rules of an account below one \
+            "8:8 the account on line 2 also has this name | ",
+            "9:6 the account on line 3 also has this ID | put all rules of an account under one \
              [[account]]",
         ]
     );
     let other = account("b", "222222222222", "eve");
     let found = problems(&(first.clone() + &other + "deliver = ['dotenv:/x']\n"));
-    let expected = "12:12 line 6 delivers to \"dotenv:/x\" already";
+    let expected = "12:12 line 6 already delivers to \"dotenv:/x\"";
     assert!(
         found.len() == 1 && found[0].starts_with(expected),
         "{found:?}"
@@ -336,12 +337,12 @@ fn notifiers_and_reminders() {
     for (words, expected) in [
         (
             "notify = ['slack:https://x/T0B0']",
-            "1:11 this is no notifier: slack:",
+            "1:11 this is not a valid notifier: slack:",
         ),
         ("notify = 'slack:env:X'", "1:10 notify must be a list"),
-        ("remind = ['0s']", "1:11 a reminder comes before"),
-        ("remind = ['soon']", "1:11 give a number and a unit"),
-        ("owner_tag = ''", "1:13 a tag's key has 1 to 128"),
+        ("remind = ['0s']", "1:11 a reminder must come before"),
+        ("remind = ['soon']", "1:11 expected a number and a unit"),
+        ("owner_tag = ''", "1:13 a tag key must have 1 to 128"),
         (
             "digest = 'hour'",
             "1:10 digest must be \"round\" or \"day\"",
@@ -374,32 +375,32 @@ fn limits() {
         (
             account(RULES_MAX),
             account(RULES_MAX + 1),
-            "500 rules at most",
+            "up to 500 rules",
         ),
         (
             accounts(ACCOUNTS_MAX),
             accounts(ACCOUNTS_MAX + 1),
-            "1000 accounts at most",
+            "up to 1000 accounts",
         ),
         (
             freeze.repeat(FREEZES_MAX) + &account(1),
             freeze.repeat(FREEZES_MAX + 1) + &account(1),
-            "100 freezes at most",
+            "up to 100 freezes",
         ),
         (
             at_once(AT_ONCE_MAX),
             at_once(AT_ONCE_MAX + 1),
-            "must be 1 to 100",
+            "must be between 1 and 100",
         ),
         (
             listed("notify", "slack:env:X", NOTIFIERS_MAX),
             listed("notify", "slack:env:X", NOTIFIERS_MAX + 1),
-            "20 notifiers at most",
+            "up to 20 notifiers",
         ),
         (
             listed("remind", "1d", REMINDERS_MAX),
             listed("remind", "1d", REMINDERS_MAX + 1),
-            "10 reminders of a key at most",
+            "up to 10 reminders",
         ),
         (tag(TAG_CHARS), tag(TAG_CHARS + 1), "1 to 128 characters"),
     ] {

@@ -58,8 +58,8 @@ impl ConfigErrors {
     pub fn of_file(&self, file: &str) -> String {
         let count = self.0.len();
         let mut text = match count {
-            1 => "there is 1 error in the fleet file; nothing was begun".to_owned(),
-            _ => format!("there are {count} errors in the fleet file; nothing was begun"),
+            1 => "there is 1 error in the fleet file; no rotation was started".to_owned(),
+            _ => format!("there are {count} errors in the fleet file; no rotation was started"),
         };
         for problem in self.0.iter().take(LISTED_PROBLEMS) {
             text.push_str(&format!("\n{file}:{}: {}", problem.at, problem.message));

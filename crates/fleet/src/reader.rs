@@ -235,7 +235,7 @@ impl<'a, 'i> TableReader<'a, 'i> {
                 continue;
             }
             let hint = closest(word, &self.known).map_or_else(
-                || format!("{} has {}", self.name, self.known.join(", ")),
+                || format!("the keys of {} are {}", self.name, self.known.join(", ")),
                 |like| format!("did you mean {like}?"),
             );
             let message = format!("{} has no key {word}", self.name);

@@ -209,7 +209,8 @@ async fn begin(
             | TickError::Issuer(IssuerError::NoSuchUser(_)),
         )) => {
             let until = due.report.plus_secs(limits::CREDENTIAL_REPORT_HOURS * 3600);
-            let why = "a new credential report: this one is not true of it any more".to_owned();
+            let why =
+                "a new credential report: the current one is outdated for this user".to_owned();
             (None, Ok(DriveOutcome::Wait { until, why }))
         }
         Ok(Some(id)) => {

@@ -84,7 +84,7 @@ pub fn choose(
         verdict,
     };
     if row.is_root() {
-        let why = "the root user is not rotated by a fleet".to_owned();
+        let why = "a fleet does not rotate the root user".to_owned();
         return choice(None, RotationNeed::Nothing(why));
     }
     for (number, rule) in account.rules.iter().enumerate() {
@@ -97,7 +97,7 @@ pub fn choose(
             }
         }
     }
-    choice(None, RotationNeed::Nothing("no rule fits".to_owned()))
+    choice(None, RotationNeed::Nothing("no rule matches".to_owned()))
 }
 
 /// Whether a rule selects a user.
@@ -162,7 +162,7 @@ fn by_rule(
     time: SurveyTime,
 ) -> RotationNeed {
     if rule.skip {
-        return RotationNeed::Nothing("a rule says to skip it".to_owned());
+        return RotationNeed::Nothing("a rule skips it".to_owned());
     }
     let present: Vec<&KeyRow> = row
         .keys
@@ -179,7 +179,7 @@ fn by_rule(
                 let used = key
                     .used
                     .map_or_else(|| "never used".to_owned(), |at| format!("used {at}"));
-                format!("one of {created}, {used}")
+                format!("one created {created}, {used}")
             });
             let ages: Vec<_> = ages.collect();
             return RotationNeed::Person(format!("it has two keys: {}", ages.join("; ")));
@@ -190,7 +190,7 @@ fn by_rule(
             .used
             .is_none_or(|used| used.plus_secs(within.0) < time.report)
     {
-        return RotationNeed::Nothing("its key was not used lately".to_owned());
+        return RotationNeed::Nothing("its key was not used recently".to_owned());
     }
     let created = key.created.unwrap_or_default();
     let age = rule.max_age_secs();
@@ -209,14 +209,14 @@ fn by_rule(
         return RotationNeed::Later {
             at: since,
             since: Some(since),
-            why: "its key is young enough".to_owned(),
+            why: "its key is not due yet".to_owned(),
         };
     }
     match closed(rule.window.as_ref(), &account.freezes, time.now) {
         Some(closed) => RotationNeed::Later {
             at: closed.at,
             since: Some(since),
-            why: format!("due since {since}, waits for {}", closed.why),
+            why: format!("due since {since}, waiting for {}", closed.why),
         },
         None => RotationNeed::Due(DueKey {
             key: None,

@@ -54,7 +54,7 @@ fn when_a_key_is_due() {
         ("", &[], "it has no access key"),
         ("", &[(91, false)], "its key is inactive"),
         ("max_age = '30d'", &[(31, true)], "due"),
-        ("used_within = '2h'", &old, "its key was not used lately"),
+        ("used_within = '2h'", &old, "its key was not used recently"),
         ("window = { days = ['mon'] }", &old, "in 5 days"),
         ("window = { days = ['tue'] }", &old, "due"),
         (
@@ -68,16 +68,16 @@ fn when_a_key_is_due() {
         assert_eq!(got, expected, "{words} {ages:?}");
     }
     let two = verdict(ALL, &row("bob", "/", &[(91, true), (3, true)]), None);
-    assert!(two.starts_with("it has two keys: one of 20"), "{two}");
+    assert!(two.starts_with("it has two keys: one created 20"), "{two}");
 }
 
 #[test]
 fn the_first_rule_that_fits_decides() {
-    let not_root = "the root user is not rotated by a fleet";
+    let not_root = "a fleet does not rotate the root user";
     for (selector, user, path, expected) in [
         ("users = ['a*', 'B*b']", "bob", "/", "due"),
-        ("users = ['a*']", "bob", "/", "no rule fits"),
-        ("path = '/service/'", "bob", "/", "no rule fits"),
+        ("users = ['a*']", "bob", "/", "no rule matches"),
+        ("path = '/service/'", "bob", "/", "no rule matches"),
         ("path = '/service/'", "bob", "/service/jobs/", "due"),
         ("tags = { team = 'storage' }", "bob", "/", "tags?"),
         ("everyone = true", "<root_account>", "/", not_root),
@@ -88,16 +88,16 @@ fn the_first_rule_that_fits_decides() {
     }
     let old = row("bob", "/", &[(91, true)]);
     let skipped = format!("[[account.rule]]\nusers = ['bob']\nskip = true\n{ALL}");
-    assert_eq!(verdict(&skipped, &old, None), "a rule says to skip it");
+    assert_eq!(verdict(&skipped, &old, None), "a rule skips it");
     let tagged = ALL.replace("everyone = true", "tags = { team = 'sto*' }");
     let tags = [("team".to_owned(), "storage".to_owned())];
     assert_eq!(verdict(&tagged, &old, Some(&tags)), "due");
     // Tag values are case-sensitive in AWS, user names are not.
     let other = [("team".to_owned(), "Storage".to_owned())];
-    assert_eq!(verdict(&tagged, &old, Some(&other)), "no rule fits");
+    assert_eq!(verdict(&tagged, &old, Some(&other)), "no rule matches");
     let named = ALL.replace("everyone = true", "users = ['BO*']");
     assert_eq!(verdict(&named, &old, None), "due");
-    assert_eq!(verdict(&tagged, &old, Some(&[])), "no rule fits");
+    assert_eq!(verdict(&tagged, &old, Some(&[])), "no rule matches");
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_report_is_older_than_now() {
         panic!("the window is over by now, whatever it was when the report was made");
     };
     assert!(
-        why.ends_with("waits for the window 08:00-11:00 UTC"),
+        why.ends_with("waiting for the window 08:00-11:00 UTC"),
         "{why}"
     );
     let new = row("bob", "/", &[(0, true)]);
@@ -169,7 +169,7 @@ fn nothing_is_due_in_a_freeze() {
     };
     assert_eq!(at.iso8601(), "2026-11-26T00:00:00Z");
     assert!(
-        why.ends_with("waits for the end of the freeze (Black Friday)"),
+        why.ends_with("waiting for the end of the freeze (Black Friday)"),
         "{why}"
     );
     let over = frozen("[[freeze]]\nfrom = 2026-11-20\nto = 2026-11-23");

@@ -25,7 +25,7 @@ use keywright_aws::{AccessError, IamIssuer};
 const AT_ONCE: usize = 8;
 
 /// Renamed or deleted since the report was generated.
-const GONE: &str = "it is not there any more";
+const GONE: &str = "it no longer exists";
 
 /// The result of a survey.
 #[derive(Debug)]
@@ -124,7 +124,7 @@ impl CloserLook<'_> {
         }
         if let Some(id) = self.open.get(&row.user) {
             // Both keys may belong to the open rotation. No other rotation starts.
-            choice.verdict = RotationNeed::Nothing(format!("rotation {id} of it is open"));
+            choice.verdict = RotationNeed::Nothing(format!("it has an open rotation: {id}"));
         }
         let two = row.keys.iter().all(|key| key.created.is_some());
         match &choice.verdict {
@@ -150,7 +150,7 @@ impl CloserLook<'_> {
             Err(error) => {
                 // A user who is due fails with the same error when its rotation starts.
                 if let RotationNeed::Person(why) = &mut choice.verdict {
-                    *why = format!("it may have two keys, which cannot be listed: {error}");
+                    *why = format!("it may have two keys, but they cannot be listed: {error}");
                 }
                 return Ok((choice, row.clone()));
             }
@@ -205,11 +205,15 @@ fn with_keys(row: &CredentialRow, keys: &[ListedKey]) -> CredentialRow {
 fn two_keys(keys: &[ListedKey], row: &CredentialRow) -> String {
     let each = keys.iter().zip(row.keys).map(|(key, known)| {
         let used = known.used.map_or_else(
-            || "no use is known".to_owned(),
+            || "no known use".to_owned(),
             |at| format!("used {}", at.iso8601()),
         );
         let status = if known.active { "active" } else { "inactive" };
-        format!("{} of {}, {status}, {used}", key.id, key.created.iso8601())
+        format!(
+            "{} created {}, {status}, {used}",
+            key.id,
+            key.created.iso8601()
+        )
     });
     format!("it has two keys: {}", each.collect::<Vec<_>>().join("; "))
 }

@@ -46,7 +46,7 @@ fn the_listing_replaces_the_report() {
     assert_eq!(turned.keys, [row().keys[1], row().keys[0]]);
     assert_eq!(
         two_keys(&both, &turned),
-        "it has two keys: NEW of 1970-01-01T00:33:20Z, active, no use is known; OLD of \
+        "it has two keys: NEW created 1970-01-01T00:33:20Z, active, no known use; OLD created \
          1970-01-01T00:16:40Z, active, used 1970-01-01T01:23:20Z"
     );
     let replaced = with_keys(&row(), &[key("NEWER", 3_000)]);

@@ -367,7 +367,9 @@ fn prepare(
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .map_err(failed)?;
     if version > VERSION {
-        let why = format!("a newer Keywright made it (schema {version}, known {VERSION})");
+        let why = format!(
+            "it was created by a newer version of Keywright (schema {version}, supported {VERSION})"
+        );
         return Err(JournalError::Unavailable(why));
     }
     transaction

@@ -55,10 +55,10 @@ pub(super) fn master_key(
     let at = |error: &dyn std::fmt::Display| unavailable(&format!("{}: {error}", path.display()));
     match fs::read(&path) {
         Ok(bytes) if bytes.len() == KEY_BYTES => master(bytes),
-        Ok(_) => Err(at(&"it is not a key")),
+        Ok(_) => Err(at(&"it is not a valid key")),
         Err(error) if error.kind() == io::ErrorKind::NotFound && used => Err(at(
-            &"it is missing, and without it no rotation of this journal can go on; \
-              restore it from your backup",
+            &"it is missing, and no rotation of this journal can continue without it; restore it \
+              from your backup",
         )),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let mut bytes = vec![0; KEY_BYTES];

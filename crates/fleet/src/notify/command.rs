@@ -25,7 +25,7 @@ pub(super) fn parse(line: &str) -> Result<Arc<dyn Channel>, String> {
     let mut words = shell_words::split(line)
         .map_err(|error| error.to_string())?
         .into_iter();
-    let program = words.next().ok_or("it names no program")?;
+    let program = words.next().ok_or("no program given")?;
     Ok(Arc::new(CommandChannel {
         program,
         arguments: words.collect(),

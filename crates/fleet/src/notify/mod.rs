@@ -141,10 +141,14 @@ impl FromStr for Notifier {
         let Some((kind, parse)) = KINDS.into_iter().find(|(name, _)| *name == kind) else {
             let kinds = KINDS.map(|(kind, _)| kind).join(", ");
             // Do not quote the text: it may be a secret URL.
-            return Err(format!("a notifier begins with one of {kinds} and a colon"));
+            return Err(format!(
+                "a notifier starts with one of {kinds}, followed by a colon"
+            ));
         };
         if rest.is_empty() || rest.chars().any(char::is_control) {
-            return Err(format!("{kind}: nothing to notify is named"));
+            return Err(format!(
+                "{kind}: what follows the colon is empty or contains control characters"
+            ));
         }
         let channel = parse(rest).map_err(|why| format!("{kind}: {why}"))?;
         Ok(Self {

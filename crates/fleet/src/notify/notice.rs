@@ -104,11 +104,11 @@ impl Notice {
                 format!("The user {user} was deleted, which ended the rotation")
             }
             (NoticeKind::Over, "Abandoned") => format!("The rotation of {user} was abandoned"),
-            (NoticeKind::Over, _) => format!("The rotation of {user} is over"),
+            (NoticeKind::Over, _) => format!("The rotation of {user} has ended"),
             (NoticeKind::Held, _) => format!("Action needed: the rotation of {user} is held"),
-            (NoticeKind::Failed, _) => format!("The rotation of {user} failed; it is tried again"),
+            (NoticeKind::Failed, _) => format!("The rotation of {user} failed and will be retried"),
             (NoticeKind::Warning, _) if self.rotation_id.is_some() => {
-                format!("The rotation of {user} takes longer than planned")
+                format!("The rotation of {user} is taking longer than planned")
             }
             (NoticeKind::Warning | NoticeKind::Stopped, _) => {
                 format!("Action needed: {user} cannot be rotated")

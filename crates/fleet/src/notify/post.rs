@@ -36,7 +36,8 @@ impl PostUrl {
     /// A message.
     pub(super) fn parse_secret(text: &str) -> Result<Self, String> {
         let secret = SecretRef::parse(text)?.ok_or(
-            "its URL is a secret: put it into a variable (env:NAME) or a file (file:/PATH)",
+            "the URL is a secret: put it in an environment variable (env:NAME) or a file \
+             (file:/PATH)",
         )?;
         Ok(Self::Secret(secret))
     }
@@ -74,7 +75,7 @@ pub(super) struct PostRejection {
 impl fmt::Display for PostRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Omit the body: it may quote the URL.
-        write!(f, "it answered {}", self.status)
+        write!(f, "it responded with {}", self.status)
     }
 }
 

@@ -30,7 +30,9 @@ impl SecretRef {
             let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
             let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
             if !begins || !name.chars().all(plain) {
-                return Err("env: needs the name of a variable, like env:SLACK_URL".to_owned());
+                return Err(
+                    "env: requires the name of a variable, such as env:SLACK_URL".to_owned(),
+                );
             }
             return Ok(Some(Self::Env(name.to_owned())));
         }
@@ -39,7 +41,7 @@ impl SecretRef {
         };
         let path = PathBuf::from(path);
         if !path.is_absolute() {
-            return Err("file: needs a path that begins with a slash".to_owned());
+            return Err("file: requires a path that starts with a slash".to_owned());
         }
         Ok(Some(Self::File(path)))
     }

@@ -85,7 +85,11 @@ impl SmtpParameters {
                 "user" => &mut parameters.user,
                 "password" => &mut parameters.password,
                 "tls" => &mut parameters.tls,
-                _ => return Err(format!("{name} is none of from, to, user, password, tls")),
+                _ => {
+                    return Err(format!(
+                        "unknown parameter {name}: expected from, to, user, password or tls"
+                    ));
+                }
             };
             let value = percent_decode_str(value).decode_utf8();
             let value = value.map_err(|_| format!("{name} is not UTF-8"))?;
@@ -100,7 +104,7 @@ impl SmtpParameters {
 
 impl SmtpChannel {
     fn new(text: &str, protection: SmtpSecurity) -> Result<Self, String> {
-        const FORM: &str = "write HOST[:PORT]?from=ADDRESS&to=ADDRESS";
+        const FORM: &str = "expected HOST[:PORT]?from=ADDRESS&to=ADDRESS";
         let url =
             Url::parse(&format!("smtp://{text}")).map_err(|error| format!("{error}; {FORM}"))?;
         let plain =
@@ -108,7 +112,7 @@ impl SmtpChannel {
         let host = url.host_str().filter(|host| !host.is_empty());
         let Some(host) = host.filter(|_| plain && matches!(url.path(), "" | "/")) else {
             return Err(format!(
-                "{FORM}; @, # and / before the question mark are not understood"
+                "{FORM}; @, # and / before the question mark are not supported"
             ));
         };
         let parameters = SmtpParameters::parse(url.query().unwrap_or_default())?;
@@ -117,8 +121,12 @@ impl SmtpChannel {
             Some("none") if matches!(host, "127.0.0.1" | "[::1]" | "localhost") => {
                 SmtpSecurity::None
             }
-            Some("none") => return Err("tls=none is for this machine only".to_owned()),
-            Some(_) => return Err("tls can be none, to this machine; else leave it out".to_owned()),
+            Some("none") => return Err("tls=none is allowed only for this machine".to_owned()),
+            Some(_) => {
+                return Err(
+                    "tls can only be none, and only for this machine; otherwise omit it".to_owned(),
+                );
+            }
         };
         let usual = match protection {
             SmtpSecurity::StartTls => 587,
@@ -134,7 +142,7 @@ impl SmtpChannel {
                     secret.ok_or("password must be env:NAME or file:/PATH")?,
                 ))
             }
-            _ => return Err("user and password go together".to_owned()),
+            _ => return Err("user and password must be given together".to_owned()),
         };
         let from = parameters.from.ok_or("from is missing")?;
         let to = parameters.to.ok_or("to is missing")?;
@@ -214,7 +222,7 @@ fn recipient(text: &str) -> Result<Address, String> {
     if address.to_string().chars().all(plain) {
         Ok(address)
     } else {
-        Err("it has letters that not every mail server takes".to_owned())
+        Err("it contains characters that not every mail server accepts".to_owned())
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn parse(text: &str) -> Result<Arc<dyn Channel>, String> {
             && !name.is_empty());
     if !is_topic {
         return Err(
-            "write the topic's ARN, like arn:aws:sns:eu-west-1:123456789012:keys".to_owned(),
+            "expected the topic's ARN, such as arn:aws:sns:eu-west-1:123456789012:keys".to_owned(),
         );
     }
     Ok(Arc::new(SnsTopic(place)))
@@ -68,7 +68,7 @@ impl Channel for SnsTopic {
                 ..ClientSettings::default()
             },
             (None, Some(account)) => account.clone(),
-            (None, None) => return Err("the account is not in the fleet file any more".to_owned()),
+            (None, None) => return Err("the account is no longer in the fleet file".to_owned()),
         };
         let (topic, text, subject) = (self.0.id(), message.text(), subject(&message.title()));
         let id = message.id("");

@@ -161,14 +161,17 @@ fn notifiers_that_are_rejected() {
     for (text, expected_text) in [
         (
             "pager:x".to_owned(),
-            "begins with one of command, webhook, slack",
+            "starts with one of command, webhook, slack",
         ),
-        (url.to_owned(), "begins with one of"),
-        ("slack:".to_owned(), "nothing to notify"),
-        (format!("slack:{url}"), "its URL is a secret"),
-        (format!("teams:{url}"), "its URL is a secret"),
+        (url.to_owned(), "starts with one of"),
+        (
+            "slack:".to_owned(),
+            "is empty or contains control characters",
+        ),
+        (format!("slack:{url}"), "the URL is a secret"),
+        (format!("teams:{url}"), "the URL is a secret"),
         ("slack:env:a b".to_owned(), "name of a variable"),
-        ("slack:file:url".to_owned(), "begins with a slash"),
+        ("slack:file:url".to_owned(), "starts with a slash"),
         ("webhook:http://example.org/".to_owned(), "only by https"),
         (
             "webhook:https://me:s3cret@example.org/".to_owned(),
@@ -182,21 +185,27 @@ fn notifiers_that_are_rejected() {
             mail("from=a@b.c&to=d@e.f%0aBcc:x@y.z"),
             "to must have one value",
         ),
-        (mail("from=a@b.c&to=d@e.f&tls=off"), "tls can be none"),
-        (mail("from=a@b.c&to=d@e.f&tls=none"), "this machine only"),
-        (mail("from=a@b.c&to=d@e.f&user=me"), "go together"),
+        (mail("from=a@b.c&to=d@e.f&tls=off"), "tls can only be none"),
+        (
+            mail("from=a@b.c&to=d@e.f&tls=none"),
+            "only for this machine",
+        ),
+        (
+            mail("from=a@b.c&to=d@e.f&user=me"),
+            "must be given together",
+        ),
         (
             mail("from=a@b.c&to=d@e.f&user=me&password=s3cret"),
             "env:NAME",
         ),
-        (mail("from=a@b.c&to=d@e.f&cc=g@h.i"), "cc is none of"),
+        (mail("from=a@b.c&to=d@e.f&cc=g@h.i"), "unknown parameter cc"),
         (
             mail(&format!("from=a@b.c&to={}", vec!["d@e.f"; 51].join(","))),
             "1 to 50",
         ),
         (
             "smtp:me:s3cret@host?from=a@b.c&to=d@e.f".to_owned(),
-            "not understood",
+            "not supported",
         ),
         ("sns:keys".to_owned(), "the topic's ARN"),
         (

@@ -22,7 +22,7 @@ pub(super) fn parse(text: &str) -> Result<Arc<dyn Channel>, String> {
 
 fn key() -> Result<Secret<String>, String> {
     let key = variable(webhook::KEY).map(Secret::new);
-    key.ok_or_else(|| format!("{} is not set; it signs what is sent", webhook::KEY))
+    key.ok_or_else(|| format!("{} is not set; it is needed to sign requests", webhook::KEY))
 }
 
 #[async_trait]
