@@ -229,7 +229,7 @@ const NOT_UNDERSTOOD: &[(&str, &str, &str)] = &[
     (
         "csv:F",
         "Access key ID,Secret access key\nAKIAIOSFODNN7EXAMPLE,\n",
-        "half a pair is not overwritten",
+        "an incomplete key pair is not overwritten",
     ),
     (
         "csv:F",

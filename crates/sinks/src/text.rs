@@ -148,13 +148,13 @@ pub(super) fn pair_of(
             secret: Secret::new(secret),
         })),
         (Some(value), None) => Err(format!(
-            "it holds {} in {} and nothing in {}: half a pair is not overwritten",
+            "it holds {} in {} and nothing in {}: an incomplete key pair is not overwritten",
             printable_id(&value),
             id.0,
             secret.0
         )),
         (None, Some(_)) => Err(format!(
-            "it holds a value in {} and nothing in {}: half a pair is not overwritten",
+            "it holds a value in {} and nothing in {}: an incomplete key pair is not overwritten",
             secret.0, id.0
         )),
     }

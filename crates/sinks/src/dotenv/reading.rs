@@ -147,13 +147,13 @@ impl ParsedFile {
                 format!("the values of {id_name} and {secret_name} are not read as a key pair")
             }
             [Some(id), None] => format!(
-                "it holds {} in {id_name} and nothing in {secret_name}: half a pair is not \
-                 overwritten",
+                "it holds {} in {id_name} and nothing in {secret_name}: an incomplete key pair is \
+                 not overwritten",
                 printable_id(id)
             ),
             [None, Some(_)] => format!(
-                "it holds a value in {secret_name} and nothing in {id_name}: half a pair is not \
-                 overwritten"
+                "it holds a value in {secret_name} and nothing in {id_name}: an incomplete key \
+                 pair is not overwritten"
             ),
         };
         PairOutcome::Broken(broken)

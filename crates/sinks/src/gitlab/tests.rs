@@ -470,7 +470,7 @@ async fn what_is_not_touched() {
     };
     let elsewhere = |fake: &mut Fake| fake.folder = "/projects/other";
     let cases: [(Preparation<'_>, &str); 5] = [
-        (&half, "half a pair is not overwritten"),
+        (&half, "an incomplete key pair is not overwritten"),
         (&hidden, "AWS_ACCESS_KEY_ID is hidden"),
         (&expanded, "the value of AWS_SECRET_ACCESS_KEY contains a $"),
         (&read_only, "the token has the scopes read_api"),

@@ -338,7 +338,7 @@ async fn missing_objects_are_reported() {
         }
     }
     for (value, expected) in [
-        (encoded(&pair(1).id.0), "half a pair"),
+        (encoded(&pair(1).id.0), "an incomplete key pair"),
         ("//79".to_owned(), "is not text"),
     ] {
         let half = json!({"AWS_ACCESS_KEY_ID": value});

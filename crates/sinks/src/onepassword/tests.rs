@@ -252,7 +252,7 @@ async fn contents_are_reported() {
         ("Prod/Job key#/twin,/S", "twin is defined twice"),
         (
             "Prod/Job key#/AccessKeyId,/S",
-            "half a pair is not overwritten",
+            "an incomplete key pair is not overwritten",
         ),
     ] {
         let sink = sink(&fake, &WriteFault::default(), place).await;
