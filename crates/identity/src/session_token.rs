@@ -1,8 +1,8 @@
 //! Session tokens: temporary credentials, sealed and held by the client only.
 //!
 //! Invariant: a token that this version does not fully understand is invalid. Whatever restricts a
-//! session is part of what identifies its principal, so that an earlier version, which does not know
-//! the restriction, does not know the principal either.
+//! session is part of what identifies its principal, so that an earlier version, which does not
+//! know the restriction, does not know the principal either.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use keywright_base::{AccessKeyId, AccountId, Entropy, Secret, Timestamp, UniqueId};

@@ -274,11 +274,7 @@ async fn run(
     let form =
         form.map_err(|malformed| WireError::new(400, "MalformedInput", malformed.to_string()))?;
     let caller = &Arc::new(authenticated.caller);
-    if service == Service::Iam
-        && caller
-            .session()
-            .is_some_and(|session| !session.may_call_iam())
-    {
+    if service == Service::Iam && !caller.may_call_iam() {
         return Err(refused(&keywright_sigv4::SignatureFault::UnknownKey {
             access_key_id: caller.key().to_string(),
         }));

@@ -15,14 +15,15 @@ use std::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, Request, Response, Uri, request::Parts};
 use http_body_util::BodyExt;
-use keywright_base::{AccountId, Arn, Entropy, Timestamp, UniqueId, limits};
+use keywright_base::{Entropy, Timestamp, limits};
 use keywright_identity::{
     Identity,
     authenticate::{AuthenticatedCaller, KeyUse, SignedRequest},
     authorize::{self, ForeignResource, MeasuredOutcome},
     caller::Caller,
     denials::DeniedRequest,
-    state::{Account, User},
+    state::Account,
+    stored_principals::PrincipalLookup,
     view::RequestContext,
     work::WorkOwner,
 };

@@ -101,7 +101,7 @@ fn crowded(bench: &TestInstallation) {
             tags: (0..50).map(tag).collect(),
             ..User::clone(someone)
         };
-        let changes = users.chain([tagged]).map(|user| StateChange::put(user));
+        let changes = users.chain([tagged]).map(StateChange::put);
         Ok::<_, IamFault>(((), changes.collect()))
     });
     bench.block_on(writing).unwrap().unwrap();

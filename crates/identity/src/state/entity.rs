@@ -79,6 +79,11 @@ impl StateChange {
         Self(Arc::new(Put(entity)))
     }
 
+    /// Adds or replaces a user, for load generators that fill an installation.
+    pub fn put_user(user: User) -> Self {
+        Self::put(user)
+    }
+
     /// Removes an entity.
     pub(crate) fn delete<E: RemovableEntity>(id: E::Id) -> Self {
         Self(Arc::new(Delete::<E> {

@@ -8,8 +8,8 @@ use http::{Request, header, request::Parts};
 use keywright_base::Secret;
 use keywright_identity::{
     IamFault,
-    authenticate::TemporaryCredentials,
     browsers::BrowserId,
+    session_token::TemporaryCredentials,
     sign_in::{SignInError, SignInRequest},
 };
 use keywright_sigv4::{PayloadClaim, SigningCredentials, SigningTarget, sign};

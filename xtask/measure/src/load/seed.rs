@@ -105,7 +105,7 @@ async fn make(folder: &Path, users: usize) -> anyhow::Result<()> {
             let (user, secret) = user(account, number, identity.vault())?;
             let id = user.keys.first().context("no key")?.id;
             lines.push_str(&format!("{id} {}\n", secret.expose()));
-            changes.push(StateChange::PutUser(Arc::new(user)));
+            changes.push(StateChange::put_user(user));
         }
         let compute = |_: &_| Ok::<_, std::convert::Infallible>(((), changes));
         match identity.ledger().write(&cell, compute).await? {

@@ -311,6 +311,6 @@ pub(super) fn brief(view: &StateView<'_>, role: &Role) -> iam::Role {
 pub(super) fn trust_text(view: &StateView<'_>, role: &Role) -> String {
     let stored = role.trust.stored();
     let lookup = PrincipalLookup::with(view.ledger, view.account);
-    let shown = rename_principals(stored, |name| lookup.stored_to_arn(name));
-    shown.unwrap_or_else(|_| stored.to_string())
+    let named = rename_principals(stored, |name| lookup.stored_to_arn(name));
+    named.unwrap_or_else(|_| stored.to_string())
 }

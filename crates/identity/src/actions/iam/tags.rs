@@ -1,8 +1,8 @@
-//! Tags of users, roles, managed policies and MFA devices: their rules, and the actions that change and
-//! list them.
+//! Tags of users, roles, managed policies and MFA devices: their rules, and the actions that change
+//! and list them.
 //!
-//! Keys of a user's or role's tags are unique without regard to case; tagging again in another case replaces
-//! both the spelling and the value. Keys of the others' tags differ in case.
+//! Keys of a user's or role's tags are unique without regard to case; tagging again in another case
+//! replaces both the spelling and the value. Keys of the others' tags differ in case.
 
 use keywright_base::limits;
 use keywright_wire::iam;

@@ -207,14 +207,14 @@ fn attributes(
         ));
     }
     let before = view.caller.attributes();
-    let kept = before.and_then(|before| before.source_identity.clone());
-    let source_identity = match (kept, &input.source_identity) {
-        (Some(kept), Some(new)) if kept != *new => {
+    let earlier = before.and_then(|before| before.source_identity.clone());
+    let source_identity = match (earlier, &input.source_identity) {
+        (Some(earlier), Some(new)) if earlier != *new => {
             return Err(denied(
                 "The source identity of the calling session cannot be changed.",
             ));
         }
-        (Some(kept), _) => Some(kept),
+        (Some(earlier), _) => Some(earlier),
         (None, new) => new.clone(),
     };
     let inherited_keys = inherited.iter().map(|tag| tag.key.clone());

@@ -155,7 +155,7 @@ fn a_session_ends_with_its_role_and_a_new_role_is_another() {
 }
 
 #[test]
-fn trusted_users_are_kept_by_id() {
+fn trusted_users_are_stored_by_id() {
     let mut bench = TestInstallation::new();
     let ann = bench.user("ann", &[]);
     role(&bench, "r", &user_arn("ann"), &[]);
@@ -163,7 +163,7 @@ fn trusted_users_are_kept_by_id() {
         .root("Action=UpdateUser&UserName=ann&NewUserName=anna")
         .ok();
     assume(&bench, &ann, "r", "").ok();
-    let shown = |bench: &TestInstallation| {
+    let trust_of = |bench: &TestInstallation| {
         let answer = bench.root("Action=GetRole&RoleName=r");
         let text = answer.value("AssumeRolePolicyDocument");
         percent_encoding::percent_decode_str(&text)
@@ -171,7 +171,7 @@ fn trusted_users_are_kept_by_id() {
             .unwrap()
             .into_owned()
     };
-    assert!(shown(&bench).contains(&user_arn("anna")));
+    assert!(trust_of(&bench).contains(&user_arn("anna")));
     bench.reopen();
     assume(&bench, &ann, "r", "").ok();
     // Another user of that name is not trusted.
