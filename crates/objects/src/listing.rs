@@ -4,7 +4,7 @@
 //! once, in byte order. A common prefix costs one lookup, however many keys it covers.
 
 use keywright_base::{Timestamp, limits};
-use keywright_store::contract::ListRange;
+use keywright_store::contract::{ListRange, VersionId};
 
 use crate::{Objects, digest::Checksum, fault::S3Fault, object::displayed_class, row};
 
@@ -26,6 +26,8 @@ pub struct ListRequest {
 pub struct ListedObject {
     /// Its key.
     pub key: String,
+    /// Its version.
+    pub version: VersionId,
     /// Its entity tag, without quotes.
     pub etag: String,
     /// Its size in bytes.

@@ -9,8 +9,9 @@ use std::{
 
 use keywright_base::AccountId;
 use keywright_store::contract::{
-    BucketRow, DisplacedRows, FailedPrecondition, IndexWrite, ListRange, ObjectCondition,
-    ObjectIndex, ObjectRow, PartRow, StoreError, StoreFuture, UploadRow,
+    BucketRow, DeleteMarkerRow, DisplacedRows, FailedPrecondition, IndexWrite, ListRange,
+    ObjectCondition, ObjectIndex, ObjectRow, PartRow, StoreError, StoreFuture, UploadRow,
+    VersionId,
 };
 
 /// An in-memory index.
@@ -26,9 +27,39 @@ impl MemoryIndex {
 #[derive(Debug, Default, Clone)]
 struct IndexState {
     buckets: BTreeMap<String, BucketRow>,
-    objects: BTreeMap<(String, String), ObjectRow>,
+    /// The versions of each key, newest last; no key without one.
+    objects: BTreeMap<(String, String), Vec<StoredVersion>>,
     uploads: BTreeMap<String, UploadRow>,
     parts: BTreeMap<(String, i32), PartRow>,
+}
+
+#[derive(Debug, Clone)]
+enum StoredVersion {
+    Object(ObjectRow),
+    DeleteMarker(DeleteMarkerRow),
+}
+
+impl StoredVersion {
+    const fn id(&self) -> &VersionId {
+        match self {
+            Self::Object(row) => &row.version,
+            Self::DeleteMarker(row) => &row.version,
+        }
+    }
+
+    const fn object(&self) -> Option<&ObjectRow> {
+        match self {
+            Self::Object(row) => Some(row),
+            Self::DeleteMarker(_) => None,
+        }
+    }
+
+    fn into_object(self) -> Option<ObjectRow> {
+        match self {
+            Self::Object(row) => Some(row),
+            Self::DeleteMarker(_) => None,
+        }
+    }
 }
 
 impl IndexState {
@@ -47,12 +78,12 @@ impl IndexState {
             IndexWrite::UpdateBucket { row, was } => {
                 let found = self
                     .buckets
-                    .get(&row.name)
+                    .get_mut(&row.name)
                     .ok_or(FailedPrecondition::NoSuchBucket)?;
                 if found.body != was {
                     return Err(FailedPrecondition::BucketExists(Box::new(found.clone())));
                 }
-                self.buckets.insert(row.name.clone(), row);
+                found.body = row.body;
             }
             IndexWrite::DeleteBucket(name) => {
                 self.need(&name)?;
@@ -66,17 +97,26 @@ impl IndexState {
             IndexWrite::PutObject { row, expect } => {
                 self.need(&row.bucket)?;
                 let at = (row.bucket.clone(), row.key.clone());
-                self.expect(&at, &expect)?;
-                out.objects.extend(self.objects.insert(at, row));
+                out.objects
+                    .extend(self.put(at, StoredVersion::Object(row), &expect)?);
+            }
+            IndexWrite::PutDeleteMarker { row, expect } => {
+                self.need(&row.bucket)?;
+                let at = (row.bucket.clone(), row.key.clone());
+                out.objects
+                    .extend(self.put(at, StoredVersion::DeleteMarker(row), &expect)?);
             }
             IndexWrite::DeleteObject {
                 bucket,
                 key,
+                version,
                 expect,
             } => {
                 let at = (bucket, key);
-                self.expect(&at, &expect)?;
-                out.objects.extend(self.objects.remove(&at));
+                let found = self.objects.get(&at).into_iter().flatten();
+                let mut found = found.filter(|stored| *stored.id() == version);
+                require(&expect, found.next().and_then(StoredVersion::object))?;
+                out.objects.extend(self.take(&at, &version));
             }
             IndexWrite::CreateUpload(row) => {
                 self.need(&row.bucket)?;
@@ -113,25 +153,44 @@ impl IndexState {
             .ok_or(FailedPrecondition::NoSuchBucket)
     }
 
-    fn expect(
-        &self,
-        at: &(String, String),
+    /// Writes a version as the newest and returns the version that it replaced.
+    fn put(
+        &mut self,
+        at: (String, String),
+        version: StoredVersion,
         expect: &ObjectCondition,
-    ) -> Result<(), FailedPrecondition> {
-        let found = self.objects.get(at);
-        let holds = match expect {
-            ObjectCondition::Any => true,
-            ObjectCondition::Absent => found.is_none(),
-            ObjectCondition::Etag(etag) => found.is_some_and(|row| row.etag == *etag),
-        };
-        if holds {
-            Ok(())
-        } else {
-            Err(FailedPrecondition::ObjectChanged(
-                found.cloned().map(Box::new),
-            ))
-        }
+    ) -> Result<Option<ObjectRow>, FailedPrecondition> {
+        require(expect, self.current(&at))?;
+        let replaced = self.take(&at, version.id());
+        self.objects.entry(at).or_default().push(version);
+        Ok(replaced)
     }
+
+    /// Removes a version and returns it, unless it was a delete marker.
+    fn take(&mut self, at: &(String, String), version: &VersionId) -> Option<ObjectRow> {
+        let versions = self.objects.get_mut(at)?;
+        let found = versions.iter().position(|stored| stored.id() == version)?;
+        let taken = versions.remove(found);
+        if versions.is_empty() {
+            self.objects.remove(at);
+        }
+        taken.into_object()
+    }
+
+    fn current(&self, at: &(String, String)) -> Option<&ObjectRow> {
+        self.objects.get(at)?.last()?.object()
+    }
+}
+
+fn require(
+    expect: &ObjectCondition,
+    present: Option<&ObjectRow>,
+) -> Result<(), FailedPrecondition> {
+    if expect.holds_for(present) {
+        return Ok(());
+    }
+    let present = present.cloned().map(Box::new);
+    Err(FailedPrecondition::ObjectChanged(present))
 }
 
 fn within(name: &[u8], prefix_of: &str, range: &ListRange) -> bool {
@@ -183,7 +242,7 @@ impl ObjectIndex for MemoryIndex {
         key: &str,
     ) -> StoreFuture<Result<Option<ObjectRow>, StoreError>> {
         let at = (bucket.to_owned(), key.to_owned());
-        ready(self.state().objects.get(&at).cloned())
+        ready(self.state().current(&at).cloned())
     }
 
     fn objects(
@@ -195,6 +254,7 @@ impl ObjectIndex for MemoryIndex {
         let rows = state
             .objects
             .values()
+            .filter_map(|versions| versions.last()?.object())
             .filter(|row| row.bucket == bucket && within(row.key.as_bytes(), &row.key, &range));
         let cut = |row: &ObjectRow| ObjectRow {
             body: range.bodies.of(&row.body),
@@ -246,7 +306,8 @@ impl ObjectIndex for MemoryIndex {
 
     fn every_body(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StoreError> {
         let state = self.state();
-        let objects = state.objects.values();
+        let objects = state.objects.values().flatten();
+        let objects = objects.filter_map(StoredVersion::object);
         objects.for_each(|row| each(&row.bucket, &row.body));
         for part in state.parts.values() {
             if let Some(upload) = state.uploads.get(&part.upload) {
@@ -261,5 +322,17 @@ impl ObjectIndex for MemoryIndex {
         let uploads = state.uploads.values();
         uploads.for_each(|row| each(&row.bucket, &row.body));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::MemoryIndex;
+
+    #[test]
+    fn it_passes_the_suite() {
+        keywright_store::suite::run_index(|| Arc::new(MemoryIndex::default()));
     }
 }

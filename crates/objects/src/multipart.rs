@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use keywright_base::{Timestamp, limits};
-use keywright_store::contract::{FailedPrecondition, IndexWrite, ListRange, PartRow, StoreError};
+use keywright_store::contract::{
+    FailedPrecondition, IndexWrite, ListRange, PartRow, StoreError, VersionId,
+};
 use tokio::runtime::Handle;
 
 use crate::{
@@ -536,6 +538,7 @@ impl Objects {
         Ok(Object {
             bucket: upload.bucket.clone(),
             key: upload.key.clone(),
+            version: VersionId::NULL,
             etag: digest::multipart_etag(parts.iter().map(|part| part.etag.as_str()))?,
             size,
             modified: self.clock.now(),

@@ -10,7 +10,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use keywright_base::{Timestamp, limits};
-use keywright_store::contract::{FailedPrecondition, IndexWrite, ObjectCondition, StoreError};
+use keywright_store::contract::{
+    FailedPrecondition, IndexWrite, ObjectCondition, StoreError, VersionId,
+};
 use keywright_vault::SealedValue;
 
 use crate::{
@@ -73,6 +75,8 @@ pub struct Object {
     pub bucket: String,
     /// Its key.
     pub key: String,
+    /// Its version.
+    pub version: VersionId,
     /// Its entity tag, without quotes.
     pub etag: String,
     /// Its size in bytes.
@@ -261,6 +265,7 @@ impl Objects {
         let object = Object {
             bucket: bucket.into(),
             key: key.into(),
+            version: VersionId::NULL,
             etag: taken.digests.etag(),
             size: taken.size,
             modified: self.clock.now(),
@@ -283,7 +288,7 @@ impl Objects {
         }
     }
 
-    /// Returns the object with this key.
+    /// Returns the current version of the object with this key.
     ///
     /// # Errors
     /// [`S3Fault::Internal`].
@@ -331,6 +336,7 @@ impl Objects {
         let write = IndexWrite::DeleteObject {
             bucket: bucket.into(),
             key: key.into(),
+            version: VersionId::NULL,
             expect,
         };
         match self
@@ -350,6 +356,7 @@ impl Objects {
         let batch = keys.into_iter().map(|key| IndexWrite::DeleteObject {
             bucket: bucket.into(),
             key,
+            version: VersionId::NULL,
             expect: ObjectCondition::Any,
         });
         match self

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use keywright_base::{AccountId, limits};
-use keywright_store::contract::{IndexWrite, ListRange, ObjectCondition, RowBodies, StoreError};
+use keywright_store::contract::{
+    IndexWrite, ListRange, ObjectCondition, RowBodies, StoreError, VersionId,
+};
 
 use crate::{
     BlobRefs, CommitError, Objects,
@@ -242,6 +244,7 @@ impl Objects {
         Object {
             bucket: upload.bucket.clone(),
             key: upload.key.clone(),
+            version: VersionId::NULL,
             etag: part.etag.clone(),
             size: part.piece.size,
             modified: part.modified,

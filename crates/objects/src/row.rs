@@ -146,6 +146,7 @@ pub(crate) fn listed_object(row: ObjectRow) -> Result<ListedObject, S3Fault> {
     let head: ObjectHead = read_head(&row.body)?;
     Ok(ListedObject {
         key: row.key,
+        version: row.version,
         etag: row.etag,
         size: head.size,
         modified: Timestamp::from_millis(head.modified),
@@ -212,6 +213,7 @@ pub(crate) fn of_object(object: &Object) -> Result<ObjectRow, S3Fault> {
     Ok(ObjectRow {
         bucket: object.bucket.clone(),
         key: object.key.clone(),
+        version: object.version.clone(),
         etag: object.etag.clone(),
         body: encode(&body, pieces, inline)?,
     })
@@ -231,6 +233,7 @@ pub(crate) fn object(row: ObjectRow) -> Result<Object, S3Fault> {
     Ok(Object {
         bucket: row.bucket,
         key: row.key,
+        version: row.version,
         etag: row.etag,
         size: document.size,
         modified: Timestamp::from_millis(document.modified),

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
 use keywright_base::{AccountId, Clock, Entropy, Secret, Timestamp};
-use keywright_store::contract::ObjectIndex;
+use keywright_store::contract::{ObjectIndex, VersionId};
 use keywright_vault::{DataVault, MasterKey};
 
 use crate::{
@@ -148,6 +148,7 @@ pub(crate) fn object(key: &str, etag: &str, modified: i64) -> Object {
     Object {
         bucket: "bench".into(),
         key: key.into(),
+        version: VersionId::NULL,
         etag: etag.into(),
         size: 0,
         modified: Timestamp::from_millis(modified),

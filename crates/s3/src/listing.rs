@@ -140,7 +140,7 @@ pub(super) async fn v2(
     Ok(response)
 }
 
-/// The object versions of a bucket that was never versioned: each object has one version, `null`.
+/// The object versions of a bucket that was never versioned: each object has one version.
 pub(super) async fn versions(
     service: &S3Shared,
     job: OperationContext,
@@ -180,14 +180,12 @@ pub(super) async fn versions(
         storage_class: Some(dto::ObjectVersionStorageClass::from(
             object.class().to_owned(),
         )),
-        version_id: Some(NULL.to_owned()),
+        version_id: Some(object.version.as_str().to_owned()),
     });
     let next = listing.next.as_deref();
     // A page that ends with a common prefix has no version to continue from.
-    let ends_with_key = listing
-        .objects
-        .last()
-        .is_some_and(|last| Some(&*last.key) == next);
+    let last = listing.objects.last();
+    let last_version = last.filter(|last| Some(&*last.key) == next);
     let mut response = S3Response::new(dto::ListObjectVersionsOutput {
         common_prefixes: encoding.prefixes(&listing.prefixes),
         delete_markers: None,
@@ -198,7 +196,7 @@ pub(super) async fn versions(
         max_keys: i32::try_from(limit).ok(),
         name: Some(input.bucket),
         next_key_marker: encoding.maybe(next),
-        next_version_id_marker: next.filter(|_| ends_with_key).map(|_| NULL.to_owned()),
+        next_version_id_marker: last_version.map(|last| last.version.as_str().to_owned()),
         prefix: Some(encoding.text(&ask.prefix)),
         request_charged: None,
         version_id_marker: Some(version_marker),
@@ -207,9 +205,6 @@ pub(super) async fn versions(
     response.headers.extend(region_header(job.bucket()?));
     Ok(response)
 }
-
-/// The version ID of an object that was never versioned.
-const NULL: &str = "null";
 
 fn wrong_token() -> S3Fault {
     S3Fault::InvalidArgument {

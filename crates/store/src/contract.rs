@@ -53,7 +53,7 @@ pub enum FailedPrecondition {
     NoSuchBucket,
     /// The bucket exists; this is its current row.
     BucketExists(Box<BucketRow>),
-    /// The bucket has objects or unfinished uploads.
+    /// The bucket has objects, delete markers or unfinished uploads.
     BucketNotEmpty,
     /// The upload does not exist.
     NoSuchUpload,
@@ -244,16 +244,51 @@ pub struct BucketRow {
     pub body: Vec<u8>,
 }
 
-/// The current version of an object.
+/// The id of a version, unique within its key.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct VersionId(Option<Box<str>>);
+
+impl VersionId {
+    /// The version that a write without versioning creates, and replaces if it exists.
+    pub const NULL: Self = Self(None);
+
+    /// Returns the version with this id; `null` is [`VersionId::NULL`].
+    pub fn new(id: &str) -> Self {
+        Self((id != "null").then(|| id.into()))
+    }
+
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        self.0.as_deref().unwrap_or("null")
+    }
+}
+
+/// A version of an object. The newest version of a key is its current one, unless the newest is a
+/// delete marker: then the key has no current version, and reads and conditions find no object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectRow {
     /// The bucket.
     pub bucket: String,
     /// The key; keys are ordered by their UTF-8 bytes.
     pub key: String,
+    /// The version.
+    pub version: VersionId,
     /// The entity tag without quotes, as compared by [`ObjectCondition::Etag`].
     pub etag: String,
     /// Everything else (size, blob, metadata, …), opaque to the store.
+    pub body: Vec<u8>,
+}
+
+/// A delete marker: a version without content that hides the older versions of its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeleteMarkerRow {
+    /// The bucket.
+    pub bucket: String,
+    /// The key.
+    pub key: String,
+    /// The version.
+    pub version: VersionId,
+    /// The encoded marker, opaque to the store. It refers to no bytes.
     pub body: Vec<u8>,
 }
 
@@ -281,7 +316,8 @@ pub struct PartRow {
     pub body: Vec<u8>,
 }
 
-/// The precondition on an object for a write.
+/// The precondition on an object for a write: on the current version of its key, or on the version
+/// that the write deletes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum ObjectCondition {
     /// No condition.
@@ -291,6 +327,17 @@ pub enum ObjectCondition {
     Absent,
     /// The object must exist with this entity tag (`If-Match`).
     Etag(String),
+}
+
+impl ObjectCondition {
+    /// Whether it holds for this object, or for none.
+    pub fn holds_for(&self, present: Option<&ObjectRow>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Absent => present.is_none(),
+            Self::Etag(etag) => present.is_some_and(|row| row.etag == *etag),
+        }
+    }
 }
 
 /// A write to the index. A batch of writes is atomic, and each write sees the effects of those
@@ -308,10 +355,11 @@ pub enum IndexWrite {
         /// The body that was read before.
         was: Vec<u8>,
     },
-    /// Deletes a bucket without objects and uploads. Fails with
+    /// Deletes a bucket without objects, delete markers and uploads. Fails with
     /// [`FailedPrecondition::NoSuchBucket`] or [`FailedPrecondition::BucketNotEmpty`].
     DeleteBucket(String),
-    /// Writes an object. Fails with [`FailedPrecondition::NoSuchBucket`] or
+    /// Writes a version as the newest of its key. It replaces the version with the same id; all
+    /// others stay. Fails with [`FailedPrecondition::NoSuchBucket`] or
     /// [`FailedPrecondition::ObjectChanged`].
     PutObject {
         /// The new row.
@@ -319,13 +367,23 @@ pub enum IndexWrite {
         /// Its precondition.
         expect: ObjectCondition,
     },
-    /// Deletes an object. A missing object or bucket is not an error unless `expect` requires the
+    /// Like [`IndexWrite::PutObject`], for a delete marker.
+    PutDeleteMarker {
+        /// The new row.
+        row: DeleteMarkerRow,
+        /// Its precondition.
+        expect: ObjectCondition,
+    },
+    /// Deletes one version or delete marker. If it was the newest of its key, the one before it is
+    /// the newest now. A missing version or bucket is not an error unless `expect` requires the
     /// object. Fails with [`FailedPrecondition::ObjectChanged`].
     DeleteObject {
         /// The bucket.
         bucket: String,
         /// The key.
         key: String,
+        /// The version.
+        version: VersionId,
         /// Its precondition.
         expect: ObjectCondition,
     },
@@ -342,7 +400,7 @@ pub enum IndexWrite {
 /// free the bytes behind them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DisplacedRows {
-    /// Objects that were overwritten or deleted.
+    /// Versions of objects that were overwritten or deleted.
     pub objects: Vec<ObjectRow>,
     /// Parts that were replaced, or removed together with their upload.
     pub parts: Vec<PartRow>,
@@ -402,11 +460,11 @@ pub trait ObjectIndex: Send + Sync {
         range: ListRange,
     ) -> StoreFuture<Result<Vec<BucketRow>, StoreError>>;
 
-    /// Returns one object.
+    /// Returns the current version of an object.
     fn object(&self, bucket: &str, key: &str)
     -> StoreFuture<Result<Option<ObjectRow>, StoreError>>;
 
-    /// Returns the objects of a bucket, ordered by key.
+    /// Returns the current versions of the objects of a bucket, ordered by key.
     fn objects(
         &self,
         bucket: &str,
@@ -433,8 +491,8 @@ pub trait ObjectIndex: Send + Sync {
         limit: usize,
     ) -> StoreFuture<Result<Vec<PartRow>, StoreError>>;
 
-    /// Calls `each` with the bucket and the body of every object and part row of the installation,
-    /// so that startup can sweep unreferenced blobs and count bytes. Blocking.
+    /// Calls `each` with the bucket and the body of every part row and every version of an object
+    /// of the installation, so that startup can sweep unreferenced blobs and count bytes. Blocking.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].

@@ -12,6 +12,7 @@ mod ledger;
 mod listing;
 mod queue;
 mod schema;
+mod versions;
 mod writer;
 
 use std::{

@@ -12,6 +12,7 @@ mod index;
 mod journal;
 mod ledger;
 mod ranges;
+mod versions;
 
 use std::{
     fmt::Debug,
@@ -24,7 +25,7 @@ use std::{
 
 use keywright_base::{AccessKeyId, AccountId, Entropy, Timestamp};
 
-use crate::contract::{FailedPrecondition, Store, StoreError};
+use crate::contract::{FailedPrecondition, ObjectIndex, Store, StoreError};
 
 /// Runs every case, each with a fresh, empty store from `make`.
 ///
@@ -45,6 +46,19 @@ pub fn run_all(make: impl Fn() -> Arc<dyn Store>) {
         journal::sessions,
         journal::sessions_of_a_key_are_capped,
         journal::sessions_come_in_pages,
+    ];
+    for case in cases {
+        case(make());
+    }
+    run_index(|| make());
+}
+
+/// Runs the cases of the object index alone, each with a fresh, empty index from `make`.
+///
+/// # Panics
+/// When the index breaks the contract.
+pub fn run_index(make: impl Fn() -> Arc<dyn ObjectIndex>) {
+    let cases: &[fn(Arc<dyn ObjectIndex>)] = &[
         index::buckets,
         index::objects,
         index::what_an_object_must_be,
@@ -57,6 +71,11 @@ pub fn run_all(make: impl Fn() -> Arc<dyn Store>) {
         ranges::of_buckets,
         ranges::of_uploads,
         ranges::of_parts,
+        versions::newest_is_current,
+        versions::delete_markers,
+        versions::the_null_version,
+        versions::conditions,
+        versions::every_order_of_writes,
     ];
     for case in cases {
         case(make());

@@ -1,14 +1,17 @@
 //! Writes to the object index in SQLite, each with its precondition.
 //!
-//! Invariant: a precondition is checked in the same transaction as the write. Reads are in
-//! `listing`.
+//! Invariant: a precondition is checked in the same transaction as the write. Versions of objects
+//! are in `versions`, reads in `listing`.
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{ledger::column, listing};
+use super::{
+    ledger::column,
+    listing,
+    versions::{self, VersionKey},
+};
 use crate::contract::{
-    BucketRow, DisplacedRows, FailedPrecondition, IndexWrite, ObjectCondition, ObjectRow, PartRow,
-    StoreError, UploadRow,
+    BucketRow, DisplacedRows, FailedPrecondition, IndexWrite, PartRow, StoreError, UploadRow,
 };
 
 /// Applies a batch in order within the open transaction. On an error, the caller rolls back.
@@ -24,21 +27,27 @@ pub(super) fn apply(
             IndexWrite::DeleteBucket(name) => delete_bucket(connection, &name)?,
             IndexWrite::PutObject { row, expect } => {
                 require_bucket(connection, &row.bucket)?;
-                displaced
-                    .objects
-                    .extend(expected(connection, &row.bucket, &row.key, &expect)?);
-                put_object(connection, &row)?;
+                let replaced = versions::put_object(connection, &row, &expect)?;
+                displaced.objects.extend(replaced);
+            }
+            IndexWrite::PutDeleteMarker { row, expect } => {
+                require_bucket(connection, &row.bucket)?;
+                let replaced = versions::put_delete_marker(connection, &row, &expect)?;
+                displaced.objects.extend(replaced);
             }
             IndexWrite::DeleteObject {
                 bucket,
                 key,
+                version,
                 expect,
             } => {
-                let present = expected(connection, &bucket, &key, &expect)?;
-                if present.is_some() {
-                    delete_object(connection, &bucket, &key)?;
-                }
-                displaced.objects.extend(present);
+                let at = VersionKey {
+                    bucket: &bucket,
+                    key: &key,
+                    version: &version,
+                };
+                let deleted = versions::delete(connection, at, &expect)?;
+                displaced.objects.extend(deleted);
             }
             IndexWrite::CreateUpload(row) => {
                 require_bucket(connection, &row.bucket)?;
@@ -84,6 +93,7 @@ fn delete_bucket(connection: &Connection, name: &str) -> Result<(), StoreError> 
     require_bucket(connection, name)?;
     for sql in [
         "SELECT 1 FROM object WHERE bucket = ?1 LIMIT 1",
+        "SELECT 1 FROM hidden_version WHERE bucket = ?1 LIMIT 1",
         "SELECT 1 FROM upload WHERE bucket = ?1 LIMIT 1",
     ] {
         if connection.prepare_cached(sql)?.exists([name.as_bytes()])? {
@@ -103,48 +113,6 @@ fn require_bucket(connection: &Connection, name: &str) -> Result<(), StoreError>
     } else {
         refuse(FailedPrecondition::NoSuchBucket)
     }
-}
-
-/// Returns the current object if the condition holds.
-fn expected(
-    connection: &Connection,
-    bucket: &str,
-    key: &str,
-    expect: &ObjectCondition,
-) -> Result<Option<ObjectRow>, StoreError> {
-    let present = listing::object(connection, bucket, key)?;
-    let holds = match expect {
-        ObjectCondition::Any => true,
-        ObjectCondition::Absent => present.is_none(),
-        ObjectCondition::Etag(etag) => present.as_ref().is_some_and(|row| row.etag == *etag),
-    };
-    if holds {
-        Ok(present)
-    } else {
-        refuse(FailedPrecondition::ObjectChanged(present.map(Box::new)))
-    }
-}
-
-fn put_object(connection: &Connection, row: &ObjectRow) -> Result<(), StoreError> {
-    connection
-        .prepare_cached(
-            "INSERT INTO object (bucket, key, etag, body) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT DO UPDATE SET etag = excluded.etag, body = excluded.body",
-        )?
-        .execute((
-            row.bucket.as_bytes(),
-            row.key.as_bytes(),
-            &row.etag,
-            &row.body,
-        ))?;
-    Ok(())
-}
-
-fn delete_object(connection: &Connection, bucket: &str, key: &str) -> Result<(), StoreError> {
-    connection
-        .prepare_cached("DELETE FROM object WHERE bucket = ?1 AND key = ?2")?
-        .execute((bucket.as_bytes(), key.as_bytes()))?;
-    Ok(())
 }
 
 fn create_upload(connection: &Connection, row: &UploadRow) -> Result<(), StoreError> {
@@ -206,6 +174,6 @@ fn delete_upload(
     Ok((ended, removed))
 }
 
-fn refuse<T>(failed: FailedPrecondition) -> Result<T, StoreError> {
+pub(super) fn refuse<T>(failed: FailedPrecondition) -> Result<T, StoreError> {
     Err(StoreError::Precondition(failed))
 }

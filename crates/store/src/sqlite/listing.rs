@@ -5,7 +5,7 @@
 //! (delimiters, tokens).
 
 use keywright_base::AccountId;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 
 use super::{
     SqliteStore, corrupt, index,
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::contract::{
     BucketRow, DisplacedRows, IndexWrite, ListRange, ObjectIndex, ObjectRow, PartRow, RowBodies,
-    StoreError, StoreFuture, UploadRow,
+    StoreError, StoreFuture, UploadRow, VersionId,
 };
 
 impl ObjectIndex for SqliteStore {
@@ -40,7 +40,10 @@ impl ObjectIndex for SqliteStore {
         key: &str,
     ) -> StoreFuture<Result<Option<ObjectRow>, StoreError>> {
         let (bucket, key) = (bucket.to_owned(), key.to_owned());
-        self.read(move |connection| object(connection, &bucket, &key))
+        self.read(move |connection| {
+            let current = current(connection, &bucket, &key)?;
+            Ok(current.map(|(row, _)| row))
+        })
     }
 
     fn objects(
@@ -80,6 +83,8 @@ impl ObjectIndex for SqliteStore {
         // One statement is one snapshot, so a completed upload appears either as parts or as an
         // object.
         let sql = "SELECT bucket, body FROM object
+             UNION ALL
+             SELECT bucket, body FROM hidden_version WHERE etag IS NOT NULL
              UNION ALL
              SELECT upload.bucket, part.body FROM part JOIN upload ON upload.id = part.upload";
         every(&self.reader()?, sql, each)
@@ -143,23 +148,27 @@ fn bucket_row(row: &Row<'_>, bodies: RowBodies) -> Result<BucketRow, StoreError>
     })
 }
 
-pub(super) fn object(
+/// Returns the current version of a key, and its sequence among the key's versions.
+pub(super) fn current(
     connection: &Connection,
     bucket: &str,
     key: &str,
-) -> Result<Option<ObjectRow>, StoreError> {
-    let row = connection
-        .prepare_cached("SELECT etag, body FROM object WHERE bucket = ?1 AND key = ?2")?
-        .query_row((bucket.as_bytes(), key.as_bytes()), |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
-        .optional()?;
-    Ok(row.map(|(etag, body)| ObjectRow {
+) -> Result<Option<(ObjectRow, i64)>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT version, etag, body, sequence FROM object WHERE bucket = ?1 AND key = ?2",
+    )?;
+    let mut rows = statement.query((bucket.as_bytes(), key.as_bytes()))?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let current = ObjectRow {
         bucket: bucket.to_owned(),
         key: key.to_owned(),
-        etag,
-        body,
-    }))
+        version: version(row, 0)?,
+        etag: row.get(1)?,
+        body: row.get(2)?,
+    };
+    Ok(Some((current, row.get(3)?)))
 }
 
 fn objects(
@@ -168,20 +177,19 @@ fn objects(
     range: &ListRange,
 ) -> Result<Vec<ObjectRow>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT key, etag, body FROM object
+        "SELECT key, version, etag, body FROM object
          WHERE bucket = ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT ?4",
     )?;
     let (from, to) = bounds(range);
     let mut rows = statement.query((bucket.as_bytes(), from, to, limit(range.limit)))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let (key, etag) = (text(row, 0)?, row.get(1)?);
-        let body = body(row, 2, range.bodies)?;
         found.push(ObjectRow {
             bucket: bucket.to_owned(),
-            key,
-            etag,
-            body,
+            key: text(row, 0)?,
+            version: version(row, 1)?,
+            etag: row.get(2)?,
+            body: body(row, 3, range.bodies)?,
         });
     }
     Ok(found)
@@ -293,6 +301,11 @@ fn body(row: &Row<'_>, column: usize, bodies: RowBodies) -> Result<Vec<u8>, Stor
 
 fn text(row: &Row<'_>, column: usize) -> Result<String, StoreError> {
     String::from_utf8(row.get(column)?).map_err(|_| corrupt("name"))
+}
+
+fn version(row: &Row<'_>, column: usize) -> Result<VersionId, StoreError> {
+    let id = row.get_ref(column)?.as_str();
+    id.map(VersionId::new).map_err(|_| corrupt("version"))
 }
 
 fn limit(rows: usize) -> i64 {

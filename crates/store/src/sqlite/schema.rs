@@ -12,24 +12,36 @@ use crate::contract::StoreError;
 struct MigrationStep {
     name: &'static str,
     sql: &'static str,
+    /// A query that returns a row if the step was applied, for a step that SQL alone cannot make
+    /// harmless to repeat: `ADD COLUMN` has no `IF NOT EXISTS`.
+    applied: Option<&'static str>,
 }
 
 const STEPS: &[MigrationStep] = &[
     MigrationStep {
         name: "ledger",
         sql: include_str!("../../migrations/sqlite/0001_ledger.sql"),
+        applied: None,
     },
     MigrationStep {
         name: "journal",
         sql: include_str!("../../migrations/sqlite/0002_journal.sql"),
+        applied: None,
     },
     MigrationStep {
         name: "objects",
         sql: include_str!("../../migrations/sqlite/0003_objects.sql"),
+        applied: None,
     },
     MigrationStep {
         name: "installation",
         sql: include_str!("../../migrations/sqlite/0004_installation.sql"),
+        applied: None,
+    },
+    MigrationStep {
+        name: "object versions",
+        sql: include_str!("../../migrations/sqlite/0005_object_versions.sql"),
+        applied: Some("SELECT 1 FROM pragma_table_info('object') WHERE name = 'version'"),
     },
 ];
 
@@ -44,6 +56,14 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         apply(connection, number, step)?;
     }
     Ok(())
+}
+
+/// Applies the first steps only, to test upgrades.
+#[cfg(test)]
+pub(super) fn migrate_to(connection: &mut Connection, newest: u32) {
+    for (number, step) in (1..=newest).zip(STEPS) {
+        apply(connection, number, step).unwrap();
+    }
 }
 
 /// Returns the newest step that was applied; 0 for an empty database.
@@ -75,7 +95,12 @@ fn apply(connection: &mut Connection, number: u32, step: &MigrationStep) -> Resu
              name   TEXT    NOT NULL
          ) STRICT",
     )?;
-    transaction.execute_batch(step.sql)?;
+    let applied = step
+        .applied
+        .map(|query| transaction.prepare(query)?.exists([]));
+    if !applied.transpose()?.unwrap_or(false) {
+        transaction.execute_batch(step.sql)?;
+    }
     let note = "INSERT OR REPLACE INTO schema_step (number, name) VALUES (?1, ?2)";
     transaction.execute(note, (number, step.name))?;
     Ok(transaction.commit()?)
@@ -85,7 +110,7 @@ fn apply(connection: &mut Connection, number: u32, step: &MigrationStep) -> Resu
 mod tests {
     use rusqlite::Connection;
 
-    use super::{STEPS, apply, migrate, version};
+    use super::{STEPS, apply, migrate, migrate_to, version};
     use crate::contract::StoreError;
 
     fn shape(connection: &Connection) -> Vec<(String, Option<String>)> {
@@ -106,9 +131,7 @@ mod tests {
         assert_eq!(version(&head).unwrap() as usize, STEPS.len());
         for start in 0..=STEPS.len() {
             let mut connection = Connection::open_in_memory().unwrap();
-            for (number, step) in (1u32..).zip(STEPS).take(start) {
-                apply(&mut connection, number, step).unwrap();
-            }
+            migrate_to(&mut connection, u32::try_from(start).unwrap());
             migrate(&mut connection).unwrap();
             assert_eq!(shape(&connection), shape(&head), "from step {start}");
         }
@@ -129,9 +152,7 @@ mod tests {
     #[test]
     fn the_installation_leaves_the_account_of_zeros() {
         let mut connection = Connection::open_in_memory().unwrap();
-        for (number, step) in (1u32..).zip(STEPS).take(3) {
-            apply(&mut connection, number, step).unwrap();
-        }
+        migrate_to(&mut connection, 3);
         let put = "INSERT INTO account VALUES (0, 1);
              INSERT INTO record VALUES (0, 'keyring', '1', x'01'), (7, 'root', '1', x'02')";
         connection.execute_batch(put).unwrap();
@@ -177,7 +198,7 @@ mod tests {
             refused,
             Err(StoreError::NewerSchema {
                 found: 900,
-                known: 4
+                known: 5
             })
         ));
     }

@@ -11,10 +11,13 @@ use std::{
 use keywright_base::AccountId;
 use rusqlite::Connection;
 
-use super::{LOG_BYTES_HELD, SqliteStore, beside};
+use super::{LOG_BYTES_HELD, SqliteStore, beside, schema};
 use crate::{
     DiskReserve,
-    contract::{LedgerCommit, LedgerStore, ObjectIndex, RecordWrite, StateRecord, StoreError},
+    contract::{
+        IndexWrite, LedgerCommit, LedgerStore, ListRange, ObjectCondition, ObjectIndex, ObjectRow,
+        RecordWrite, StateRecord, StoreError, VersionId,
+    },
     suite::{self, wait},
 };
 
@@ -107,6 +110,56 @@ fn what_cannot_be_opened() {
             "{path:?}"
         );
     }
+}
+
+/// Objects stored before there were versions are the version `null` of their keys.
+#[test]
+fn objects_of_an_earlier_schema_become_the_null_version() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let mut raw = Connection::open(&path).unwrap();
+    schema::migrate_to(&mut raw, 4);
+    let rows = "INSERT INTO bucket VALUES (x'62', 1, x'');
+         INSERT INTO object (bucket, key, etag, body) VALUES
+             (x'62', x'6b31', 'one', x'01'), (x'62', x'6b32', 'two', x'02')";
+    raw.execute_batch(rows).unwrap();
+    drop(raw);
+    let row = |key: &str, etag: &str, body: u8| ObjectRow {
+        bucket: "b".into(),
+        key: key.into(),
+        version: VersionId::NULL,
+        etag: etag.into(),
+        body: vec![body],
+    };
+    let stored = [row("k1", "one", 1), row("k2", "two", 2)];
+    SqliteStore::open(&path).unwrap().close();
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(
+        wait(store.object("b", "k1")).unwrap().as_ref(),
+        stored.first()
+    );
+    let all = ListRange {
+        limit: 9,
+        ..ListRange::default()
+    };
+    assert_eq!(wait(store.objects("b", all)).unwrap(), stored);
+    let put = IndexWrite::PutObject {
+        row: row("k1", "new", 3),
+        expect: ObjectCondition::Etag("one".into()),
+    };
+    let delete = IndexWrite::DeleteObject {
+        bucket: "b".into(),
+        key: "k2".into(),
+        version: VersionId::NULL,
+        expect: ObjectCondition::Etag("two".into()),
+    };
+    let displaced = wait(store.apply(vec![put, delete])).unwrap();
+    assert_eq!(displaced.objects, stored);
+    assert_eq!(
+        wait(store.object("b", "k1")).unwrap(),
+        Some(row("k1", "new", 3))
+    );
+    assert_eq!(wait(store.object("b", "k2")).unwrap(), None);
 }
 
 #[test]

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::{account, done, refused, wait};
 use crate::contract::{
     BucketRow, DisplacedRows, FailedPrecondition, IndexWrite, ListRange, ObjectCondition,
-    ObjectRow, PartRow, RowBodies, Store, UploadRow,
+    ObjectIndex, ObjectRow, PartRow, RowBodies, UploadRow, VersionId,
 };
 
-pub(super) fn buckets(store: Arc<dyn Store>) {
+pub(super) fn buckets(store: Arc<dyn ObjectIndex>) {
     let (first, other) = (bucket("b", 1, "v1"), bucket("b", 2, "mine"));
     assert_eq!(done(store.bucket("b")), None);
     done(store.apply(vec![IndexWrite::CreateBucket(first.clone())]));
@@ -65,7 +65,7 @@ pub(super) fn buckets(store: Arc<dyn Store>) {
     );
 }
 
-pub(super) fn objects(store: Arc<dyn Store>) {
+pub(super) fn objects(store: Arc<dyn ObjectIndex>) {
     refused(
         wait(store.apply(vec![put("b", "k", "e")])),
         &FailedPrecondition::NoSuchBucket,
@@ -113,7 +113,7 @@ pub(super) fn objects(store: Arc<dyn Store>) {
 }
 
 /// Rows: the current entity tag, the condition, whether the write happens.
-pub(super) fn what_an_object_must_be(store: Arc<dyn Store>) {
+pub(super) fn what_an_object_must_be(store: Arc<dyn ObjectIndex>) {
     done(store.apply(vec![create("b")]));
     let etag = |text: &str| ObjectCondition::Etag(text.into());
     for (present, expect, holds) in [
@@ -155,7 +155,7 @@ pub(super) fn what_an_object_must_be(store: Arc<dyn Store>) {
     }
 }
 
-pub(super) fn uploads_and_parts(store: Arc<dyn Store>) {
+pub(super) fn uploads_and_parts(store: Arc<dyn ObjectIndex>) {
     let start = |key: &str, id: &str| IndexWrite::CreateUpload(upload("b", key, id));
     refused(
         wait(store.apply(vec![start("k", "u1")])),
@@ -210,7 +210,7 @@ pub(super) fn uploads_and_parts(store: Arc<dyn Store>) {
 }
 
 /// Every kind of write, undone because the last one is rejected.
-pub(super) fn a_batch_is_all_or_nothing(store: Arc<dyn Store>) {
+pub(super) fn a_batch_is_all_or_nothing(store: Arc<dyn ObjectIndex>) {
     let started = IndexWrite::CreateUpload(upload("b", "k", "u"));
     done(store.apply(vec![
         create("b"),
@@ -245,7 +245,7 @@ pub(super) fn a_batch_is_all_or_nothing(store: Arc<dyn Store>) {
     assert_eq!(done(store.parts("u", 0, 9)), [part("u", 1, "one")]);
 }
 
-pub(super) fn a_refused_batch_fails_alone(store: Arc<dyn Store>) {
+pub(super) fn a_refused_batch_fails_alone(store: Arc<dyn ObjectIndex>) {
     let once = |etag| IndexWrite::PutObject {
         row: object("b", "k", etag),
         expect: ObjectCondition::Absent,
@@ -274,7 +274,7 @@ pub(super) fn a_refused_batch_fails_alone(store: Arc<dyn Store>) {
     assert_eq!(stored, [object("b", "k", "1"), object("b", "last", "3")]);
 }
 
-pub(super) fn every_body(store: Arc<dyn Store>) {
+pub(super) fn every_body(store: Arc<dyn ObjectIndex>) {
     let started = IndexWrite::CreateUpload(upload("b", "k", "u"));
     let parts = vec![add("u", 1, "part 1"), add("u", 2, "part 2")];
     done(store.apply(vec![create("b"), create("c"), started]));
@@ -295,7 +295,7 @@ pub(super) fn every_body(store: Arc<dyn Store>) {
     assert_eq!(uploads, [("b".to_owned(), upload("b", "k", "u").body)]);
 }
 
-pub(super) fn listings_cut_bodies(store: Arc<dyn Store>) {
+pub(super) fn listings_cut_bodies(store: Arc<dyn ObjectIndex>) {
     fn first(body: &[u8]) -> Vec<u8> {
         body.iter().take(1).copied().collect()
     }
@@ -317,7 +317,7 @@ pub(super) fn listings_cut_bodies(store: Arc<dyn Store>) {
     assert_eq!(done(store.uploads("b", cut)), [upload]);
 }
 
-pub(super) fn reopened(store: &dyn Store, round: u64) {
+pub(super) fn reopened(store: &dyn ObjectIndex, round: u64) {
     let rounds = usize::try_from(round).unwrap();
     if round == 0 {
         done(store.apply(vec![
@@ -380,15 +380,16 @@ fn update(row: &BucketRow, was: &str) -> IndexWrite {
     }
 }
 
-fn remove(bucket: &str) -> IndexWrite {
+pub(super) fn remove(bucket: &str) -> IndexWrite {
     IndexWrite::DeleteBucket(bucket.into())
 }
 
-fn object(bucket: &str, key: &str, etag: &str) -> ObjectRow {
+pub(super) fn object(bucket: &str, key: &str, etag: &str) -> ObjectRow {
     let body = format!("body of {etag}").into();
     ObjectRow {
         bucket: bucket.into(),
         key: key.into(),
+        version: VersionId::NULL,
         etag: etag.into(),
         body,
     }
@@ -398,6 +399,7 @@ fn take(bucket: &str, key: &str, expect: ObjectCondition) -> IndexWrite {
     IndexWrite::DeleteObject {
         bucket: bucket.into(),
         key: key.into(),
+        version: VersionId::NULL,
         expect,
     }
 }

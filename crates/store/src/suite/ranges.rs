@@ -7,7 +7,7 @@ use super::{
     account, done,
     index::{add, bucket, create, put, upload},
 };
-use crate::contract::{IndexWrite, ListRange, RowBodies, Store};
+use crate::contract::{IndexWrite, ListRange, ObjectIndex, RowBodies};
 
 /// Their order by UTF-8 bytes differs from their order by UTF-16 units and from a human's.
 const NAMES: &[&str] = &[
@@ -59,7 +59,7 @@ const PREFIXES: &[&str] = &[
 ];
 const LIMITS: &[usize] = &[0, 1, 3, NAMES.len(), usize::MAX];
 
-pub(super) fn of_objects(store: Arc<dyn Store>) {
+pub(super) fn of_objects(store: Arc<dyn ObjectIndex>) {
     done(store.apply(vec![
         create("b"),
         create("a"),
@@ -74,7 +74,7 @@ pub(super) fn of_objects(store: Arc<dyn Store>) {
     });
 }
 
-pub(super) fn of_buckets(store: Arc<dyn Store>) {
+pub(super) fn of_buckets(store: Arc<dyn ObjectIndex>) {
     let others = ["a/0", "zzz"].map(|name| IndexWrite::CreateBucket(bucket(name, 2, "")));
     done(
         store.apply(
@@ -91,7 +91,7 @@ pub(super) fn of_buckets(store: Arc<dyn Store>) {
     });
 }
 
-pub(super) fn of_uploads(store: Arc<dyn Store>) {
+pub(super) fn of_uploads(store: Arc<dyn ObjectIndex>) {
     let rows = |bucket: &str| -> Vec<_> {
         let ids = ["1", "2"].into_iter();
         let named = ids.flat_map(|id| NAMES.iter().map(move |name| (*name, id)));
@@ -142,7 +142,7 @@ pub(super) fn of_uploads(store: Arc<dyn Store>) {
     }
 }
 
-pub(super) fn of_parts(store: Arc<dyn Store>) {
+pub(super) fn of_parts(store: Arc<dyn ObjectIndex>) {
     let started = ["u", "v"].map(|id| IndexWrite::CreateUpload(upload("b", "k", id)));
     done(store.apply([create("b")].into_iter().chain(started).collect()));
     let numbers = [10_000, 3, 1, 200];
