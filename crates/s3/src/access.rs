@@ -24,10 +24,11 @@ use super::{
     S3Caller, S3Context, S3Shared, acl,
     authorize::CpuWork,
     body::DocumentLimit,
-    context::CheckedRequest,
     convert::text,
-    job::{S3Call, S3Permit, beside},
-    public_access, route,
+    job::{S3Permit, beside},
+    public_access,
+    request::S3Call,
+    route,
     table::{self, OperationRow, Scope},
 };
 
@@ -48,51 +49,33 @@ impl S3Auth for NoKeys {
 #[async_trait::async_trait]
 impl S3Access for AccessGate {
     async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
-        let Some(call) = cx.extensions_mut().get::<S3Call>().cloned() else {
+        let Some(call) = cx.extensions_mut().get::<Arc<S3Call>>().cloned() else {
             return Err(s3s::S3Error::new(s3s::S3ErrorCode::AccessDenied));
         };
-        let permitted = match seen(cx, &call) {
-            Ok(seen) => decide(&self.0, &call, &seen, None)
-                .await
-                .map(|permit| PermittedRequest {
-                    permit: Arc::new(permit),
-                    seen: Arc::new(seen),
-                }),
+        let permitted = match check_reading(cx, &call) {
+            Ok(()) => decide(&self.0, &call, None).await,
             Err(fault) => Err(fault),
         };
-        match permitted {
-            Ok(permitted) => {
-                if !streams(&permitted.seen) {
-                    call.body.charge(self.0.bodies.account());
-                    call.body.limit(DocumentLimit::of(permitted.seen.operation));
-                }
-                let document = route::has_document(call.routed.route);
-                if document || permitted.permit.bucket.is_none() {
-                    // The body's checksum is verified later, and CreateBucket reads parts of it
-                    // that the protocol layer leaves out.
-                    call.body.begin();
-                }
-                cx.extensions_mut().insert(permitted);
-                Ok(())
-            }
-            Err(fault) => Err(call.cell.refuse(&fault)),
+        let permit = permitted.map_err(|fault| call.error.refuse(&fault))?;
+        if !streams(&call) {
+            call.body.charge(self.0.bodies.account());
+            call.body.limit(DocumentLimit::of(call.operation()));
         }
+        if route::has_document(call.route) || permit.bucket.is_none() {
+            // It is held to its checksum; and CreateBucket reads of it what the protocol layer
+            // leaves out.
+            call.body.begin();
+        }
+        cx.extensions_mut().insert(Arc::new(permit));
+        Ok(())
     }
-}
-
-/// The result of the access check for the operation, as an extension of its request.
-#[derive(Clone)]
-pub(super) struct PermittedRequest {
-    pub(super) permit: Arc<S3Permit>,
-    pub(super) seen: Arc<CheckedRequest>,
 }
 
 /// Repeats the whole access check with what is in force now: the key, the user and its policies,
 /// the bucket and its policy. Every commit passes it first.
 pub(super) struct CommitRecheck {
     pub(super) service: Arc<S3Shared>,
-    pub(super) call: S3Call,
-    pub(super) seen: Arc<CheckedRequest>,
+    pub(super) call: Arc<S3Call>,
     /// The source of a copy. It may have been deleted after it was read.
     pub(super) source: Option<Object>,
 }
@@ -100,10 +83,10 @@ pub(super) struct CommitRecheck {
 impl CommitRecheck {
     pub(super) async fn decide(&self) -> Result<S3Permit, S3Fault> {
         if let Err(error) = self.call.caller.authorize.check_caller() {
-            self.call.cell.leave(*error);
+            self.call.error.leave(*error);
             return Err(S3Fault::AccessDenied("Access Denied".into()));
         }
-        decide(&self.service, &self.call, &self.seen, self.source.as_ref()).await
+        decide(&self.service, &self.call, self.source.as_ref()).await
     }
 }
 
@@ -117,48 +100,45 @@ impl CommitCheck for CommitRecheck {
     }
 }
 
-fn seen(cx: &S3AccessContext<'_>, call: &S3Call) -> Result<CheckedRequest, S3Fault> {
+/// Checks that the protocol layer reads the request as it was read here, or it would carry it out
+/// as something else.
+fn check_reading(cx: &S3AccessContext<'_>, call: &S3Call) -> Result<(), S3Fault> {
     let (bucket, key) = match cx.s3_path() {
         S3Path::Root => (None, None),
-        S3Path::Bucket { bucket } => (Some(bucket), None),
-        S3Path::Object { bucket, key } => (Some(bucket), Some(key)),
+        S3Path::Bucket { bucket } => (Some(&**bucket), None),
+        S3Path::Object { bucket, key } => (Some(&**bucket), Some(&**key)),
     };
-    let operation = call.routed.route.operation;
-    if cx.s3_op().name() != operation {
-        // The protocol layer would run another operation.
-        return Err(S3Fault::OperationNotServed(operation.into()));
+    let same = cx.s3_op().name() == call.operation()
+        && bucket == call.bucket.as_deref()
+        && key == call.key.as_deref();
+    if same {
+        Ok(())
+    } else {
+        Err(S3Fault::OperationNotServed(call.operation().into()))
     }
-    Ok(CheckedRequest {
-        operation,
-        bucket: bucket.map(|name| name.to_string()),
-        key: key.map(|name| name.to_string()),
-        query: call.routed.query.clone(),
-        headers: (*call.headers).clone(),
-    })
 }
 
 /// Makes the decision. `source` is the source of a copy that an earlier decision found.
 async fn decide(
     service: &S3Shared,
     call: &S3Call,
-    seen: &CheckedRequest,
     source: Option<&Object>,
 ) -> Result<S3Permit, S3Fault> {
-    let not_served = || S3Fault::OperationNotServed(seen.operation.into());
-    let row = table::row(seen.operation).ok_or_else(not_served)?;
-    check_headers(seen)?;
-    check_length(seen)?;
-    if let Some(name) = &seen.bucket {
+    let not_served = || S3Fault::OperationNotServed(call.operation().into());
+    let row = table::row(call.operation()).ok_or_else(not_served)?;
+    check_headers(call)?;
+    check_length(call)?;
+    if let Some(name) = &call.bucket {
         check_bucket_name(name)?;
     }
-    if let Some(key) = &seen.key {
+    if let Some(key) = &call.key {
         check_key(key)?;
     }
     let permit = match row.on {
         Scope::Everything => {
-            let permit = S3Permit::begin(&call.caller, None, None, seen.context(None)?);
+            let permit = S3Permit::begin(&call.caller, None, None, call.context(None)?);
             permit
-                .require(&action(row, seen), "*", &permit.context)
+                .require(&action(row, call), "*", &permit.context)
                 .await?;
             permit
         }
@@ -166,35 +146,35 @@ async fn decide(
         Scope::NewBucket if call.caller.account.is_none() => {
             return Err(S3Fault::AccessDenied("Access Denied".into()));
         }
-        Scope::NewBucket => S3Permit::begin(&call.caller, None, None, seen.context(None)?),
-        _ => in_bucket(service, call, (seen, source), row).await?,
+        Scope::NewBucket => S3Permit::begin(&call.caller, None, None, call.context(None)?),
+        _ => in_bucket(service, call, source, row).await?,
     };
-    check_arguments(seen)?;
-    if seen.operation == "CompleteMultipartUpload" {
-        check_completion(service, seen).await?;
+    check_arguments(call)?;
+    if call.operation() == "CompleteMultipartUpload" {
+        check_completion(service, call).await?;
     }
     Ok(permit)
 }
 
 /// CompleteMultipartUpload without a body names no parts, which the protocol layer would call
 /// malformed. A missing upload is reported first (recorded 2026-02).
-async fn check_completion(service: &S3Shared, seen: &CheckedRequest) -> Result<(), S3Fault> {
-    let length = text(&seen.headers, "content-length");
-    if !matches!(length, None | Some("0")) || seen.headers.contains_key("transfer-encoding") {
+async fn check_completion(service: &S3Shared, call: &S3Call) -> Result<(), S3Fault> {
+    let length = text(&call.headers, "content-length");
+    if !matches!(length, None | Some("0")) || call.headers.contains_key("transfer-encoding") {
         return Ok(());
     }
-    let (bucket, key) = (seen.bucket.as_deref(), seen.key.as_deref());
+    let (bucket, key) = (call.bucket.as_deref(), call.key.as_deref());
     let of = (bucket.unwrap_or_default(), key.unwrap_or_default());
-    let id = seen.parameter("uploadId").unwrap_or_default();
+    let id = call.parameter("uploadId").unwrap_or_default();
     service.objects.find_upload(of.0, of.1, id).await?;
     Err(S3Fault::NoParts)
 }
 
 /// Checks the arguments. This runs after authorization, so that only a permitted caller learns what
 /// is wrong with them.
-fn check_arguments(seen: &CheckedRequest) -> Result<(), S3Fault> {
-    route::check_integers(&seen.query)?;
-    let headers = &seen.headers;
+fn check_arguments(call: &S3Call) -> Result<(), S3Fault> {
+    route::check_integers(&call.query)?;
+    let headers = &call.headers;
     if headers.contains_key("x-amz-bypass-governance-retention") {
         let name = "x-amz-bypass-governance-retention";
         return Err(S3Fault::InvalidArgument {
@@ -203,7 +183,7 @@ fn check_arguments(seen: &CheckedRequest) -> Result<(), S3Fault> {
             value: None,
         });
     }
-    match seen.operation {
+    match call.operation() {
         "PutObject" | "CopyObject" | "CreateMultipartUpload" => acl::of_object(headers),
         _ => Ok(()),
     }
@@ -212,14 +192,14 @@ fn check_arguments(seen: &CheckedRequest) -> Result<(), S3Fault> {
 async fn in_bucket(
     service: &S3Shared,
     call: &S3Call,
-    (seen, source): (&CheckedRequest, Option<&Object>),
+    source: Option<&Object>,
     row: &OperationRow,
 ) -> Result<S3Permit, S3Fault> {
-    let name = seen.bucket.as_deref().unwrap_or_default();
+    let name = call.bucket.as_deref().unwrap_or_default();
     let bucket = find_bucket(service, name).await?;
     check_region(&call.caller, &bucket, row.operation)?;
-    check_owner(seen, "x-amz-expected-bucket-owner", &bucket)?;
-    let mut permit = open(service, call, seen, bucket)?;
+    check_owner(call, "x-amz-expected-bucket-owner", &bucket)?;
+    let mut permit = open(service, call, bucket)?;
     if matches!(row.on, Scope::Keys | Scope::ObjectLater) && permit.denies_strangers(&call.caller) {
         // The resources of these operations are known only from the body. Deny now what would be
         // denied anyway, so that the body need not be sent.
@@ -229,19 +209,19 @@ async fn in_bucket(
         Scope::Bucket => {
             let arn = Arn::s3_bucket(name);
             permit
-                .require(&action(row, seen), arn.as_str(), &permit.context)
+                .require(&action(row, call), arn.as_str(), &permit.context)
                 .await?;
         }
-        Scope::Key => key_permitted(&permit, seen, row).await?,
+        Scope::Key => key_permitted(&permit, call, row).await?,
         Scope::Object | Scope::ObjectLater => {
-            let key = seen.key.as_deref().unwrap_or_default();
+            let key = call.key.as_deref().unwrap_or_default();
             let later = row.on == Scope::ObjectLater;
             let found = service.objects.find(name, key).await?;
-            let action = (!later).then(|| action(row, seen));
+            let action = (!later).then(|| action(row, call));
             permit.object = Some(
                 object_permitted(
                     &permit,
-                    (found, seen.parameter("versionId")),
+                    (found, call.parameter("versionId")),
                     (name, key),
                     action.as_deref(),
                 )
@@ -260,7 +240,7 @@ async fn in_bucket(
         Scope::Everything | Scope::NewBucket | Scope::Keys => {}
     }
     if matches!(row.operation, "CopyObject" | "UploadPartCopy") {
-        permit.source = Some(source_permitted(service, call, (seen, source), &permit).await?);
+        permit.source = Some(source_permitted(service, call, source, &permit).await?);
     }
     Ok(permit)
 }
@@ -278,30 +258,25 @@ pub(super) fn open_plain(
     Ok(S3Permit::begin(caller, Some(bucket), policy, context))
 }
 
-fn open(
-    service: &S3Shared,
-    call: &S3Call,
-    seen: &CheckedRequest,
-    bucket: Bucket,
-) -> Result<S3Permit, S3Fault> {
+fn open(service: &S3Shared, call: &S3Call, bucket: Bucket) -> Result<S3Permit, S3Fault> {
     let attached = public_access::attached(service, &bucket)?;
     let policy = attached.policy_for(call.caller.account).cloned();
-    let context = seen.context(Some(&bucket))?;
+    let context = call.context(Some(&bucket))?;
     Ok(S3Permit::begin(&call.caller, Some(bucket), policy, context))
 }
 
 /// Asks for an action on a key, and for tagging it if the request sets tags.
 async fn key_permitted(
     permit: &S3Permit,
-    seen: &CheckedRequest,
+    call: &S3Call,
     row: &OperationRow,
 ) -> Result<(), S3Fault> {
-    let (bucket, key) = (seen.bucket.as_deref(), seen.key.as_deref());
+    let (bucket, key) = (call.bucket.as_deref(), call.key.as_deref());
     let arn = Arn::s3_object(bucket.unwrap_or_default(), key.unwrap_or_default());
     permit
-        .require(&action(row, seen), arn.as_str(), &permit.context)
+        .require(&action(row, call), arn.as_str(), &permit.context)
         .await?;
-    let tags = seen.tagging().is_some_and(|tags| !tags.is_empty());
+    let tags = call.tagging().is_some_and(|tags| !tags.is_empty());
     if tags
         && matches!(
             row.operation,
@@ -313,7 +288,7 @@ async fn key_permitted(
             .await?;
     }
     if row.operation == "DeleteObject" {
-        check_version(seen.parameter("versionId"))?;
+        check_version(call.parameter("versionId"))?;
     }
     Ok(())
 }
@@ -353,14 +328,14 @@ async fn object_permitted(
 async fn source_permitted(
     service: &S3Shared,
     call: &S3Call,
-    (seen, earlier): (&CheckedRequest, Option<&Object>),
+    earlier: Option<&Object>,
     target: &S3Permit,
 ) -> Result<Object, S3Fault> {
-    let header = text(&seen.headers, "x-amz-copy-source").unwrap_or_default();
+    let header = text(&call.headers, "x-amz-copy-source").unwrap_or_default();
     let (name, key, version) = parse_source(header)?;
     let bucket = find_bucket(service, &name).await?;
-    check_owner(seen, "x-amz-source-expected-bucket-owner", &bucket)?;
-    let mut permit = open(service, call, seen, bucket)?;
+    check_owner(call, "x-amz-source-expected-bucket-owner", &bucket)?;
+    let mut permit = open(service, call, bucket)?;
     permit.context.keys.retain(|(key, _)| key != "s3:versionid");
     permit.context.add("s3:versionid", version.as_deref());
     let found = service.objects.find(&name, &key).await?;
@@ -372,7 +347,7 @@ async fn source_permitted(
     };
     let found = (found, version.as_deref());
     let source = object_permitted(&permit, found, (&name, &key), Some(action)).await?;
-    if seen.operation == "CopyObject" && !seen.replaces_tags() && !source.meta.tags.is_empty() {
+    if call.operation() == "CopyObject" && !call.replaces_tags() && !source.meta.tags.is_empty() {
         let existing = permit.context.with_existing(&source.meta.tags);
         let arn = Arn::s3_object(&name, &key);
         permit
@@ -380,7 +355,7 @@ async fn source_permitted(
             .await?;
         let mut requested = target.context.clone();
         requested.request_tags(&source.meta.tags);
-        let (bucket, key) = (seen.bucket.as_deref(), seen.key.as_deref());
+        let (bucket, key) = (call.bucket.as_deref(), call.key.as_deref());
         let arn = Arn::s3_object(bucket.unwrap_or_default(), key.unwrap_or_default());
         target
             .require("s3:PutObjectTagging", arn.as_str(), &requested)
@@ -454,8 +429,8 @@ pub(super) fn check_region(
     }
 }
 
-fn check_owner(seen: &CheckedRequest, header: &str, bucket: &Bucket) -> Result<(), S3Fault> {
-    let Some(expected) = text(&seen.headers, header) else {
+fn check_owner(call: &S3Call, header: &str, bucket: &Bucket) -> Result<(), S3Fault> {
+    let Some(expected) = text(&call.headers, header) else {
         return Ok(());
     };
     let owner = expected.parse::<AccountId>();
@@ -476,11 +451,11 @@ fn check_version(version: Option<&str>) -> Result<(), S3Fault> {
 }
 
 /// The full name of the action, which differs if the request names a version.
-fn action(row: &OperationRow, seen: &CheckedRequest) -> String {
+fn action(row: &OperationRow, call: &S3Call) -> String {
     let versioned = matches!(
         row.action,
         "GetObject" | "DeleteObject" | "GetObjectTagging" | "DeleteObjectTagging" | "GetObjectAcl"
-    ) && seen.parameter("versionId").is_some();
+    ) && call.parameter("versionId").is_some();
     let name = row.action;
     match name.strip_suffix("Tagging") {
         Some(stem) if versioned => format!("s3:{stem}VersionTagging"),
@@ -493,16 +468,16 @@ fn action(row: &OperationRow, seen: &CheckedRequest) -> String {
 }
 
 /// Whether the body is an object's content, which is written to disk as it arrives.
-fn streams(seen: &CheckedRequest) -> bool {
-    matches!(seen.operation, "PutObject" | "UploadPart")
+fn streams(call: &S3Call) -> bool {
+    matches!(call.operation(), "PutObject" | "UploadPart")
 }
 
 /// Limits the length of bodies that are not an object's content, because they are buffered and
 /// parsed.
-fn check_length(seen: &CheckedRequest) -> Result<(), S3Fault> {
-    let limit = DocumentLimit::of(seen.operation).bytes_max();
-    let length = text(&seen.headers, "content-length").and_then(|length| length.parse().ok());
-    if !streams(seen) && length.is_some_and(|length: usize| length > limit) {
+fn check_length(call: &S3Call) -> Result<(), S3Fault> {
+    let limit = DocumentLimit::of(call.operation()).bytes_max();
+    let length = text(&call.headers, "content-length").and_then(|length| length.parse().ok());
+    if !streams(call) && length.is_some_and(|length: usize| length > limit) {
         return Err(S3Fault::MessageTooLong { limit });
     }
     Ok(())
@@ -527,12 +502,12 @@ fn check_customer_key(headers: &HeaderMap) -> Result<(), S3Fault> {
     Ok(())
 }
 
-fn check_headers(seen: &CheckedRequest) -> Result<(), S3Fault> {
-    check_customer_key(&seen.headers)?;
-    if text(&seen.headers, "x-amz-server-side-encryption").is_some_and(|sse| sse != "AES256") {
+fn check_headers(call: &S3Call) -> Result<(), S3Fault> {
+    check_customer_key(&call.headers)?;
+    if text(&call.headers, "x-amz-server-side-encryption").is_some_and(|sse| sse != "AES256") {
         return Err(S3Fault::HeaderNotServed("x-amz-server-side-encryption"));
     }
-    if text(&seen.headers, "x-amz-bucket-object-lock-enabled")
+    if text(&call.headers, "x-amz-bucket-object-lock-enabled")
         .is_some_and(|value| value.eq_ignore_ascii_case("true"))
     {
         return Err(S3Fault::HeaderNotServed("x-amz-bucket-object-lock-enabled"));

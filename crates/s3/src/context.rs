@@ -3,21 +3,11 @@
 //! Invariant: a key's value comes from what the operation itself uses, with the same decoding. A
 //! request whose query repeats a parameter is rejected, so that nothing can be read in two ways.
 
-use http::{HeaderMap, Uri};
+use http::Uri;
 
 use keywright_objects::{Bucket, S3Fault, Tags};
 
-use super::{authorize::S3Context, convert::text};
-
-/// A request as the access check sees it.
-#[derive(Debug, Clone)]
-pub(super) struct CheckedRequest {
-    pub(super) operation: &'static str,
-    pub(super) bucket: Option<String>,
-    pub(super) key: Option<String>,
-    pub(super) query: Vec<(String, String)>,
-    pub(super) headers: HeaderMap,
-}
+use super::{authorize::S3Context, convert::text, request::S3Call};
 
 /// Query parameters of listings that are condition keys.
 const QUERY: [(&str, &str); 3] = [
@@ -51,7 +41,7 @@ const HEADERS: [(&str, &str); 15] = [
     ("if-none-match", "s3:if-none-match"),
 ];
 
-impl CheckedRequest {
+impl S3Call {
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.query
             .iter()
@@ -62,7 +52,7 @@ impl CheckedRequest {
     /// The header with the object's tags, if those are the tags that will be stored: a copy uses
     /// the header only if it replaces the tags of the source.
     pub(super) fn tagging(&self) -> Option<&str> {
-        let copies = self.operation == "CopyObject" && !self.replaces_tags();
+        let copies = self.operation() == "CopyObject" && !self.replaces_tags();
         text(&self.headers, "x-amz-tagging").filter(|_| !copies)
     }
 
@@ -73,7 +63,7 @@ impl CheckedRequest {
 
     /// Whether the protocol layer reads the body before the operation runs.
     pub(super) fn waited_for_body(&self) -> bool {
-        let streamed = matches!(self.operation, "PutObject" | "UploadPart");
+        let streamed = matches!(self.operation(), "PutObject" | "UploadPart");
         let empty = text(&self.headers, "content-length").is_none_or(|length| length == "0");
         let chunked = self.headers.contains_key(http::header::TRANSFER_ENCODING);
         !streamed && (!empty || chunked)
@@ -82,7 +72,7 @@ impl CheckedRequest {
     /// For actions that are authorized as PutObject: whether the operation creates an object or
     /// only prepares one.
     fn creates_object(&self) -> Option<&'static str> {
-        match self.operation {
+        match self.operation() {
             "PutObject" | "CopyObject" | "CompleteMultipartUpload" => Some("true"),
             "CreateMultipartUpload" | "UploadPart" | "UploadPartCopy" => Some("false"),
             _ => None,
@@ -92,7 +82,7 @@ impl CheckedRequest {
     /// The condition keys that do not depend on what is stored.
     pub(super) fn context(&self, bucket: Option<&Bucket>) -> Result<S3Context, S3Fault> {
         let mut context = S3Context::default();
-        if self.operation.starts_with("List") {
+        if self.operation().starts_with("List") {
             for (name, key) in QUERY {
                 context.add(key, self.parameter(name));
             }

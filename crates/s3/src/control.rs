@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header,
-    request::Parts,
+    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header, request::Parts,
 };
 use http_body_util::{BodyExt, Full};
 
@@ -19,7 +18,7 @@ use keywright_objects::{
 };
 
 use super::{
-    ResponseIds, S3, S3Body, S3Caller, S3Context, S3Shared, WireError, access,
+    ResponseIds, S3Body, S3Caller, S3Context, S3Shared, WireError, access,
     authorize::CpuWork,
     body, context,
     convert::text,
@@ -30,9 +29,11 @@ use super::{
     xml::{CONTROL, XmlBody, XmlElements},
 };
 
-/// Marks a request as one for S3 Control, as an extension of it.
-#[derive(Debug, Clone, Copy)]
-pub struct ControlRequest;
+/// Who calls S3 Control, and the headers.
+pub(super) struct TagCall {
+    pub(super) caller: S3Caller,
+    pub(super) headers: HeaderMap,
+}
 
 /// The version with which every path of S3 Control begins.
 const VERSION: &str = "v20180820";
@@ -40,19 +41,19 @@ const ACCOUNT: &str = "x-amz-account-id";
 
 /// Whether a request is for S3 Control. Its clients put the account in front of the host name and
 /// into a header. In a path, the name of the version is never taken for a bucket.
-pub fn is_control(headers: &HeaderMap, path: &str, host_bucket: Option<&str>) -> bool {
+pub(super) fn is_control(headers: &HeaderMap, path: &str, host_bucket: Option<&str>) -> bool {
     let ours = path.trim_start_matches('/').split('/').next() == Some(VERSION);
     let account = |label: &str| label.parse::<AccountId>().is_ok();
     headers.contains_key(ACCOUNT) || ours && host_bucket.is_none_or(account)
 }
 
 pub(super) async fn answer(
-    s3: &S3,
-    request: Request<S3Body>,
+    service: &Arc<S3Shared>,
+    call: TagCall,
+    (head, body): (&Parts, S3Body),
     ids: &ResponseIds,
 ) -> Response<S3Body> {
-    let (parts, body) = request.into_parts();
-    let (status, text) = match run(&s3.service, &parts, body).await {
+    let (status, text) = match run(service, call, head, body).await {
         Ok(Some(XmlBody(text))) => (StatusCode::OK, text),
         Ok(None) => (StatusCode::NO_CONTENT, String::new()),
         Err(error) => {
@@ -85,11 +86,12 @@ fn wrapped(error: &WireError, ids: &ResponseIds) -> String {
 
 async fn run(
     service: &Arc<S3Shared>,
-    request: &Parts,
+    call: TagCall,
+    head: &Parts,
     body: S3Body,
 ) -> Result<Option<XmlBody>, Box<WireError>> {
     let wire = |fault: S3Fault| Box::new(WireError::from(&fault));
-    let mut request = TagRequest::read(request).map_err(wire)?;
+    let mut request = TagRequest::read(call, head).map_err(wire)?;
     if let TagOperation::Set(_) = request.operation {
         let body = gather(service, body).await?;
         request.operation = TagOperation::Set(request.read_tags(&body).map_err(wire)?);
@@ -132,47 +134,43 @@ enum TagOperation {
 }
 
 /// A request about the tags of a bucket.
-#[derive(Clone)]
 struct TagRequest {
-    caller: S3Caller,
-    headers: HeaderMap,
+    call: TagCall,
     bucket: String,
     operation: TagOperation,
 }
 
 impl TagRequest {
-    fn read(request: &Parts) -> Result<Self, S3Fault> {
+    fn read(call: TagCall, head: &Parts) -> Result<Self, S3Fault> {
         let denied = || S3Fault::AccessDenied("Access Denied".into());
-        let caller = request.extensions.get::<S3Caller>().ok_or_else(denied)?;
-        caller.account.ok_or_else(denied)?;
-        let path = percent_encoding::percent_decode_str(request.uri.path()).decode_utf8_lossy();
-        let not_served = || S3Fault::OperationNotServed(format!("{} {path}", request.method));
+        call.caller.account.ok_or_else(denied)?;
+        let path = percent_encoding::percent_decode_str(head.uri.path()).decode_utf8_lossy();
+        let not_served = || S3Fault::OperationNotServed(format!("{} {path}", head.method));
         let resource = path.strip_prefix('/').and_then(|path| {
             let path = path.strip_prefix(VERSION)?;
             path.strip_prefix("/tags/")
         });
         let resource = resource.ok_or_else(not_served)?;
-        let (name, operation) = match request.method {
+        let (name, operation) = match head.method {
             Method::GET => ("ListTagsForResource", TagOperation::List),
             Method::POST => ("TagResource", TagOperation::Set(Tags::new())),
             Method::DELETE => ("UntagResource", TagOperation::Remove(Vec::new())),
             _ => return Err(not_served()),
         };
-        let operation = with_query(request, name, operation)?;
-        check_headers(&request.headers)?;
+        let operation = with_query(&head.uri, name, operation)?;
+        check_headers(&call.headers)?;
         let bucket = resource.strip_prefix("arn:aws:s3:::");
         let bucket = bucket.ok_or_else(not_served)?;
         check_bucket_name(bucket)?;
         Ok(Self {
-            caller: caller.clone(),
-            headers: request.headers.clone(),
             bucket: bucket.to_owned(),
+            call,
             operation,
         })
     }
 
     fn read_tags(&self, body: &[u8]) -> Result<Tags, S3Fault> {
-        let claims = headers::claims(&self.headers, self.caller.trailers.as_ref(), None)?;
+        let claims = headers::claims(&self.call.headers, self.call.caller.trailers.as_ref(), None)?;
         check_document(body, claims)?;
         let tags = tagging::within(body, "TagResourceRequest")?;
         if tags.is_empty() {
@@ -214,13 +212,14 @@ impl TagRequest {
                 ("UntagResource", "s3:UntagResource")
             }
         };
-        access::check_region(&self.caller, &bucket, operation)?;
-        let named = text(&self.headers, ACCOUNT).and_then(|id| id.parse::<AccountId>().ok());
+        let caller = &self.call.caller;
+        access::check_region(caller, &bucket, operation)?;
+        let named = text(&self.call.headers, ACCOUNT).and_then(|id| id.parse::<AccountId>().ok());
         let foreign = named.is_some_and(|named| named != bucket.owner);
-        if foreign || self.caller.account != Some(bucket.owner) {
+        if foreign || caller.account != Some(bucket.owner) {
             return Err(S3Fault::AccessDenied("Access Denied".into()));
         }
-        let permit = access::open_plain(service, &self.caller, bucket.clone())?;
+        let permit = access::open_plain(service, caller, bucket.clone())?;
         let context = permit.context.with(keys);
         let arn = Arn::s3_bucket(&bucket.name);
         permit.require(action, arn.as_str(), &context).await?;
@@ -237,7 +236,7 @@ struct ControlRecheck {
 impl CommitCheck for ControlRecheck {
     fn check(&self) -> CheckFuture<'_> {
         Box::pin(async {
-            if self.request.caller.authorize.check_caller().is_err() {
+            if self.request.call.caller.authorize.check_caller().is_err() {
                 return Err(S3Fault::AccessDenied("Access Denied".into()));
             }
             self.request.permitted(&self.service).await.map(drop)
@@ -245,17 +244,13 @@ impl CommitCheck for ControlRecheck {
     }
 
     fn run_beside(&self, work: CpuWork) -> CheckFuture<'_> {
-        Box::pin(beside(&self.request.caller.authorize, work))
+        Box::pin(beside(&self.request.call.caller.authorize, work))
     }
 }
 
 /// Completes the operation with its query parameters; any other parameter is `NotImplemented`.
-fn with_query(
-    request: &Parts,
-    name: &str,
-    mut operation: TagOperation,
-) -> Result<TagOperation, S3Fault> {
-    for (parameter, value) in context::pairs(&request.uri)? {
+fn with_query(uri: &Uri, name: &str, mut operation: TagOperation) -> Result<TagOperation, S3Fault> {
+    for (parameter, value) in context::pairs(uri)? {
         match (&mut operation, parameter.as_str()) {
             (_, "x-id") if value == name => {}
             (TagOperation::Remove(keys), "tagKeys") if keys.len() < limits::HEADERS => {

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// Headers that the protocol layer would parse more strictly than S3 does, or must not apply. They
-/// are removed from the request that it sees.
+/// are missing in the request that it gets.
 const OURS: [&str; 17] = [
     "cache-control",
     "content-disposition",
@@ -39,22 +39,21 @@ const OURS: [&str; 17] = [
     "x-amz-copy-source-if-unmodified-since",
 ];
 
-/// Removes the headers that the protocol layer must not see.
-pub(super) fn hide(headers: &mut HeaderMap) {
-    for name in OURS {
-        headers.remove(name);
-    }
-    let names = headers
-        .keys()
-        .filter(|name| name.as_str().starts_with("x-amz-meta-"));
-    for name in names.cloned().collect::<Vec<_>>() {
-        headers.remove(name);
+/// The headers that the protocol layer may see.
+pub(super) fn visible(headers: &HeaderMap) -> HeaderMap {
+    let mut visible = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        let text = name.as_str();
+        if !OURS.contains(&text) && !text.starts_with("x-amz-meta-") {
+            visible.append(name, value.clone());
+        }
     }
     // The source of a copy has been looked up before this point; its syntax is checked in
     // `access.rs`.
-    if let Some(source) = headers.get_mut("x-amz-copy-source") {
+    if let Some(source) = visible.get_mut("x-amz-copy-source") {
         *source = HeaderValue::from_static("source/key");
     }
+    visible
 }
 
 /// The metadata to store with an object.

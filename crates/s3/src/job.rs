@@ -14,27 +14,14 @@ use keywright_objects::{Bucket, ClaimedValue, Object, S3Fault, check_document};
 
 use super::{
     S3Shared,
-    access::{CommitRecheck, PermittedRequest},
+    access::CommitRecheck,
     authorize::{CallerBusy, S3Authorizer, S3Caller, S3Context, S3Denial, S3Resource},
-    body::CapturedBody,
     headers,
     policy::BucketPolicy,
     render::ErrorSlot,
-    route::{self, RoutedRequest},
+    request::S3Call,
+    route,
 };
-
-/// One call of the S3 API, as an extension of its request.
-#[derive(Clone)]
-pub(super) struct S3Call {
-    pub(super) caller: S3Caller,
-    pub(super) cell: ErrorSlot,
-    /// The requested operation and its decoded query.
-    pub(super) routed: Arc<RoutedRequest>,
-    /// The request's headers, including those that are hidden from the protocol layer.
-    pub(super) headers: Arc<HeaderMap>,
-    /// The request's body, for an operation that needs parts that the protocol layer leaves out.
-    pub(super) body: CapturedBody,
-}
 
 /// Proof that the access check passed, with what it looked up.
 pub(super) struct S3Permit {
@@ -177,7 +164,7 @@ pub(super) async fn beside<T: Send + 'static>(
 
 /// A call with its permit.
 pub(super) struct OperationContext {
-    call: S3Call,
+    call: Arc<S3Call>,
     permit: Arc<S3Permit>,
 }
 
@@ -188,24 +175,23 @@ impl OperationContext {
         service: &Arc<S3Shared>,
         request: S3Request<T>,
     ) -> S3Result<(Self, S3Shared, T)> {
-        let call = request.extensions.get::<S3Call>().cloned();
-        let permitted = request.extensions.get::<PermittedRequest>().cloned();
-        let (Some(call), Some(permitted)) = (call, permitted) else {
+        let mut extensions = request.extensions;
+        let call = extensions.remove::<Arc<S3Call>>();
+        let (Some(call), Some(permit)) = (call, extensions.remove::<Arc<S3Permit>>()) else {
             return Err(s3s::S3Error::new(s3s::S3ErrorCode::AccessDenied));
         };
         let again = CommitRecheck {
             service: Arc::clone(service),
-            call: call.clone(),
-            seen: permitted.seen,
-            source: permitted.permit.source.clone(),
+            call: Arc::clone(&call),
+            source: permit.source.clone(),
         };
         // The protocol layer has read this body, which may have taken long enough for permissions
         // to change.
-        let permit = if again.seen.waited_for_body() {
+        let permit = if call.waited_for_body() {
             let permit = again.decide().await;
-            Arc::new(permit.map_err(|fault| call.cell.refuse(&fault))?)
+            Arc::new(permit.map_err(|fault| call.error.refuse(&fault))?)
         } else {
-            permitted.permit
+            permit
         };
         let service = S3Shared {
             objects: service.objects.checked_by(Arc::new(again)),
@@ -216,7 +202,7 @@ impl OperationContext {
     }
 
     pub(super) fn cell(&self) -> ErrorSlot {
-        self.call.cell.clone()
+        self.call.error.clone()
     }
 
     pub(super) fn headers(&self) -> &HeaderMap {
@@ -233,7 +219,7 @@ impl OperationContext {
     /// # Errors
     /// As for a put; [`S3Fault::InvalidRequest`] for DeleteObjects without a checksum.
     pub(super) fn check_document(&self) -> Result<(), S3Fault> {
-        let route = self.call.routed.route;
+        let route = self.call.route;
         if !route::has_document(route) {
             return Ok(());
         }
@@ -247,7 +233,7 @@ impl OperationContext {
         check_document(&self.call.body.copy(), claims)
     }
 
-    pub(super) const fn caller(&self) -> &S3Caller {
+    pub(super) fn caller(&self) -> &S3Caller {
         &self.call.caller
     }
 

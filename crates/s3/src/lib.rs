@@ -2,10 +2,9 @@
 //! S3's response.
 //!
 //! Invariant: a request that reaches [`S3::call`] is authenticated, free of chunk framing and
-//! stripped of credentials. It is authorized here, before any of its input is parsed. The protocol
-//! layer (`s3s`) routes requests and reads and writes their shapes; it holds no keys and makes no
-//! decisions. Requests are path-style only: the pipeline moves a bucket from the host name into the
-//! path.
+//! stripped of credentials. It was read once ([`S3Request::read`]) and is authorized here, before
+//! its body is parsed. The protocol layer (`s3s`) reads and writes the shapes of requests; it holds
+//! no keys and makes no decisions.
 
 mod access;
 mod acl;
@@ -25,6 +24,7 @@ mod objects;
 mod policy;
 mod public_access;
 mod render;
+mod request;
 mod route;
 mod service;
 mod settings;
@@ -43,7 +43,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http::Response;
 use http_body_util::combinators::UnsyncBoxBody;
 use s3s::{config::S3Config, service::S3ServiceBuilder, validation::NameValidation};
 
@@ -56,13 +56,11 @@ pub use authorize::{
     WorkFuture,
 };
 pub use body_budget::{BodyBudget, HeldBytes, NoMemory};
-pub use control::{ControlRequest, is_control};
 pub use policy::BucketPolicy;
 pub use render::{InMemory, ResponseIds, WireError, error_response};
+pub use request::S3Request;
 
-use body::{BodyTap, CapturedBody};
-use job::S3Call;
-use render::{ErrorSlot, RenderedRequest};
+use request::{RequestedApi, S3Call};
 
 /// The body of requests and responses. A request's body ends with an error if it is not what was
 /// signed; if that error is a [`WireError`], it becomes the response.
@@ -161,56 +159,27 @@ impl S3 {
         }))
     }
 
-    /// Answers a request. Its extensions must hold an [`S3Caller`]; a request without one is
-    /// denied.
-    ///
-    /// The body is the payload itself, without chunk framing, and ends with an error unless it is
-    /// what was signed. Nothing is committed before the body has ended without an error.
-    pub async fn call(&self, mut request: Request<S3Body>, ids: &ResponseIds) -> Response<S3Body> {
-        if request.extensions().get::<ControlRequest>().is_some() {
-            return control::answer(self, request, ids).await;
-        }
-        let requested = RenderedRequest {
-            method: request.method().to_string(),
-            head: request.method() == Method::HEAD,
-            resource: resource_type(request.uri().path()),
+    /// Answers a request.
+    pub async fn call(&self, request: S3Request, ids: &ResponseIds) -> Response<S3Body> {
+        let S3Request { api, head, body } = request;
+        let call = match api {
+            RequestedApi::S3(call) => call,
+            RequestedApi::Control(call) => {
+                return control::answer(&self.service, call, (&head, body), ids).await;
+            }
         };
-        let (cell, retained) = (ErrorSlot::default(), CapturedBody::default());
-        if let Err(fault) = prepare(&mut request, (&cell, &retained), requested.resource) {
-            return error_response(&WireError::from(&fault), requested.head, ids);
-        }
-        let caller = request
-            .extensions()
-            .get::<S3Call>()
-            .map(|call| &call.caller);
-        let authorize = caller.map(|caller| Arc::clone(&caller.authorize));
-        let tap = |body| BodyTap {
-            body,
-            error: cell.clone(),
-            captured: retained.clone(),
-            ended: false,
-        };
-        let request = request.map(|body| s3s::Body::http_body_unsync(tap(body)));
+        let request = call.for_protocol(head, body);
         let protocol = self.protocol.clone();
         let answering: ResponseFuture = Box::pin(async move { protocol.call(request).await });
-        let answered = match authorize {
-            Some(authorize) => parsed_beside(answering, &retained, &authorize).await,
-            None => Ok(answering.await),
-        };
-        let answered = match answered {
-            Ok(answered) => answered,
-            Err(fault) => return error_response(&WireError::from(&fault), requested.head, ids),
-        };
-        match answered {
-            Ok(answer) => {
+        let fault = match parsed_beside(answering, &call).await {
+            Ok(Ok(answer)) => {
                 let answer = answer.map(UnsyncBoxBody::new);
-                render::finish(answer, &cell, &requested, ids).await
+                return render::finish(answer, &call.error, &call.rendered, ids).await;
             }
-            Err(_) => {
-                let fault = S3Fault::Internal("the protocol layer failed".into());
-                error_response(&WireError::from(&fault), requested.head, ids)
-            }
-        }
+            Ok(Err(_)) => S3Fault::Internal("the protocol layer failed".into()),
+            Err(fault) => fault,
+        };
+        error_response(&WireError::from(&fault), call.rendered.is_head(), ids)
     }
 }
 
@@ -226,9 +195,9 @@ type ProtocolResult = Result<s3s::HttpResponse, s3s::HttpError>;
 /// [`S3Fault::Throttled`].
 async fn parsed_beside(
     mut answering: ResponseFuture,
-    retained: &CapturedBody,
-    authorize: &Arc<dyn S3Authorizer>,
+    call: &S3Call,
 ) -> Result<ProtocolResult, S3Fault> {
+    let retained = &call.body;
     let answered = poll_fn(|cx| match answering.as_mut().poll(cx) {
         Poll::Ready(answered) => Poll::Ready(Some(answered)),
         Poll::Pending if retained.is_waiting() => Poll::Ready(None),
@@ -245,7 +214,7 @@ async fn parsed_beside(
             .poll(&mut Context::from_waker(Waker::noop()));
         (answering, polled)
     };
-    match job::beside(authorize, parse).await? {
+    match job::beside(&call.caller.authorize, parse).await? {
         (_, Poll::Ready(answered)) => Ok(answered),
         (answering, Poll::Pending) => Ok(answering.await),
     }
@@ -257,77 +226,5 @@ struct AnyName;
 impl NameValidation for AnyName {
     fn validate_bucket_name(&self, _: &str) -> bool {
         true
-    }
-}
-
-fn resource_type(path: &str) -> &'static str {
-    match path.trim_start_matches('/').split_once('/') {
-        None if path.len() <= 1 => "SERVICE",
-        None | Some((_, "")) => "BUCKET",
-        Some(_) => "OBJECT",
-    }
-}
-
-/// Removes what the protocol layer must not see, and keeps it for the operations that need it.
-fn prepare(
-    request: &mut Request<S3Body>,
-    (cell, retained): (&ErrorSlot, &CapturedBody),
-    resource: &'static str,
-) -> Result<(), S3Fault> {
-    let Some(caller) = request.extensions_mut().remove::<S3Caller>() else {
-        return Err(S3Fault::AccessDenied("Access Denied".into()));
-    };
-    let form = convert::text(request.headers(), "content-type").is_some_and(|mime| {
-        mime.trim_start()
-            .to_ascii_lowercase()
-            .starts_with("multipart/")
-    });
-    if form && request.method() == Method::POST {
-        return Err(S3Fault::OperationNotServed("PostObject".into()));
-    }
-    let headers = request.headers_mut();
-    for name in [
-        "authorization",
-        "x-amz-security-token",
-        "x-amz-content-sha256",
-        "x-amz-date",
-    ] {
-        headers.remove(name);
-    }
-    plain_length(headers);
-    let routed = route::route(request, resource).map_err(|fault| match fault {
-        // A caller without credentials must not learn which operations are served.
-        S3Fault::OperationNotServed(_) if caller.account.is_none() => {
-            S3Fault::AccessDenied("Access Denied".into())
-        }
-        other => other,
-    })?;
-    let headers = request.headers_mut();
-    let all = Arc::new(headers.clone());
-    headers::hide(headers);
-    request.extensions_mut().insert(S3Call {
-        caller,
-        cell: cell.clone(),
-        routed: Arc::new(routed),
-        headers: all,
-        body: retained.clone(),
-    });
-    Ok(())
-}
-
-/// Replaces the length and the encoding of the chunk framing by those of the payload.
-fn plain_length(headers: &mut HeaderMap) {
-    if let Some(length) = headers.remove("x-amz-decoded-content-length") {
-        headers.insert(header::CONTENT_LENGTH, length);
-    }
-    let encoding = convert::text(headers, "content-encoding").map(headers::plain_encoding);
-    match encoding.map(|encoding| HeaderValue::from_str(&encoding)) {
-        Some(Ok(encoding)) if !encoding.is_empty() => {
-            headers.insert(header::CONTENT_ENCODING, encoding);
-        }
-        Some(_) => {
-            headers.remove(header::CONTENT_ENCODING);
-        }
-        None => {}
     }
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 
 use keywright_objects::{S3Fault, wire};
@@ -136,7 +136,7 @@ pub(super) async fn finish(
         Some(error) => error.clone(),
         None => protocol_error(answer, request).await,
     };
-    error_response(&error, request.head, ids)
+    error_response(&error, request.is_head(), ids)
 }
 
 /// The status that an operation wants instead of the protocol layer's, as an extension of its
@@ -202,9 +202,15 @@ pub(super) struct ObjectBody;
 /// What the renderer needs to know about a request.
 #[derive(Debug, Clone)]
 pub(super) struct RenderedRequest {
-    pub(super) method: String,
-    pub(super) head: bool,
+    pub(super) method: Method,
     pub(super) resource: &'static str,
+}
+
+impl RenderedRequest {
+    /// Whether its response has no body.
+    pub(super) fn is_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
 }
 
 /// An error response. `head` leaves out the body.
@@ -280,7 +286,7 @@ async fn protocol_error(answer: Response<S3Body>, request: &RenderedRequest) -> 
     let fault = match (code, message) {
         ("NotImplemented", "Unknown operation") | ("MethodNotAllowed", _) => {
             S3Fault::MethodNotAllowed {
-                method: request.method.clone(),
+                method: request.method.to_string(),
                 resource: request.resource,
             }
         }

@@ -5,12 +5,12 @@
 //! lists which of that is understood, so a newer model does not enable anything by itself. Headers
 //! outside `x-amz-*` that have no meaning are ignored, as in S3.
 
-use http::{HeaderMap, Request, Uri};
+use http::HeaderMap;
 
 use keywright_objects::{ChecksumAlgorithm, S3Fault, UnknownElement};
 use keywright_wire::{Level, Route};
 
-use super::{context, table};
+use super::{render::RenderedRequest, table};
 
 /// Headers of S3's model that are applied, or rejected by the operation that they are sent to.
 const UNDERSTOOD: [&str; 44] = [
@@ -73,41 +73,34 @@ const TRANSPORT: [&str; 5] = [
 /// The only accepted value of `x-amz-api-version`.
 const API_VERSION: &str = "2006-03-01";
 
-/// A request's operation and its decoded query.
-#[derive(Debug, Clone)]
-pub(super) struct RoutedRequest {
-    pub(super) route: &'static Route,
-    pub(super) query: Vec<(String, String)>,
-}
-
 /// Determines the operation of a request from which the credentials have been removed.
 ///
 /// # Errors
 /// [`S3Fault::NotUnderstood`], [`S3Fault::NotOverridable`], [`S3Fault::OperationNotServed`],
 /// [`S3Fault::MethodNotAllowed`].
-pub(super) fn route<B>(
-    request: &Request<B>,
-    resource: &'static str,
-) -> Result<RoutedRequest, S3Fault> {
-    let query = context::query(request.uri())?;
-    let headers = request.headers();
-    let place = (request.method().as_str(), level(request.uri()));
-    let found = Route::of(place, &query, |name| headers.contains_key(name));
+pub(super) fn route(
+    request: &RenderedRequest,
+    level: Level,
+    query: &[(String, String)],
+    headers: &HeaderMap,
+) -> Result<&'static Route, S3Fault> {
+    let place = (request.method.as_str(), level);
+    let found = Route::of(place, query, |name| headers.contains_key(name));
     let Some(route) = found else {
         return Err(match query.iter().find(|(name, _)| name != OPERATION) {
             Some((name, _)) => S3Fault::NotUnderstood(UnknownElement::Parameter, name.clone()),
             None => S3Fault::MethodNotAllowed {
-                method: request.method().to_string(),
-                resource,
+                method: request.method.to_string(),
+                resource: request.resource,
             },
         });
     };
-    check_query(route, &query)?;
+    check_query(route, query)?;
     if table::row(route.operation).is_none() {
         return Err(S3Fault::OperationNotServed(route.operation.to_owned()));
     }
     check_headers(route, headers)?;
-    Ok(RoutedRequest { route, query })
+    Ok(route)
 }
 
 /// The parameter with which SDKs name the operation.
@@ -211,15 +204,3 @@ const INTEGERS: [&str; 6] = [
     "part-number-marker",
     "partNumber",
 ];
-
-/// What a path names. It is decoded first, as in the protocol layer.
-fn level(uri: &Uri) -> Level {
-    let path = percent_encoding::percent_decode_str(uri.path()).collect::<Vec<_>>();
-    let path = path.strip_prefix(b"/").unwrap_or(&path);
-    let mut parts = path.splitn(2, |byte| *byte == b'/');
-    match (parts.next(), parts.next()) {
-        (None | Some(b""), None) => Level::Service,
-        (_, None | Some(b"")) => Level::Bucket,
-        _ => Level::Object,
-    }
-}

@@ -12,7 +12,7 @@ use http::HeaderMap;
 use ipnet::IpNet;
 use keywright_base::limits;
 
-use crate::pipeline::PeerInfo;
+use crate::request::PeerInfo;
 
 /// A network of trusted proxies, or the address of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use keywright_base::limits;
 use keywright_identity::{
     IamFault, Identity,
     action::{ActionCall, Answer},
     authenticate::{KeyUse, SignedRequest},
+    caller::Caller,
     fault::WireError,
     view::RequestContext,
     work::WorkOwner,
@@ -21,101 +22,72 @@ use crate::{
     ResponseBody,
     edge::{BodyFault, ConnectionUse, GatherFault, RequestBody, gather},
     full,
-    pipeline::{HOME_REGION, IDEMPOTENCY_HEADER, PeerInfo, Pipeline, facts, protect},
+    request::{HOME_REGION, IDEMPOTENCY_HEADER, RequestHead, note_refusal},
+    services::Services,
 };
 
-/// A request for one of the services that speak awsQuery.
-pub(crate) struct QueryRequest<'a> {
+/// A request for one of the services that speak awsQuery, without its body.
+pub(crate) struct QueryRequest {
     /// The service of the credential scope, if it speaks awsQuery.
     pub claimed: Option<Service>,
-    pub parts: &'a Parts,
-    pub body: &'a [u8],
-    pub peer: PeerInfo,
-    pub request_id: &'a str,
+    pub head: RequestHead,
+    pub request_id: String,
 }
 
-/// The head of a request, checked as far as that is possible without its body.
-pub(crate) struct QueryHead {
+/// The signature that a head presents to a service.
+///
+/// # Errors
+/// The reason why the request cannot be authentic, whatever its body.
+fn presented_to(
     service: Service,
-    facts: RequestContext,
-    presented: PresentedSignature,
-}
-
-impl QueryHead {
-    /// Reads the head of a request.
-    ///
-    /// # Errors
-    /// The reason why the request cannot be authentic, whatever its body.
-    fn read(
-        pipeline: &Pipeline,
-        service: Service,
-        (parts, peer): (&Parts, PeerInfo),
-    ) -> Result<Self, keywright_sigv4::SignatureFault> {
-        let facts = facts(pipeline, parts, peer);
-        let rules = ServiceRules {
-            dialect: SigningDialect::Query,
-            service: service.scope_name(),
-            home_region: HOME_REGION,
-        };
-        let presented = PresentedSignature::parse(parts, facts.now, &rules)?;
-        Ok(Self {
-            service,
-            facts,
-            presented,
-        })
-    }
+    head: &RequestHead,
+) -> Result<PresentedSignature, keywright_sigv4::SignatureFault> {
+    let rules = ServiceRules {
+        dialect: SigningDialect::Query,
+        service: service.scope_name(),
+        home_region: HOME_REGION,
+    };
+    PresentedSignature::parse(&head.parts, head.context.now, &rules)
 }
 
 /// Answers a client's request. A request that cannot be authentic is rejected before its body is
 /// read, except that a small body may be read to find the service if the head does not name it.
 pub(crate) async fn receive(
-    pipeline: &Pipeline,
-    claimed: Option<Service>,
-    request: Request<RequestBody>,
-    peer: PeerInfo,
+    services: &Services,
+    request: QueryRequest,
+    body: RequestBody,
 ) -> Response<ResponseBody> {
-    let id = pipeline.request_id();
-    let (parts, body) = request.into_parts();
+    let claimed = request.claimed;
+    let service = claimed.unwrap_or(Service::Iam);
     let small = (body.announced()).is_some_and(|bytes| bytes <= limits::BODY_BYTES_FREE as u64);
-    let mut head = None;
+    let mut presented = None;
     if claimed.is_some() || !small {
-        let service = claimed.unwrap_or(Service::Iam);
-        let read = QueryHead::read(pipeline, service, (&parts, peer));
-        let read = read.map_err(|fault| refused(&fault));
-        let known = read.and_then(|read| {
-            if !small {
-                recognize(pipeline, &read)?;
-            }
-            Ok(read)
-        });
-        match known {
-            Ok(known) => head = claimed.map(|_| known),
-            Err(error) => return error_response(service, &error, &id),
+        match check_head(services, service, &request.head, small) {
+            Ok(read) => presented = claimed.map(|_| read),
+            Err(error) => return error_response(service, &error, &request.request_id),
         }
     }
-    match gather(body, limits::QUERY_BODY_BYTES, &pipeline.bodies).await {
-        Ok(body) => {
-            let request = QueryRequest {
-                claimed,
-                parts: &parts,
-                body: &body.bytes,
-                peer,
-                request_id: &id,
-            };
-            answer(pipeline, head, request).await
-        }
-        Err(fault) => {
-            let service = claimed.unwrap_or(Service::Iam);
-            error_response(service, &not_gathered(&fault), &id)
-        }
+    match gather(body, limits::QUERY_BODY_BYTES, &services.bodies).await {
+        Ok(body) => answer_read(services, request, presented, &body.bytes).await,
+        Err(fault) => error_response(service, &not_gathered(&fault), &request.request_id),
     }
 }
 
-/// Rejects a key or token that is completely unknown here, so that no large body is read for it.
-fn recognize(pipeline: &Pipeline, head: &QueryHead) -> Result<(), WireError> {
-    let authenticator = pipeline.identity.authenticator();
-    let recognized = authenticator.recognize(&head.presented, head.facts.now);
-    recognized.map_err(|fault| refused(&fault))
+/// Reads the signature of a request whose body has not been read yet. Rejects a key or token that
+/// is completely unknown here, so that no large body is read for it.
+fn check_head(
+    services: &Services,
+    service: Service,
+    head: &RequestHead,
+    small: bool,
+) -> Result<PresentedSignature, WireError> {
+    let presented = presented_to(service, head).map_err(|fault| refused(&fault))?;
+    if !small {
+        let authenticator = services.identity.authenticator();
+        let recognized = authenticator.recognize(&presented, head.context.now);
+        recognized.map_err(|fault| refused(&fault))?;
+    }
+    Ok(presented)
 }
 
 fn not_gathered(fault: &GatherFault) -> WireError {
@@ -158,41 +130,58 @@ impl ReadForm {
     }
 
     /// Reads the form of a request. A long form is read when it is the client's turn.
-    async fn read(pipeline: &Pipeline, request: &QueryRequest<'_>) -> Result<Self, WireError> {
-        let QueryRequest { parts, body, .. } = request;
+    async fn read(services: &Services, head: &RequestHead, body: &[u8]) -> Result<Self, WireError> {
+        let parts = &head.parts;
         let query = parts.uri.query().unwrap_or_default().as_bytes();
         if body.len() <= limits::BODY_BYTES_FREE {
             return Ok(Self::of(&parts.method, query, body));
         }
         let (method, query) = (parts.method.clone(), query.to_vec());
         let read = move |body: &[u8]| Self::of(&method, &query, body);
-        let address = request.peer.address;
-        let reading = pipeline.identity.read_beside(address, body, read);
+        let address = head.context.source_address;
+        let reading = services.identity.read_beside(address, body, read);
         reading.await.map_err(|fault| fault.wire())
     }
 }
 
-/// Answers a request whose head may already have been read.
+/// Answers a request with this body.
 pub(crate) async fn answer(
-    pipeline: &Pipeline,
-    head: Option<QueryHead>,
-    request: QueryRequest<'_>,
+    services: &Services,
+    request: QueryRequest,
+    body: &[u8],
 ) -> Response<ResponseBody> {
-    let id = request.request_id;
-    let read = match ReadForm::read(pipeline, &request).await {
-        Ok(read) => read,
-        Err(error) => {
-            return error_response(request.claimed.unwrap_or(Service::Iam), &error, id);
+    answer_read(services, request, None, body).await
+}
+
+/// Answers a request whose signature may already have been read.
+async fn answer_read(
+    services: &Services,
+    request: QueryRequest,
+    presented: Option<PresentedSignature>,
+    body: &[u8],
+) -> Response<ResponseBody> {
+    let QueryRequest {
+        claimed,
+        head,
+        request_id,
+    } = request;
+    let (service, outcome) = match ReadForm::read(services, &head, body).await {
+        Ok(read) => {
+            let service = claimed.unwrap_or_else(|| service_of(&read.form));
+            let call = QueryCall {
+                service,
+                head,
+                presented,
+                read,
+                request_id: &request_id,
+            };
+            (service, run(services, call).await)
         }
-    };
-    let service = request.claimed.unwrap_or_else(|| service_of(&read.form));
-    let outcome = match head {
-        Some(head) => run(pipeline, (head, read), request).await,
-        None => run_unread(pipeline, (service, read), request).await,
+        Err(error) => (claimed.unwrap_or(Service::Iam), Err(error)),
     };
     match outcome {
-        Ok(xml) => xml_response(StatusCode::OK, xml, id),
-        Err(error) => error_response(service, &error, id),
+        Ok(xml) => xml_response(StatusCode::OK, xml, &request_id),
+        Err(error) => error_response(service, &error, &request_id),
     }
 }
 
@@ -220,92 +209,109 @@ fn service_of(form: &Result<Form, MalformedForm>) -> Service {
 /// # Errors
 /// The error for the client.
 pub(crate) async fn carry_out(
-    pipeline: &Pipeline,
+    services: &Services,
     service: Service,
-    request: QueryRequest<'_>,
+    request: QueryRequest,
+    body: &[u8],
 ) -> Result<Bytes, WireError> {
-    let read = ReadForm::read(pipeline, &request).await?;
-    run_unread(pipeline, (service, read), request).await
-}
-
-/// Runs a request whose head has not been read yet.
-async fn run_unread(
-    pipeline: &Pipeline,
-    (service, read): (Service, ReadForm),
-    request: QueryRequest<'_>,
-) -> Result<Bytes, WireError> {
-    let head = QueryHead::read(pipeline, service, (request.parts, request.peer));
-    match head {
-        Ok(head) => run(pipeline, (head, read), request).await,
-        Err(fault) => {
-            let facts = facts(pipeline, request.parts, request.peer);
-            unsigned(pipeline, (service, &read.form), &fault, &facts)
-        }
-    }
-}
-
-async fn run(
-    pipeline: &Pipeline,
-    (head, read): (QueryHead, ReadForm),
-    request: QueryRequest<'_>,
-) -> Result<Bytes, WireError> {
-    let ReadForm { form, payload } = read;
-    let QueryHead {
+    let read = ReadForm::read(services, &request.head, body).await?;
+    let call = QueryCall {
         service,
-        mut facts,
-        presented,
-    } = head;
-    let signed = SignedRequest {
-        parts: request.parts,
-        presented: &presented,
-        payload,
-        now: facts.now,
-        key_use: key_use(request.parts, &form),
+        head: request.head,
+        presented: None,
+        read,
+        request_id: &request.request_id,
     };
-    let authenticated = pipeline.identity.authenticator().authenticate(signed);
-    let authenticated = authenticated.map_err(|refusal| {
-        let action = form
-            .as_ref()
-            .map(|form| Identity::action_name(service, form));
-        pipeline.note(&refusal, action.as_deref().unwrap_or("?"), &facts);
-        refused(&refusal.fault)
-    })?;
-    protect(request.parts, &authenticated.caller, ConnectionUse::Call);
-    let form =
-        form.map_err(|malformed| WireError::new(400, "MalformedInput", malformed.to_string()))?;
-    let caller = &Arc::new(authenticated.caller);
+    run(services, call).await
+}
+
+/// A request whose form was read.
+struct QueryCall<'a> {
+    service: Service,
+    head: RequestHead,
+    /// `None` if the signature has not been read yet.
+    presented: Option<PresentedSignature>,
+    read: ReadForm,
+    request_id: &'a str,
+}
+
+async fn run(services: &Services, call: QueryCall<'_>) -> Result<Bytes, WireError> {
+    let QueryCall {
+        service,
+        mut head,
+        presented,
+        read,
+        request_id,
+    } = call;
+    let presented = presented.map_or_else(|| presented_to(service, &head), Ok);
+    let presented = match presented {
+        Ok(presented) => presented,
+        Err(fault) => return unsigned(services, (service, &read.form), &fault, &head.context),
+    };
+    let caller = authenticate(services, (service, &head), &presented, &read)?;
+    head.protect(&caller, ConnectionUse::Call);
+    let form = read
+        .form
+        .map_err(|malformed| WireError::new(400, "MalformedInput", malformed.to_string()))?;
+    let caller = &Arc::new(caller);
     if service == Service::Iam && !caller.may_call_iam() {
         return Err(refused(&keywright_sigv4::SignatureFault::UnknownKey {
             access_key_id: caller.key().to_string(),
         }));
     }
+    head.context.idempotency_token = idempotency_token(&head.parts, &presented)?;
+    let facts = &mut head.context;
     presented.scope().region().clone_into(&mut facts.region);
-    facts.idempotency_token = idempotency_token(request.parts, &presented)?;
     let call = ActionCall {
         caller,
-        facts: &facts,
+        facts,
         form: &form,
-        request_id: request.request_id,
+        request_id,
     };
-    let answer = pipeline.identity.call(service, call).await;
-    let answer = answer.map_err(|fault| failed(&fault, &facts))?;
-    held(pipeline, WorkOwner::of(caller), answer)
+    let answer = services.identity.call(service, call).await;
+    let answer = answer.map_err(|fault| failed(&fault, facts))?;
+    held(services, WorkOwner::of(caller), answer)
+}
+
+/// Authenticates the caller.
+fn authenticate(
+    services: &Services,
+    (service, head): (Service, &RequestHead),
+    presented: &PresentedSignature,
+    read: &ReadForm,
+) -> Result<Caller, WireError> {
+    let signed = SignedRequest {
+        parts: &head.parts,
+        presented,
+        payload: read.payload,
+        now: head.context.now,
+        key_use: key_use(&head.parts, &read.form),
+    };
+    let authenticated = services.identity.authenticator().authenticate(signed);
+    let authenticated = authenticated.map_err(|refusal| {
+        let form = read.form.as_ref();
+        let action = form.map(|form| Identity::action_name(service, form));
+        let action = action.as_deref().unwrap_or("?");
+        note_refusal(&services.identity, &refusal, action, &head.context);
+        refused(&refusal.fault)
+    })?;
+    Ok(authenticated.caller)
 }
 
 /// Charges the response to the memory budget for responses that clients have not read yet.
-fn held(pipeline: &Pipeline, owner: WorkOwner, answer: Answer) -> Result<Bytes, WireError> {
+fn held(services: &Services, owner: WorkOwner, answer: Answer) -> Result<Bytes, WireError> {
     let Answer { xml, changed } = answer;
     if changed {
-        return Ok(pipeline.answers.hold_always(owner, xml.into()));
+        return Ok(services.answers.hold_always(owner, xml.into()));
     }
-    let held = pipeline.answers.hold(owner, xml.into());
+    let held = services.answers.hold(owner, xml.into());
     held.map_err(|NoMemory| throttled())
 }
 
 /// Runs a request without any signature. Only the operations that the models mark as unsigned are
 /// allowed.
 fn unsigned(
-    pipeline: &Pipeline,
+    services: &Services,
     (service, form): (Service, &Result<Form, MalformedForm>),
     fault: &keywright_sigv4::SignatureFault,
     facts: &RequestContext,
@@ -314,7 +320,7 @@ fn unsigned(
     let operation = form.and_then(|form| Identity::unsigned(service, form));
     match (fault, operation) {
         (keywright_sigv4::SignatureFault::Missing, Some(operation)) => {
-            let answer = pipeline.identity.call_unsigned(operation);
+            let answer = services.identity.call_unsigned(operation);
             let answer = answer.map_err(|fault| failed(&fault, facts))?;
             Ok(answer.into())
         }

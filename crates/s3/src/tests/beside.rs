@@ -91,9 +91,7 @@ impl Front {
             authorize: Arc::clone(authorize) as _,
             trailers: None,
         };
-        let mut request = super::request(ask);
-        request.extensions_mut().insert(caller);
-        self.send(request).await
+        self.send(super::request(ask), caller).await
     }
 }
 

@@ -74,9 +74,7 @@ impl Front {
             }),
             trailers: None,
         };
-        let mut request = super::request(ask);
-        request.extensions_mut().insert(caller);
-        self.send(request).await
+        self.send(super::request(ask), caller).await
     }
 
     /// Everything that the writes below could change.

@@ -9,11 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{sender, session, sign_in};
-use crate::{
-    ResponseBody,
-    origin::PublicUrl,
-    pipeline::{PeerInfo, Pipeline},
-};
+use crate::{ResponseBody, origin::PublicUrl, pipeline::Pipeline, request::PeerInfo};
 
 /// A request for an endpoint.
 #[derive(Clone, Copy)]

@@ -24,11 +24,7 @@ use keywright_base::limits;
 
 pub use files::{ConsoleAsset, ConsoleBundle};
 
-use crate::{
-    ResponseBody, full,
-    origin::PublicUrl,
-    pipeline::{PeerInfo, Pipeline},
-};
+use crate::{ResponseBody, full, origin::PublicUrl, pipeline::Pipeline, request::PeerInfo};
 use api::{ApiError, ApiReply, ApiRequest};
 use lockout::SignInLockout;
 

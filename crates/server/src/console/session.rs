@@ -75,7 +75,11 @@ pub(super) fn show(ask: ApiRequest<'_>) -> ApiReply {
 /// `POST credentials`
 pub(super) fn credentials(ask: ApiRequest<'_>) -> Result<ApiReply, ApiError> {
     let (cookie, _) = signed_in(ask)?;
-    let made = ask.pipeline.identity.console_credentials(cookie.expose());
+    let made = ask
+        .pipeline
+        .services
+        .identity
+        .console_credentials(cookie.expose());
     let made = made.ok_or_else(ApiError::signed_out)?;
     let api = ask.api().ok_or_else(|| {
         let text = "The request does not say which host it was sent to.";
@@ -93,7 +97,7 @@ pub(super) fn credentials(ask: ApiRequest<'_>) -> Result<ApiReply, ApiError> {
 /// `POST sign-out`. The browser is still recognized afterwards.
 pub(super) fn sign_out(ask: ApiRequest<'_>) -> ApiReply {
     for cookie in SESSION.values(ask) {
-        ask.pipeline.identity.sign_out(cookie.expose());
+        ask.pipeline.services.identity.sign_out(cookie.expose());
     }
     ApiReply {
         body: None,
@@ -130,7 +134,7 @@ fn policy_actions() -> Vec<String> {
 
 /// The response after a sign-in or a password change, with the new cookies.
 pub(super) fn begun(ask: ApiRequest<'_>, cookie: &Secret<String>) -> Result<ApiReply, ApiError> {
-    let identity = &ask.pipeline.identity;
+    let identity = &ask.pipeline.services.identity;
     let session = identity.signed_in(cookie.expose());
     let session = session.ok_or_else(ApiError::signed_out)?;
     let mut cookies = vec![SESSION.set(ask, cookie.expose(), SESSION_SECS)];
@@ -152,14 +156,14 @@ pub(super) fn known_browser(
     user: Option<&str>,
 ) -> Option<BrowserId> {
     let note = BROWSER.values(ask).into_iter().next()?;
-    let identity = &ask.pipeline.identity;
+    let identity = &ask.pipeline.services.identity;
     identity.known_browser(note.expose(), account, user)
 }
 
 /// The session of a request, even if its password must be changed first.
 pub(super) fn current(ask: ApiRequest<'_>) -> Option<(Secret<String>, SignedIn)> {
     SESSION.values(ask).into_iter().find_map(|cookie| {
-        let session = ask.pipeline.identity.signed_in(cookie.expose())?;
+        let session = ask.pipeline.services.identity.signed_in(cookie.expose())?;
         Some((cookie, session))
     })
 }

@@ -23,8 +23,8 @@ use super::{
     lockout, session,
 };
 use crate::{
-    pipeline::HOME_REGION,
     query::{self, QueryRequest},
+    request::{HOME_REGION, RequestHead},
 };
 
 #[derive(Deserialize)]
@@ -54,7 +54,7 @@ pub(super) async fn sign_in(ask: ApiRequest<'_>) -> Result<ApiReply, ApiError> {
         let text = "Give either a user name or root.";
         return Err(ApiError::new(400, "ValidationError", text));
     }
-    let identity = &ask.pipeline.identity;
+    let identity = &ask.pipeline.services.identity;
     let known = identity.account_named(account);
     let id = known.map(|id| id.to_string());
     let browser = known.and_then(|id| session::known_browser(ask, id, user));
@@ -131,7 +131,7 @@ impl SignInAttempt {
         browser: Option<BrowserId>,
     ) -> Result<Self, ApiError> {
         let name = lockout::name(account, user);
-        let (console, now) = (&ask.pipeline.console, ask.pipeline.clock.now());
+        let (console, now) = (&ask.pipeline.console, ask.pipeline.services.clock.now());
         if let Some(browser) = browser {
             let name = lockout::name_from(name, &browser);
             console
@@ -161,13 +161,15 @@ impl SignInAttempt {
     fn half_way(self, ask: ApiRequest<'_>) {
         if let Some(source) = self.source {
             let console = &ask.pipeline.console;
-            console.sources.undo(source, ask.pipeline.clock.now());
+            console
+                .sources
+                .undo(source, ask.pipeline.services.clock.now());
         }
     }
 
     /// Neither the password nor a code was checked.
     fn tried_nothing(self, ask: ApiRequest<'_>) {
-        let (console, now) = (&ask.pipeline.console, ask.pipeline.clock.now());
+        let (console, now) = (&ask.pipeline.console, ask.pipeline.services.clock.now());
         match self.source {
             None => console.browsers.undo(self.name, now),
             Some(source) => {
@@ -185,7 +187,9 @@ impl SignInAttempt {
             None => console.browsers.reset(self.name),
             Some(source) => {
                 console.names.reset(self.name);
-                console.sources.undo(source, ask.pipeline.clock.now());
+                console
+                    .sources
+                    .undo(source, ask.pipeline.services.clock.now());
             }
         }
     }
@@ -206,7 +210,7 @@ pub(super) async fn change_password(ask: ApiRequest<'_>) -> Result<ApiReply, Api
         Secret::new(wanted.old_password),
         Secret::new(wanted.new_password),
     );
-    let identity = &ask.pipeline.identity;
+    let identity = &ask.pipeline.services.identity;
     let (account, user) = (who.account.to_string(), who.user.as_deref());
     let browser = session::known_browser(ask, who.account, user);
     let attempt = SignInAttempt::begin(ask, (&account, user), browser)?;
@@ -239,15 +243,13 @@ async fn change_own(
         encoded(new),
     ));
     let parts = signed(ask, credentials, body.expose())?;
-    let request_id = ask.pipeline.request_id();
+    let services = &ask.pipeline.services;
     let request = QueryRequest {
         claimed: Some(Service::Iam),
-        parts: &parts,
-        body: body.expose().as_bytes(),
-        peer: ask.peer,
-        request_id: &request_id,
+        head: RequestHead::read(parts, ask.peer, services.clock.now()),
+        request_id: services.ids.uuid(),
     };
-    query::carry_out(ask.pipeline, Service::Iam, request).await?;
+    query::carry_out(services, Service::Iam, request, body.expose().as_bytes()).await?;
     Ok(())
 }
 
@@ -273,7 +275,7 @@ fn signed(
         service: Service::Iam.scope_name(),
     };
     let payload = PayloadClaim::Sha256(Sha256::digest(body.as_bytes()).into());
-    let now = ask.pipeline.clock.now();
+    let now = ask.pipeline.services.clock.now();
     sign(&mut parts, &credentials, &target, payload, now).map_err(|_| unsigned(()))?;
     Ok(parts)
 }

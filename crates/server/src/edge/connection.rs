@@ -33,11 +33,7 @@ use super::{
     stream::{ClientStream, ConnectionTraffic},
     tls,
 };
-use crate::{
-    ResponseBody,
-    origin::ListenerOrigin,
-    pipeline::{PeerInfo, Pipeline},
-};
+use crate::{ResponseBody, origin::ListenerOrigin, pipeline::Pipeline, request::PeerInfo};
 
 const HEAD_TIME: Duration = Duration::from_secs(limits::HEAD_SECS);
 

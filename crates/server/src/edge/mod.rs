@@ -27,10 +27,7 @@ use tokio::{
     sync::watch,
 };
 
-use crate::{
-    origin::ListenerOrigin,
-    pipeline::{PeerInfo, Pipeline},
-};
+use crate::{origin::ListenerOrigin, pipeline::Pipeline, request::PeerInfo};
 use admission::ConnectionAdmission;
 use connection::ClientConnection;
 use tls::CurrentCertificate;

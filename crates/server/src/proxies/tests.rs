@@ -4,7 +4,7 @@ use http::HeaderMap;
 use keywright_base::limits;
 
 use super::{HeaderContradiction, InvalidProxy, TrustedProxies, TrustedProxy};
-use crate::pipeline::PeerInfo;
+use crate::request::PeerInfo;
 
 const PROXY: &str = "10.0.0.1";
 

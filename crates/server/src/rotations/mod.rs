@@ -115,7 +115,7 @@ impl ServerRotations {
         let engine = Arc::new(Self {
             driver: driver.of_server(Arc::new(server)),
             places: parts.places,
-            ledger: Arc::clone(pipeline.identity.ledger()),
+            ledger: Arc::clone(pipeline.services.identity.ledger()),
             clock: parts.clock,
             entropy: parts.entropy,
             work: Mutex::default(),
@@ -131,7 +131,7 @@ impl ServerRotations {
         let looking = Arc::clone(&engine).look_at_policies();
         locked(&engine.tasks).spawn(looking);
         let port = EnginePort(Arc::clone(&engine));
-        pipeline.identity.set_rotations(Arc::new(port));
+        pipeline.services.identity.set_rotations(Arc::new(port));
         Ok(engine)
     }
 

@@ -29,7 +29,7 @@ use super::{AllowedDestinations, EngineParts, ServerRotations};
 use crate::{
     Pipeline, ServerParts, SystemEntropy, TrustedProxies,
     console::{Console, ConsoleBundle, PublicUrls},
-    pipeline::PeerInfo,
+    request::PeerInfo,
 };
 
 const ACCOUNT: &str = "123456789012";

@@ -16,7 +16,7 @@ use keywright_aws::{ActingFor, InProcessTransport, SessionCredentials};
 use keywright_base::{Clock, Timestamp};
 use keywright_identity::{on_behalf::OnBehalf, state::CredentialOwner};
 
-use crate::{Pipeline, pipeline::PeerInfo, query::EngineRequest};
+use crate::{Pipeline, query::EngineRequest, request::PeerInfo};
 
 /// The user agent of the engine.
 const USER_AGENT: &str = concat!("keywright/", env!("CARGO_PKG_VERSION"), " rotation");
@@ -56,6 +56,7 @@ impl InProcessTransport for PipelineTransport {
         let session = self
             .pipeline
             .upgrade()?
+            .services
             .identity
             .issue_forward_access_session(&on_behalf(to)?)?;
         Some(SessionCredentials {

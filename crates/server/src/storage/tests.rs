@@ -5,7 +5,13 @@ use keywright_base::Timestamp;
 use keywright_policy::{ContextValues, is_list_key};
 use keywright_sigv4::{PresentedSignature, ServiceRules, SigningDialect};
 
-use super::{S3Context, SignatureConditions, is_listing, operation_name, path_style, s3_values};
+use keywright_s3::S3Context;
+
+use super::{
+    authorizer::{OperationName, s3_values},
+    host_bucket,
+    signature::SignatureConditions,
+};
 
 /// A policy that denies unsigned bodies must recognize them however the URL spells them.
 #[test]
@@ -85,47 +91,6 @@ fn a_tags_key_has_the_values_of_every_spelling() {
 }
 
 #[test]
-fn what_reads_many_rows_takes_turns() {
-    for (line, expected) in [
-        ("GET /", true),
-        ("GET /bucket", true),
-        ("GET /bucket/?list-type=2&delimiter=/", true),
-        ("GET /bucket?uploads", true),
-        ("GET /bucket/key?max-parts=9&uploadId=x", true),
-        ("GET /bucket/key?upload%49d=x", true),
-        ("GET /bucket/key?%75ploadId", true),
-        ("GET /bucket/key", false),
-        ("HEAD /bucket", false),
-        ("PUT /bucket/key?partNumber=1&uploadId=x", false),
-    ] {
-        let (method, uri) = line.split_once(' ').unwrap();
-        let listing = is_listing(&method.parse().unwrap(), &uri.parse().unwrap());
-        assert_eq!(listing, expected, "{line}");
-    }
-}
-
-#[test]
-fn a_bucket_in_the_host_moves_into_the_path() {
-    for (host, uri, expected) in [
-        ("127.0.0.1:8787", "/bucket/key?acl", Some("/bucket/key?acl")),
-        ("localhost:8787", "/bucket/key", Some("/bucket/key")),
-        (
-            "photos.localhost:8787",
-            "/key?tagging",
-            Some("/photos/key?tagging"),
-        ),
-        ("a.b.localhost", "/", Some("/a.b/")),
-        ("a b.localhost", "/", None),
-    ] {
-        let request = Request::get(uri).header("host", host).body(()).unwrap();
-        let (mut parts, ()) = request.into_parts();
-        let moved = path_style(&mut parts).is_ok();
-        let path = moved.then(|| parts.uri.to_string());
-        assert_eq!(path.as_deref(), expected, "{host} {uri}");
-    }
-}
-
-#[test]
 fn attempts_name_the_operation_as_the_access_log_does() {
     for (line, expected) in [
         ("GET /", "s3:REST.GET.SERVICE"),
@@ -135,6 +100,20 @@ fn attempts_name_the_operation_as_the_access_log_does() {
     ] {
         let (method, uri) = line.split_once(' ').unwrap();
         let request = Request::builder().method(method).uri(uri).body(()).unwrap();
-        assert_eq!(operation_name(&request.into_parts().0), expected);
+        let operation = OperationName::of(&request.into_parts().0);
+        assert_eq!(operation.to_string(), expected);
+    }
+}
+
+#[test]
+fn the_host_names_a_bucket_under_localhost_only() {
+    for (host, expected) in [
+        ("127.0.0.1:8787", None),
+        ("localhost:8787", None),
+        ("photos.localhost:8787", Some("photos")),
+        ("a.b.localhost", Some("a.b")),
+    ] {
+        let request = Request::get("/").header("host", host).body(()).unwrap();
+        assert_eq!(host_bucket(request.headers()), expected, "{host}");
     }
 }

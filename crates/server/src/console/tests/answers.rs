@@ -17,7 +17,7 @@ async fn who_does_not_read_gets_no_more_long_answers() {
     bench.root(attach).await;
     let made = bench.root("Action=CreateAccessKey&UserName=ann").await;
     let root = WorkOwner::Root(ACCOUNT.parse::<AccountId>().unwrap());
-    let answers = &bench.pipeline.answers;
+    let answers = &bench.pipeline.services.answers;
     let unread = Bytes::from(vec![7; limits::ANSWERS_BYTES_EACH]);
     let unread = answers.hold(root, unread).unwrap();
     let refused = bench.try_root(PAGE).await.unwrap_err();

@@ -27,9 +27,10 @@ use sha2::{Digest, Sha256};
 use crate::{
     SystemEntropy,
     console::{Console, ConsoleAsset, ConsoleBundle, PublicUrls},
-    pipeline::{PeerInfo, Pipeline, ServerParts},
+    pipeline::{Pipeline, ServerParts},
     proxies::TrustedProxies,
     query::{self, QueryRequest},
+    request::{PeerInfo, RequestHead},
 };
 
 /// The account of every test installation.
@@ -270,18 +271,18 @@ impl Bench {
         };
         let payload = PayloadClaim::Sha256(Sha256::digest(body.as_bytes()).into());
         sign(&mut parts, &credentials, &target, payload, self.clock.now()).unwrap();
+        let peer = PeerInfo {
+            address: "192.0.2.8".parse().unwrap(),
+            secure: false,
+            tls_version: None,
+        };
         let request = QueryRequest {
             claimed: Some(service),
-            parts: &parts,
-            body: body.as_bytes(),
-            peer: PeerInfo {
-                address: "192.0.2.8".parse().unwrap(),
-                secure: false,
-                tls_version: None,
-            },
-            request_id: "11111111-2222-4333-8444-555555555555",
+            head: RequestHead::read(parts, peer, self.clock.now()),
+            request_id: "11111111-2222-4333-8444-555555555555".to_owned(),
         };
-        let answer = query::carry_out(&self.pipeline, service, request).await;
+        let services = &self.pipeline.services;
+        let answer = query::carry_out(services, service, request, body.as_bytes()).await;
         answer.map(|xml| String::from_utf8(xml.to_vec()).unwrap())
     }
 }
