@@ -18,7 +18,7 @@ use keywright_server::{
     console::{Console, PublicUrls},
     rotations::{self, ServerRotations},
 };
-use keywright_store::{reserve::DiskReserve, sqlite::SqliteStore};
+use keywright_store::sqlite::SqliteStore;
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinHandle,
@@ -39,6 +39,8 @@ const DIED: &str = "has panicked, and without it the server cannot go on; nothin
 
 /// Seconds between flushes of counted attempts.
 const FLUSH_SECS: u64 = 1;
+/// Seconds between collections of the bytes of deleted objects.
+const COLLECT_SECS: u64 = 5;
 /// Seconds between removals of expired sessions.
 const PURGE_SECS: u64 = 60;
 
@@ -104,8 +106,8 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
 
     let stop = stop.shared();
     let listeners = async { tokio::join!(api.run(stop.clone()), console.run(stop)) };
-    let (store, reserve) = (&installation.store, Arc::clone(&installation.reserve));
-    let mut housekeeping = tokio::spawn(housekeeping(Arc::clone(&identity), reserve));
+    let store = &installation.store;
+    let mut housekeeping = tokio::spawn(housekeeping(installation.clone()));
     let mut sealing = tokio::spawn(installation.clone().keep_sealed());
     tokio::select! {
         _ = listeners => {}
@@ -175,7 +177,22 @@ async fn root_password(identity: &Identity, data: &DataDir) -> anyhow::Result<()
 }
 
 /// Background maintenance, until the server stops.
-async fn housekeeping(identity: Arc<Identity>, reserve: Arc<DiskReserve>) {
+async fn housekeeping(installation: Installation) {
+    // Deleting many files takes long, and must not delay the rest.
+    tokio::join!(keep_records(&installation), collect_garbage(&installation));
+}
+
+async fn collect_garbage(installation: &Installation) {
+    let mut collect = tokio::time::interval(Duration::from_secs(COLLECT_SECS));
+    loop {
+        collect.tick().await;
+        let collected = installation.objects.collect_garbage().await;
+        log_failure(collected, "bytes of deleted objects were not removed");
+    }
+}
+
+async fn keep_records(installation: &Installation) {
+    let identity = &installation.identity;
     let mut flush = tokio::time::interval(Duration::from_secs(FLUSH_SECS));
     let mut purge = tokio::time::interval(Duration::from_secs(PURGE_SECS));
     loop {
@@ -183,7 +200,7 @@ async fn housekeeping(identity: Arc<Identity>, reserve: Arc<DiskReserve>) {
             _ = flush.tick() => {
                 let flushed = identity.usage().flush().await;
                 log_failure(flushed, "counted attempts were not written");
-                let reserve = Arc::clone(&reserve);
+                let reserve = Arc::clone(&installation.reserve);
                 let refilled = tokio::task::spawn_blocking(move || reserve.refill()).await;
                 log_failure(refilled, "the disk reserve was not looked at");
             }

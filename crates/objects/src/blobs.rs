@@ -1,12 +1,11 @@
 //! The bytes of objects on local disk: one file per blob, encrypted as it is written.
 //!
 //! Invariant: no clear text is written here. A blob gets its final name only when all its bytes and
-//! its name are durable, and is removed only when nothing refers to it. At worst, a crash leaves
-//! files that nothing refers to; the next start sweeps them. This file does not know what an object
-//! is, and every function in it blocks.
+//! its name are durable. A file here is never garbage because this process does not know it:
+//! several processes may share the folder, and what may be deleted is in the index's journal
+//! (`garbage`). This file does not know what an object is, and every function in it blocks.
 //!
-//! A reader of several blobs pins them by the first one; removal of pinned blobs waits for the last
-//! pin.
+//! A reader of several blobs pins them by the first one, and pinned blobs are not deleted.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -18,23 +17,20 @@ use std::{
 };
 
 use keywright_base::Entropy;
+use keywright_store::contract::BlobName;
 use keywright_vault::{ContentKey, SegmentWriter};
+
+use crate::reservations::ReservedBlob;
 
 /// The name of a blob: random, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct BlobId(pub(crate) [u8; 16]);
+pub(crate) struct BlobId(pub(crate) BlobName);
 
 /// The folder that holds the blobs.
 pub(crate) struct BlobFolder {
     root: PathBuf,
-    pub(crate) entropy: Arc<dyn Entropy>,
-    pins: Mutex<HashMap<BlobId, PinnedBlob>>,
-}
-
-#[derive(Default)]
-struct PinnedBlob {
-    readers: usize,
-    pending_delete: Vec<BlobId>,
+    /// The number of readers by the first blob that they read.
+    pins: Mutex<HashMap<BlobId, usize>>,
 }
 
 /// A blob that is being written. Dropping it unfinished removes it.
@@ -42,14 +38,7 @@ pub(crate) struct BlobDraft {
     file: File,
     key: ContentKey,
     writer: SegmentWriter,
-    id: BlobId,
-    place: UnfinishedFile,
-}
-
-/// A file that is removed when it is dropped before it has its final name.
-struct UnfinishedFile {
-    path: PathBuf,
-    done: bool,
+    blob: ReservedBlob,
 }
 
 /// Keeps the blobs of an object readable until it is dropped.
@@ -59,73 +48,59 @@ pub(crate) struct BlobPin {
 }
 
 impl BlobFolder {
-    /// Opens the folder, creates its layout, and removes unfinished files left by a crash.
-    pub(crate) fn open(root: PathBuf, entropy: Arc<dyn Entropy>) -> io::Result<Self> {
+    /// Opens the folder and creates its layout.
+    pub(crate) fn open(root: PathBuf) -> io::Result<Self> {
         make_folder(&root)?;
-        let drafts = root.join("tmp");
-        make_folder(&drafts)?;
-        for entry in fs::read_dir(&drafts)? {
-            fs::remove_file(entry?.path())?;
-        }
-        for shard in 0..=u8::MAX {
-            make_folder(&root.join(hex::encode([shard])))?;
+        make_folder(&root.join(DRAFTS))?;
+        for shard in shards() {
+            make_folder(&root.join(shard))?;
         }
         sync_folder(&root)?;
         Ok(Self {
             root,
-            entropy,
             pins: Mutex::default(),
         })
     }
 
-    /// Removes every blob that is not in `used`; returns how many it removed.
-    pub(crate) fn sweep(&self, used: &HashSet<BlobId>) -> io::Result<usize> {
-        let mut swept = 0;
-        for shard in 0..=u8::MAX {
-            for entry in fs::read_dir(self.root.join(hex::encode([shard])))? {
-                let path = entry?.path();
-                if !blob_of(&path).is_some_and(|id| used.contains(&id)) {
-                    fs::remove_file(path)?;
-                    swept += 1;
-                }
+    /// The blobs that have a file, finished or not. Files with other names are none of ours.
+    pub(crate) fn files(&self) -> io::Result<HashSet<BlobId>> {
+        let mut found = HashSet::new();
+        for folder in shards().chain([DRAFTS.to_owned()]) {
+            for entry in fs::read_dir(self.root.join(folder))? {
+                found.extend(blob_of(&entry?.path()));
             }
         }
-        Ok(swept)
+        Ok(found)
     }
 
     /// Starts a new blob.
-    pub(crate) fn draft(&self) -> io::Result<BlobDraft> {
-        let mut raw = [0; 16];
-        self.entropy.fill(&mut raw);
-        let id = BlobId(raw);
-        let path = self.root.join("tmp").join(hex::encode(raw));
+    pub(crate) fn draft(&self, blob: ReservedBlob, entropy: &dyn Entropy) -> io::Result<BlobDraft> {
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .open(&path)?;
-        let key = ContentKey::generate(&*self.entropy);
+            .open(self.draft_path(blob.id()))?;
+        let key = ContentKey::generate(entropy);
         Ok(BlobDraft {
             file,
             writer: key.writer().map_err(io::Error::other)?,
             key,
-            id,
-            place: UnfinishedFile { path, done: false },
+            blob,
         })
     }
 
     /// Makes a draft durable under its final name; also returns the key that it is encrypted with.
-    pub(crate) fn finish(&self, mut draft: BlobDraft) -> io::Result<(BlobId, ContentKey)> {
+    pub(crate) fn finish(&self, mut draft: BlobDraft) -> io::Result<(ReservedBlob, ContentKey)> {
         let rest = draft.writer.finish().map_err(io::Error::other)?;
         draft.file.write_all(&rest)?;
         draft.file.sync_all()?;
-        let path = self.path(draft.id);
-        fs::rename(&draft.place.path, &path)?;
-        draft.place.done = true;
+        let id = draft.blob.id();
+        let path = self.path(id);
+        fs::rename(self.draft_path(id), &path)?;
         if let Some(shard) = path.parent() {
             sync_folder(shard)?;
         }
-        Ok((draft.id, draft.key))
+        Ok((draft.blob, draft.key))
     }
 
     pub(crate) fn read(&self, id: BlobId) -> io::Result<File> {
@@ -135,7 +110,7 @@ impl BlobFolder {
     /// Pins the blobs of one object and opens the first of them. `NotFound` means that they have
     /// been removed: look up the object again.
     pub(crate) fn pin(self: &Arc<Self>, first: BlobId) -> io::Result<(BlobPin, File)> {
-        self.pins().entry(first).or_default().readers += 1;
+        *self.pins().entry(first).or_default() += 1;
         let pin = BlobPin {
             blobs: Arc::clone(self),
             first,
@@ -144,34 +119,34 @@ impl BlobFolder {
         Ok((pin, file))
     }
 
-    /// Removes the blobs of one object, or leaves the removal to the last pin. A failed removal is
-    /// logged; the next start sweeps.
-    pub(crate) fn remove(&self, ids: &[BlobId]) {
+    /// Deletes the blobs of one object unless they are pinned. Returns whether none of them exists
+    /// any more.
+    pub(crate) fn delete(&self, ids: &[BlobId]) -> io::Result<bool> {
         let Some((first, rest)) = ids.split_first() else {
-            return;
+            return Ok(true);
         };
         {
-            let mut pins = self.pins();
-            if let Some(pinned) = pins.get_mut(first) {
-                pinned.pending_delete.extend_from_slice(ids);
-                return;
+            let pins = self.pins();
+            if pins.contains_key(first) {
+                return Ok(false);
             }
             // Under the lock, so that a reader has either pinned the blob before or does not find
             // it.
-            self.unlink(*first);
+            self.unlink(*first)?;
         }
-        for id in rest {
-            self.unlink(*id);
-        }
+        rest.iter().try_for_each(|id| self.unlink(*id))?;
+        Ok(true)
     }
 
-    fn unlink(&self, id: BlobId) {
-        match fs::remove_file(self.path(id)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(%error, "a blob could not be removed");
+    /// Removes a blob's file, finished or not.
+    pub(crate) fn unlink(&self, id: BlobId) -> io::Result<()> {
+        for path in [self.draft_path(id), self.path(id)] {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
             }
-            _ => {}
         }
+        Ok(())
     }
 
     fn path(&self, id: BlobId) -> PathBuf {
@@ -180,10 +155,17 @@ impl BlobFolder {
         self.root.join(shard).join(&name)
     }
 
-    fn pins(&self) -> MutexGuard<'_, HashMap<BlobId, PinnedBlob>> {
+    fn draft_path(&self, id: BlobId) -> PathBuf {
+        self.root.join(DRAFTS).join(hex::encode(id.0))
+    }
+
+    fn pins(&self) -> MutexGuard<'_, HashMap<BlobId, usize>> {
         self.pins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// The folder of unfinished blobs.
+const DRAFTS: &str = "tmp";
 
 impl BlobDraft {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -193,33 +175,21 @@ impl BlobDraft {
     }
 }
 
-impl Drop for UnfinishedFile {
+impl Drop for BlobPin {
     fn drop(&mut self) {
-        if !self.done {
-            let _ = fs::remove_file(&self.path);
+        let mut pins = self.blobs.pins();
+        if let Some(readers) = pins.get_mut(&self.first) {
+            *readers = readers.saturating_sub(1);
+            if *readers == 0 {
+                pins.remove(&self.first);
+            }
         }
     }
 }
 
-impl Drop for BlobPin {
-    fn drop(&mut self) {
-        let pending_delete = {
-            let mut pins = self.blobs.pins();
-            let Some(pinned) = pins.get_mut(&self.first) else {
-                return;
-            };
-            pinned.readers = pinned.readers.saturating_sub(1);
-            if pinned.readers > 0 {
-                return;
-            }
-            pins.remove(&self.first)
-                .map(|pinned| pinned.pending_delete)
-                .unwrap_or_default()
-        };
-        for id in pending_delete {
-            self.blobs.unlink(id);
-        }
-    }
+/// The names of the folders of finished blobs.
+fn shards() -> impl Iterator<Item = String> {
+    (0..=u8::MAX).map(|shard| hex::encode([shard]))
 }
 
 fn blob_of(path: &Path) -> Option<BlobId> {
@@ -237,59 +207,4 @@ fn make_folder(path: &Path) -> io::Result<()> {
 
 fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{collections::HashSet, io::Read, sync::Arc};
-
-    use super::BlobFolder;
-    use crate::testing::SeededEntropy;
-
-    #[test]
-    fn only_finished_blobs_exist_and_only_used_ones_survive_a_start() {
-        let folder = tempfile::tempdir().unwrap();
-        let open =
-            || BlobFolder::open(folder.path().into(), Arc::new(SeededEntropy::default())).unwrap();
-        let blobs = open();
-        let mut retained = blobs.draft().unwrap();
-        retained.write(b"kept").unwrap();
-        let (retained, _) = blobs.finish(retained).unwrap();
-        let (stray, _) = blobs.finish(blobs.draft().unwrap()).unwrap();
-        std::mem::forget(blobs.draft().unwrap());
-        let blobs = open();
-        assert_eq!(
-            std::fs::read_dir(folder.path().join("tmp"))
-                .unwrap()
-                .count(),
-            0
-        );
-        assert_eq!(blobs.sweep(&HashSet::from([retained])).unwrap(), 1);
-        assert!(blobs.read(stray).is_err());
-        let mut stored = Vec::new();
-        blobs
-            .read(retained)
-            .unwrap()
-            .read_to_end(&mut stored)
-            .unwrap();
-        assert_eq!(stored.len(), 4 + 16, "a text and its tag");
-        assert!(!stored.starts_with(b"kept"));
-    }
-
-    #[test]
-    fn a_removal_waits_for_the_last_pin() {
-        let folder = tempfile::tempdir().unwrap();
-        let blobs =
-            BlobFolder::open(folder.path().into(), Arc::new(SeededEntropy::default())).unwrap();
-        let blobs = Arc::new(blobs);
-        let [a, b] = [(), ()].map(|()| blobs.finish(blobs.draft().unwrap()).unwrap().0);
-        let (one, _) = blobs.pin(a).unwrap();
-        let (two, _) = blobs.pin(a).unwrap();
-        blobs.remove(&[a, b]);
-        drop(one);
-        assert!(blobs.read(b).is_ok());
-        drop(two);
-        assert!(blobs.read(a).is_err() && blobs.read(b).is_err());
-        assert!(blobs.pin(a).is_err());
-    }
 }

@@ -12,13 +12,14 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use keywright_base::limits;
+use keywright_base::{Entropy, limits};
 
 use crate::{
-    blobs::{BlobDraft, BlobFolder},
+    blobs::BlobDraft,
     content::TakenContent,
     digest::{self, BodyDigests, BodyHasher, ChecksumAlgorithm},
     fault::{BodyError, ChecksumFault, S3Fault},
+    reservations::{BlobAllocator, ReservedBlob},
 };
 
 /// A request body. It ends with an error when the client or the signature verification fails.
@@ -77,13 +78,15 @@ impl std::fmt::Debug for ClaimedValue {
 /// An ingested body.
 pub(crate) struct Ingested {
     pub(crate) content: TakenContent,
+    /// Its blob, unless it is stored in the index.
+    pub(crate) blob: Option<ReservedBlob>,
     pub(crate) size: u64,
     pub(crate) digests: BodyDigests,
 }
 
 /// Ingests a body. `inline` allows a small one to stay in memory, to be stored in the index.
 pub(crate) async fn ingest(
-    blobs: &Arc<BlobFolder>,
+    allocator: &Arc<BlobAllocator>,
     mut body: ObjectStream,
     claims: ClaimedBody,
     inline: bool,
@@ -97,16 +100,18 @@ pub(crate) async fn ingest(
     }
     let algorithm = claims.algorithm.unwrap_or(ChecksumAlgorithm::Crc64Nvme);
     if inline && batch.size <= INLINE_BYTES {
-        return small(blobs, batch, algorithm, claims);
+        return small(&*allocator.entropy, batch, algorithm, claims);
     }
-    let (draft, digests, size) = stream(blobs, body, batch, algorithm).await?;
+    let (draft, digests, size) = stream(allocator, body, batch, algorithm).await?;
     check(&digests, size, claims)?;
-    let keeper = Arc::clone(blobs);
-    let (blob, key) = spawn_blocking(move || keeper.finish(draft))
+    let folder = Arc::clone(&allocator.folder);
+    let (reserved, key) = spawn_blocking(move || folder.finish(draft))
         .await
         .map_err(broken)??;
+    let blob = reserved.id();
     Ok(Ingested {
         content: TakenContent::Blob { blob, size, key },
+        blob: Some(reserved),
         size,
         digests,
     })
@@ -137,7 +142,7 @@ impl ChunkBatch {
 }
 
 fn small(
-    blobs: &BlobFolder,
+    entropy: &dyn Entropy,
     batch: ChunkBatch,
     algorithm: ChecksumAlgorithm,
     claims: ClaimedBody,
@@ -149,7 +154,8 @@ fn small(
     let size = as_u64(bytes.len());
     check(&digests, size, claims)?;
     Ok(Ingested {
-        content: TakenContent::small(&bytes, &*blobs.entropy)?,
+        content: TakenContent::small(&bytes, entropy)?,
+        blob: None,
         size,
         digests,
     })
@@ -158,14 +164,17 @@ fn small(
 type BlobWriter = (BlobDraft, BodyHasher);
 
 async fn stream(
-    blobs: &Arc<BlobFolder>,
+    allocator: &Arc<BlobAllocator>,
     mut body: ObjectStream,
     mut batch: ChunkBatch,
     algorithm: ChecksumAlgorithm,
 ) -> Result<(BlobDraft, BodyDigests, u64), S3Fault> {
-    let maker = Arc::clone(blobs);
-    let mut job: JoinHandle<std::io::Result<BlobWriter>> =
-        spawn_blocking(move || Ok((maker.draft()?, BodyHasher::new(algorithm))));
+    let blob = allocator.reserve().await?;
+    let maker = Arc::clone(allocator);
+    let mut job: JoinHandle<std::io::Result<BlobWriter>> = spawn_blocking(move || {
+        let draft = maker.folder.draft(blob, &*maker.entropy)?;
+        Ok((draft, BodyHasher::new(algorithm)))
+    });
     let mut size = as_u64(batch.size);
     while let Some(bytes) = body.next().await {
         let bytes = bytes.map_err(S3Fault::Body)?;

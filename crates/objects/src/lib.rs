@@ -13,6 +13,7 @@ mod content;
 mod copy;
 mod digest;
 mod fault;
+mod garbage;
 mod ingest;
 mod listing;
 mod multipart;
@@ -22,6 +23,7 @@ mod policies;
 mod range;
 mod read;
 mod reseal;
+mod reservations;
 mod room;
 mod row;
 mod tags;
@@ -34,7 +36,6 @@ mod testing;
 mod tests;
 
 use std::{
-    collections::HashSet,
     hash::{DefaultHasher, Hash, Hasher},
     path::PathBuf,
     pin::Pin,
@@ -48,7 +49,7 @@ use tokio::{
 
 use keywright_base::{Clock, Entropy, Timestamp, limits};
 use keywright_store::{
-    contract::{DisplacedRows, IndexWrite, ObjectIndex, StoreError},
+    contract::{BlobChanges, BlobName, DisplacedRows, IndexWrite, ObjectIndex, StoreError},
     reserve::DiskReserve,
 };
 use keywright_vault::DataVault;
@@ -76,13 +77,14 @@ pub use tags::{
 };
 
 use blobs::{BlobFolder, BlobId};
+use reservations::{BlobAllocator, ReservedBlob};
 use room::{CommitCount, StorageCharge, StorageRoom};
 
 /// The objects of an installation. Cheap to clone.
 #[derive(Clone)]
 pub struct Objects {
     index: Arc<dyn ObjectIndex>,
-    blobs: Arc<BlobFolder>,
+    allocator: Arc<BlobAllocator>,
     clock: Arc<dyn Clock>,
     vault: Arc<DataVault>,
     entropy: Arc<dyn Entropy>,
@@ -132,27 +134,38 @@ enum BlobRefs {
     /// None.
     Nothing,
     /// Blobs created for this batch, and the charge they were made under.
-    Fresh(
-        Vec<BlobId>,
-        #[expect(dead_code, reason = "held, not read")] Arc<StorageCharge>,
-    ),
+    Fresh(Vec<ReservedBlob>, Arc<StorageCharge>),
     /// Blobs that other rows already refer to.
     Existing(Vec<BlobId>),
 }
 
 impl BlobRefs {
-    fn blobs(&self) -> &[BlobId] {
-        match self {
-            Self::Nothing => &[],
-            Self::Fresh(ids, _) | Self::Existing(ids) => ids,
-        }
+    /// The write that tells the store about them.
+    fn settling(&self, now: Timestamp) -> IndexWrite {
+        let (fresh, moved): (Vec<BlobName>, Vec<BlobName>) = match self {
+            Self::Nothing => Default::default(),
+            Self::Fresh(blobs, _) => (blobs.iter().map(|blob| blob.id().0).collect(), Vec::new()),
+            Self::Existing(ids) => (Vec::new(), ids.iter().map(|id| id.0).collect()),
+        };
+        IndexWrite::SettleBlobs(BlobChanges {
+            fresh,
+            moved,
+            blobs_of: row::blobs,
+            now,
+        })
     }
 
-    /// The blobs to free if the batch was not written.
-    fn unwritten(&self) -> Vec<Vec<BlobId>> {
-        match self {
-            Self::Fresh(ids, _) => vec![ids.clone()],
-            Self::Nothing | Self::Existing(_) => Vec::new(),
+    /// Keeps new blobs if the batch was written, and deletes them if it was not. If that is
+    /// unknown, their reservations decide.
+    fn end<T>(self, result: &Result<T, CommitError>) {
+        // The charge ends with this function.
+        let Self::Fresh(blobs, _charge) = self else {
+            return;
+        };
+        match result {
+            Ok(_) => blobs.into_iter().for_each(ReservedBlob::keep),
+            Err(CommitError::Denied(_) | CommitError::Store(StoreError::Precondition(_))) => {}
+            Err(CommitError::Store(_)) => blobs.into_iter().for_each(ReservedBlob::leave),
         }
     }
 }
@@ -169,8 +182,7 @@ impl std::fmt::Debug for Objects {
 }
 
 impl Objects {
-    /// Opens the blob folder and sweeps blobs that no row refers to. Blocking; call it once, before
-    /// requests are served.
+    /// Opens the blob folder. Blocking; call it once, before requests are served.
     ///
     /// # Errors
     /// [`S3Fault::Internal`] when the folder or the index cannot be read.
@@ -181,34 +193,33 @@ impl Objects {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, S3Fault> {
-        let blobs = BlobFolder::open(folder, Arc::clone(&entropy))?;
-        let mut used = HashSet::new();
-        let (mut damage, mut stale) = (None, false);
-        index.every_body(&mut |_, body| match row::content(body) {
-            Ok(content) => {
-                stale |= content.protection(&vault) > content::ContentProtection::Current;
-                used.extend(content.blobs());
-            }
-            Err(fault) => damage = Some(fault),
-        })?;
-        if let Some(fault) = damage {
-            return Err(fault);
+        let folder = BlobFolder::open(folder)?;
+        let found = garbage::scan(&folder, &*index, &vault)?;
+        if !found.unknown.is_empty() {
+            let blobs = found.unknown.len();
+            tracing::info!(
+                blobs,
+                "found blobs of interrupted uploads; they will be removed"
+            );
         }
-        let swept = blobs.sweep(&used)?;
-        if swept > 0 {
-            tracing::info!(swept, "removed blobs that nothing refers to");
-        }
+        let allocator = BlobAllocator::new(
+            folder,
+            Arc::clone(&index),
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+            found.unknown,
+        );
         let locks = (0..LOCKS).map(|_| Arc::new(RwLock::new(()))).collect();
         Ok(Self {
             index,
-            blobs: Arc::new(blobs),
+            allocator: Arc::new(allocator),
             clock,
             vault,
             entropy,
             locks: Arc::new(locks),
             room: Arc::default(),
             check: None,
-            stale,
+            stale: found.stale,
         })
     }
 
@@ -307,19 +318,18 @@ impl Objects {
         usize::try_from(slot).unwrap_or(0)
     }
 
-    /// Runs the check, commits a batch that concerns one bucket, and frees the blobs it displaced,
-    /// except those its own rows refer to. If nothing was written, blobs created for it are freed.
-    /// If the outcome is unknown nothing is freed, and the next start sweeps. It runs to completion
-    /// even if the request goes away.
+    /// Runs the check and commits a batch that concerns one bucket. The blobs that it displaced,
+    /// except those its own rows refer to, become garbage. If nothing was written, blobs created
+    /// for it are deleted. It runs to completion even if the request goes away.
     async fn commit(
         &self,
         bucket: &str,
-        batch: Vec<IndexWrite>,
+        mut batch: Vec<IndexWrite>,
         named: BlobRefs,
         held: Option<LockedKey>,
     ) -> Result<DisplacedRows, CommitError> {
         let (index, room) = (Arc::clone(&self.index), Arc::clone(&self.room));
-        let (blobs, check) = (Arc::clone(&self.blobs), self.check.clone());
+        let (check, clock) = (self.check.clone(), Arc::clone(&self.clock));
         let bucket = bucket.to_owned();
         let work = tokio::spawn(async move {
             let checked = match &check {
@@ -329,28 +339,25 @@ impl Objects {
             let (result, count) = match checked {
                 Ok(()) => {
                     let count = room.begin_commit(&bucket, &batch).await;
+                    batch.push(named.settling(clock.now()));
                     let result = index.apply(batch).await;
                     (result.map_err(CommitError::Store), count)
                 }
                 Err(denied) => (Err(denied), None),
             };
-            let settled = Settled {
+            let settled = SettledCommit {
                 result,
                 count,
                 named,
             };
-            // Examining many rows would block a request thread for too long.
-            let (result, pending_delete) = if settled.is_long() {
+            // Counting many rows or deleting files would block a request thread for too long.
+            let result = if settled.is_long() {
                 let settling = spawn_blocking(move || settled.end()).await;
                 settling.map_err(|error| CommitError::Store(unknown(&error)))?
             } else {
                 settled.end()
             };
             drop(held);
-            if pending_delete.iter().any(|ids| !ids.is_empty()) {
-                let free = move || pending_delete.iter().for_each(|ids| blobs.remove(ids));
-                let _ = spawn_blocking(free).await;
-            }
             result
         });
         work.await
@@ -362,49 +369,28 @@ fn unknown(error: &tokio::task::JoinError) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 
-/// A commit with a known outcome.
-struct Settled {
+/// A commit that was answered.
+struct SettledCommit {
     result: Result<DisplacedRows, CommitError>,
     count: Option<CommitCount>,
     named: BlobRefs,
 }
 
-impl Settled {
-    /// Whether it displaced many rows.
+impl SettledCommit {
+    /// Whether it displaced many rows, or has files to delete.
     fn is_long(&self) -> bool {
-        let displaced = self.result.as_ref().ok();
-        displaced.is_some_and(|rows| rows.parts.len() > limits::S3_PARTS_SHORTLY)
+        match &self.result {
+            Ok(displaced) => displaced.parts.len() > limits::S3_PARTS_SHORTLY,
+            Err(_) => matches!(&self.named, BlobRefs::Fresh(blobs, _) if !blobs.is_empty()),
+        }
     }
 
-    /// Updates the counts and returns the blobs that nothing refers to any more.
-    fn end(self) -> (Result<DisplacedRows, CommitError>, Vec<Vec<BlobId>>) {
-        let pending_delete = match &self.result {
-            Ok(displaced) => freed(displaced, self.named.blobs()),
-            Err(CommitError::Denied(_) | CommitError::Store(StoreError::Precondition(_))) => {
-                self.named.unwritten()
-            }
-            Err(CommitError::Store(_)) => Vec::new(),
-        };
+    /// Updates the counts and ends the reservations.
+    fn end(self) -> Result<DisplacedRows, CommitError> {
         if let Some(count) = self.count {
             count.end(&self.result);
         }
-        (self.result, pending_delete)
+        self.named.end(&self.result);
+        self.result
     }
-}
-
-/// The blobs behind displaced rows, grouped by object, without those still referenced.
-fn freed(displaced: &DisplacedRows, retained: &[BlobId]) -> Vec<Vec<BlobId>> {
-    let retained: HashSet<_> = retained.iter().copied().collect();
-    let objects = displaced.objects.iter().map(|row| row.body.as_slice());
-    let parts = displaced.parts.iter().map(|row| row.body.as_slice());
-    objects
-        .chain(parts)
-        .filter_map(|body| row::content(body).ok())
-        .map(|content| content.blobs())
-        .map(|ids| {
-            ids.into_iter()
-                .filter(|id| !retained.contains(id))
-                .collect()
-        })
-        .collect()
 }

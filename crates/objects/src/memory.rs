@@ -3,15 +3,15 @@
 //! It follows the contract but persists nothing.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use keywright_base::AccountId;
+use keywright_base::{AccountId, Timestamp};
 use keywright_store::contract::{
-    BucketRow, DeleteMarkerRow, DisplacedRows, FailedPrecondition, IndexWrite, ListRange,
-    ObjectCondition, ObjectIndex, ObjectRow, PartRow, StoreError, StoreFuture, UploadRow,
-    VersionId,
+    BlobChanges, BlobJournal, BlobName, BucketRow, DeleteMarkerRow, DisplacedRows,
+    FailedPrecondition, IndexWrite, ListRange, ObjectCondition, ObjectIndex, ObjectRow, PartRow,
+    PendingDelete, PendingDeletePage, StoreError, StoreFuture, UploadRow, VersionId,
 };
 
 /// An in-memory index.
@@ -31,6 +31,9 @@ struct IndexState {
     objects: BTreeMap<(String, String), Vec<StoredVersion>>,
     uploads: BTreeMap<String, UploadRow>,
     parts: BTreeMap<(String, i32), PartRow>,
+    reserved: BTreeMap<BlobName, Timestamp>,
+    deletes: BTreeMap<u64, (Timestamp, Vec<BlobName>)>,
+    deletes_made: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -142,8 +145,39 @@ impl IndexState {
                 let gone: BTreeMap<_, _> = gone;
                 out.parts.extend(gone.into_values());
             }
+            IndexWrite::SettleBlobs(changes) => self.settle(&changes, out)?,
         }
         Ok(())
+    }
+
+    fn settle(
+        &mut self,
+        changes: &BlobChanges,
+        displaced: &DisplacedRows,
+    ) -> Result<(), FailedPrecondition> {
+        for blob in &changes.fresh {
+            let reserved = self.reserved.remove(blob);
+            reserved.ok_or(FailedPrecondition::BlobChanged(*blob))?;
+        }
+        let mut moved: HashSet<_> = changes.moved.iter().copied().collect();
+        let objects = displaced.objects.iter().map(|row| &row.body);
+        let parts = displaced.parts.iter().map(|row| &row.body);
+        for body in objects.chain(parts) {
+            let mut unused = (changes.blobs_of)(body);
+            unused.retain(|blob| !moved.remove(blob));
+            if !unused.is_empty() {
+                self.add_delete(unused, changes.now);
+            }
+        }
+        match moved.into_iter().next() {
+            Some(blob) => Err(FailedPrecondition::BlobChanged(blob)),
+            None => Ok(()),
+        }
+    }
+
+    fn add_delete(&mut self, blobs: Vec<BlobName>, now: Timestamp) {
+        self.deletes_made += 1;
+        self.deletes.insert(self.deletes_made, (now, blobs));
     }
 
     fn need(&self, bucket: &str) -> Result<(), FailedPrecondition> {
@@ -200,6 +234,86 @@ fn within(name: &[u8], prefix_of: &str, range: &ListRange) -> bool {
 
 fn ready<T: Send + 'static>(value: T) -> StoreFuture<Result<T, StoreError>> {
     Box::pin(std::future::ready(Ok(value)))
+}
+
+impl BlobJournal for MemoryIndex {
+    fn reserve_blobs(
+        &self,
+        blobs: Vec<BlobName>,
+        now: Timestamp,
+    ) -> StoreFuture<Result<(), StoreError>> {
+        let reserved = blobs.into_iter().map(|blob| (blob, now));
+        self.state().reserved.extend(reserved);
+        ready(())
+    }
+
+    fn renew_blobs(
+        &self,
+        blobs: Vec<BlobName>,
+        now: Timestamp,
+    ) -> StoreFuture<Result<(), StoreError>> {
+        let mut state = self.state();
+        for blob in &blobs {
+            if let Some(at) = state.reserved.get_mut(blob) {
+                *at = now;
+            }
+        }
+        ready(())
+    }
+
+    fn release_blobs(&self, blobs: Vec<BlobName>) -> StoreFuture<Result<(), StoreError>> {
+        let mut state = self.state();
+        for blob in &blobs {
+            state.reserved.remove(blob);
+        }
+        ready(())
+    }
+
+    fn expire_blobs(
+        &self,
+        before: Timestamp,
+        now: Timestamp,
+    ) -> StoreFuture<Result<usize, StoreError>> {
+        let mut state = self.state();
+        let expired: Vec<_> = state
+            .reserved
+            .extract_if(.., |_, at| *at < before)
+            .collect();
+        for (blob, _) in &expired {
+            state.add_delete(vec![*blob], now);
+        }
+        ready(expired.len())
+    }
+
+    fn pending_deletes(
+        &self,
+        page: PendingDeletePage,
+    ) -> StoreFuture<Result<Vec<PendingDelete>, StoreError>> {
+        let state = self.state();
+        let entries = state.deletes.range(page.after.saturating_add(1)..);
+        let due = entries.filter(|(_, (at, _))| *at <= page.made_by);
+        let due = due.map(|(number, (_, blobs))| PendingDelete {
+            number: *number,
+            blobs: blobs.clone(),
+        });
+        ready(due.take(page.limit).collect())
+    }
+
+    fn finish_deletes(&self, numbers: Vec<u64>) -> StoreFuture<Result<(), StoreError>> {
+        let mut state = self.state();
+        for number in &numbers {
+            state.deletes.remove(number);
+        }
+        ready(())
+    }
+
+    fn every_journaled_blob(&self, each: &mut dyn FnMut(BlobName)) -> Result<(), StoreError> {
+        let state = self.state();
+        let deletes = state.deletes.values().flat_map(|(_, blobs)| blobs);
+        let reserved = state.reserved.keys();
+        reserved.chain(deletes).copied().for_each(each);
+        Ok(())
+    }
 }
 
 impl ObjectIndex for MemoryIndex {

@@ -258,7 +258,7 @@ impl Objects {
         }
         let charge = self.admit(&upload.bucket, claims.length).await?;
         charge.take(row::PART_BYTES)?;
-        let taken = ingest(&self.blobs, charge.meter(body), claims, false)
+        let taken = ingest(&self.allocator, charge.meter(body), claims, false)
             .await
             .map_err(|fault| charge.explain(fault))?;
         // The parts' blobs become the object's, so their keys are sealed for the object from the
@@ -270,7 +270,6 @@ impl Objects {
         let Some(piece) = pieces.into_iter().next() else {
             return Err(S3Fault::Internal("a part without a blob".into()));
         };
-        let blob = piece.blob;
         let part = Part {
             number,
             etag: taken.digests.etag(),
@@ -282,7 +281,7 @@ impl Objects {
         };
         let write = IndexWrite::PutPart(row::of_part(&upload.id, &part)?);
         let held = self.shared(&upload.id).await;
-        let named = BlobRefs::Fresh(vec![blob], charge);
+        let named = BlobRefs::Fresh(taken.blob.into_iter().collect(), charge);
         match self.commit(&upload.bucket, vec![write], named, held).await {
             Ok(_) => Ok(part),
             Err(error) => Err(ended(error, upload)),

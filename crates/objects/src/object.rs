@@ -258,7 +258,7 @@ impl Objects {
         }
         let charge = self.admit(bucket, put.claims.length).await?;
         charge.take(row::row_bytes(&put.meta))?;
-        let taken = ingest(&self.blobs, charge.meter(body), put.claims, true)
+        let taken = ingest(&self.allocator, charge.meter(body), put.claims, true)
             .await
             .map_err(|fault| charge.explain(fault))?;
         let content = self.sealed(taken.content, bucket, key)?;
@@ -281,7 +281,7 @@ impl Objects {
             expect: put.condition.expect(),
         };
         let held = self.shared(key).await;
-        let named = BlobRefs::Fresh(object.blobs(), charge);
+        let named = BlobRefs::Fresh(taken.blob.into_iter().collect(), charge);
         match self.commit(bucket, vec![write], named, held).await {
             Ok(_) => Ok(object),
             Err(error) => Err(refused(error, bucket, key, &put.condition)),

@@ -159,11 +159,11 @@ impl Objects {
         let Some(first) = pieces.first().map(|piece| piece.blob) else {
             return Ok(Some(inline(&Bytes::new(), span)));
         };
-        let blobs = Arc::clone(&self.blobs);
+        let blobs = Arc::clone(&self.allocator.folder);
         let opened = spawn_blocking(move || blobs.pin(first)).await;
         match opened.map_err(|error| S3Fault::Internal(error.to_string()))? {
             Ok((pin, file)) => Ok(Some(stream_of(ReadCursor {
-                blobs: Arc::clone(&self.blobs),
+                blobs: Arc::clone(&self.allocator.folder),
                 vault: Arc::clone(&self.vault),
                 name: (object.bucket.clone(), object.key.clone()),
                 slices: slices(pieces, span),

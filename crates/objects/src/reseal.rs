@@ -23,6 +23,7 @@ use crate::{
     multipart::{Part, Upload},
     object::{Object, ObjectContent},
     range::ByteSpan,
+    reservations::ReservedBlob,
     room::StorageCharge,
     row,
 };
@@ -114,10 +115,7 @@ impl Objects {
         let found = self.find(&object.bucket, &object.key).await?;
         let name = (object.bucket.as_str(), object.key.as_str());
         let (content, named) = match encrypted {
-            Some(content) => {
-                let blobs = content.blobs();
-                (content, BlobRefs::Fresh(blobs, charge))
-            }
+            Some((content, blobs)) => (content, BlobRefs::Fresh(blobs, charge)),
             None if clear => return Ok(false),
             None => {
                 let Ok(content) = self.renewed(&object.content, name) else {
@@ -132,9 +130,6 @@ impl Objects {
         if found.as_ref() != Some(&object) {
             // The object was replaced, tagged or deleted meanwhile; the next pass sees its
             // replacement.
-            for ids in named.unwritten() {
-                self.blobs.remove(&ids);
-            }
             return Ok(true);
         }
         let object = Object { content, ..object };
@@ -154,8 +149,8 @@ impl Objects {
         &self,
         object: &Object,
         charge: &Arc<StorageCharge>,
-    ) -> Result<Option<ObjectContent>, S3Fault> {
-        let mut pieces = Vec::new();
+    ) -> Result<Option<(ObjectContent, Vec<ReservedBlob>)>, S3Fault> {
+        let (mut pieces, mut blobs) = (Vec::new(), Vec::new());
         let mut start = 0_u64;
         for size in object.part_sizes() {
             let span = ByteSpan {
@@ -168,14 +163,15 @@ impl Objects {
             };
             let inline = matches!(object.content, ObjectContent::Inline(_));
             let body = charge.meter(body_of(reading));
-            let taken = ingest(&self.blobs, body, ClaimedBody::default(), inline).await;
+            let taken = ingest(&self.allocator, body, ClaimedBody::default(), inline).await;
             let taken = taken.map_err(|fault| charge.explain(fault))?;
+            blobs.extend(taken.blob);
             match self.sealed(taken.content, &object.bucket, &object.key)? {
                 ObjectContent::Blobs(piece) => pieces.extend(piece),
-                small @ ObjectContent::Inline(_) => return Ok(Some(small)),
+                small @ ObjectContent::Inline(_) => return Ok(Some((small, blobs))),
             }
         }
-        Ok(Some(ObjectContent::Blobs(pieces)))
+        Ok(Some((ObjectContent::Blobs(pieces), blobs)))
     }
 
     async fn reseal_parts(&self, upload: Upload) -> Result<u64, S3Fault> {
@@ -203,12 +199,12 @@ impl Objects {
         let charge = self
             .room
             .admit_rewrite(if clear { part.piece.size } else { 0 })?;
-        let (content, fresh) = if clear {
+        let (content, named) = if clear {
             let object = self.assembled_of(upload, &part);
-            let Some(content) = self.encrypted(&object, &charge).await? else {
+            let Some((content, blobs)) = self.encrypted(&object, &charge).await? else {
                 return Ok(false);
             };
-            (content, true)
+            (content, BlobRefs::Fresh(blobs, charge))
         } else {
             let Ok(content) = self.renewed(&old, name) else {
                 tracing::error!(
@@ -218,19 +214,14 @@ impl Objects {
                 );
                 return Ok(false);
             };
-            (content, false)
+            let blobs = content.blobs();
+            (content, BlobRefs::Existing(blobs))
         };
-        let blobs = content.blobs();
         let ObjectContent::Blobs(pieces) = content else {
             return Ok(false);
         };
         let Some(piece) = pieces.into_iter().next() else {
             return Ok(false);
-        };
-        let named = if fresh {
-            BlobRefs::Fresh(blobs, charge)
-        } else {
-            BlobRefs::Existing(blobs)
         };
         let write = IndexWrite::PutPart(row::of_part(&upload.id, &Part { piece, ..part })?);
         match self.commit(&upload.bucket, vec![write], named, held).await {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use keywright_base::{Timestamp, limits};
-use keywright_store::contract::{BucketRow, ObjectRow, PartRow, RowBodies, UploadRow};
+use keywright_store::contract::{BlobName, BucketRow, ObjectRow, PartRow, RowBodies, UploadRow};
 use keywright_vault::{SealedValue, TAG_BYTES};
 
 use crate::{
@@ -321,6 +321,17 @@ pub(crate) fn content(body: &[u8]) -> Result<ObjectContent, S3Fault> {
     } else {
         ObjectContent::Blobs(pieces)
     })
+}
+
+/// The blobs that the body of an object or a part refers to. A damaged body refers to none; its
+/// damage is reported when it is read.
+pub(crate) fn blobs(body: &[u8]) -> Vec<BlobName> {
+    let content = content(body).map(|content| content.blobs());
+    content
+        .unwrap_or_default()
+        .iter()
+        .map(|blob| blob.0)
+        .collect()
 }
 
 /// What a quota counts for the row of an object or an upload, besides the object's bytes.

@@ -16,6 +16,7 @@ use crate::{
     Bucket, ObjectStream, Objects,
     digest::{Checksum, ChecksumAlgorithm, ChecksumType},
     fault::BodyError,
+    garbage::DELETE_AGE_SECS,
     memory::MemoryIndex,
     object::{InlineBytes, Object, ObjectContent, ObjectMeta},
 };
@@ -41,6 +42,12 @@ impl Entropy for SeededEntropy {
 #[derive(Default)]
 pub(crate) struct TickingClock(AtomicI64);
 
+impl TickingClock {
+    pub(crate) fn advance(&self, secs: i64) {
+        self.0.fetch_add(secs, Ordering::Relaxed);
+    }
+}
+
 impl Clock for TickingClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_secs(1_789_000_000 + self.0.fetch_add(1, Ordering::Relaxed))
@@ -61,6 +68,8 @@ pub(crate) struct TestObjects {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) index: Arc<MemoryIndex>,
     pub(crate) vault: Arc<DataVault>,
+    pub(crate) clock: Arc<TickingClock>,
+    pub(crate) entropy: Arc<SeededEntropy>,
     pub(crate) objects: Objects,
 }
 
@@ -69,7 +78,16 @@ impl TestObjects {
         let folder = tempfile::tempdir().unwrap();
         let index = Arc::new(MemoryIndex::default());
         let vault = vault();
-        let objects = open(&folder, &index, &vault);
+        let clock = Arc::new(TickingClock::default());
+        let entropy = Arc::new(SeededEntropy::default());
+        let objects = Objects::open(
+            folder.path().into(),
+            Arc::clone(&index) as _,
+            Arc::clone(&vault),
+            Arc::clone(&clock) as _,
+            Arc::clone(&entropy) as _,
+        )
+        .unwrap();
         objects
             .create_bucket("bench", owner(), "us-east-1", None, &crate::Tags::new())
             .await
@@ -78,13 +96,27 @@ impl TestObjects {
             folder,
             index,
             vault,
+            clock,
+            entropy,
             objects,
         }
     }
 
     /// Simulates a restart.
     pub(crate) fn reopen(&mut self) {
-        self.objects = open(&self.folder, &self.index, &self.vault);
+        self.objects = self.open_over(Arc::clone(&self.index) as _);
+    }
+
+    /// Opens the same folder again, as another process would, over an index with the same content.
+    pub(crate) fn open_over(&self, index: Arc<dyn ObjectIndex>) -> Objects {
+        Objects::open(
+            self.folder.path().into(),
+            index,
+            Arc::clone(&self.vault),
+            Arc::clone(&self.clock) as _,
+            Arc::clone(&self.entropy) as _,
+        )
+        .unwrap()
     }
 
     /// The number of blob files.
@@ -94,16 +126,13 @@ impl TestObjects {
             .map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap().count())
             .sum()
     }
-}
 
-fn open(folder: &tempfile::TempDir, index: &Arc<MemoryIndex>, vault: &Arc<DataVault>) -> Objects {
-    let index: Arc<dyn ObjectIndex> = Arc::clone(index) as _;
-    let (clock, entropy) = (
-        Arc::new(TickingClock::default()),
-        Arc::new(SeededEntropy::default()),
-    );
-    let vault = Arc::clone(vault);
-    Objects::open(folder.path().into(), index, vault, clock, entropy).unwrap()
+    /// The number of blob files once what was deleted before is collected.
+    pub(crate) async fn files_collected(&self) -> usize {
+        self.clock.advance(DELETE_AGE_SECS);
+        self.objects.collect_garbage().await.unwrap();
+        self.files()
+    }
 }
 
 /// A vault that is the same for each call.

@@ -160,13 +160,14 @@ fn overwriting_frees_the_old_bytes_but_not_under_a_reader() {
             .unwrap();
         let first = reading.next().await.unwrap().unwrap();
         put(&bench, "k", b"new").await;
+        assert_eq!(bench.files_collected().await, 1);
         let rest: Vec<u8> = reading
             .map_ok(|chunk| chunk.to_vec())
             .try_concat()
             .await
             .unwrap();
         assert_eq!([first.to_vec(), rest].concat(), old);
-        assert_eq!(bench.files(), 0);
+        assert_eq!(bench.files_collected().await, 0);
         // Looked up before the overwrite and opened after it: the new version is read.
         let (view, _) = bench
             .objects
@@ -229,7 +230,7 @@ fn only_one_of_many_creations_succeeds() {
         });
         let results = futures_util::future::join_all(tries).await;
         assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
-        assert_eq!(bench.files(), 1);
+        assert_eq!(bench.files_collected().await, 1);
     });
 }
 
@@ -299,7 +300,7 @@ fn uploads_complete_without_copying() {
             let mut bench = TestObjects::new().await;
             let sizes = [5 * MIB, 5 * MIB, 10];
             let (upload, completion) = upload(&bench, kind, &sizes).await;
-            assert_eq!(bench.files(), 3);
+            assert_eq!(bench.files_collected().await, 3);
             let of = (B, "m", upload.id.as_str());
             let object = bench.objects.complete(of, &completion).await.unwrap();
             assert!(object.etag.ends_with("-3"));
@@ -309,7 +310,7 @@ fn uploads_complete_without_copying() {
             );
             let expected = sizes.map(pattern).concat();
             bench.reopen();
-            assert_eq!(bench.files(), 3);
+            assert_eq!(bench.files_collected().await, 3);
             assert!(whole(&bench, "m").await == expected);
             if kind != Some(ChecksumType::Composite) {
                 let algorithm = Some(object.checksum.algorithm);
@@ -346,7 +347,7 @@ fn uploads_complete_without_copying() {
                 .delete_all(B, vec!["m".into(), "s".into()])
                 .await
                 .unwrap();
-            assert_eq!(bench.files(), 0);
+            assert_eq!(bench.files_collected().await, 0);
         }
     });
 }
@@ -400,7 +401,7 @@ fn what_completion_refuses() {
             assert_eq!(got, code, "{completion:?}");
         }
         // The part that the completion did not list is gone.
-        assert_eq!(bench.files(), 2);
+        assert_eq!(bench.files_collected().await, 2);
     });
 }
 
@@ -431,13 +432,13 @@ fn parts_are_replaced_copied_listed_and_aborted() {
         let found = bench.objects.find_upload(B, "other", &upload.id).await;
         assert!(matches!(found, Err(S3Fault::NoSuchUpload(_))));
         bench.objects.abort(&upload).await.unwrap();
-        assert_eq!(bench.files(), 1);
+        assert_eq!(bench.files_collected().await, 1);
         let late = bench
             .objects
             .put_part(&upload, 3, ClaimedBody::default(), bytes("x"))
             .await;
         assert!(matches!(late, Err(S3Fault::NoSuchUpload(_))));
-        assert_eq!(bench.files(), 1);
+        assert_eq!(bench.files_collected().await, 1);
     });
 }
 
@@ -507,7 +508,7 @@ fn copies() {
         };
         let copied = copy(algorithm, "copy").await.unwrap();
         assert_eq!(copied.checksum.algorithm, ChecksumAlgorithm::Sha256);
-        assert_eq!(bench.files(), 2);
+        assert_eq!(bench.files_collected().await, 2);
     });
 }
 
@@ -800,10 +801,10 @@ fn a_bucket_goes_with_its_uploads() {
             ..UploadAsk::default()
         };
         let page = bench.objects.list_uploads(B, &ask).await.unwrap();
-        assert_eq!((page.uploads.len(), bench.files()), (1, 2));
+        assert_eq!((page.uploads.len(), bench.files_collected().await), (1, 2));
         bench.objects.delete_all(B, vec!["k".into()]).await.unwrap();
         bench.objects.delete_bucket(B).await.unwrap();
-        assert_eq!(bench.files(), 0);
+        assert_eq!(bench.files_collected().await, 0);
     });
 }
 

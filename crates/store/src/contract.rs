@@ -6,8 +6,9 @@
 //! The contract has three parts. [`LedgerStore`] holds IAM state as opaque records per account,
 //! under one version number per account. [`ActivityStore`] holds the few unbounded tables beside
 //! it: last use, attempts with inactive keys, sessions. [`ObjectIndex`] holds what S3 knows about
-//! buckets, objects and uploads, but never their bytes. The store does not interpret records;
-//! secrets reach it already sealed.
+//! buckets, objects and uploads, but never their bytes, and its [`BlobJournal`] which of the files
+//! with those bytes no row refers to. The store does not interpret records; secrets reach it
+//! already sealed.
 
 use std::{future::Future, pin::Pin};
 
@@ -59,6 +60,8 @@ pub enum FailedPrecondition {
     NoSuchUpload,
     /// The object's [`ObjectCondition`] failed; this is its current row, if any.
     ObjectChanged(Option<Box<ObjectRow>>),
+    /// A blob of the batch's [`BlobChanges`] is not, or no longer, what they say.
+    BlobChanged(BlobName),
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -342,7 +345,7 @@ impl ObjectCondition {
 
 /// A write to the index. A batch of writes is atomic, and each write sees the effects of those
 /// before it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum IndexWrite {
     /// Creates a bucket. Fails with [`FailedPrecondition::BucketExists`].
     CreateBucket(BucketRow),
@@ -394,6 +397,27 @@ pub enum IndexWrite {
     PutPart(PartRow),
     /// Ends an upload and removes its part rows. Fails with [`FailedPrecondition::NoSuchUpload`].
     DeleteUpload(String),
+    /// Brings the [`BlobJournal`] in line with the writes before it. The last write of every batch
+    /// whose rows refer to blobs. Fails with [`FailedPrecondition::BlobChanged`].
+    SettleBlobs(BlobChanges),
+}
+
+/// The name of a blob. Random, and never used for another blob.
+pub type BlobName = [u8; 16];
+
+/// What a batch does to blobs. Every blob belongs to exactly one row, so the store can check in the
+/// transaction that no row ever refers to a blob that is to be deleted.
+#[derive(Debug, Clone)]
+pub struct BlobChanges {
+    /// Blobs that were made for this batch. Each must be reserved, and then leaves the journal.
+    pub fresh: Vec<BlobName>,
+    /// Blobs that move from rows that this batch displaces to rows that it writes.
+    pub moved: Vec<BlobName>,
+    /// The blobs that the body of an object or a part refers to. Those of each displaced row,
+    /// except the moved ones, become one [`PendingDelete`].
+    pub blobs_of: fn(&[u8]) -> Vec<BlobName>,
+    /// The time of the batch.
+    pub now: Timestamp,
 }
 
 /// The rows that a batch replaced or removed, in the order of its writes, so that the caller can
@@ -445,8 +469,76 @@ impl RowBodies {
     }
 }
 
+/// Blobs that no row refers to any more, to be deleted together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingDelete {
+    /// Its number; entries are numbered in the order in which they were made.
+    pub number: u64,
+    /// The blobs of one displaced row in order, or one blob whose reservation expired.
+    pub blobs: Vec<BlobName>,
+}
+
+/// Which pending deletes to list: at most `limit`, after this number, made at this time or before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PendingDeletePage {
+    /// Only entries with a greater number.
+    pub after: u64,
+    /// Only entries that were made at this time or before.
+    pub made_by: Timestamp,
+    /// The maximum number of entries.
+    pub limit: usize,
+}
+
+/// The blobs that no row refers to: those that are being made, and those to be deleted.
+///
+/// A blob may exist only while it is in this journal or a row refers to it. So whatever crashes,
+/// and however many processes share a folder of blobs, each can tell garbage from what another one
+/// is making: a reserved blob is left alone until its reservation expires, and after that no batch
+/// can refer to it.
+pub trait BlobJournal: Send + Sync {
+    /// Reserves names for blobs that will be made; renews existing reservations. A blob may be
+    /// created once its reservation is durable.
+    fn reserve_blobs(
+        &self,
+        blobs: Vec<BlobName>,
+        now: Timestamp,
+    ) -> StoreFuture<Result<(), StoreError>>;
+
+    /// Renews those of these reservations that still exist.
+    fn renew_blobs(
+        &self,
+        blobs: Vec<BlobName>,
+        now: Timestamp,
+    ) -> StoreFuture<Result<(), StoreError>>;
+
+    /// Removes reservations of blobs that do not exist.
+    fn release_blobs(&self, blobs: Vec<BlobName>) -> StoreFuture<Result<(), StoreError>>;
+
+    /// Turns reservations made before this time into pending deletes, and returns their number.
+    fn expire_blobs(
+        &self,
+        before: Timestamp,
+        now: Timestamp,
+    ) -> StoreFuture<Result<usize, StoreError>>;
+
+    /// Returns pending deletes, ordered by number.
+    fn pending_deletes(
+        &self,
+        page: PendingDeletePage,
+    ) -> StoreFuture<Result<Vec<PendingDelete>, StoreError>>;
+
+    /// Removes pending deletes whose blobs have been deleted.
+    fn finish_deletes(&self, numbers: Vec<u64>) -> StoreFuture<Result<(), StoreError>>;
+
+    /// Calls `each` with every blob in the journal. Blocking.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    fn every_journaled_blob(&self, each: &mut dyn FnMut(BlobName)) -> Result<(), StoreError>;
+}
+
 /// What S3 knows about buckets, objects and uploads, without the bytes.
-pub trait ObjectIndex: Send + Sync {
+pub trait ObjectIndex: BlobJournal {
     /// Applies a batch durably and atomically. Callers share flushes.
     fn apply(&self, batch: Vec<IndexWrite>) -> StoreFuture<Result<DisplacedRows, StoreError>>;
 
@@ -492,7 +584,7 @@ pub trait ObjectIndex: Send + Sync {
     ) -> StoreFuture<Result<Vec<PartRow>, StoreError>>;
 
     /// Calls `each` with the bucket and the body of every part row and every version of an object
-    /// of the installation, so that startup can sweep unreferenced blobs and count bytes. Blocking.
+    /// of the installation, so that startup can find unreferenced blobs and count bytes. Blocking.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].

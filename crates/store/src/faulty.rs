@@ -12,9 +12,10 @@ use keywright_base::{AccessKeyId, AccountId, Timestamp};
 use tokio::sync::watch;
 
 use crate::contract::{
-    ActivityStore, BucketRow, DisplacedRows, IndexWrite, IssuedSession, KeyAttempt, LastUse,
-    LedgerCommit, LedgerStore, ListRange, ObjectIndex, ObjectRow, PartRow, SessionPage,
-    StateRecord, Store, StoreError, StoreFuture, UploadRow,
+    ActivityStore, BlobJournal, BlobName, BucketRow, DisplacedRows, IndexWrite, IssuedSession,
+    KeyAttempt, LastUse, LedgerCommit, LedgerStore, ListRange, ObjectIndex, ObjectRow, PartRow,
+    PendingDelete, PendingDeletePage, SessionPage, StateRecord, Store, StoreError, StoreFuture,
+    UploadRow,
 };
 
 /// A part of the contract whose writes are counted together.
@@ -26,6 +27,8 @@ pub enum ContractPart {
     Journal,
     /// [`ObjectIndex::apply`].
     Index,
+    /// The writes of [`BlobJournal`].
+    Blobs,
 }
 
 /// The point at which a write fails.
@@ -251,6 +254,51 @@ impl ActivityStore for FaultyStore {
 
     fn purge_sessions(&self, now: Timestamp) -> StoreFuture<Result<(), StoreError>> {
         self.write(ContractPart::Journal, |inner| inner.purge_sessions(now))
+    }
+}
+
+impl BlobJournal for FaultyStore {
+    fn reserve_blobs(
+        &self,
+        blobs: Vec<BlobName>,
+        now: Timestamp,
+    ) -> StoreFuture<Result<(), StoreError>> {
+        self.write(ContractPart::Blobs, |inner| inner.reserve_blobs(blobs, now))
+    }
+
+    fn renew_blobs(
+        &self,
+        blobs: Vec<BlobName>,
+        now: Timestamp,
+    ) -> StoreFuture<Result<(), StoreError>> {
+        self.write(ContractPart::Blobs, |inner| inner.renew_blobs(blobs, now))
+    }
+
+    fn release_blobs(&self, blobs: Vec<BlobName>) -> StoreFuture<Result<(), StoreError>> {
+        self.write(ContractPart::Blobs, |inner| inner.release_blobs(blobs))
+    }
+
+    fn expire_blobs(
+        &self,
+        before: Timestamp,
+        now: Timestamp,
+    ) -> StoreFuture<Result<usize, StoreError>> {
+        self.write(ContractPart::Blobs, |inner| inner.expire_blobs(before, now))
+    }
+
+    fn pending_deletes(
+        &self,
+        page: PendingDeletePage,
+    ) -> StoreFuture<Result<Vec<PendingDelete>, StoreError>> {
+        self.read(|inner| inner.pending_deletes(page))
+    }
+
+    fn finish_deletes(&self, numbers: Vec<u64>) -> StoreFuture<Result<(), StoreError>> {
+        self.write(ContractPart::Blobs, |inner| inner.finish_deletes(numbers))
+    }
+
+    fn every_journaled_blob(&self, each: &mut dyn FnMut(BlobName)) -> Result<(), StoreError> {
+        self.up()?.every_journaled_blob(each)
     }
 }
 

@@ -6,6 +6,7 @@
 //! and in slices of the disk reserve. The engine does not cache rows; callers that want a snapshot
 //! in memory build their own.
 
+mod blobs;
 mod index;
 mod journal;
 mod ledger;

@@ -8,6 +8,7 @@
     reason = "a suite is a test: it fails by panicking"
 )]
 
+mod blobs;
 mod index;
 mod journal;
 mod ledger;
@@ -67,6 +68,10 @@ pub fn run_index(make: impl Fn() -> Arc<dyn ObjectIndex>) {
         index::a_refused_batch_fails_alone,
         index::every_body,
         index::listings_cut_bodies,
+        blobs::a_fresh_blob_must_be_reserved,
+        blobs::displaced_blobs_are_to_be_deleted,
+        blobs::parts_blobs_move_to_the_object,
+        blobs::reservations_expire,
         ranges::of_objects,
         ranges::of_buckets,
         ranges::of_uploads,
@@ -92,6 +97,7 @@ pub fn run_reopening(open: impl Fn() -> Arc<dyn Store>) {
         ledger::reopened(&*open(), round);
         journal::reopened(&*open(), round);
         index::reopened(&*open(), round);
+        blobs::reopened(&*open(), round);
     }
 }
 

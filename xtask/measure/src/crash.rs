@@ -10,6 +10,8 @@ mod verify;
 mod worker;
 
 use std::{
+    collections::HashSet,
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     thread,
@@ -19,7 +21,10 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use keywright_base::AccountId;
 use keywright_objects::INLINE_BYTES;
-use keywright_store::{contract::LedgerStore, sqlite::SqliteStore};
+use keywright_store::{
+    contract::{BlobJournal, LedgerStore},
+    sqlite::SqliteStore,
+};
 
 use self::{model::Model, verify::Reader, worker::BUCKET};
 use crate::{
@@ -86,7 +91,7 @@ impl Experiment {
         let root = installation::root(&data)?;
         server.put(&root, &format!("/{BUCKET}"), b"")?;
         server.kill()?;
-        let version = version(&data)?;
+        let version = version(&stored(&data)?)?;
         let mut chance = Chance::new(seed);
         let models = (0..CLIENTS).map(|client| Model::new(client, chance.next()));
         Ok(Self {
@@ -103,7 +108,10 @@ impl Experiment {
     fn round(&mut self) -> anyhow::Result<u64> {
         let life_ms = self.chance.below(LIFE_MS);
         load_and_kill(&mut self.server, &mut self.models, &self.root, life_ms)?;
-        let acknowledged = self.check_version()?;
+        let stored = stored(&self.data)?;
+        let acknowledged = self.check_version(version(&stored)?)?;
+        let journaled = journaled_blobs(&stored)?;
+        drop(stored);
         self.server = Running::serve(&self.data).context("it does not start again")?;
         let mut reader = Reader::new(self.server.address, &self.root)?;
         for model in &mut self.models {
@@ -113,13 +121,12 @@ impl Experiment {
                 .with_context(|| format!("client {client}"))?;
             model.commits = 0;
         }
-        check_files(&self.data, &self.models)?;
+        check_files(&self.data, &journaled, &self.models)?;
         Ok(acknowledged)
     }
 
     /// Checks that the account's version grew by one for each commit.
-    fn check_version(&mut self) -> anyhow::Result<u64> {
-        let now = version(&self.data)?;
+    fn check_version(&mut self, now: u64) -> anyhow::Result<u64> {
         let acknowledged: u64 = self.models.iter().map(|model| model.commits).sum();
         let steps = self
             .models
@@ -171,41 +178,50 @@ fn live(life: Duration) {
     thread::sleep(life);
 }
 
-/// The version of the only account, read from a copy, so that the server's own start recovers the
-/// database.
-fn version(data: &Path) -> anyhow::Result<u64> {
+/// The store of a killed server, as a copy, so that the server's own start recovers the database.
+fn stored(data: &Path) -> anyhow::Result<SqliteStore> {
     let copy = fresh_folder("crash-copy")?;
     for file in ["keywright.db", "keywright.db-wal"] {
         if data.join(file).exists() {
             fs::copy(data.join(file), copy.join(file))?;
         }
     }
-    let store = SqliteStore::open(&copy.join("keywright.db"))?;
+    Ok(SqliteStore::open(&copy.join("keywright.db"))?)
+}
+
+/// The version of the only account.
+fn version(store: &SqliteStore) -> anyhow::Result<u64> {
     let mut accounts = store.accounts()?.into_iter();
     let account = accounts.find(|(id, _)| *id != AccountId::INSTALLATION);
     Ok(account.context("no account")?.1)
 }
 
-/// Checks that after a start there are no temporary files and as many files as large objects.
-fn check_files(data: &Path, models: &[Model]) -> anyhow::Result<()> {
-    let (mut drafts, mut blobs) = (0, 0);
+/// The blobs that may have a file although no object refers to them.
+fn journaled_blobs(store: &SqliteStore) -> anyhow::Result<HashSet<OsString>> {
+    let mut names = HashSet::new();
+    store.every_journaled_blob(&mut |blob| {
+        let name = format!("{:032x}", u128::from_be_bytes(blob));
+        names.insert(name.into());
+    })?;
+    Ok(names)
+}
+
+/// Checks that each large object has a file, and that every other file is in the journal, so that
+/// it will be deleted.
+fn check_files(data: &Path, journaled: &HashSet<OsString>, models: &[Model]) -> anyhow::Result<()> {
+    let mut blobs = 0;
     for shard in fs::read_dir(data.join("objects"))? {
-        let shard = shard?;
-        let files = fs::read_dir(shard.path())?.count();
-        *(if shard.file_name() == "tmp" {
-            &mut drafts
-        } else {
-            &mut blobs
-        }) += files;
+        for file in fs::read_dir(shard?.path())? {
+            blobs += usize::from(!journaled.contains(&file?.file_name()));
+        }
     }
-    ensure!(drafts == 0, "{drafts} files in the making were left behind");
     let objects = models.iter().flat_map(|model| model.objects.values());
     let large = objects
         .filter(|content| content.bytes().len() > INLINE_BYTES)
         .count();
     ensure!(
         blobs == large,
-        "{blobs} files for {large} objects that have one"
+        "{blobs} files that are not in the journal, for {large} objects that have one"
     );
     Ok(())
 }

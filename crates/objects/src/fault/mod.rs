@@ -5,7 +5,10 @@
 
 pub mod wire;
 
-use keywright_store::{contract::StoreError, reserve::is_full};
+use keywright_store::{
+    contract::{FailedPrecondition, StoreError},
+    reserve::is_full,
+};
 
 use crate::digest::{ChecksumAlgorithm, ChecksumType};
 
@@ -463,7 +466,11 @@ pub enum TagFault {
 
 impl From<StoreError> for S3Fault {
     fn from(error: StoreError) -> Self {
-        Self::Internal(error.to_string())
+        match error {
+            // Another process changed the row at the same time.
+            StoreError::Precondition(FailedPrecondition::BlobChanged(_)) => Self::Throttled,
+            error => Self::Internal(error.to_string()),
+        }
     }
 }
 

@@ -88,7 +88,7 @@ fn the_last_byte_fits_and_the_next_does_not() {
                 .await
                 .unwrap();
             put(&bench, "c", 99_999).await.unwrap();
-            assert_eq!(bench.files(), 1);
+            assert_eq!(bench.files_collected().await, 1);
         }
     });
 }
@@ -203,7 +203,7 @@ fn every_kind_of_write_is_counted() {
         let keys = ["small", "large", "copy", "multi", "none"].map(String::from);
         objects.delete_all(B, keys.into()).await.unwrap();
         assert_eq!(stored(&bench).await, (0, 0));
-        assert_eq!(bench.files(), 0);
+        assert_eq!(bench.files_collected().await, 0);
     });
 }
 

@@ -324,6 +324,7 @@ fn objects_of_before_encryption_are_read_and_then_encrypted() {
             assert_eq!(got, [&one[one.len() - 10..], &two[..10]].concat());
             if round == 0 {
                 assert_eq!(bench.objects.reseal(&[owner()]).await.unwrap(), 3);
+                bench.files_collected().await;
             }
         }
         let now = bench.objects.find(B, "parts").await.unwrap().unwrap();
@@ -373,6 +374,7 @@ fn a_part_of_before_encryption_is_encrypted() {
             .await
             .unwrap();
         assert_eq!(bench.objects.reseal(&[owner()]).await.unwrap(), 1);
+        bench.files_collected().await;
         let files = files(&bench);
         assert_eq!(files.len(), 1);
         assert!(!holds_text(&fs::read(&files[0]).unwrap()));

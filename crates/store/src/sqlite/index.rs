@@ -6,6 +6,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{
+    blobs,
     ledger::column,
     listing,
     versions::{self, VersionKey},
@@ -59,6 +60,7 @@ pub(super) fn apply(
                 displaced.uploads.push(ended);
                 displaced.parts.extend(parts);
             }
+            IndexWrite::SettleBlobs(changes) => blobs::settle(connection, &changes, &displaced)?,
         }
     }
     Ok(displaced)
