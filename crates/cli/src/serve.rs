@@ -18,10 +18,11 @@ use keywright_server::{
     console::{Console, PublicUrls},
     rotations::{self, ServerRotations},
 };
-use keywright_store::sqlite::SqliteStore;
+use keywright_store::{contract::LedgerStore, sqlite::SqliteStore};
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinHandle,
+    time::MissedTickBehavior,
 };
 
 use crate::{
@@ -39,6 +40,8 @@ const DIED: &str = "has panicked, and without it the server cannot go on; nothin
 
 /// Seconds between flushes of counted attempts.
 const FLUSH_SECS: u64 = 1;
+/// Milliseconds between two readings of what other processes committed.
+const FOLLOW_MS: u64 = 100;
 /// Seconds between collections of the bytes of deleted objects.
 const COLLECT_SECS: u64 = 5;
 /// Seconds between removals of expired sessions.
@@ -179,7 +182,36 @@ async fn root_password(identity: &Identity, data: &DataDir) -> anyhow::Result<()
 /// Background maintenance, until the server stops.
 async fn housekeeping(installation: Installation) {
     // Deleting many files takes long, and must not delay the rest.
-    tokio::join!(keep_records(&installation), collect_garbage(&installation));
+    tokio::join!(
+        keep_records(&installation),
+        collect_garbage(&installation),
+        follow_commits(&installation)
+    );
+}
+
+/// Makes visible what other processes commit to the same store.
+async fn follow_commits(installation: &Installation) {
+    let ledger = installation.identity.ledger();
+    let (mut commits, mut failing) = (installation.store.watch(), false);
+    // This process's own commits are noticed, too; under load, many of them together.
+    let mut pause = tokio::time::interval(Duration::from_millis(FOLLOW_MS));
+    pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        pause.tick().await;
+        let refreshed = ledger.refresh().await;
+        if let Err(error) = &refreshed
+            && !failing
+        {
+            tracing::warn!(%error, "commits of other processes cannot be read");
+        }
+        failing = refreshed.is_err();
+        if failing {
+            continue;
+        }
+        if commits.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 async fn collect_garbage(installation: &Installation) {

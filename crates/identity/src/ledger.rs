@@ -7,6 +7,8 @@
 //!   rejection computed from a change that is still being flushed waits for that change.
 //! - A snapshot becomes visible only once it is durable, and before its write is answered, so a
 //!   revocation takes effect with the next request.
+//! - Other processes may write to the same store. A write that they overtook is computed again from
+//!   what they wrote, and [`IamLedger::refresh`] makes their commits visible here.
 
 use std::{
     collections::HashMap,
@@ -19,7 +21,14 @@ use keywright_base::{AccountId, Timestamp};
 use keywright_store::contract::{LedgerCommit, Store, StoreError};
 use tokio::sync::watch;
 
-use crate::state::{Account, ArnInterner, RecordError, StateChange};
+use crate::{
+    fault::IamFault,
+    state::{Account, LoadContext, RecordError, StateChange},
+};
+
+/// How often a write is computed before it gives way to the other processes that keep changing the
+/// account.
+const WRITE_ATTEMPTS: usize = 16;
 
 /// Why the ledger failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -35,10 +44,32 @@ pub enum LedgerError {
     Superseded,
 }
 
+impl LedgerError {
+    /// Whether it is certain that nothing was written.
+    const fn wrote_nothing(&self) -> bool {
+        matches!(
+            self,
+            Self::Superseded | Self::Store(StoreError::Conflict { .. })
+        )
+    }
+}
+
+impl From<LedgerError> for IamFault {
+    fn from(error: LedgerError) -> Self {
+        if error.wrote_nothing() {
+            // Others kept changing the account.
+            return Self::Throttled;
+        }
+        Self::Internal(error.to_string())
+    }
+}
+
 /// Every account of the installation.
 pub struct IamLedger {
     store: Arc<dyn Store>,
     accounts: ArcSwap<HashMap<AccountId, Arc<AccountCell>>>,
+    /// The sequence number of the store up to which everything is visible here.
+    refreshed: tokio::sync::Mutex<u64>,
 }
 
 impl std::fmt::Debug for IamLedger {
@@ -54,14 +85,18 @@ impl IamLedger {
     /// [`LedgerError`] if the store cannot be read or has a record that this version does not
     /// understand.
     pub fn load(store: Arc<dyn Store>) -> Result<Self, LedgerError> {
+        // Before the accounts are read: what is committed meanwhile is read again.
+        let refreshed = *store.watch().borrow();
         let mut listed = store.accounts()?;
         listed.retain(|(id, _)| *id != AccountId::INSTALLATION);
-        let loaded = load_accounts(&*store, &listed)?;
+        let ids: Vec<_> = listed.into_iter().map(|(id, _)| id).collect();
+        let loaded = load_accounts(&*store, &ids)?;
         let cell = |account: Account| (account.id(), Arc::new(AccountCell::new(account)));
         let accounts: HashMap<_, _> = loaded.into_iter().map(cell).collect();
         Ok(Self {
             store,
             accounts: ArcSwap::from_pointee(accounts),
+            refreshed: tokio::sync::Mutex::new(refreshed),
         })
     }
 
@@ -100,49 +135,86 @@ impl IamLedger {
     ) -> Result<(), LedgerError> {
         let account = Account::empty(id, now).apply(changes);
         self.store.commit(commit(id, 0, changes)?).await?;
+        self.admit(account);
+        Ok(())
+    }
+
+    /// Makes everything visible that other processes have committed until now: their changes of
+    /// known accounts, and new accounts.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; the next call tries again.
+    pub async fn refresh(&self) -> Result<(), LedgerError> {
+        let mut refreshed = self.refreshed.lock().await;
+        let changes = self.store.changes_since(*refreshed).await?;
+        for (id, version) in changes.accounts {
+            if id == AccountId::INSTALLATION {
+                continue;
+            }
+            match self.account(id) {
+                Some(cell) => cell.catch_up(&self.store, version).await?,
+                None => self.admit(reload(&self.store, id, None).await?),
+            }
+        }
+        *refreshed = changes.sequence;
+        Ok(())
+    }
+
+    fn admit(&self, account: Account) {
+        let id = account.id();
         let cell = Arc::new(AccountCell::new(account));
         self.accounts.rcu(|accounts| {
             let mut accounts = HashMap::clone(accounts);
-            accounts.insert(id, Arc::clone(&cell));
+            // A concurrent refresh may have been faster.
+            accounts.entry(id).or_insert_with(|| Arc::clone(&cell));
             accounts
         });
-        Ok(())
     }
 
     /// Computes a change from an account's newest state and commits it.
     ///
     /// `compute` runs exclusively for the account and must be quick. It returns a response and the
     /// changes. The response is returned once the changes, and everything they were computed from,
-    /// are durable. A rejection (`Err`) is returned once what it was computed from is durable.
+    /// are durable. A rejection (`Err`) is returned once what it was computed from is durable. If
+    /// another process changed the account meanwhile, `compute` runs again on the new state.
     ///
     /// # Errors
-    /// The outer error if the store failed. The outcome is then unknown and must not be reported.
+    /// The outer error if the store failed, whose outcome is then unknown and must not be reported,
+    /// or if others keep changing the account.
     pub async fn write<T, E>(
         &self,
         cell: &Arc<AccountCell>,
-        compute: impl FnOnce(&Account) -> Result<(T, Vec<StateChange>), E>,
+        mut compute: impl FnMut(&Account) -> Result<(T, Vec<StateChange>), E>,
     ) -> Result<Result<T, E>, LedgerError> {
-        if cell.head().failed {
-            cell.recover(&self.store).await?;
-        }
-        let (answer, waiting) = {
-            let mut head = cell.head();
-            let (answer, changes) = match compute(&head.account) {
-                Ok((answer, changes)) => (Ok(answer), changes),
-                Err(refusal) => (Err(refusal), Vec::new()),
+        let mut overtaken = LedgerError::Superseded;
+        for _ in 0..WRITE_ATTEMPTS {
+            if cell.head().failed {
+                cell.recover(&self.store).await?;
+            }
+            let (answer, waiting) = {
+                let mut head = cell.head();
+                let (answer, changes) = match compute(&head.account) {
+                    Ok((answer, changes)) => (Ok(answer), changes),
+                    Err(refusal) => (Err(refusal), Vec::new()),
+                };
+                let waiting = if changes.is_empty() {
+                    CommitWait::For(head.account.version(), head.generation)
+                } else {
+                    CommitWait::Flush(cell.flush(&mut head, &self.store, &changes)?)
+                };
+                (answer, waiting)
             };
-            let waiting = if changes.is_empty() {
-                CommitWait::For(head.account.version(), head.generation)
-            } else {
-                CommitWait::Flush(cell.flush(&mut head, &self.store, &changes)?)
+            let waited = match waiting {
+                CommitWait::For(version, generation) => cell.durable(version, generation).await,
+                CommitWait::Flush(task) => task.await.unwrap_or_else(|_| Err(stopped())),
             };
-            (answer, waiting)
-        };
-        match waiting {
-            CommitWait::For(version, generation) => cell.durable(version, generation).await?,
-            CommitWait::Flush(task) => task.await.map_err(|_| LedgerError::Superseded)??,
+            match waited {
+                Ok(()) => return Ok(answer),
+                Err(error) if error.wrote_nothing() => overtaken = error,
+                Err(error) => return Err(error),
+            }
         }
-        Ok(answer)
+        Err(overtaken)
     }
 }
 
@@ -229,6 +301,7 @@ impl AccountCell {
         let pending = store.commit(commit);
         head.account = Arc::clone(&next);
         let (cell, generation) = (Arc::clone(self), head.generation);
+        let store = Arc::clone(store);
         Ok(tokio::spawn(async move {
             match pending.await {
                 Ok(_) => {
@@ -237,6 +310,10 @@ impl AccountCell {
                 }
                 Err(error) => {
                     cell.fail(generation);
+                    if let StoreError::Conflict { .. } = error {
+                        // What the others wrote concerns readers, too.
+                        cell.recover(&store).await?;
+                    }
                     Err(error.into())
                 }
             }
@@ -262,14 +339,46 @@ impl AccountCell {
         });
     }
 
+    /// Discards the head if it is of this generation.
     fn fail(&self, generation: u64) {
         let mut head = self.head();
         if head.generation == generation {
-            head.failed = true;
-            head.generation += 1;
-            self.durable
-                .send_modify(|durable| durable.generation = generation + 1);
+            self.discard(&mut head);
         }
+    }
+
+    /// Makes the next write or [`AccountCell::recover`] read the stored state. Whoever waits for a
+    /// version of this generation that is not durable learns that it will not be.
+    fn discard(&self, head: &mut ComputedHead) {
+        head.failed = true;
+        head.generation += 1;
+        let generation = head.generation;
+        self.durable
+            .send_modify(|durable| durable.generation = generation);
+    }
+
+    /// Makes the stored version visible, or a later one.
+    async fn catch_up(
+        self: &Arc<Self>,
+        store: &Arc<dyn Store>,
+        version: u64,
+    ) -> Result<(), LedgerError> {
+        let ahead = {
+            let mut head = self.head();
+            let ahead = head.account.version() >= version;
+            if !head.failed && !ahead {
+                self.discard(&mut head);
+            }
+            (!head.failed && ahead).then_some(head.generation)
+        };
+        // If this process has computed that far, the stored version is its own commit and about to
+        // become visible, or its commit is about to fail.
+        if let Some(generation) = ahead
+            && self.durable(version, generation).await.is_ok()
+        {
+            return Ok(());
+        }
+        self.recover(store).await
     }
 
     async fn durable(&self, version: u64, generation: u64) -> Result<(), LedgerError> {
@@ -286,22 +395,15 @@ impl AccountCell {
         }
     }
 
-    /// Reads the stored state again before the next write: after a failed commit it is unknown.
+    /// Reads the stored state if the head was discarded.
     async fn recover(self: &Arc<Self>, store: &Arc<dyn Store>) -> Result<(), LedgerError> {
         let _alone = self.recovering.lock().await;
         if !self.head().failed {
             return Ok(());
         }
-        let (id, store) = (self.snapshot().id(), Arc::clone(store));
-        let loaded = tokio::task::spawn_blocking(move || {
-            let accounts = store.accounts()?;
-            let version = accounts
-                .iter()
-                .find(|(account, _)| *account == id)
-                .map_or(0, |(_, v)| *v);
-            load_account(&*store, id, version)
-        });
-        let account = Arc::new(loaded.await.map_err(|_| LedgerError::Superseded)??);
+        let before = self.snapshot.load_full();
+        let account = reload(store, before.id(), Some(before)).await?;
+        let account = Arc::new(account);
         let generation = {
             let mut head = self.head();
             head.account = Arc::clone(&account);
@@ -313,39 +415,53 @@ impl AccountCell {
     }
 }
 
+/// Reads an account from the store, off the request threads.
+async fn reload(
+    store: &Arc<dyn Store>,
+    id: AccountId,
+    before: Option<Arc<Account>>,
+) -> Result<Account, LedgerError> {
+    let store = Arc::clone(store);
+    let loading = tokio::task::spawn_blocking(move || load_account(&*store, id, before.as_deref()));
+    loading.await.unwrap_or_else(|_| Err(stopped()))
+}
+
+fn stopped() -> LedgerError {
+    StoreError::Unavailable("a task of the ledger stopped".to_owned()).into()
+}
+
 /// Distributes the accounts over as many threads as there are processors.
-fn load_accounts(
-    store: &dyn Store,
-    listed: &[(AccountId, u64)],
-) -> Result<Vec<Account>, LedgerError> {
+fn load_accounts(store: &dyn Store, ids: &[AccountId]) -> Result<Vec<Account>, LedgerError> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let share = listed.len().div_ceil(threads).max(1);
+    let share = ids.len().div_ceil(threads).max(1);
     thread::scope(|scope| {
-        let load = |share: &[(AccountId, u64)]| {
-            let accounts = share.iter();
-            let accounts = accounts.map(|(id, version)| load_account(store, *id, *version));
+        let load = |share: &[AccountId]| {
+            let accounts = share.iter().map(|id| load_account(store, *id, None));
             accounts.collect::<Result<Vec<_>, _>>()
         };
-        let shares = listed.chunks(share);
+        let shares = ids.chunks(share);
         let threads: Vec<_> = shares
             .map(|share| scope.spawn(move || load(share)))
             .collect();
-        let mut loaded = Vec::with_capacity(listed.len());
+        let mut loaded = Vec::with_capacity(ids.len());
         for thread in threads {
-            let stopped = |_| StoreError::Unavailable("an account was not loaded".to_owned());
-            loaded.extend(thread.join().map_err(stopped)??);
+            loaded.extend(thread.join().map_err(|_| stopped())??);
         }
         Ok(loaded)
     })
 }
 
-fn load_account(store: &dyn Store, id: AccountId, version: u64) -> Result<Account, LedgerError> {
+fn load_account(
+    store: &dyn Store,
+    id: AccountId,
+    before: Option<&Account>,
+) -> Result<Account, LedgerError> {
     let mut account = Account::empty(id, Timestamp::default());
-    let (mut failure, mut arns) = (None, ArnInterner::new());
-    store.load(
+    let (mut failure, mut context) = (None, LoadContext::replacing(before));
+    let version = store.load(
         id,
-        &mut |record| match StateChange::decode(&record, &mut arns) {
-            Ok(change) => account.load(std::slice::from_ref(&change), version),
+        &mut |record| match StateChange::decode(&record, &mut context) {
+            Ok(change) => account.load(std::slice::from_ref(&change), 0),
             Err(error) => failure = Some(error),
         },
     )?;
@@ -371,3 +487,6 @@ fn commit(
         writes,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -160,7 +160,7 @@ impl Identity {
             Err(SignInError::Wrong)
         };
         let written = self.ledger.write(cell, compute).await;
-        written.map_err(|error| SignInError::Failed(IamFault::Internal(error.to_string())))?
+        written.map_err(|error| SignInError::Failed(error.into()))?
     }
 
     /// Who is signed in with a cookie.
@@ -267,14 +267,12 @@ impl Identity {
             let login = LoginProfile {
                 changed,
                 reset_required: false,
-                hash,
+                hash: hash.clone(),
                 ..now.clone()
             };
             Ok::<_, IamFault>(((), vec![with_login(root, login)]))
         });
-        written
-            .await
-            .map_err(|error| IamFault::Internal(error.to_string()))?
+        written.await?
     }
 
     /// Gives root a console password if it has none. `keep` puts it where it stays; it runs before
@@ -309,8 +307,12 @@ impl Identity {
             earlier: Vec::new(),
         };
         let compute = |account: &Account| {
-            let change = with_login(account.root(), login);
-            Ok::<_, std::convert::Infallible>(((), vec![change]))
+            let root = account.root();
+            let change = root
+                .login
+                .is_none()
+                .then(|| with_login(root, login.clone()));
+            Ok::<_, std::convert::Infallible>(((), change.into_iter().collect()))
         };
         match self.ledger.write(&cell, compute).await? {
             Ok(()) => Ok(()),

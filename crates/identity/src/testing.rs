@@ -16,7 +16,7 @@ use keywright_sigv4::{
     PayloadClaim, PayloadHash, PresentedSignature, ServiceRules, SigningCredentials,
     SigningDialect, SigningTarget, sign,
 };
-use keywright_store::SqliteStore;
+use keywright_store::{SqliteStore, contract::Store};
 use keywright_wire::{Form, Service, operations};
 use ring::digest;
 
@@ -73,7 +73,7 @@ pub(crate) struct TestInstallation {
     clock: Arc<ManualClock>,
     seed: Arc<TestEntropy>,
     runtime: tokio::runtime::Runtime,
-    folder: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
 }
 
 /// The answer to a request.
@@ -96,16 +96,12 @@ impl TestInstallation {
 
     /// Of another account.
     pub(crate) fn of(account: &str) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_time()
-            .build()
-            .unwrap();
+        let runtime = new_runtime();
         let clock = Arc::new(ManualClock(AtomicI64::new(START_SECS * 1000)));
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Arc::new(tempfile::tempdir().unwrap());
         let account: AccountId = account.parse().unwrap();
         let seed = Arc::new(TestEntropy::default());
-        let identity = open(&runtime, &folder, (&clock, &seed));
+        let identity = open(&runtime, new_store(&folder), (&clock, &seed));
         let creating = identity.create_account(account, |_| Ok(()));
         let root = runtime.block_on(creating).unwrap();
         let root = TestKeys {
@@ -127,8 +123,30 @@ impl TestInstallation {
     pub(crate) fn reopen(&mut self) {
         self.block_on(self.identity().usage().flush()).unwrap();
         self.identity = None;
-        let opened = open(&self.runtime, &self.folder, (&self.clock, &self.seed));
+        let store = new_store(&self.folder);
+        let opened = open(&self.runtime, store, (&self.clock, &self.seed));
         self.identity = Some(opened);
+    }
+
+    /// The same installation opened a second time over the same store, as by another process.
+    pub(crate) fn second(&self) -> Self {
+        let runtime = new_runtime();
+        let store = Arc::clone(self.identity().store());
+        let identity = open(&runtime, store, (&self.clock, &self.seed));
+        Self {
+            identity: Some(identity),
+            root: self.root.clone(),
+            clock: Arc::clone(&self.clock),
+            seed: Arc::clone(&self.seed),
+            runtime,
+            folder: Arc::clone(&self.folder),
+        }
+    }
+
+    /// Makes the commits of others visible here.
+    pub(crate) fn refresh(&self) {
+        let refreshed = self.identity().ledger().refresh();
+        self.block_on(refreshed).unwrap();
     }
 
     pub(crate) fn identity(&self) -> &Arc<Identity> {
@@ -471,14 +489,23 @@ impl TestResponse {
     }
 }
 
+fn new_runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(1).enable_time().build().unwrap()
+}
+
+fn new_store(folder: &tempfile::TempDir) -> Arc<dyn Store> {
+    let store = SqliteStore::open(&folder.path().join("state.db"));
+    Arc::new(store.unwrap())
+}
+
 fn open(
     runtime: &tokio::runtime::Runtime,
-    folder: &tempfile::TempDir,
+    store: Arc<dyn Store>,
     (clock, seed): (&Arc<ManualClock>, &Arc<TestEntropy>),
 ) -> Arc<Identity> {
-    let store = SqliteStore::open(&folder.path().join("state.db")).unwrap();
     let parts = IdentityParts {
-        store: Arc::new(store),
+        store,
         master_key: Secret::new(vec![7; KEY_BYTES]),
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         entropy: Arc::clone(seed) as Arc<dyn Entropy>,

@@ -13,6 +13,7 @@
 use std::{future::Future, pin::Pin};
 
 use keywright_base::{AccessKeyId, AccountId, Timestamp};
+use tokio::sync::watch;
 
 /// A future returned by an engine. The work is queued when the method is called, in call order, not
 /// when the future is first polled. Dropping the future does not cancel the work.
@@ -103,7 +104,17 @@ pub struct LedgerCommit {
     pub writes: Vec<RecordWrite>,
 }
 
-/// IAM state, per account.
+/// The accounts that changed after a sequence number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerChanges {
+    /// The sequence number of the last commit; pass it to the next [`LedgerStore::changes_since`].
+    pub sequence: u64,
+    /// Every account with a later commit, with its version, in the order of these commits.
+    pub accounts: Vec<(AccountId, u64)>,
+}
+
+/// IAM state, per account. Every commit to any account has a sequence number, greater than those of
+/// all commits before it, so that other processes learn of it.
 pub trait LedgerStore: Send + Sync {
     /// Returns every account with its version, in ascending order of id.
     ///
@@ -111,12 +122,16 @@ pub trait LedgerStore: Send + Sync {
     /// [`StoreError::Unavailable`].
     fn accounts(&self) -> Result<Vec<(AccountId, u64)>, StoreError>;
 
-    /// Calls `each` for every record of an account, in unspecified order. Blocking.
+    /// Calls `each` for every record of an account, in unspecified order, and returns the version
+    /// that they are of; 0 if there is no such account. Blocking.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    fn load(&self, account: AccountId, each: &mut dyn FnMut(StateRecord))
-    -> Result<(), StoreError>;
+    fn load(
+        &self,
+        account: AccountId,
+        each: &mut dyn FnMut(StateRecord),
+    ) -> Result<u64, StoreError>;
 
     /// Commits durably and returns the new version. Commits to one account take effect in call
     /// order, and many callers share one flush.
@@ -124,6 +139,13 @@ pub trait LedgerStore: Send + Sync {
     /// Errors: [`StoreError::Conflict`] when `base` is not the stored version (nothing was
     /// written); [`StoreError::Unavailable`] when the outcome is unknown.
     fn commit(&self, commit: LedgerCommit) -> StoreFuture<Result<u64, StoreError>>;
+
+    /// Returns the accounts that changed after this sequence number; 0 selects all accounts.
+    fn changes_since(&self, sequence: u64) -> StoreFuture<Result<LedgerChanges, StoreError>>;
+
+    /// Returns the last sequence number that this engine has noticed, and each later one. A hint
+    /// when to call [`LedgerStore::changes_since`]: numbers may be skipped.
+    fn watch(&self) -> watch::Receiver<u64>;
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -13,9 +13,9 @@ use tokio::sync::watch;
 
 use crate::contract::{
     ActivityStore, BlobJournal, BlobName, BucketRow, DisplacedRows, IndexWrite, IssuedSession,
-    KeyAttempt, LastUse, LedgerCommit, LedgerStore, ListRange, ObjectIndex, ObjectRow, PartRow,
-    PendingDelete, PendingDeletePage, SessionPage, StateRecord, Store, StoreError, StoreFuture,
-    UploadRow,
+    KeyAttempt, LastUse, LedgerChanges, LedgerCommit, LedgerStore, ListRange, ObjectIndex,
+    ObjectRow, PartRow, PendingDelete, PendingDeletePage, SessionPage, StateRecord, Store,
+    StoreError, StoreFuture, UploadRow,
 };
 
 /// A part of the contract whose writes are counted together.
@@ -209,12 +209,20 @@ impl LedgerStore for FaultyStore {
         &self,
         account: AccountId,
         each: &mut dyn FnMut(StateRecord),
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         self.up()?.load(account, each)
     }
 
     fn commit(&self, commit: LedgerCommit) -> StoreFuture<Result<u64, StoreError>> {
         self.write(ContractPart::Ledger, |inner| inner.commit(commit))
+    }
+
+    fn changes_since(&self, sequence: u64) -> StoreFuture<Result<LedgerChanges, StoreError>> {
+        self.read(|inner| inner.changes_since(sequence))
+    }
+
+    fn watch(&self) -> watch::Receiver<u64> {
+        self.inner.watch()
     }
 }
 

@@ -66,6 +66,8 @@ pub struct SqliteStore {
     checkpoints: Arc<JobQueue<()>>,
     threads: Vec<JoinHandle<()>>,
     reserve: Option<Arc<DiskReserve>>,
+    /// The sequence number of the last commit to the ledger.
+    changes: watch::Sender<u64>,
     /// The name of the first thread that panicked.
     panicked: watch::Sender<Option<String>>,
     /// Held for the lifetime of this value; the operating system releases it however the process
@@ -111,6 +113,7 @@ impl SqliteStore {
             checkpoints: Arc::new(JobQueue::new(1)),
             threads: Vec::new(),
             reserve,
+            changes: watch::Sender::new(ledger::last_sequence(&connection)?),
             panicked: watch::Sender::new(None),
             _lock: lock,
         };
@@ -168,14 +171,28 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> StoreFuture<Result<T, StoreError>> {
+        self.write_then(work, |_| {})
+    }
+
+    /// The same, and calls `durable` with a successful result after the flush, even if nobody
+    /// waits for it.
+    fn write_then<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        durable: impl FnOnce(&T) + Send + 'static,
+    ) -> StoreFuture<Result<T, StoreError>> {
         let (sender, receiver) = oneshot::channel();
         self.writes.push(Box::new(
             move |connection: Result<&Connection, StoreError>| {
                 let result = connection.and_then(work);
                 let keep = result.is_ok();
                 let answer = Box::new(move |lost: Option<StoreError>| {
+                    let result = lost.map_or(result, Err);
+                    if let Ok(value) = &result {
+                        durable(value);
+                    }
                     // The receiver may be gone, which is fine.
-                    let _ = sender.send(lost.map_or(result, Err));
+                    let _ = sender.send(result);
                 });
                 FinishedJob { keep, answer }
             },

@@ -41,6 +41,7 @@ pub fn run_all(make: impl Fn() -> Arc<dyn Store>) {
         ledger::a_dropped_future_is_not_a_cancelled_commit,
         ledger::one_of_many_wins,
         ledger::an_acknowledged_commit_is_visible,
+        ledger::changes,
         journal::last_uses,
         journal::attempts,
         journal::attempt_rows_are_capped,

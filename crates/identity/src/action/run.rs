@@ -187,8 +187,7 @@ impl<A: PreparedAction> Run<'_, A> {
                 let changes = std::mem::take(&mut done.changes);
                 Ok((done, changes))
             });
-            let outcome = outcome.await;
-            match outcome.map_err(|error| IamFault::Internal(error.to_string()))? {
+            match outcome.await? {
                 Ok(done) => return Ok(encoded::<A>(done, call.request_id)),
                 Err(Unwritten::Fault(fault)) => return Err(fault),
                 // An action with exclusive access blocks all others, so do not retry.

@@ -10,13 +10,13 @@
 use std::{borrow::Cow, collections::HashSet, fmt, marker::PhantomData, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use keywright_base::Timestamp;
+use keywright_base::{AccessKeyId, Timestamp};
 use keywright_store::contract::{RecordWrite, StateRecord};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    Account, AccountSettings, CredentialReport, CustomerPolicy, Group, MfaDevice, Role, RootUser,
-    RotationPolicy, Tag, User,
+    Account, AccountSettings, CredentialReport, CustomerPolicy, Group, KeyMaterial, MfaDevice,
+    Role, RootUser, RotationPolicy, Tag, User,
 };
 use crate::vault::SealedValue;
 
@@ -52,7 +52,10 @@ pub(crate) trait Entity: fmt::Debug + Send + Sync + Sized + 'static {
     ///
     /// # Errors
     /// [`RecordError`] if a value in it does not parse.
-    fn restore(record: Self::Record, reader: &mut RecordReader<'_>) -> Result<Self, RecordError>;
+    fn restore(
+        record: Self::Record,
+        reader: &mut RecordReader<'_, '_>,
+    ) -> Result<Self, RecordError>;
 
     /// Adds it to a snapshot and its indexes, replacing the one with the same identifier.
     fn insert(account: &mut Account, entity: &Arc<Self>);
@@ -110,9 +113,9 @@ impl StateChange {
     /// [`RecordError`] for an unknown kind or a body that does not parse.
     pub(crate) fn decode(
         record: &StateRecord,
-        arns: &mut ArnInterner,
+        context: &mut LoadContext<'_>,
     ) -> Result<Self, RecordError> {
-        let mut reader = RecordReader { record, arns };
+        let mut reader = RecordReader { record, context };
         let kind = ENTITIES.iter().find(|kind| kind.name == record.kind);
         let kind = kind.ok_or_else(|| reader.error("unknown kind"))?;
         (kind.decode)(&mut reader)
@@ -122,7 +125,7 @@ impl StateChange {
 /// A row of [`ENTITIES`].
 pub(crate) struct EntityKind {
     name: &'static str,
-    decode: fn(&mut RecordReader<'_>) -> Result<StateChange, RecordError>,
+    decode: fn(&mut RecordReader<'_, '_>) -> Result<StateChange, RecordError>,
 }
 
 impl EntityKind {
@@ -198,17 +201,33 @@ pub struct RecordError {
     pub why: String,
 }
 
-/// The ARNs read so far, each of which is stored once: many users have the same policies.
-pub(crate) type ArnInterner = HashSet<Arc<str>>;
+/// What the records of an account share while they are read.
+#[derive(Debug, Default)]
+pub(crate) struct LoadContext<'a> {
+    /// The ARNs read so far, each of which is stored once: many users have the same policies.
+    arns: HashSet<Arc<str>>,
+    /// The snapshot that is replaced, if any.
+    before: Option<&'a Account>,
+}
+
+impl<'a> LoadContext<'a> {
+    /// For an account that replaces this snapshot.
+    pub(crate) fn replacing(before: Option<&'a Account>) -> Self {
+        Self {
+            arns: HashSet::new(),
+            before,
+        }
+    }
+}
 
 /// Reads values of a stored record.
 #[derive(Debug)]
-pub(crate) struct RecordReader<'a> {
-    record: &'a StateRecord,
-    arns: &'a mut ArnInterner,
+pub(crate) struct RecordReader<'r, 'a> {
+    record: &'r StateRecord,
+    context: &'r mut LoadContext<'a>,
 }
 
-impl RecordReader<'_> {
+impl RecordReader<'_, '_> {
     fn parse<T: DeserializeOwned>(&self) -> Result<T, RecordError> {
         serde_json::from_slice(&self.record.body).map_err(|error| {
             // The category and position only: the message could quote the content.
@@ -235,12 +254,24 @@ impl RecordReader<'_> {
         Ok(SealedValue::from_bytes(&bytes))
     }
 
+    /// What is in memory of a key goes on when its account is read again: when its use was
+    /// recorded, and the signing keys derived from its secret.
+    pub(super) fn key_material(&self, id: AccessKeyId, sealed: SealedValue) -> Arc<KeyMaterial> {
+        let before = self.context.before.and_then(|account| account.key(id));
+        match before.map(|(_, key)| &key.material) {
+            Some(known) if *known.sealed() == sealed => Arc::clone(known),
+            Some(known) => Arc::new(known.resealed(sealed)),
+            None => Arc::new(KeyMaterial::new(sealed)),
+        }
+    }
+
     pub(super) fn arn(&mut self, arn: &str) -> Arc<str> {
-        if let Some(known) = self.arns.get(arn) {
+        let arns = &mut self.context.arns;
+        if let Some(known) = arns.get(arn) {
             return Arc::clone(known);
         }
         let new: Arc<str> = arn.into();
-        self.arns.insert(Arc::clone(&new));
+        arns.insert(Arc::clone(&new));
         new
     }
 }

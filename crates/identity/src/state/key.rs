@@ -166,10 +166,10 @@ impl From<&AccessKey> for KeyRecord {
 }
 
 impl KeyRecord {
-    fn restore(self, reader: &RecordReader<'_>) -> Result<AccessKey, RecordError> {
-        let sealed = reader.sealed(&self.secret)?;
+    fn restore(self, reader: &RecordReader<'_, '_>) -> Result<AccessKey, RecordError> {
+        let (id, sealed) = (reader.id(&self.id)?, reader.sealed(&self.secret)?);
         Ok(AccessKey {
-            id: reader.id(&self.id)?,
+            id,
             status: if self.active {
                 KeyStatus::Active
             } else {
@@ -180,14 +180,14 @@ impl KeyRecord {
                 token_digest,
                 caller,
             }),
-            material: Arc::new(KeyMaterial::new(sealed)),
+            material: reader.key_material(id, sealed),
         })
     }
 }
 
 pub(super) fn restore_keys(
     keys: Vec<KeyRecord>,
-    reader: &RecordReader<'_>,
+    reader: &RecordReader<'_, '_>,
 ) -> Result<Vec<AccessKey>, RecordError> {
     keys.into_iter().map(|key| key.restore(reader)).collect()
 }

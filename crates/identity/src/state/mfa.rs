@@ -139,7 +139,10 @@ impl Entity for MfaDevice {
         Cow::Borrowed(id.as_str())
     }
 
-    fn restore(record: Self::Record, reader: &mut RecordReader<'_>) -> Result<Self, RecordError> {
+    fn restore(
+        record: Self::Record,
+        reader: &mut RecordReader<'_, '_>,
+    ) -> Result<Self, RecordError> {
         Ok(Self {
             path: record.path,
             name: record.name,
@@ -175,7 +178,7 @@ impl RemovableEntity for MfaDevice {
 }
 
 impl EnabledRecord {
-    fn restore(self, reader: &RecordReader<'_>) -> Result<MfaAssignment, RecordError> {
+    fn restore(self, reader: &RecordReader<'_, '_>) -> Result<MfaAssignment, RecordError> {
         Ok(MfaAssignment {
             owner: CredentialOwner::restore(self.user.as_deref(), reader)?,
             since: at(self.since),

@@ -21,7 +21,7 @@ mod settings;
 mod user;
 
 pub use account::Account;
-pub(crate) use entity::ArnInterner;
+pub(crate) use entity::LoadContext;
 pub use entity::{RecordError, StateChange};
 pub use grantee::Grantee;
 pub use group::Group;

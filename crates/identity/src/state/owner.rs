@@ -32,7 +32,7 @@ impl CredentialOwner {
 
     pub(super) fn restore(
         user: Option<&str>,
-        reader: &RecordReader<'_>,
+        reader: &RecordReader<'_, '_>,
     ) -> Result<Self, RecordError> {
         Self::from_stored(user).ok_or_else(|| reader.error("a user's id does not parse"))
     }

@@ -268,7 +268,7 @@ impl From<&DirectGrants> for GrantsRecord {
 }
 
 impl GrantsRecord {
-    pub(super) fn restore(self, reader: &mut RecordReader<'_>) -> DirectGrants {
+    pub(super) fn restore(self, reader: &mut RecordReader<'_, '_>) -> DirectGrants {
         let inline = self
             .inline
             .into_iter()
@@ -327,7 +327,10 @@ impl Entity for CustomerPolicy {
         Cow::Borrowed(id.as_str())
     }
 
-    fn restore(record: Self::Record, reader: &mut RecordReader<'_>) -> Result<Self, RecordError> {
+    fn restore(
+        record: Self::Record,
+        reader: &mut RecordReader<'_, '_>,
+    ) -> Result<Self, RecordError> {
         let version = |(number, created, text): (u32, i64, String)| {
             PolicyVersion::new(number, at(created), text.into())
         };

@@ -52,7 +52,10 @@ impl Entity for CredentialReport {
         Cow::Borrowed(ONLY)
     }
 
-    fn restore(record: Self::Record, _reader: &mut RecordReader<'_>) -> Result<Self, RecordError> {
+    fn restore(
+        record: Self::Record,
+        _reader: &mut RecordReader<'_, '_>,
+    ) -> Result<Self, RecordError> {
         Ok(Self {
             generated: at(record.generated),
             content: record.content.into(),

@@ -67,7 +67,10 @@ impl Entity for RootUser {
         Cow::Borrowed(ONLY)
     }
 
-    fn restore(record: Self::Record, reader: &mut RecordReader<'_>) -> Result<Self, RecordError> {
+    fn restore(
+        record: Self::Record,
+        reader: &mut RecordReader<'_, '_>,
+    ) -> Result<Self, RecordError> {
         Ok(Self {
             created: at(record.created),
             keys: restore_keys(record.keys, reader)?,

@@ -130,7 +130,10 @@ impl Entity for RotationPolicy {
         Cow::Borrowed(id.as_str())
     }
 
-    fn restore(record: Self::Record, reader: &mut RecordReader<'_>) -> Result<Self, RecordError> {
+    fn restore(
+        record: Self::Record,
+        reader: &mut RecordReader<'_, '_>,
+    ) -> Result<Self, RecordError> {
         let account = record.account.parse();
         Ok(Self {
             name: record.name,

@@ -135,7 +135,10 @@ impl Entity for AccountSettings {
         Cow::Borrowed(ONLY)
     }
 
-    fn restore(record: Self::Record, reader: &mut RecordReader<'_>) -> Result<Self, RecordError> {
+    fn restore(
+        record: Self::Record,
+        reader: &mut RecordReader<'_, '_>,
+    ) -> Result<Self, RecordError> {
         let policy = record.password_policy.map(|policy| PasswordPolicy {
             minimum_length: policy.minimum_length,
             require_symbols: policy.require_symbols,

@@ -214,7 +214,10 @@ impl Entity for User {
         Cow::Borrowed(id.as_str())
     }
 
-    fn restore(record: Self::Record, reader: &mut RecordReader<'_>) -> Result<Self, RecordError> {
+    fn restore(
+        record: Self::Record,
+        reader: &mut RecordReader<'_, '_>,
+    ) -> Result<Self, RecordError> {
         Ok(Self {
             id: reader.id(&record.id)?,
             path: record.path,

@@ -4,10 +4,11 @@
 
 use keywright_base::AccountId;
 use rusqlite::{Connection, OptionalExtension};
+use tokio::sync::watch;
 
 use super::{SqliteStore, corrupt};
 use crate::contract::{
-    LedgerCommit, LedgerStore, RecordWrite, StateRecord, StoreError, StoreFuture,
+    LedgerChanges, LedgerCommit, LedgerStore, RecordWrite, StateRecord, StoreError, StoreFuture,
 };
 
 impl LedgerStore for SqliteStore {
@@ -26,12 +27,29 @@ impl LedgerStore for SqliteStore {
         &self,
         account: AccountId,
         each: &mut dyn FnMut(StateRecord),
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         load(&self.reader()?, account, each)
     }
 
     fn commit(&self, commit: LedgerCommit) -> StoreFuture<Result<u64, StoreError>> {
-        self.write(move |connection| write(connection, &commit))
+        let changes = self.changes.clone();
+        let notify = move |(_, sequence): &(u64, u64)| {
+            changes.send_if_modified(|last| {
+                let newer = *last < *sequence;
+                *last = (*last).max(*sequence);
+                newer
+            });
+        };
+        let written = self.write_then(move |connection| write(connection, &commit), notify);
+        Box::pin(async { written.await.map(|(version, _)| version) })
+    }
+
+    fn changes_since(&self, sequence: u64) -> StoreFuture<Result<LedgerChanges, StoreError>> {
+        self.read(move |connection| changes_since(connection, sequence))
+    }
+
+    fn watch(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 }
 
@@ -39,9 +57,12 @@ pub(super) fn load(
     connection: &Connection,
     account: AccountId,
     each: &mut dyn FnMut(StateRecord),
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
+    // One snapshot for the version and the records.
+    let snapshot = connection.unchecked_transaction()?;
+    let version = stored_version(&snapshot, column(account))?;
     let sql = "SELECT kind, id, body FROM record WHERE account = ?1";
-    let mut statement = connection.prepare(sql)?;
+    let mut statement = snapshot.prepare(sql)?;
     let mut rows = statement.query([column(account)])?;
     while let Some(row) = rows.next()? {
         each(StateRecord {
@@ -50,16 +71,47 @@ pub(super) fn load(
             body: row.get(2)?,
         });
     }
-    Ok(())
+    Ok(version)
 }
 
-fn write(connection: &Connection, commit: &LedgerCommit) -> Result<u64, StoreError> {
-    let account = column(commit.account);
+fn stored_version(connection: &Connection, account: i64) -> Result<u64, StoreError> {
     let stored = connection
         .prepare_cached("SELECT version FROM account WHERE id = ?1")?
         .query_row([account], |row| row.get(0))
         .optional()?;
-    let actual = version(stored.unwrap_or(0))?;
+    version(stored.unwrap_or(0))
+}
+
+fn changes_since(connection: &Connection, sequence: u64) -> Result<LedgerChanges, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT change.sequence, account.id, account.version
+         FROM account_change AS change JOIN account ON account.id = change.account
+         WHERE change.sequence > ?1 ORDER BY change.sequence",
+    )?;
+    let from = i64::try_from(sequence).unwrap_or(i64::MAX);
+    let mut rows = statement.query([from])?;
+    let mut changes = LedgerChanges {
+        sequence,
+        accounts: Vec::new(),
+    };
+    while let Some(row) = rows.next()? {
+        changes.sequence = version(row.get(0)?)?;
+        let changed = (account(row.get(1)?)?, version(row.get(2)?)?);
+        changes.accounts.push(changed);
+    }
+    Ok(changes)
+}
+
+/// The sequence number of the last commit.
+pub(super) fn last_sequence(connection: &Connection) -> Result<u64, StoreError> {
+    let sql = "SELECT coalesce(max(sequence), 0) FROM account_change";
+    version(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
+/// Applies a commit. Returns the account's new version and the sequence number of the commit.
+fn write(connection: &Connection, commit: &LedgerCommit) -> Result<(u64, u64), StoreError> {
+    let account = column(commit.account);
+    let actual = stored_version(connection, account)?;
     if actual != commit.base {
         return Err(StoreError::Conflict {
             account: commit.account,
@@ -72,6 +124,13 @@ fn write(connection: &Connection, commit: &LedgerCommit) -> Result<u64, StoreErr
     connection
         .prepare_cached("INSERT OR REPLACE INTO account (id, version) VALUES (?1, ?2)")?
         .execute((account, column))?;
+    let sequence = connection
+        .prepare_cached(
+            "INSERT INTO account_change (account, sequence)
+             VALUES (?1, (SELECT coalesce(max(sequence), 0) + 1 FROM account_change))
+             ON CONFLICT DO UPDATE SET sequence = excluded.sequence RETURNING sequence",
+        )?
+        .query_row([account], |row| row.get(0))?;
     for write in &commit.writes {
         match write {
             RecordWrite::Put(record) => put(connection, account, record)?,
@@ -84,7 +143,7 @@ fn write(connection: &Connection, commit: &LedgerCommit) -> Result<u64, StoreErr
             }
         }
     }
-    Ok(next)
+    Ok((next, version(sequence)?))
 }
 
 fn put(connection: &Connection, account: i64, record: &StateRecord) -> Result<(), StoreError> {

@@ -48,6 +48,10 @@ const STEPS: &[MigrationStep] = &[
         sql: include_str!("../../migrations/sqlite/0006_blobs.sql"),
         applied: None,
     },
+    MigrationStep {
+        name: "changes",
+        sql: include_str!("../../migrations/sqlite/0006_changes.sql"),
+    },
 ];
 
 /// Migrates the schema to the newest step.

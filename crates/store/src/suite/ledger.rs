@@ -164,11 +164,44 @@ pub(super) fn an_acknowledged_commit_is_visible(store: Arc<dyn Store>) {
     assert_eq!(store.accounts().unwrap(), expected);
 }
 
+/// Every commit has a greater sequence number than those before it, and an account is listed once,
+/// at its last commit.
+pub(super) fn changes(store: Arc<dyn Store>) {
+    let since = |sequence| done(store.changes_since(sequence));
+    let mut watch = store.watch();
+    let start = since(0);
+    assert_eq!((start.sequence, start.accounts), (0, Vec::new()));
+    assert_eq!(*watch.borrow_and_update(), 0);
+    let (one, two) = (account(1), account(2));
+    done(store.commit(put(one, 0, "a", "1")));
+    let first = since(0);
+    assert_eq!(first.accounts, [(one, 1)]);
+    assert_eq!(*watch.borrow_and_update(), first.sequence);
+    done(store.commit(put(two, 0, "a", "1")));
+    done(store.commit(put(one, 1, "a", "2")));
+    let second = since(first.sequence);
+    assert_eq!(second.accounts, [(two, 1), (one, 2)]);
+    assert_eq!(since(0), second);
+    assert_eq!(*watch.borrow_and_update(), second.sequence);
+    // A rejected commit is no change.
+    assert!(wait(store.commit(put(one, 1, "a", "3"))).is_err());
+    let none = since(second.sequence);
+    assert_eq!(
+        (none.sequence, none.accounts),
+        (second.sequence, Vec::new())
+    );
+    assert!(!watch.has_changed().unwrap());
+    assert_eq!(since(u64::MAX).accounts, []);
+}
+
 pub(super) fn reopened(store: &dyn Store, round: u64) {
     let mine = account(1);
     let known: Vec<_> = (round > 0).then_some((mine, round)).into_iter().collect();
-    assert_eq!(store.accounts().unwrap(), known);
+    assert_eq!(store.accounts().unwrap(), known.clone());
     assert_eq!(contents(store, mine).len(), usize::try_from(round).unwrap());
+    let changes = done(store.changes_since(0));
+    assert_eq!(changes.accounts, known);
+    assert_eq!(*store.watch().borrow(), changes.sequence);
     done(store.commit(put(mine, round, &round.to_string(), "x")));
 }
 
@@ -198,12 +231,18 @@ fn delete(id: &str) -> RecordWrite {
 /// The ids and bodies of an account's records, ordered by id.
 fn contents(store: &dyn Store, account: AccountId) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    store
+    let version = store
         .load(account, &mut |record| {
             assert_eq!(record.kind, "user");
             found.push((record.id, String::from_utf8(record.body).unwrap()));
         })
         .unwrap();
+    let accounts = store.accounts().unwrap().into_iter();
+    let listed = accounts.filter(|(id, _)| *id == account);
+    assert_eq!(
+        listed.map(|(_, version)| version).max().unwrap_or(0),
+        version
+    );
     found.sort();
     found
 }

@@ -107,7 +107,7 @@ async fn make(folder: &Path, users: usize) -> anyhow::Result<()> {
             lines.push_str(&format!("{id} {}\n", secret.expose()));
             changes.push(StateChange::put_user(user));
         }
-        let compute = |_: &_| Ok::<_, std::convert::Infallible>(((), changes));
+        let compute = |_: &_| Ok::<_, std::convert::Infallible>(((), changes.clone()));
         match identity.ledger().write(&cell, compute).await? {
             Ok(()) => first = end,
         }

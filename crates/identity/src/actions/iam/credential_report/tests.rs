@@ -222,9 +222,9 @@ fn a_full_account_is_reported_whole() {
         ..model.clone()
     };
     let users = (1..limits::USERS_PER_ACCOUNT).map(|n| StateChange::put(user(n)));
-    let changes = users.collect();
+    let changes: Vec<_> = users.collect();
     let ledger = bench.identity().ledger();
-    let written = ledger.write(&cell, |_| Ok::<_, Infallible>(((), changes)));
+    let written = ledger.write(&cell, |_| Ok::<_, Infallible>(((), changes.clone())));
     bench.block_on(written).unwrap().unwrap();
     let rows = report(&bench);
     assert_eq!(rows.len(), 2 + limits::USERS_PER_ACCOUNT);
