@@ -190,18 +190,9 @@ impl StoredKeyring {
 }
 
 fn load(store: &dyn Store) -> Result<StoredKeyring, StoreError> {
-    let accounts = store.accounts()?;
-    let found = accounts
-        .iter()
-        .find(|(id, _)| *id == AccountId::INSTALLATION);
-    let Some((account, version)) = found else {
-        return Ok(StoredKeyring::default());
-    };
-    let mut stored = StoredKeyring {
-        version: *version,
-        ..StoredKeyring::default()
-    };
-    store.load(*account, &mut |record| stored.take(&record))?;
+    let mut stored = StoredKeyring::default();
+    let version = store.load(AccountId::INSTALLATION, &mut |record| stored.take(&record))?;
+    stored.version = version.number;
     Ok(stored)
 }
 
@@ -218,6 +209,7 @@ async fn commit(store: &dyn Store, base: u64, writes: Vec<RecordWrite>) -> Resul
     let written = store.commit(LedgerCommit {
         account,
         base,
+        lineage: None,
         writes,
     });
     written.await.map(drop)

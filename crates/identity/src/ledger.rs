@@ -18,7 +18,10 @@ use std::{
 
 use arc_swap::ArcSwap;
 use keywright_base::{AccountId, Timestamp};
-use keywright_store::contract::{LedgerCommit, Store, StoreError};
+use keywright_store::contract::{
+    CommitLineage, LedgerCommit, RecordWrite, Store, StoreError, VersionTag,
+};
+use ring::digest;
 use tokio::sync::watch;
 
 use crate::{
@@ -91,7 +94,8 @@ impl IamLedger {
         listed.retain(|(id, _)| *id != AccountId::INSTALLATION);
         let ids: Vec<_> = listed.into_iter().map(|(id, _)| id).collect();
         let loaded = load_accounts(&*store, &ids)?;
-        let cell = |account: Account| (account.id(), Arc::new(AccountCell::new(account)));
+        let cell =
+            |loaded: LoadedAccount| (loaded.account.id(), Arc::new(AccountCell::new(loaded)));
         let accounts: HashMap<_, _> = loaded.into_iter().map(cell).collect();
         Ok(Self {
             store,
@@ -110,7 +114,7 @@ impl IamLedger {
     pub fn alias_holder(&self, alias: &str) -> Option<AccountId> {
         let accounts = self.accounts.load();
         let mut holders = accounts.iter().filter(|(_, cell)| {
-            let newest = Arc::clone(&cell.head().account);
+            let newest = Arc::clone(&cell.head().newest.account);
             newest.settings().alias.as_deref() == Some(alias)
         });
         holders.next().map(|(id, _)| *id)
@@ -133,9 +137,13 @@ impl IamLedger {
         now: Timestamp,
         changes: &[StateChange],
     ) -> Result<(), LedgerError> {
-        let account = Account::empty(id, now).apply(changes);
-        self.store.commit(commit(id, 0, changes)?).await?;
-        self.admit(account);
+        let none = LoadedAccount {
+            account: Arc::new(Account::empty(id, now)),
+            tag: VersionTag::default(),
+        };
+        let (commit, created) = none.changed(changes)?;
+        self.store.commit(commit).await?;
+        self.admit(created);
         Ok(())
     }
 
@@ -160,9 +168,9 @@ impl IamLedger {
         Ok(())
     }
 
-    fn admit(&self, account: Account) {
-        let id = account.id();
-        let cell = Arc::new(AccountCell::new(account));
+    fn admit(&self, loaded: LoadedAccount) {
+        let id = loaded.account.id();
+        let cell = Arc::new(AccountCell::new(loaded));
         self.accounts.rcu(|accounts| {
             let mut accounts = HashMap::clone(accounts);
             // A concurrent refresh may have been faster.
@@ -193,12 +201,12 @@ impl IamLedger {
             }
             let (answer, waiting) = {
                 let mut head = cell.head();
-                let (answer, changes) = match compute(&head.account) {
+                let (answer, changes) = match compute(&head.newest.account) {
                     Ok((answer, changes)) => (Ok(answer), changes),
                     Err(refusal) => (Err(refusal), Vec::new()),
                 };
                 let waiting = if changes.is_empty() {
-                    CommitWait::For(head.account.version(), head.generation)
+                    CommitWait::For(head.newest.account.version(), head.generation)
                 } else {
                     CommitWait::Flush(cell.flush(&mut head, &self.store, &changes)?)
                 };
@@ -223,9 +231,58 @@ enum CommitWait {
     Flush(tokio::task::JoinHandle<Result<(), LedgerError>>),
 }
 
+/// A state of an account with the tag of its version.
+#[derive(Clone)]
+struct LoadedAccount {
+    account: Arc<Account>,
+    tag: VersionTag,
+}
+
+impl LoadedAccount {
+    /// The commit of these changes, and the state that it leads to.
+    fn changed(&self, changes: &[StateChange]) -> Result<(LedgerCommit, Self), LedgerError> {
+        let writes = changes.iter().map(StateChange::encode);
+        let writes = writes.collect::<Result<Vec<_>, _>>()?;
+        let tag = tag_after(self.tag, &writes);
+        let commit = LedgerCommit {
+            account: self.account.id(),
+            base: self.account.version(),
+            lineage: Some(CommitLineage {
+                base: self.tag,
+                new: tag,
+            }),
+            writes,
+        };
+        let account = Arc::new(self.account.apply(changes));
+        Ok((commit, Self { account, tag }))
+    }
+}
+
+/// The tag of a version follows from its base's tag and what was written, so that equal tags mean
+/// equal contents.
+fn tag_after(base: VersionTag, writes: &[RecordWrite]) -> VersionTag {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(&base);
+    for write in writes {
+        let (word, kind, id, body): (&[u8], _, _, &[u8]) = match write {
+            RecordWrite::Put(record) => (b"put", &record.kind, &record.id, &record.body),
+            RecordWrite::Delete { kind, id } => (b"delete", kind, id, b""),
+        };
+        for text in [word, kind.as_bytes(), id.as_bytes(), body] {
+            context.update(&text.len().to_be_bytes());
+            context.update(text);
+        }
+    }
+    let mut tag = VersionTag::default();
+    for (byte, hash) in tag.iter_mut().zip(context.finish().as_ref()) {
+        *byte = *hash;
+    }
+    tag
+}
+
 /// The newest computed state, possibly not durable yet.
 struct ComputedHead {
-    account: Arc<Account>,
+    newest: LoadedAccount,
     /// Incremented by each recovery, so that a waiter learns that its version will never be
     /// durable.
     generation: u64,
@@ -260,16 +317,16 @@ impl std::fmt::Debug for AccountCell {
 }
 
 impl AccountCell {
-    fn new(account: Account) -> Self {
-        let account = Arc::new(account);
+    fn new(newest: LoadedAccount) -> Self {
+        let account = Arc::clone(&newest.account);
         let durable = DurablePoint {
             version: account.version(),
             generation: 0,
         };
         Self {
-            snapshot: ArcSwap::from(Arc::clone(&account)),
+            snapshot: ArcSwap::from(account),
             head: Mutex::new(ComputedHead {
-                account,
+                newest,
                 generation: 0,
                 failed: false,
             }),
@@ -296,16 +353,15 @@ impl AccountCell {
         store: &Arc<dyn Store>,
         changes: &[StateChange],
     ) -> Result<tokio::task::JoinHandle<Result<(), LedgerError>>, LedgerError> {
-        let commit = commit(head.account.id(), head.account.version(), changes)?;
-        let next = Arc::new(head.account.apply(changes));
+        let (commit, next) = head.newest.changed(changes)?;
         let pending = store.commit(commit);
-        head.account = Arc::clone(&next);
+        head.newest = next.clone();
         let (cell, generation) = (Arc::clone(self), head.generation);
         let store = Arc::clone(store);
         Ok(tokio::spawn(async move {
             match pending.await {
                 Ok(_) => {
-                    cell.publish(next, generation);
+                    cell.publish(next.account, generation);
                     Ok(())
                 }
                 Err(error) => {
@@ -365,7 +421,7 @@ impl AccountCell {
     ) -> Result<(), LedgerError> {
         let ahead = {
             let mut head = self.head();
-            let ahead = head.account.version() >= version;
+            let ahead = head.newest.account.version() >= version;
             if !head.failed && !ahead {
                 self.discard(&mut head);
             }
@@ -402,15 +458,14 @@ impl AccountCell {
             return Ok(());
         }
         let before = self.snapshot.load_full();
-        let account = reload(store, before.id(), Some(before)).await?;
-        let account = Arc::new(account);
+        let loaded = reload(store, before.id(), Some(before)).await?;
         let generation = {
             let mut head = self.head();
-            head.account = Arc::clone(&account);
+            head.newest = loaded.clone();
             head.failed = false;
             head.generation
         };
-        self.publish(account, generation);
+        self.publish(loaded.account, generation);
         Ok(())
     }
 }
@@ -420,7 +475,7 @@ async fn reload(
     store: &Arc<dyn Store>,
     id: AccountId,
     before: Option<Arc<Account>>,
-) -> Result<Account, LedgerError> {
+) -> Result<LoadedAccount, LedgerError> {
     let store = Arc::clone(store);
     let loading = tokio::task::spawn_blocking(move || load_account(&*store, id, before.as_deref()));
     loading.await.unwrap_or_else(|_| Err(stopped()))
@@ -431,7 +486,7 @@ fn stopped() -> LedgerError {
 }
 
 /// Distributes the accounts over as many threads as there are processors.
-fn load_accounts(store: &dyn Store, ids: &[AccountId]) -> Result<Vec<Account>, LedgerError> {
+fn load_accounts(store: &dyn Store, ids: &[AccountId]) -> Result<Vec<LoadedAccount>, LedgerError> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let share = ids.len().div_ceil(threads).max(1);
     thread::scope(|scope| {
@@ -455,7 +510,7 @@ fn load_account(
     store: &dyn Store,
     id: AccountId,
     before: Option<&Account>,
-) -> Result<Account, LedgerError> {
+) -> Result<LoadedAccount, LedgerError> {
     let mut account = Account::empty(id, Timestamp::default());
     let (mut failure, mut context) = (None, LoadContext::replacing(before));
     let version = store.load(
@@ -465,27 +520,14 @@ fn load_account(
             Err(error) => failure = Some(error),
         },
     )?;
-    account.load(&[], version);
+    account.load(&[], version.number);
     match failure {
         Some(error) => Err(error.into()),
-        None => Ok(account),
+        None => Ok(LoadedAccount {
+            account: Arc::new(account),
+            tag: version.tag,
+        }),
     }
-}
-
-fn commit(
-    account: AccountId,
-    base: u64,
-    changes: &[StateChange],
-) -> Result<LedgerCommit, LedgerError> {
-    let writes = changes
-        .iter()
-        .map(StateChange::encode)
-        .collect::<Result<_, _>>()?;
-    Ok(LedgerCommit {
-        account,
-        base,
-        writes,
-    })
 }
 
 #[cfg(test)]

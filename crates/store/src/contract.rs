@@ -23,13 +23,15 @@ pub type StoreFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The commit was computed from a version other than the stored one; nothing was written.
-    #[error("account {account} is at version {actual}, the commit was computed from {base}")]
+    #[error(
+        "account {account} is at version {actual}, the commit was computed from another {base}"
+    )]
     Conflict {
         /// The account.
         account: AccountId,
         /// The version that the commit was computed from.
         base: u64,
-        /// The stored version.
+        /// The stored version; the same number if it has another content.
         actual: u64,
     },
     /// A precondition of an index write failed; nothing in its batch was written.
@@ -100,8 +102,33 @@ pub struct LedgerCommit {
     pub account: AccountId,
     /// The version that this commit was computed from.
     pub base: u64,
+    /// Required of a commit that may have been computed from one that is not answered yet.
+    pub lineage: Option<CommitLineage>,
     /// The writes; the new version is `base + 1`.
     pub writes: Vec<RecordWrite>,
+}
+
+/// Identifies what a version consists of: two versions of an account with the same number and the
+/// same tag have the same records. Zero for a version whose commit had no lineage.
+pub type VersionTag = [u8; 16];
+
+/// Ties a commit to the content of its base. A number alone does not: if the base was computed here
+/// but not written, because another process was faster, its number may be that process's version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommitLineage {
+    /// The tag of the version that the commit was computed from.
+    pub base: VersionTag,
+    /// The tag of the version that it makes.
+    pub new: VersionTag,
+}
+
+/// The version of an account's records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StoredVersion {
+    /// Its number; 0 if the account does not exist.
+    pub number: u64,
+    /// Its tag.
+    pub tag: VersionTag,
 }
 
 /// The accounts that changed after a sequence number.
@@ -123,7 +150,7 @@ pub trait LedgerStore: Send + Sync {
     fn accounts(&self) -> Result<Vec<(AccountId, u64)>, StoreError>;
 
     /// Calls `each` for every record of an account, in unspecified order, and returns the version
-    /// that they are of; 0 if there is no such account. Blocking.
+    /// that they are of. Blocking.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -131,13 +158,13 @@ pub trait LedgerStore: Send + Sync {
         &self,
         account: AccountId,
         each: &mut dyn FnMut(StateRecord),
-    ) -> Result<u64, StoreError>;
+    ) -> Result<StoredVersion, StoreError>;
 
     /// Commits durably and returns the new version. Commits to one account take effect in call
     /// order, and many callers share one flush.
     ///
-    /// Errors: [`StoreError::Conflict`] when `base` is not the stored version (nothing was
-    /// written); [`StoreError::Unavailable`] when the outcome is unknown.
+    /// Errors: [`StoreError::Conflict`] when `base` is not the stored version, or the lineage is not
+    /// of its content (nothing was written); [`StoreError::Unavailable`] when the outcome is unknown.
     fn commit(&self, commit: LedgerCommit) -> StoreFuture<Result<u64, StoreError>>;
 
     /// Returns the accounts that changed after this sequence number; 0 selects all accounts.

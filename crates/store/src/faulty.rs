@@ -15,7 +15,7 @@ use crate::contract::{
     ActivityStore, BlobJournal, BlobName, BucketRow, DisplacedRows, IndexWrite, IssuedSession,
     KeyAttempt, LastUse, LedgerChanges, LedgerCommit, LedgerStore, ListRange, ObjectIndex,
     ObjectRow, PartRow, PendingDelete, PendingDeletePage, SessionPage, StateRecord, Store,
-    StoreError, StoreFuture, UploadRow,
+    StoreError, StoreFuture, StoredVersion, UploadRow,
 };
 
 /// A part of the contract whose writes are counted together.
@@ -209,7 +209,7 @@ impl LedgerStore for FaultyStore {
         &self,
         account: AccountId,
         each: &mut dyn FnMut(StateRecord),
-    ) -> Result<u64, StoreError> {
+    ) -> Result<StoredVersion, StoreError> {
         self.up()?.load(account, each)
     }
 

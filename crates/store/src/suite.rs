@@ -42,6 +42,7 @@ pub fn run_all(make: impl Fn() -> Arc<dyn Store>) {
         ledger::one_of_many_wins,
         ledger::an_acknowledged_commit_is_visible,
         ledger::changes,
+        ledger::lineages,
         journal::last_uses,
         journal::attempts,
         journal::attempt_rows_are_capped,

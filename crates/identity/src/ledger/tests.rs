@@ -236,6 +236,26 @@ async fn a_write_behind_a_failed_one_is_computed_again() {
     }
 }
 
+/// The second of two writes, computed from the first, has the version that the other ledger's commit
+/// made as its base. Accepting it would undo that commit.
+#[tokio::test]
+async fn a_write_behind_a_conflict_is_computed_again() {
+    let faulty = FaultyLedger::new().await;
+    let other = IamLedger::load(Arc::clone(&faulty.store) as Arc<dyn Store>).unwrap();
+    let cell = other.account(faulty.cell.snapshot().id()).unwrap();
+    other
+        .write(&cell, |account| appended(account, 'x'))
+        .await
+        .unwrap()
+        .unwrap();
+    let (first, second) = tokio::join!(faulty.append('a'), faulty.append('b'));
+    first.unwrap();
+    second.unwrap();
+    let mut letters: Vec<_> = faulty.alias().unwrap().chars().collect();
+    letters.sort_unstable();
+    assert_eq!(letters, ['a', 'b', 'x']);
+}
+
 /// A refresh that finds a commit of another ledger while an own one is under way.
 #[tokio::test]
 async fn a_refresh_waits_for_the_own_commit_that_conflicts() {

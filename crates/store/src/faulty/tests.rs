@@ -20,6 +20,7 @@ fn commit(base: u64) -> LedgerCommit {
     LedgerCommit {
         account: AccountId::new(1).unwrap(),
         base,
+        lineage: None,
         writes: Vec::new(),
     }
 }

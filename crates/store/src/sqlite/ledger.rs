@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::{SqliteStore, corrupt};
 use crate::contract::{
     LedgerChanges, LedgerCommit, LedgerStore, RecordWrite, StateRecord, StoreError, StoreFuture,
+    StoredVersion, VersionTag,
 };
 
 impl LedgerStore for SqliteStore {
@@ -27,7 +28,7 @@ impl LedgerStore for SqliteStore {
         &self,
         account: AccountId,
         each: &mut dyn FnMut(StateRecord),
-    ) -> Result<u64, StoreError> {
+    ) -> Result<StoredVersion, StoreError> {
         load(&self.reader()?, account, each)
     }
 
@@ -57,7 +58,7 @@ pub(super) fn load(
     connection: &Connection,
     account: AccountId,
     each: &mut dyn FnMut(StateRecord),
-) -> Result<u64, StoreError> {
+) -> Result<StoredVersion, StoreError> {
     // One snapshot for the version and the records.
     let snapshot = connection.unchecked_transaction()?;
     let version = stored_version(&snapshot, column(account))?;
@@ -74,12 +75,23 @@ pub(super) fn load(
     Ok(version)
 }
 
-fn stored_version(connection: &Connection, account: i64) -> Result<u64, StoreError> {
+fn stored_version(connection: &Connection, account: i64) -> Result<StoredVersion, StoreError> {
     let stored = connection
-        .prepare_cached("SELECT version FROM account WHERE id = ?1")?
-        .query_row([account], |row| row.get(0))
+        .prepare_cached(
+            "SELECT account.version, change.tag
+             FROM account LEFT JOIN account_change AS change ON change.account = account.id
+             WHERE account.id = ?1",
+        )?
+        .query_row([account], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    version(stored.unwrap_or(0))
+    let Some((number, tag)) = stored else {
+        return Ok(StoredVersion::default());
+    };
+    let tag: Option<VersionTag> = tag;
+    Ok(StoredVersion {
+        number: version(number)?,
+        tag: tag.unwrap_or_default(),
+    })
 }
 
 fn changes_since(connection: &Connection, sequence: u64) -> Result<LedgerChanges, StoreError> {
@@ -112,25 +124,29 @@ pub(super) fn last_sequence(connection: &Connection) -> Result<u64, StoreError> 
 fn write(connection: &Connection, commit: &LedgerCommit) -> Result<(u64, u64), StoreError> {
     let account = column(commit.account);
     let actual = stored_version(connection, account)?;
-    if actual != commit.base {
+    let lineage = commit.lineage;
+    if actual.number != commit.base || lineage.is_some_and(|lineage| lineage.base != actual.tag) {
         return Err(StoreError::Conflict {
             account: commit.account,
             base: commit.base,
-            actual,
+            actual: actual.number,
         });
     }
-    let next = actual.saturating_add(1);
+    let next = actual.number.saturating_add(1);
     let column = i64::try_from(next).map_err(|_| corrupt("version"))?;
     connection
         .prepare_cached("INSERT OR REPLACE INTO account (id, version) VALUES (?1, ?2)")?
         .execute((account, column))?;
     let sequence = connection
         .prepare_cached(
-            "INSERT INTO account_change (account, sequence)
-             VALUES (?1, (SELECT coalesce(max(sequence), 0) + 1 FROM account_change))
-             ON CONFLICT DO UPDATE SET sequence = excluded.sequence RETURNING sequence",
+            "INSERT INTO account_change (account, sequence, tag)
+             VALUES (?1, (SELECT coalesce(max(sequence), 0) + 1 FROM account_change), ?2)
+             ON CONFLICT DO UPDATE SET sequence = excluded.sequence, tag = excluded.tag
+             RETURNING sequence",
         )?
-        .query_row([account], |row| row.get(0))?;
+        .query_row((account, lineage.map(|lineage| lineage.new)), |row| {
+            row.get(0)
+        })?;
     for write in &commit.writes {
         match write {
             RecordWrite::Put(record) => put(connection, account, record)?,

@@ -30,6 +30,7 @@ fn commit(base: u64, id: &str) -> LedgerCommit {
     LedgerCommit {
         account: AccountId::new(1).unwrap(),
         base,
+        lineage: None,
         writes: vec![RecordWrite::Put(record)],
     }
 }
@@ -370,6 +371,7 @@ fn the_log_is_bounded() {
         wait(store.commit(LedgerCommit {
             account,
             base,
+            lineage: None,
             writes,
         }))
         .unwrap();

@@ -5,7 +5,7 @@ use std::{sync::Arc, thread};
 use keywright_base::AccountId;
 
 use super::{account, done, wait};
-use crate::contract::{LedgerCommit, RecordWrite, StateRecord, Store, StoreError};
+use crate::contract::{CommitLineage, LedgerCommit, RecordWrite, StateRecord, Store, StoreError};
 
 pub(super) fn versions(store: Arc<dyn Store>) {
     assert_eq!(store.accounts().unwrap(), []);
@@ -50,6 +50,7 @@ pub(super) fn records(store: Arc<dyn Store>) {
         done(store.commit(LedgerCommit {
             account: mine,
             base: 0,
+            lineage: None,
             writes
         })),
         1
@@ -70,12 +71,14 @@ pub(super) fn records(store: Arc<dyn Store>) {
     done(store.commit(LedgerCommit {
         account: mine,
         base: 1,
+        lineage: None,
         writes: vec![elsewhere],
     }));
     assert_eq!(
         done(store.commit(LedgerCommit {
             account: mine,
             base: 2,
+            lineage: None,
             writes: Vec::new()
         })),
         3
@@ -194,6 +197,38 @@ pub(super) fn changes(store: Arc<dyn Store>) {
     assert_eq!(since(u64::MAX).accounts, []);
 }
 
+/// A commit that was computed from a version that another writer's version took the place of.
+pub(super) fn lineages(store: Arc<dyn Store>) {
+    let mine = account(1);
+    let commit = |base, from: u8, to: u8| LedgerCommit {
+        lineage: Some(CommitLineage {
+            base: [from; 16],
+            new: [to; 16],
+        }),
+        ..put(mine, base, &format!("{from}-{to}"), "x")
+    };
+    done(store.commit(commit(0, 0, 1)));
+    let queued = [
+        commit(1, 1, 2),
+        commit(1, 1, 3),
+        commit(2, 3, 4),
+        commit(2, 2, 5),
+    ];
+    let queued = queued.map(|commit| store.commit(commit));
+    let [first, second, third, fourth] = queued.map(wait);
+    assert_eq!((first.unwrap(), fourth.unwrap()), (2, 3));
+    for refused in [second, third] {
+        assert!(matches!(refused, Err(StoreError::Conflict { .. })));
+    }
+    let stored = store.load(mine, &mut |_| {}).unwrap();
+    assert_eq!((stored.number, stored.tag), (3, [5; 16]));
+    assert_eq!(contents(&*store, mine).len(), 3);
+    // Without a lineage the number decides, and the new version has no tag.
+    done(store.commit(put(mine, 3, "a", "x")));
+    assert_eq!(store.load(mine, &mut |_| {}).unwrap().tag, [0; 16]);
+    done(store.commit(commit(4, 0, 6)));
+}
+
 pub(super) fn reopened(store: &dyn Store, round: u64) {
     let mine = account(1);
     let known: Vec<_> = (round > 0).then_some((mine, round)).into_iter().collect();
@@ -209,6 +244,7 @@ fn put(account: AccountId, base: u64, id: &str, body: &str) -> LedgerCommit {
     LedgerCommit {
         account,
         base,
+        lineage: None,
         writes: vec![write(id, body)],
     }
 }
@@ -239,10 +275,8 @@ fn contents(store: &dyn Store, account: AccountId) -> Vec<(String, String)> {
         .unwrap();
     let accounts = store.accounts().unwrap().into_iter();
     let listed = accounts.filter(|(id, _)| *id == account);
-    assert_eq!(
-        listed.map(|(_, version)| version).max().unwrap_or(0),
-        version
-    );
+    let listed = listed.map(|(_, version)| version).max();
+    assert_eq!(listed.unwrap_or(0), version.number);
     found.sort();
     found
 }
