@@ -50,7 +50,8 @@ const STEPS: &[MigrationStep] = &[
     },
     MigrationStep {
         name: "changes",
-        sql: include_str!("../../migrations/sqlite/0006_changes.sql"),
+        sql: include_str!("../../migrations/sqlite/0007_changes.sql"),
+        applied: None,
     },
 ];
 
