@@ -14,8 +14,12 @@ pub const GROUPS_PER_USER: usize = 10;
 pub const ACCESS_KEYS_PER_USER: usize = 2;
 /// Maximum lifetime of GetSessionToken credentials, in seconds.
 pub const SESSION_SECS: i64 = 129_600;
-/// Access keys per account whose sessions were ended before they expired.
-pub const ENDED_SESSIONS_KEYS: usize = 10_000;
+/// Keys of one owner whose ended sessions are recorded one by one; beyond that, the sessions of all
+/// its keys are ended.
+pub const ENDED_KEYS_PER_OWNER: usize = 8;
+/// The same for keys that were gone before, whose owner is unknown; beyond that, the sessions of all
+/// keys of the account are ended.
+pub const ENDED_KEYS_WITHOUT_OWNER: usize = 1000;
 /// Virtual MFA devices per account, assigned or not: one per user.
 pub const MFA_DEVICES_PER_ACCOUNT: usize = USERS_PER_ACCOUNT;
 /// MFA devices assigned to a user or to the root user.

@@ -8,7 +8,7 @@ use keywright_sigv4::Verified;
 use crate::{
     console::SessionId,
     principal::Principal,
-    state::{Account, Tag},
+    state::{Account, CredentialOwner, Tag},
 };
 
 /// What temporary credentials carry beside the principal.
@@ -23,6 +23,8 @@ pub struct SessionFacts {
     /// The long-term key that minted them, directly or through other sessions; earlier versions did
     /// not write it down.
     pub(crate) source: Option<AccessKeyId>,
+    /// The owner of that key; earlier versions did not write it down.
+    pub(crate) source_owner: Option<CredentialOwner>,
     /// The service that uses them on behalf of the principal, if it is not the principal itself.
     pub service: Option<&'static str>,
     /// What a role's or federated user's session was created with.
@@ -57,7 +59,11 @@ impl SessionFacts {
     pub(crate) fn are_ended(&self, account: &Account) -> bool {
         self.console.is_none()
             && self.service.is_none()
-            && account.settings().has_ended(self.source, self.issued)
+            && account.settings().ended_sessions.has_ended(
+                self.source,
+                self.source_owner,
+                self.issued,
+            )
     }
 }
 

@@ -37,6 +37,9 @@ pub(crate) struct SessionToken {
     /// The long-term key that issued it, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<String>,
+    /// The owner of that key: a user's unique ID, or empty for root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source_owner: Option<String>,
     /// The service that uses it on behalf of the principal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     service: Option<String>,
@@ -118,6 +121,15 @@ pub(crate) struct ValidityPeriod {
     pub expires: Timestamp,
 }
 
+/// The long-term key that a session comes from, directly or through other sessions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SessionSource {
+    /// The key.
+    pub key: AccessKeyId,
+    /// Its owner, unless the session between was issued by an earlier version.
+    pub owner: Option<CredentialOwner>,
+}
+
 /// The first part of a federated user's stored principal.
 const FEDERATED: &str = "federated";
 
@@ -145,6 +157,7 @@ impl SessionToken {
             mfa_at: None,
             console: None,
             source: None,
+            source_owner: None,
             service: None,
             attributes: None,
         }
@@ -157,8 +170,10 @@ impl SessionToken {
     }
 
     /// Marks the token as issued by a long-term key.
-    pub(crate) fn minted_by(mut self, key: AccessKeyId) -> Self {
-        self.source = Some(key.to_string());
+    pub(crate) fn minted_by(mut self, source: SessionSource) -> Self {
+        self.source = Some(source.key.to_string());
+        let owner = source.owner.map(CredentialOwner::to_stored);
+        self.source_owner = owner.map(Option::unwrap_or_default);
         self
     }
 
@@ -261,7 +276,13 @@ impl SessionToken {
             None => None,
             Some(text) => Some(text.parse().ok()?),
         };
+        let source_owner = match self.source_owner.as_deref() {
+            None => None,
+            Some("") => Some(CredentialOwner::Root),
+            Some(user) => Some(CredentialOwner::User(user.parse().ok()?)),
+        };
         Some(SessionFacts {
+            source_owner,
             issued: Timestamp::from_millis(self.issued),
             mfa: self.mfa_at.map(Timestamp::from_millis),
             console,

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use keywright_base::{AccessKeyId, AccountId, Secret};
+use keywright_base::{AccessKeyId, AccountId, Secret, limits};
+use keywright_policy::{ContextLookup, ContextValues};
 use keywright_store::contract::{IssuedSession, KeyAttempt, SessionPage, StoreError};
 
 use crate::{
+    authorize::{self, ForeignResource, decide},
     fault::IamFault,
     on_behalf::OnBehalf,
     rotations::RotationEngine,
@@ -87,6 +89,20 @@ impl<'a> Preparation<'a> {
         }
     }
 
+    /// As [`Preparation::resource`], for a response that quotes the resource's policy: also denied if
+    /// that policy itself denies the caller to read it.
+    ///
+    /// # Errors
+    /// [`IamFault::AccessDenied`], or as [`Preparation::resource`].
+    pub async fn quotable_resource(&self, arn: &str) -> Result<Option<ResourcePolicy>, IamFault> {
+        let found = self.resource(arn).await?;
+        // What belongs to another account is refused later, in other words.
+        if let Some(resource) = found.as_ref().filter(|it| it.owner == self.view.id()) {
+            check_readable(&self.view, arn, resource)?;
+        }
+        Ok(found)
+    }
+
     /// Computes from the account's state outside the request threads, when it is the caller's turn.
     ///
     /// # Errors
@@ -123,6 +139,43 @@ impl<'a> Preparation<'a> {
 
     const fn owner(&self) -> WorkOwner {
         WorkOwner::of(self.view.caller)
+    }
+}
+
+/// The action that reads a bucket's policy.
+const READ_POLICY: &str = "s3:GetBucketPolicy";
+
+fn check_readable(
+    view: &StateView<'_>,
+    arn: &str,
+    resource: &ResourcePolicy,
+) -> Result<(), IamFault> {
+    let bucket = arn.split('/').next().unwrap_or(arn);
+    let question = ForeignResource {
+        arn: bucket,
+        owner: Some(resource.owner),
+        policy: resource.policy_for(Some(view.id())),
+    };
+    let context = CallerContext(view);
+    let caller = Some((view.caller, view.account));
+    let names = None::<fn() -> Vec<String>>;
+    let steps_max = limits::DECISION_STEPS;
+    let decided = decide(caller, READ_POLICY, &question, &context, steps_max, names);
+    decided.outcome.map_err(|denied| {
+        let (user, why) = (view.caller.arn(), denied.why);
+        IamFault::AccessDenied(format!(
+            "User: {user} is not authorized to perform: {READ_POLICY} on resource: {bucket} {why}"
+        ))
+    })
+}
+
+/// The condition keys that follow from the caller and its request.
+struct CallerContext<'a>(&'a StateView<'a>);
+
+impl ContextLookup for CallerContext<'_> {
+    fn get(&self, key: &str) -> ContextValues<'_> {
+        let view = self.0;
+        authorize::common(Some((view.caller, view.account)), view.context, key)
     }
 }
 

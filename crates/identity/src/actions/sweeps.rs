@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use keywright_policy::{AccessLevel, ResourceUse, SettledAnswer, settled};
-use keywright_wire::operations;
+use keywright_wire::{Service, operations};
 
 use super::{actions, not_served};
 use crate::{
@@ -253,6 +253,39 @@ fn nobody_may_do_anything_unproven() {
         let answer = bench.call(&stranger, &form(action, &more));
         assert_eq!(answer.error().code, "SignatureDoesNotMatch", "{action}");
     }
+}
+
+/// A session that may not call IAM gets nothing of IAM through the extension, and root's neither.
+#[test]
+fn sessions_without_a_code_may_not_use_the_extension_in_place_of_iam() {
+    let bench = TestInstallation::new();
+    let admin = bench.user("admin", &["AdministratorAccess"]);
+    let sessions = [
+        TestKeys::of(&bench.call(&admin, "Action=GetSessionToken")),
+        TestKeys::of(&bench.root("Action=GetSessionToken")),
+    ];
+    let catalogue = keywright_policy::ActionCatalogue::built_in();
+    let extension = actions().filter(|row| row.operation.service == Service::Keywright);
+    let extension: BTreeSet<_> = extension.map(|row| row.operation.name).collect();
+    let mut closed = 0;
+    for (action, more) in samples() {
+        if !extension.contains(action) {
+            continue;
+        }
+        let known = catalogue.action(&format!("keywright:{action}")).unwrap();
+        let mut implied = known.does.iter().chain(&known.reveals);
+        let of_iam = implied.any(|name| name.starts_with("iam:"));
+        closed += usize::from(of_iam);
+        for session in &sessions {
+            let code = bench.call(session, &form(action, &more)).code();
+            assert_eq!(
+                code == Some("InvalidClientTokenId"),
+                of_iam,
+                "{action}: {code:?}"
+            );
+        }
+    }
+    assert!(closed > 15, "{closed}");
 }
 
 #[test]

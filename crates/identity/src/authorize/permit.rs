@@ -164,7 +164,7 @@ pub(crate) fn would_permit(
         Requirement::All(own) | Requirement::On { own, .. } => own.iter().all(&mut allowed),
     };
     let all = own.then(|| with_implied(view, action, required));
-    all.is_some_and(|all| !all.is_empty() && all.iter().all(allowed))
+    all.is_some_and(|all| !all.is_empty() && may_do(view, &all) && all.iter().all(allowed))
 }
 
 /// Everything an action is authorized on. Empty if every verified caller may use it.
@@ -180,12 +180,26 @@ fn targets<A: PreparedAction>(
         Requirement::All(targets) => targets,
         Requirement::Nothing | Requirement::On { .. } => Vec::new(),
     };
+    // What a session may not do in IAM itself, it may not do through the extension either.
+    if operation.service == Service::Keywright && !may_do(view, &targets) {
+        return Err(IamFault::Revoked);
+    }
     if targets.is_empty() {
         return Err(IamFault::Internal(format!(
             "{action} has no target to be authorized on"
         )));
     }
     Ok(targets)
+}
+
+/// Whether the caller's credentials are good for the actions: those of IAM are closed to sessions
+/// without a multi-factor code and to federated users, whatever their policies say.
+fn may_do(view: &StateView<'_>, targets: &[AuthTarget]) -> bool {
+    let is_iam = |target: &AuthTarget| {
+        let service = target.action.and_then(|action| action.split_once(':'));
+        service.is_some_and(|(service, _)| service.eq_ignore_ascii_case("iam"))
+    };
+    view.caller.may_call_iam() || !targets.iter().any(is_iam)
 }
 
 fn decide_all<A: PreparedAction>(

@@ -33,7 +33,7 @@ pub use report::CredentialReport;
 pub use role::Role;
 pub use root::RootUser;
 pub use rotation::{RotationPolicy, UserSelector};
-pub use settings::{AccountSettings, PasswordPolicy};
+pub use settings::{AccountSettings, EndedSessions, PasswordPolicy};
 pub use user::{LoginProfile, User};
 
 /// A tag; order of insertion is kept.

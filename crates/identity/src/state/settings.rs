@@ -6,7 +6,7 @@ use keywright_base::{AccessKeyId, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Account,
+    Account, CredentialOwner,
     entity::{Entity, ONLY, RecordError, RecordReader, at},
 };
 
@@ -17,30 +17,78 @@ pub struct AccountSettings {
     pub alias: Option<String>,
     /// The custom password policy; without one AWS's default rules hold.
     pub password_policy: Option<PasswordPolicy>,
-    /// Sessions that one of these keys has minted until then are ended. A key may be gone by now.
-    pub ended_sessions: BTreeMap<AccessKeyId, Timestamp>,
+    /// The sessions that are ended before they expire.
+    pub ended_sessions: EndedSessions,
 }
 
 impl AccountSettings {
-    /// The same, with every session ended that a key has minted until now. What has expired by
-    /// itself is forgotten. Nothing if there are [`limits::ENDED_SESSIONS_KEYS`] other keys.
+    /// The same, with every session ended that a key has issued until now.
     #[must_use]
-    pub fn with_ended_sessions(&self, key: AccessKeyId, now: Timestamp) -> Option<Self> {
+    pub fn with_ended_sessions(
+        &self,
+        key: AccessKeyId,
+        owner: Option<CredentialOwner>,
+        now: Timestamp,
+    ) -> Self {
         let mut settings = self.clone();
+        settings.ended_sessions.end(key, owner, now);
+        settings
+    }
+}
+
+/// Keys whose sessions are ended. The record of each owner is short: nobody can use up the room of
+/// others, and a session is never left alive for lack of room.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EndedSessions {
+    /// Until when a key's sessions are ended, and its owner. A key may be gone by now; its owner is
+    /// not known if it was gone before.
+    pub(super) keys: BTreeMap<AccessKeyId, (Timestamp, Option<CredentialOwner>)>,
+    /// Until when the sessions of all keys of an owner are ended.
+    pub(super) owners: BTreeMap<CredentialOwner, Timestamp>,
+    /// Until when the sessions of all keys are ended.
+    pub(super) all: Option<Timestamp>,
+}
+
+impl EndedSessions {
+    fn end(&mut self, key: AccessKeyId, owner: Option<CredentialOwner>, now: Timestamp) {
         let expired = now.plus_secs(-limits::SESSION_SECS);
-        settings.ended_sessions.retain(|_, until| *until >= expired);
-        settings.ended_sessions.insert(key, now);
-        (settings.ended_sessions.len() <= limits::ENDED_SESSIONS_KEYS).then_some(settings)
+        self.keys.retain(|_, (until, _)| *until >= expired);
+        self.owners.retain(|_, until| *until >= expired);
+        self.all = self.all.filter(|until| *until >= expired);
+        self.keys.insert(key, (now, owner));
+        let same = |entry: &(Timestamp, Option<CredentialOwner>)| entry.1 == owner;
+        let count = self.keys.values().filter(|entry| same(entry)).count();
+        let most = match owner {
+            Some(_) => limits::ENDED_KEYS_PER_OWNER,
+            None => limits::ENDED_KEYS_WITHOUT_OWNER,
+        };
+        if count > most {
+            self.keys.retain(|_, entry| !same(entry));
+            match owner {
+                Some(owner) => drop(self.owners.insert(owner, now)),
+                None => self.all = Some(now),
+            }
+        }
     }
 
-    /// Whether a session that this key has minted then is ended. Earlier versions did not write
-    /// down which key it was: such a session is ended if it may be one of them.
-    pub fn has_ended(&self, source: Option<AccessKeyId>, issued: Timestamp) -> bool {
+    /// Whether a session is ended that this key has issued then. What earlier versions did not
+    /// write into a session counts against it.
+    pub fn has_ended(
+        &self,
+        source: Option<AccessKeyId>,
+        owner: Option<CredentialOwner>,
+        issued: Timestamp,
+    ) -> bool {
         let ended = |until: &Timestamp| issued <= *until;
-        match source {
-            Some(key) => self.ended_sessions.get(&key).is_some_and(ended),
-            None => self.ended_sessions.values().any(ended),
-        }
+        let by_key = match source {
+            Some(key) => self.keys.get(&key).is_some_and(|(until, _)| ended(until)),
+            None => self.keys.values().any(|(until, _)| ended(until)),
+        };
+        let by_owner = match owner {
+            Some(owner) => self.owners.get(&owner).is_some_and(ended),
+            None => self.owners.values().any(ended),
+        };
+        by_key || by_owner || self.all.as_ref().is_some_and(ended)
     }
 }
 
@@ -91,9 +139,17 @@ pub(crate) struct PasswordPolicyRecord {
 pub(crate) struct SettingsRecord {
     alias: Option<String>,
     password_policy: Option<PasswordPolicyRecord>,
-    /// Ids of keys, and until when the sessions that they have minted are ended.
+    /// IDs of keys, and until when the sessions that they have issued are ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     ended_sessions: Vec<(String, i64)>,
+    /// The owners of those keys: a key's ID, and the user's or nothing for root.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ended_owners_of: Vec<(String, Option<String>)>,
+    /// Owners, and until when the sessions of all their keys are ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ended_of_owners: Vec<(Option<String>, i64)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ended_of_all: Option<i64>,
 }
 
 impl From<&AccountSettings> for SettingsRecord {
@@ -112,14 +168,26 @@ impl From<&AccountSettings> for SettingsRecord {
                 reuse_prevention: policy.reuse_prevention,
                 hard_expiry: policy.hard_expiry,
             });
+        let ended = &settings.ended_sessions;
         Self {
             alias: settings.alias.clone(),
             password_policy: policy,
-            ended_sessions: settings
-                .ended_sessions
+            ended_sessions: ended
+                .keys
                 .iter()
-                .map(|(key, until)| (key.to_string(), until.millis()))
+                .map(|(key, (until, _))| (key.to_string(), until.millis()))
                 .collect(),
+            ended_owners_of: ended
+                .keys
+                .iter()
+                .filter_map(|(key, (_, owner))| Some((key.to_string(), (*owner)?.to_stored())))
+                .collect(),
+            ended_of_owners: ended
+                .owners
+                .iter()
+                .map(|(owner, until)| (owner.to_stored(), until.millis()))
+                .collect(),
+            ended_of_all: ended.all.map(Timestamp::millis),
         }
     }
 }
@@ -150,13 +218,26 @@ impl Entity for AccountSettings {
             reuse_prevention: policy.reuse_prevention,
             hard_expiry: policy.hard_expiry,
         });
-        let ended = record.ended_sessions.into_iter();
+        let owner = |owner: &Option<String>| CredentialOwner::restore(owner.as_deref(), reader);
+        let mut ended = EndedSessions {
+            all: record.ended_of_all.map(at),
+            ..EndedSessions::default()
+        };
+        for (key, until) in &record.ended_sessions {
+            ended.keys.insert(reader.id(key)?, (at(*until), None));
+        }
+        for (key, of) in &record.ended_owners_of {
+            if let Some(entry) = ended.keys.get_mut(&reader.id(key)?) {
+                entry.1 = Some(owner(of)?);
+            }
+        }
+        for (of, until) in &record.ended_of_owners {
+            ended.owners.insert(owner(of)?, at(*until));
+        }
         Ok(Self {
             alias: record.alias,
             password_policy: policy,
-            ended_sessions: ended
-                .map(|(key, until)| Ok((reader.id(&key)?, at(until))))
-                .collect::<Result<_, _>>()?,
+            ended_sessions: ended,
         })
     }
 

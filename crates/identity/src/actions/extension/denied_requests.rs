@@ -96,7 +96,7 @@ impl PreparedAction for ExplainDeniedRequest {
     ) -> Result<Self::Prepared, IamFault> {
         let denial = with.view.denials.find(with.view.id(), &input.request_id);
         match denial {
-            Some(denial) => with.resource(&denial.evidence.resource).await,
+            Some(denial) => with.quotable_resource(&denial.evidence.resource).await,
             None => Ok(None),
         }
     }

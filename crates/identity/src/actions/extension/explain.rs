@@ -256,7 +256,7 @@ impl PreparedAction for ExplainAuthorization {
         _: &Permit<Self>,
         input: &Input<Self>,
     ) -> Result<Self::Prepared, IamFault> {
-        with.resource(&input.resource_arn).await
+        with.quotable_resource(&input.resource_arn).await
     }
 
     fn run(
@@ -555,7 +555,7 @@ impl PreparedAction for ListAuthorizedPrincipals {
         _: &Permit<Self>,
         input: &Input<Self>,
     ) -> Result<Self::Prepared, IamFault> {
-        with.resource(&input.resource_arn).await
+        with.quotable_resource(&input.resource_arn).await
     }
 
     fn run(

@@ -1,7 +1,7 @@
 //! What AWS cannot tell or do: who still tries an inactive key, and which sessions were minted from
 //! a key, and how they end.
 
-use keywright_base::{AccessKeyId, Timestamp, limits};
+use keywright_base::{AccessKeyId, Timestamp};
 use keywright_store::contract::{IssuedSession, KeyAttempt, SessionPage};
 use keywright_wire::keywright;
 
@@ -11,9 +11,9 @@ use crate::{
         Action, ActionLevel, ActionOutcome, ActionResult, Input, Preparation, PreparedAction,
     },
     authorize::{AuthTarget, Permit, Requirement},
-    fault::{IamFault, MissingEntity, ReachedQuota},
+    fault::{IamFault, MissingEntity},
     pagination::PageRequest,
-    state::StateChange,
+    state::{CredentialOwner, StateChange},
     view::StateView,
 };
 
@@ -157,9 +157,12 @@ impl PreparedAction for ListAccessKeySessions {
     ) -> ActionOutcome<Self> {
         let found = found.iter();
         let (sessions, marker) = Self::page(input)?.take(found, |it| Self::place(it));
-        let settings = view.account.settings();
-        let lasts =
-            |session: &&IssuedSession| !settings.has_ended(Some(session.source), session.issued);
+        let ended = &view.account.settings().ended_sessions;
+        let lasts = |session: &&IssuedSession| {
+            let source = session.source;
+            let owner = view.account.key(source).map(|(owner, _)| owner);
+            !ended.has_ended(Some(source), owner, session.issued)
+        };
         let session = |session: &IssuedSession| keywright::AccessKeySession {
             access_key_id: session.key.to_string(),
             principal_arn: session.principal.clone(),
@@ -192,9 +195,15 @@ impl Action for EndAccessKeySessions {
 
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let (key, now) = (own_key(view, &input.access_key_id)?, view.now());
-        let ended = view.account.settings().with_ended_sessions(key, now);
-        let quota = ReachedQuota::Named("EndedAccessKeySessions", limits::ENDED_SESSIONS_KEYS);
-        let settings = ended.ok_or(quota)?;
+        let owner = view.account.key(key).map(|(owner, _)| owner);
+        let caller = view.caller.principal().credential_owner();
+        if owner == Some(CredentialOwner::Root) && caller != owner {
+            return Err(IamFault::AccessDenied(
+                "Only the root user can end the sessions of its own access keys.".to_owned(),
+            ));
+        }
+        let settings = view.account.settings();
+        let settings = settings.with_ended_sessions(key, owner, now);
         let output = keywright::EndAccessKeySessionsOutput {
             access_key_id: input.access_key_id.clone(),
             issued_before: now,

@@ -1,7 +1,7 @@
 //! What all operations that create sessions share: the second factor, session policies and tags,
 //! and the credentials.
 
-use keywright_base::{AccessKeyId, AccountId, Secret, Timestamp};
+use keywright_base::{AccountId, Secret, Timestamp};
 use keywright_policy::{DocumentKind, validate};
 use keywright_store::contract::IssuedSession;
 use keywright_wire::sts;
@@ -12,7 +12,7 @@ use crate::{
     fault::{IamFault, InvalidInput},
     mfa::{CodeCheck, CodeOutcome},
     principal::Principal,
-    session_token::{SessionToken, ValidityPeriod},
+    session_token::{SessionSource, SessionToken, ValidityPeriod},
     state::{Account, MfaDevice, Tag},
     view::StateView,
 };
@@ -70,7 +70,7 @@ impl SessionRequest<'_> {
             .ok_or_else(|| IamFault::Internal("a session token could not be sealed".to_owned()))?;
         let session = source.map(|source| IssuedSession {
             key: issued.key,
-            source,
+            source: source.key,
             principal: self.principal.arn().to_string(),
             action: self.action.to_owned(),
             issued: validity.issued,
@@ -87,10 +87,16 @@ impl SessionRequest<'_> {
 }
 
 /// The long-term key that the caller's credentials come from, directly or through other sessions.
-fn source(view: &StateView<'_>) -> Option<AccessKeyId> {
+fn source(view: &StateView<'_>) -> Option<SessionSource> {
     match view.caller.session() {
-        None => Some(view.caller.key()),
-        Some(session) => session.source,
+        None => Some(SessionSource {
+            key: view.caller.key(),
+            owner: view.caller.principal().credential_owner(),
+        }),
+        Some(session) => Some(SessionSource {
+            key: session.source?,
+            owner: session.source_owner,
+        }),
     }
 }
 

@@ -336,6 +336,48 @@ fn policies_of_buckets_are_consulted() {
     }
 }
 
+/// An explanation quotes the bucket's policy, so it is for those who may read it.
+#[test]
+fn a_policy_that_hides_itself_is_not_quoted() {
+    let bench = bench();
+    let text = format!(
+        r#"{{"Version":"2012-10-17","Statement":{{"Sid":"Hidden","Effect":"Deny",
+            "Principal":{{"AWS":"arn:aws:iam::{ACCOUNT}:user/reader"}},
+            "Action":"s3:GetBucketPolicy","Resource":"arn:aws:s3:::b"}}}}"#
+    );
+    let policy = validate(&text, DocumentKind::Bucket { bucket: "b" }).unwrap();
+    let policy = Arc::new(Policy::compile(&policy).with_id("b"));
+    bench.identity().know_resources(Box::new(move |_| {
+        let attached = ResourcePolicy {
+            owner: ACCOUNT.parse().unwrap(),
+            policy: Some(Arc::clone(&policy)),
+            restricted: false,
+            tags: None,
+        };
+        Box::pin(async move { Ok(Some(attached)) })
+    }));
+    let (reader, other) = (
+        bench.user("reader", &["AdministratorAccess"]),
+        bench.user("other", &["AdministratorAccess"]),
+    );
+    let about = "ActionName=s3:GetObject&ResourceArn=arn:aws:s3:::b/k";
+    for action in [
+        format!("ExplainAuthorization&PrincipalArn=arn:aws:iam::{ACCOUNT}:root"),
+        "ListAuthorizedPrincipals".to_owned(),
+    ] {
+        let form = format!("Action={action}&{about}");
+        bench.call(&other, &form).ok();
+        bench.call(&reader, &form).refused(
+            "AccessDenied",
+            &format!(
+                "User: arn:aws:iam::{ACCOUNT}:user/reader is not authorized to perform: \
+                 s3:GetBucketPolicy on resource: arn:aws:s3:::b with an explicit deny in a \
+                 resource-based policy"
+            ),
+        );
+    }
+}
+
 #[test]
 fn what_no_request_could_ask_is_refused() {
     let bench = bench();

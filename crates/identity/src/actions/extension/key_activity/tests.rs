@@ -2,9 +2,10 @@
 
 use keywright_base::{AccessKeyId, Secret, limits};
 use keywright_store::contract::{IssuedSession, SESSIONS_PER_KEY};
+use keywright_wire::Service;
 
 use crate::{
-    state::AccountSettings,
+    state::{AccountSettings, CredentialOwner},
     testing::{ACCOUNT, TestInstallation, TestKeys},
 };
 
@@ -85,28 +86,90 @@ fn sessions_end_by_the_key_that_minted_them() {
     assert!(!works(&bench, &later));
 }
 
+/// The record of each owner is short, and a session is never left alive for lack of room.
 #[test]
-fn ended_sessions_are_remembered_as_long_as_they_could_last() {
+fn ended_sessions_have_room_for_every_owner() {
     let bench = TestInstallation::new();
-    let identity = bench.identity();
-    let (now, entropy) = (bench.now(), &*identity.entropy);
-    let key = || AccessKeyId::generate_temporary(ACCOUNT.parse().unwrap(), entropy);
-    let mut settings = AccountSettings::default();
-    for _ in 0..limits::ENDED_SESSIONS_KEYS {
-        settings.ended_sessions.insert(key(), now);
+    for name in ["ann", "bob"] {
+        bench.user(name, &[]);
     }
-    let another = key();
-    assert!(settings.with_ended_sessions(another, now).is_none());
-    let last = now.plus_secs(limits::SESSION_SECS);
-    assert!(settings.with_ended_sessions(another, last).is_none());
-    let over = settings
-        .with_ended_sessions(another, last.plus_secs(1))
-        .unwrap();
-    assert_eq!(over.ended_sessions.len(), 1);
+    let account = ACCOUNT.parse().unwrap();
+    let cell = bench.identity().ledger().account(account).unwrap();
+    let owner = |name: &str| CredentialOwner::User(cell.snapshot().user(name).unwrap().id);
+    let (ann, bob) = (Some(owner("ann")), Some(owner("bob")));
+    let (now, entropy) = (bench.now(), &*bench.identity().entropy);
+    let key = || AccessKeyId::generate_temporary(account, entropy);
+    let of_bob = key();
+    let mut settings = AccountSettings::default().with_ended_sessions(of_bob, bob, now);
+    let first = key();
+    settings = settings.with_ended_sessions(first, ann, now);
+    for _ in 1..limits::ENDED_KEYS_PER_OWNER {
+        settings = settings.with_ended_sessions(key(), ann, now);
+    }
+    let other = key();
+    assert!(!settings.ended_sessions.has_ended(Some(other), ann, now));
+    settings = settings.with_ended_sessions(key(), ann, now);
+    // Now all of hers are ended, and nobody else's.
+    for key in [first, other] {
+        assert!(settings.ended_sessions.has_ended(Some(key), ann, now));
+        assert!(
+            !settings
+                .ended_sessions
+                .has_ended(Some(key), ann, now.plus_secs(1))
+        );
+    }
+    assert!(settings.ended_sessions.has_ended(Some(of_bob), bob, now));
+    assert!(!settings.ended_sessions.has_ended(Some(other), bob, now));
+    // Sessions of earlier versions do not say which key issued them, or whose it was.
+    assert!(settings.ended_sessions.has_ended(None, None, now));
+    assert!(settings.ended_sessions.has_ended(Some(other), None, now));
+    assert!(
+        !settings
+            .ended_sessions
+            .has_ended(None, None, now.plus_secs(1))
+    );
+    // What has expired by itself is forgotten.
+    let later = now.plus_secs(limits::SESSION_SECS + 1);
+    let over = settings.with_ended_sessions(other, bob, later);
+    assert!(!over.ended_sessions.has_ended(Some(of_bob), bob, now));
+    for _ in 0..=limits::ENDED_KEYS_WITHOUT_OWNER {
+        settings = settings.with_ended_sessions(key(), None, now);
+    }
+    assert!(settings.ended_sessions.has_ended(Some(other), bob, now));
+}
 
-    // Sessions of earlier versions do not say which key minted them.
-    assert!(settings.has_ended(None, now) && !settings.has_ended(None, now.plus_secs(1)));
-    assert!(!settings.has_ended(Some(another), now));
+/// A user with the right to end sessions can neither end root's nor keep others from ending theirs.
+#[test]
+fn only_root_ends_the_sessions_of_roots_keys() {
+    let mut bench = TestInstallation::new();
+    let admin = bench.user("admin", &["AdministratorAccess"]);
+    let form = format!("Action=EndAccessKeySessions&AccessKeyId={}", bench.root.id);
+    bench.call(&admin, &form).refused(
+        "AccessDenied",
+        "Only the root user can end the sessions of its own access keys.",
+    );
+    let ann = bench.user("ann", &[]);
+    let session = TestKeys::of(&bench.call(&ann, "Action=GetSessionToken"));
+    for _ in 0..=limits::ENDED_KEYS_PER_OWNER {
+        let key = bench.key("ann");
+        let end = format!("Action=EndAccessKeySessions&AccessKeyId={}", key.id);
+        bench.call(&admin, &end).ok();
+        let delete = format!("Action=DeleteAccessKey&UserName=ann&AccessKeyId={}", key.id);
+        bench.root(&delete).ok();
+    }
+    // Beyond the room of one owner, all of its sessions end; also after a restart.
+    assert!(
+        bench
+            .caller(&session, Service::Sts, "Action=GetCallerIdentity")
+            .is_err()
+    );
+    bench.reopen();
+    assert!(
+        bench
+            .caller(&session, Service::Sts, "Action=GetCallerIdentity")
+            .is_err()
+    );
+    bench.root(&form).ok();
 }
 
 /// AWS's record keeps the first use of a quarter of an hour; this one the last, also after a
