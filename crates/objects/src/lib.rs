@@ -49,7 +49,9 @@ use tokio::{
 
 use keywright_base::{Clock, Entropy, Timestamp, limits};
 use keywright_store::{
-    contract::{BlobChanges, BlobName, DisplacedRows, IndexWrite, ObjectIndex, StoreError},
+    contract::{
+        BlobChanges, BlobName, DisplacedRows, IndexWrite, ObjectIndex, StoreError, StoreFuture,
+    },
     reserve::DiskReserve,
 };
 use keywright_vault::DataVault;
@@ -98,14 +100,34 @@ pub struct Objects {
 /// have been revoked while a body arrived or a copy was made.
 pub trait CommitCheck: Send + Sync {
     /// Checks whether to commit.
-    fn check(&self) -> CheckFuture<'_>;
+    fn check(&self) -> ApprovalFuture<'_>;
 
     /// Runs long work off the request threads, once it is the turn of the caller that this check
     /// belongs to.
     fn run_beside(&self, work: Box<dyn FnOnce() + Send>) -> CheckFuture<'_>;
 }
 
-/// The pending result of a [`CommitCheck`].
+/// What only an access check creates. The crate that checks access implements it for its proofs,
+/// and for nothing else.
+pub trait CommitProof {}
+
+/// Leave to commit one batch. Objects without a [`CommitCheck`] give it to themselves; with one, it
+/// takes the proof of an access check.
+#[derive(Debug)]
+pub struct CommitApproval(());
+
+impl CommitApproval {
+    /// Approves a commit by a proof, which is used up.
+    pub fn by<P: CommitProof>(_proof: P) -> Self {
+        Self(())
+    }
+}
+
+/// The pending result of [`CommitCheck::check`].
+pub type ApprovalFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<CommitApproval, S3Fault>> + Send + 'a>>;
+
+/// The pending end of work for a [`CommitCheck`].
 pub type CheckFuture<'a> = Pin<Box<dyn Future<Output = Result<(), S3Fault>> + Send + 'a>>;
 
 /// Why a batch was not committed.
@@ -334,13 +356,13 @@ impl Objects {
         let work = tokio::spawn(async move {
             let checked = match &check {
                 Some(check) => check.check().await.map_err(CommitError::Denied),
-                None => Ok(()),
+                None => Ok(CommitApproval(())),
             };
             let (result, count) = match checked {
-                Ok(()) => {
+                Ok(approval) => {
                     let count = room.begin_commit(&bucket, &batch).await;
                     batch.push(named.settling(clock.now()));
-                    let result = index.apply(batch).await;
+                    let result = apply(&*index, approval, batch).await;
                     (result.map_err(CommitError::Store), count)
                 }
                 Err(denied) => (Err(denied), None),
@@ -363,6 +385,15 @@ impl Objects {
         work.await
             .unwrap_or_else(|error| Err(CommitError::Store(unknown(&error))))
     }
+}
+
+/// Writes to the index, which nothing else does.
+fn apply(
+    index: &dyn ObjectIndex,
+    _approval: CommitApproval,
+    batch: Vec<IndexWrite>,
+) -> StoreFuture<Result<DisplacedRows, StoreError>> {
+    index.apply(batch)
 }
 
 fn unknown(error: &tokio::task::JoinError) -> StoreError {

@@ -4,6 +4,7 @@
 //! The implementation knows the caller and its policies, and lives as long as the request.
 
 use std::{
+    any::Any,
     pin::Pin,
     sync::{Arc, OnceLock},
 };
@@ -52,6 +53,10 @@ pub trait S3Authorizer: Send + Sync {
         resource: &S3Resource<'_>,
         context: &S3Context,
     ) -> Option<Result<(), S3Denial>>;
+
+    /// The state of the caller's account that decisions are based on now: the same allocation while
+    /// nothing in it changes. `None` for an anonymous caller.
+    fn account_state(&self) -> Option<Arc<dyn Any + Send + Sync>>;
 
     /// Runs work for the caller outside the threads that answer requests, when it is the caller's
     /// turn.

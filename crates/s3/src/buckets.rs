@@ -10,10 +10,9 @@ use keywright_base::{AccountId, Arn, Timestamp, limits, region};
 use keywright_objects::{BucketAsk, S3Fault, canonical_id, check_new_bucket_tags};
 
 use super::{
-    S3Shared, acl as acls,
-    authorize::S3Context,
+    access::S3Permit,
+    acl as acls,
     convert::{arn_header, owner, parse_token, text, token},
-    job::OperationContext,
     tagging,
     xml::{self, XmlElements},
 };
@@ -21,12 +20,11 @@ use super::{
 const HOME: &str = "us-east-1";
 
 pub(super) async fn list(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::ListBucketsInput>,
     input: dto::ListBucketsInput,
 ) -> Result<S3Response<dto::ListBucketsOutput>, S3Fault> {
-    let account = job.account()?;
-    let page = service.objects.list_buckets(account, &ask(&input)?).await?;
+    let account = permit.account()?;
+    let page = permit.list(account, &ask(&input)?).await?;
     let mut elements = XmlElements::default();
     elements.within("Owner", |inner| inner.text("ID", canonical_id(account)));
     elements.within("Buckets", |list| {
@@ -91,43 +89,26 @@ fn ask(input: &dto::ListBucketsInput) -> Result<BucketAsk, S3Fault> {
 }
 
 pub(super) async fn create(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::CreateBucketInput>,
     input: dto::CreateBucketInput,
 ) -> Result<S3Response<dto::CreateBucketOutput>, S3Fault> {
     let wanted = input
         .create_bucket_configuration
         .and_then(|wanted| wanted.location_constraint);
     let constraint = wanted.as_ref().map(dto::BucketLocationConstraint::as_str);
-    let tags = tagging::of_new_bucket(&job.body())?;
+    let tags = tagging::of_new_bucket(&permit.body())?;
     // Validated before authorization, so that the condition keys are few and distinct.
     check_new_bucket_tags(&tags)?;
-    let arn = Arn::s3_bucket(&input.bucket);
-    let mut context = job.permit().context.clone();
-    context.add("s3:locationconstraint", constraint);
-    context.bucket_tags(&tags);
-    job.permit()
-        .require("s3:CreateBucket", arn.as_str(), &context)
-        .await?;
-    if !tags.is_empty() {
-        let mut context = S3Context::default();
-        context.bucket_tags(&tags);
-        job.permit()
-            .require("s3:TagResource", arn.as_str(), &context)
-            .await?;
-    }
-    acls::of_new_bucket(job.headers())?;
+    let allowed = permit.allow(constraint, &tags).await?;
+    acls::of_new_bucket(permit.headers())?;
     if let Some(ownership) = &input.object_ownership {
         check_ownership(ownership.as_str())?;
     }
-    let endpoint = job.caller().region.as_deref().unwrap_or(HOME);
-    let account = job.account()?;
-    let namespace = text(job.headers(), "x-amz-bucket-namespace");
+    let endpoint = permit.caller().region.as_deref().unwrap_or(HOME);
+    let account = permit.account()?;
+    let namespace = text(permit.headers(), "x-amz-bucket-namespace");
     check_namespace(namespace, &input.bucket, account)?;
-    service
-        .objects
-        .create_bucket(&input.bucket, account, endpoint, constraint, &tags)
-        .await?;
+    allowed.create(account, endpoint).await?;
     let location = Some(format!("/{}", input.bucket));
     let mut response = S3Response::new(dto::CreateBucketOutput { location });
     response.headers.extend(arn_header(&input.bucket));
@@ -165,11 +146,10 @@ fn check_ownership(ownership: &str) -> Result<(), S3Fault> {
 }
 
 pub(super) async fn head(
-    _: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::HeadBucketInput>,
     _: dto::HeadBucketInput,
 ) -> Result<S3Response<dto::HeadBucketOutput>, S3Fault> {
-    let bucket = job.bucket()?;
+    let bucket = permit.bucket()?;
     let mut response = S3Response::new(dto::HeadBucketOutput {
         bucket_region: Some(bucket.region.clone()),
         ..dto::HeadBucketOutput::default()
@@ -179,20 +159,18 @@ pub(super) async fn head(
 }
 
 pub(super) async fn delete(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::DeleteBucketInput>,
     _: dto::DeleteBucketInput,
 ) -> Result<S3Response<dto::DeleteBucketOutput>, S3Fault> {
-    service.objects.delete_bucket(&job.bucket()?.name).await?;
+    permit.delete().await?;
     Ok(S3Response::new(dto::DeleteBucketOutput::default()))
 }
 
 pub(super) async fn location(
-    _: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::GetBucketLocationInput>,
     _: dto::GetBucketLocationInput,
 ) -> Result<S3Response<dto::GetBucketLocationOutput>, S3Fault> {
-    let region = Some(job.bucket()?.region.clone()).filter(|region| region != HOME);
+    let region = Some(permit.bucket()?.region.clone()).filter(|region| region != HOME);
     let location_constraint = region.map(dto::BucketLocationConstraint::from);
     Ok(S3Response::new(dto::GetBucketLocationOutput {
         location_constraint,
@@ -200,19 +178,17 @@ pub(super) async fn location(
 }
 
 pub(super) async fn versioning(
-    _: &S3Shared,
-    _: OperationContext,
+    _: S3Permit<dto::GetBucketVersioningInput>,
     _: dto::GetBucketVersioningInput,
 ) -> Result<S3Response<dto::GetBucketVersioningOutput>, S3Fault> {
     Ok(S3Response::new(dto::GetBucketVersioningOutput::default()))
 }
 
 pub(super) async fn acl(
-    _: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::GetBucketAclInput>,
     _: dto::GetBucketAclInput,
 ) -> Result<S3Response<dto::GetBucketAclOutput>, S3Fault> {
-    let owner = owner(job.bucket()?.owner);
+    let owner = owner(permit.bucket()?.owner);
     let grants = Some(owner_grants(&owner));
     Ok(S3Response::new(dto::GetBucketAclOutput {
         grants,
@@ -237,10 +213,9 @@ pub(super) fn owner_grants(owner: &dto::Owner) -> Vec<dto::Grant> {
 }
 
 pub(super) async fn put_acl(
-    _: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::PutBucketAclInput>,
     input: dto::PutBucketAclInput,
 ) -> Result<S3Response<dto::PutBucketAclOutput>, S3Fault> {
     let body = input.access_control_policy.as_ref();
-    Err(acls::put_bucket(job.headers(), body))
+    Err(acls::put_bucket(permit.headers(), body))
 }

@@ -11,19 +11,19 @@ use http::{
 };
 use http_body_util::{BodyExt, Full};
 
-use keywright_base::{AccountId, Arn, limits};
+use keywright_base::{AccountId, limits};
 use keywright_objects::{
-    Bucket, CheckFuture, ChecksumAlgorithm, CommitCheck, S3Fault, Tags, UnknownElement,
+    ApprovalFuture, CheckFuture, ChecksumAlgorithm, CommitCheck, S3Fault, Tags, UnknownElement,
     check_bucket_name, check_bucket_tags, check_document,
 };
 
 use super::{
-    ResponseIds, S3Body, S3Caller, S3Context, S3Shared, WireError, access,
+    ResponseIds, S3Body, S3Caller, S3Context, WireError,
+    access::{self, S3Shared, TagPermit, TaggedBucket, beside},
     authorize::CpuWork,
     body, context,
     convert::text,
     headers,
-    job::beside,
     render::{error_elements, with_ids},
     tagging,
     xml::{CONTROL, XmlBody, XmlElements},
@@ -181,25 +181,25 @@ impl TagRequest {
     }
 
     async fn run(self, service: &Arc<S3Shared>) -> Result<Option<XmlBody>, S3Fault> {
-        let bucket = self.permitted(service).await?;
+        let permit = self.permitted(service).await?;
         let change = match &self.operation {
-            TagOperation::List => return Ok(Some(listed(&bucket.tags))),
+            TagOperation::List => return Ok(Some(listed(permit.tags()))),
             TagOperation::Set(tags) => (tags.clone(), Vec::new()),
             TagOperation::Remove(keys) => (Tags::new(), keys.clone()),
         };
-        let objects = service.objects.checked_by(Arc::new(ControlRecheck {
+        let again = Arc::new(ControlRecheck {
             service: Arc::clone(service),
             request: self,
-        }));
-        objects
-            .change_bucket_tags(&bucket.name, &change.0, &change.1)
+        });
+        permit
+            .change(service, (&change.0, &change.1), again)
             .await?;
         Ok(None)
     }
 
-    /// The bucket, if the caller may perform the operation on its tags.
-    async fn permitted(&self, service: &S3Shared) -> Result<Bucket, S3Fault> {
-        let bucket = access::find_bucket(service, &self.bucket).await?;
+    /// Finds the bucket and asks whether the caller may do this to its tags.
+    async fn permitted(&self, service: &S3Shared) -> Result<TagPermit, S3Fault> {
+        let found = TaggedBucket::find(service, &self.bucket).await?;
         let mut keys = S3Context::default();
         let (operation, action) = match &self.operation {
             TagOperation::List => ("ListTagsForResource", "s3:ListTagsForResource"),
@@ -212,34 +212,31 @@ impl TagRequest {
                 ("UntagResource", "s3:UntagResource")
             }
         };
-        let caller = &self.call.caller;
-        access::check_region(caller, &bucket, operation)?;
+        let (caller, bucket) = (&self.call.caller, found.bucket());
+        access::check_region(caller, bucket, operation)?;
         let named = text(&self.call.headers, ACCOUNT).and_then(|id| id.parse::<AccountId>().ok());
         let foreign = named.is_some_and(|named| named != bucket.owner);
         if foreign || caller.account != Some(bucket.owner) {
             return Err(S3Fault::AccessDenied("Access Denied".into()));
         }
-        let permit = access::open_plain(service, caller, bucket.clone())?;
-        let context = permit.context.with(keys);
-        let arn = Arn::s3_bucket(&bucket.name);
-        permit.require(action, arn.as_str(), &context).await?;
-        Ok(bucket)
+        found.allow(service, caller, action, keys).await
     }
 }
 
-/// Repeats the decision with what is in force when the change is committed.
+/// The same decision with what is in force when the change is committed.
 struct ControlRecheck {
     service: Arc<S3Shared>,
     request: TagRequest,
 }
 
 impl CommitCheck for ControlRecheck {
-    fn check(&self) -> CheckFuture<'_> {
+    fn check(&self) -> ApprovalFuture<'_> {
         Box::pin(async {
             if self.request.call.caller.authorize.check_caller().is_err() {
                 return Err(S3Fault::AccessDenied("Access Denied".into()));
             }
-            self.request.permitted(&self.service).await.map(drop)
+            let permit = self.request.permitted(&self.service).await?;
+            Ok(permit.approve())
         })
     }
 

@@ -2,7 +2,7 @@
 //! S3's response.
 //!
 //! Invariant: a request that reaches [`S3::call`] is authenticated, free of chunk framing and
-//! stripped of credentials. It was read once ([`S3Request::read`]) and is authorized here, before
+//! stripped of credentials. It was read once ([`IncomingRequest::read`]) and is authorized here, before
 //! its body is parsed. The protocol layer (`s3s`) reads and writes the shapes of requests; it holds
 //! no keys and makes no decisions.
 
@@ -16,7 +16,6 @@ mod context;
 mod control;
 mod convert;
 mod headers;
-mod job;
 mod listing;
 mod metadata;
 mod multipart;
@@ -49,7 +48,7 @@ use s3s::{config::S3Config, service::S3ServiceBuilder, validation::NameValidatio
 
 use keywright_base::limits;
 use keywright_identity::view::ResourcePolicy;
-use keywright_objects::{Objects, PolicyCache, S3Fault};
+use keywright_objects::{Objects, S3Fault};
 
 pub use authorize::{
     BodyTrailers, CallerBusy, CpuWork, S3Authorizer, S3Caller, S3Context, S3Denial, S3Resource,
@@ -58,8 +57,9 @@ pub use authorize::{
 pub use body_budget::{BodyBudget, HeldBytes, NoMemory};
 pub use policy::BucketPolicy;
 pub use render::{InMemory, ResponseIds, WireError, error_response};
-pub use request::S3Request;
+pub use request::IncomingRequest;
 
+use access::S3Shared;
 use request::{RequestedApi, S3Call};
 
 /// The body of requests and responses. A request's body ends with an error if it is not what was
@@ -84,12 +84,6 @@ pub struct S3 {
 }
 
 /// What all operations share.
-struct S3Shared {
-    objects: Objects,
-    policies: Arc<PolicyCache<policy::CompiledBucketPolicy>>,
-    bodies: BodyBudget,
-}
-
 impl std::fmt::Debug for S3 {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("S3").finish_non_exhaustive()
@@ -99,11 +93,7 @@ impl std::fmt::Debug for S3 {
 impl S3 {
     /// Creates the service over an object store.
     pub fn new(objects: Objects) -> Self {
-        let service = Arc::new(S3Shared {
-            objects,
-            policies: Arc::default(),
-            bodies: BodyBudget::default(),
-        });
+        let service = Arc::new(S3Shared::new(objects));
         let mut config = S3Config::default();
         config.xml_max_body_size = limits::S3_XML_BYTES;
         config.post_object_max_file_size = 0;
@@ -144,12 +134,8 @@ impl S3 {
             Some((name, key)) => (name, Some(key)),
             None => (name, None),
         };
-        let Some(bucket) = self.service.objects.find_bucket(name).await? else {
+        let Some((bucket, object)) = self.service.resource(name, key).await? else {
             return Ok(None);
-        };
-        let object = match key {
-            Some(key) => self.service.objects.find(name, key).await?,
-            None => None,
         };
         let attached = public_access::attached(&self.service, &bucket)?;
         Ok(Some(ResourcePolicy {
@@ -160,8 +146,8 @@ impl S3 {
     }
 
     /// Answers a request.
-    pub async fn call(&self, request: S3Request, ids: &ResponseIds) -> Response<S3Body> {
-        let S3Request { api, head, body } = request;
+    pub async fn call(&self, request: IncomingRequest, ids: &ResponseIds) -> Response<S3Body> {
+        let IncomingRequest { api, head, body } = request;
         let call = match api {
             RequestedApi::S3(call) => call,
             RequestedApi::Control(call) => {
@@ -214,7 +200,7 @@ async fn parsed_beside(
             .poll(&mut Context::from_waker(Waker::noop()));
         (answering, polled)
     };
-    match job::beside(&call.caller.authorize, parse).await? {
+    match access::beside(&call.caller.authorize, parse).await? {
         (_, Poll::Ready(answered)) => Ok(answered),
         (answering, Poll::Pending) => Ok(answering.await),
     }

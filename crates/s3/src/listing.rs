@@ -7,10 +7,9 @@ use s3s::{S3Response, dto};
 use keywright_objects::{ListAsk, ListPage, S3Fault};
 
 use super::{
-    S3Shared,
+    access::{ListsObjects, S3Permit},
     convert::{etag, kind, owner, parse_token, region_header, timestamp, token, url_encode},
     headers,
-    job::OperationContext,
 };
 
 /// How names are written: as they are, or percent-encoded.
@@ -60,8 +59,7 @@ impl NameEncoding {
 }
 
 pub(super) async fn v1(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::ListObjectsInput>,
     input: dto::ListObjectsInput,
 ) -> Result<S3Response<dto::ListObjectsOutput>, S3Fault> {
     let encoding = NameEncoding::of(input.encoding_type.as_ref())?;
@@ -72,16 +70,16 @@ pub(super) async fn v1(
         after: input.marker.unwrap_or_default(),
         limit,
     };
-    let listing = service.objects.list(&input.bucket, &ask).await?;
+    let listing = permit.list_objects(&ask).await?;
     let next = listing
         .next
         .as_deref()
         .filter(|_| !ask.delimiter.is_empty());
-    let region = region_header(job.bucket()?);
+    let region = region_header(permit.bucket()?);
     let mut response = S3Response::new(dto::ListObjectsOutput {
         is_truncated: Some(listing.next.is_some()),
         next_marker: encoding.maybe(next),
-        contents: contents(&job, &listing, encoding, true)?,
+        contents: contents(&permit, &listing, encoding, true)?,
         common_prefixes: encoding.prefixes(&listing.prefixes),
         name: Some(input.bucket),
         prefix: Some(encoding.text(&ask.prefix)),
@@ -96,8 +94,7 @@ pub(super) async fn v1(
 }
 
 pub(super) async fn v2(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::ListObjectsV2Input>,
     input: dto::ListObjectsV2Input,
 ) -> Result<S3Response<dto::ListObjectsV2Output>, S3Fault> {
     let encoding = NameEncoding::of(input.encoding_type.as_ref())?;
@@ -115,14 +112,14 @@ pub(super) async fn v2(
         after,
         limit,
     };
-    let listing = service.objects.list(&input.bucket, &ask).await?;
+    let listing = permit.list_objects(&ask).await?;
     let count = listing.objects.len() + listing.prefixes.len();
-    let region = region_header(job.bucket()?);
+    let region = region_header(permit.bucket()?);
     let start_after = input
         .start_after
         .filter(|_| input.continuation_token.is_none());
     let mut response = S3Response::new(dto::ListObjectsV2Output {
-        contents: contents(&job, &listing, encoding, input.fetch_owner == Some(true))?,
+        contents: contents(&permit, &listing, encoding, input.fetch_owner == Some(true))?,
         common_prefixes: encoding.prefixes(&listing.prefixes),
         name: Some(input.bucket),
         prefix: Some(encoding.text(&ask.prefix)),
@@ -142,8 +139,7 @@ pub(super) async fn v2(
 
 /// The object versions of a bucket that was never versioned: each object has one version.
 pub(super) async fn versions(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::ListObjectVersionsInput>,
     input: dto::ListObjectVersionsInput,
 ) -> Result<S3Response<dto::ListObjectVersionsOutput>, S3Fault> {
     let encoding = NameEncoding::of(input.encoding_type.as_ref())?;
@@ -163,8 +159,8 @@ pub(super) async fn versions(
         after: key_marker,
         limit,
     };
-    let listing = service.objects.list(&input.bucket, &ask).await?;
-    let account = job.bucket()?.owner;
+    let listing = permit.list_objects(&ask).await?;
+    let account = permit.bucket()?.owner;
     let versions = listing.objects.iter().map(|object| dto::ObjectVersion {
         checksum_algorithm: Some(vec![dto::ChecksumAlgorithm::from(
             object.checksum.algorithm.name().to_owned(),
@@ -202,7 +198,7 @@ pub(super) async fn versions(
         version_id_marker: Some(version_marker),
         versions: (!listing.objects.is_empty()).then(|| versions.collect()),
     });
-    response.headers.extend(region_header(job.bucket()?));
+    response.headers.extend(region_header(permit.bucket()?));
     Ok(response)
 }
 
@@ -218,13 +214,13 @@ fn delimiter(ask: &ListAsk, encoding: NameEncoding) -> Option<String> {
     (!ask.delimiter.is_empty()).then(|| encoding.text(&ask.delimiter))
 }
 
-fn contents(
-    job: &OperationContext,
+fn contents<O: ListsObjects>(
+    permit: &S3Permit<O>,
     listing: &ListPage,
     encoding: NameEncoding,
     with_owner: bool,
 ) -> Result<Option<dto::ObjectList>, S3Fault> {
-    let account = job.bucket()?.owner;
+    let account = permit.bucket()?.owner;
     let list = listing.objects.iter().map(|object| dto::Object {
         checksum_algorithm: Some(vec![dto::ChecksumAlgorithm::from(
             object.checksum.algorithm.name().to_owned(),

@@ -9,24 +9,22 @@ use s3s::{S3Response, dto};
 use keywright_base::{AccountId, Arn};
 use keywright_objects::{
     ChecksumAlgorithm, ChecksumType, CompleteRequest, ListedUpload, NamedPart, NewUpload, Part,
-    PartCopySource, S3Fault, Upload, UploadAsk,
+    S3Fault, Upload, UploadAsk,
 };
 
 use super::{
-    S3Shared,
+    access::S3Permit,
     convert::{ChecksumFields, etag, kind, owner, sse, text, timestamp, with_sums},
     headers,
-    job::OperationContext,
     listing::NameEncoding,
     objects::body_of,
 };
 
 pub(super) async fn create(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::CreateMultipartUploadInput>,
     input: dto::CreateMultipartUploadInput,
 ) -> Result<S3Response<dto::CreateMultipartUploadOutput>, S3Fault> {
-    let sent = job.headers();
+    let sent = permit.headers();
     let meta = headers::meta(sent)?;
     let algorithm = text(sent, "x-amz-checksum-algorithm")
         .map(ChecksumAlgorithm::parse)
@@ -38,12 +36,9 @@ pub(super) async fn create(
         meta,
         algorithm,
         kind: requested,
-        initiator: job.caller().identity.clone(),
+        initiator: permit.caller().identity.clone(),
     };
-    let begun = service
-        .objects
-        .create_upload(&input.bucket, &input.key, new);
-    let upload = begun.await?;
+    let upload = permit.create(new).await?;
     Ok(S3Response::new(dto::CreateMultipartUploadOutput {
         bucket: Some(input.bucket),
         key: Some(input.key),
@@ -56,16 +51,14 @@ pub(super) async fn create(
 }
 
 pub(super) async fn part(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::UploadPartInput>,
     input: dto::UploadPartInput,
 ) -> Result<S3Response<dto::UploadPartOutput>, S3Fault> {
-    let trailers = job.caller().trailers.as_ref();
-    let claims = headers::claims(job.headers(), trailers, input.content_length)?;
-    let upload = find(service, &input.bucket, &input.key, &input.upload_id).await?;
+    let trailers = permit.caller().trailers.as_ref();
+    let claims = headers::claims(permit.headers(), trailers, input.content_length)?;
+    let upload = permit.upload(&input.upload_id).await?;
     let body = body_of(input.body);
-    let part = service
-        .objects
+    let part = permit
         .put_part(&upload, input.part_number, claims, body)
         .await?;
     let sums = if part.claimed {
@@ -81,20 +74,14 @@ pub(super) async fn part(
 }
 
 pub(super) async fn part_copy(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::UploadPartCopyInput>,
     input: dto::UploadPartCopyInput,
 ) -> Result<S3Response<dto::UploadPartCopyOutput>, S3Fault> {
-    let upload = find(service, &input.bucket, &input.key, &input.upload_id).await?;
-    let copied = PartCopySource {
-        source: job.source()?,
-        source_if: headers::read_if(job.headers(), "x-amz-copy-source-", service.objects.now()),
-        range: input.copy_source_range.as_deref(),
-    };
-    let part = service
-        .objects
-        .copy_part(&upload, input.part_number, copied)
-        .await?;
+    let upload = permit.upload(&input.upload_id).await?;
+    let source_if = headers::read_if(permit.headers(), "x-amz-copy-source-", permit.now());
+    let range = input.copy_source_range.as_deref();
+    let copied = permit.copy_part(&upload, input.part_number, source_if, range);
+    let part = copied.await?;
     let result = with_sums!(dto::CopyPartResult, part_sums(&upload, &part), {
         e_tag: Some(etag(&part.etag)),
         last_modified: Some(timestamp(part.modified)),
@@ -107,11 +94,10 @@ pub(super) async fn part_copy(
 }
 
 pub(super) async fn complete(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::CompleteMultipartUploadInput>,
     input: dto::CompleteMultipartUploadInput,
 ) -> Result<S3Response<dto::CompleteMultipartUploadOutput>, S3Fault> {
-    let sent = job.headers();
+    let sent = permit.headers();
     let named = input.multipart_upload.unwrap_or_default();
     let parts = named.parts.unwrap_or_default().into_iter().map(named_part);
     let completion = CompleteRequest {
@@ -125,8 +111,7 @@ pub(super) async fn complete(
             .transpose()?,
         checksum: headers::checksum(sent)?,
     };
-    let of = (&*input.bucket, &*input.key, &*input.upload_id);
-    let object = service.objects.complete(of, &completion).await?;
+    let object = permit.complete(&input.upload_id, &completion).await?;
     let host = text(sent, "host").unwrap_or_default();
     let location = format!("http://{host}/{}/{}", input.bucket, input.key);
     let sums = ChecksumFields::of(Some(&object.checksum));
@@ -162,24 +147,22 @@ fn named_part(part: dto::CompletedPart) -> Result<NamedPart, S3Fault> {
 }
 
 pub(super) async fn abort(
-    service: &S3Shared,
-    _: OperationContext,
+    permit: S3Permit<dto::AbortMultipartUploadInput>,
     input: dto::AbortMultipartUploadInput,
 ) -> Result<S3Response<dto::AbortMultipartUploadOutput>, S3Fault> {
-    let upload = find(service, &input.bucket, &input.key, &input.upload_id).await?;
-    service.objects.abort(&upload).await?;
+    let upload = permit.upload(&input.upload_id).await?;
+    permit.abort(&upload).await?;
     Ok(S3Response::new(dto::AbortMultipartUploadOutput::default()))
 }
 
 pub(super) async fn list_parts(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::ListPartsInput>,
     input: dto::ListPartsInput,
 ) -> Result<S3Response<dto::ListPartsOutput>, S3Fault> {
     let limit = headers::page(input.max_parts, "max-parts")?;
     let after = input.part_number_marker.unwrap_or_default();
-    let upload = find(service, &input.bucket, &input.key, &input.upload_id).await?;
-    let page = service.objects.list_parts(&upload, after, limit).await?;
+    let upload = permit.upload(&input.upload_id).await?;
+    let page = permit.list_parts(&upload, after, limit).await?;
     let parts = page.parts.iter().map(|part| {
         with_sums!(dto::Part, part_sums(&upload, part), {
             e_tag: Some(etag(&part.etag)),
@@ -188,7 +171,7 @@ pub(super) async fn list_parts(
             size: i64::try_from(part.size()).ok(),
         })
     });
-    let account = job.bucket()?.owner;
+    let account = permit.bucket()?.owner;
     Ok(S3Response::new(dto::ListPartsOutput {
         parts: (!page.parts.is_empty()).then(|| parts.collect()),
         next_part_number_marker: Some(page.parts.last().map_or(0, |part| part.number)),
@@ -208,8 +191,7 @@ pub(super) async fn list_parts(
 }
 
 pub(super) async fn list_uploads(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::ListMultipartUploadsInput>,
     input: dto::ListMultipartUploadsInput,
 ) -> Result<S3Response<dto::ListMultipartUploadsOutput>, S3Fault> {
     let encoding = NameEncoding::of(input.encoding_type.as_ref())?;
@@ -223,8 +205,8 @@ pub(super) async fn list_uploads(
         id_marker: id_marker.unwrap_or_default(),
         limit,
     };
-    let page = service.objects.list_uploads(&input.bucket, &ask).await?;
-    let account = job.bucket()?.owner;
+    let page = permit.list_uploads(&ask).await?;
+    let account = permit.bucket()?.owner;
     let uploads = page
         .uploads
         .iter()
@@ -262,10 +244,6 @@ fn listed_upload(
         storage_class: Some(dto::StorageClass::from(upload.class().to_owned())),
         upload_id: Some(upload.id.clone()),
     }
-}
-
-async fn find(service: &S3Shared, bucket: &str, key: &str, id: &str) -> Result<Upload, S3Fault> {
-    service.objects.find_upload(bucket, key, id).await
 }
 
 /// A part's checksum, for uploads that were created with an algorithm.

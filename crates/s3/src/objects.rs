@@ -7,38 +7,37 @@ use futures_util::StreamExt;
 use http::{HeaderName, HeaderValue, StatusCode};
 use s3s::{S3Response, dto};
 
-use keywright_base::{Arn, limits};
+use keywright_base::limits;
 use keywright_objects::{
     ByteSpan, Checksum, ChecksumAlgorithm, CopyRequest, Object, ObjectStream, ObjectView,
     PutRequest, ReadAsk, S3Fault, StoredHeaders, Tags, WriteIf, parse_tagging,
 };
 
 use super::{
-    S3Context, S3Shared, acl as acls, buckets,
+    access::{ReadsObject, S3Permit},
+    acl as acls, buckets,
     convert::{ChecksumFields, etag, kind, owner, sse, text, timestamp, with_sums},
-    headers,
-    job::{OperationContext, S3Permit},
-    metadata,
+    headers, metadata,
     render::{ObjectBody, StatusOverride, WireError},
     xml::{self, XmlElements},
 };
 
 pub(super) async fn put(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::PutObjectInput>,
     input: dto::PutObjectInput,
 ) -> Result<S3Response<dto::PutObjectOutput>, S3Fault> {
-    let sent = job.headers();
+    let sent = permit.headers();
     let put = PutRequest {
         meta: headers::meta(sent)?,
-        claims: headers::claims(sent, job.caller().trailers.as_ref(), input.content_length)?,
+        claims: headers::claims(
+            sent,
+            permit.caller().trailers.as_ref(),
+            input.content_length,
+        )?,
         condition: headers::write_if(sent)?,
     };
     let body = body_of(input.body);
-    let object = service
-        .objects
-        .put(&input.bucket, &input.key, put, body)
-        .await?;
+    let object = permit.put(put, body).await?;
     Ok(S3Response::new(
         with_sums!(dto::PutObjectOutput, ChecksumFields::of(Some(&object.checksum)), {
             checksum_type: Some(kind(object.checksum.kind)),
@@ -89,20 +88,19 @@ macro_rules! described {
 }
 
 pub(super) async fn get(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::GetObjectInput>,
     input: dto::GetObjectInput,
 ) -> Result<S3Response<dto::GetObjectOutput>, S3Fault> {
     let overrides = overridden(&input);
-    if overrides && job.caller().account.is_none() {
+    if overrides && permit.caller().account.is_none() {
         return Err(S3Fault::InvalidRequest(
             "Request specific response headers cannot be used for anonymous GET requests.",
         ));
     }
-    let ask = ask(service, &job, input.part_number);
-    let (view, reading) = service.objects.read(job.object()?, &ask).await?;
+    let ask = ask(&permit, input.part_number);
+    let (view, reading) = permit.read(&ask).await?;
     let sums = sums(&view, ask.part, input.checksum_mode.as_ref());
-    let tag_count = tag_count(&job, &view).await;
+    let tag_count = tag_count(&permit, &view).await;
     let output = described!(GetObjectOutput, &view, sums, {
         body: Some(dto::StreamingBlob::wrap(reading)),
         tag_count,
@@ -120,11 +118,10 @@ pub(super) async fn get(
 }
 
 pub(super) async fn head(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::HeadObjectInput>,
     input: dto::HeadObjectInput,
 ) -> Result<S3Response<dto::HeadObjectOutput>, S3Fault> {
-    let view = ask(service, &job, input.part_number).view(job.object()?)?;
+    let view = ask(&permit, input.part_number).view(permit.object()?)?;
     let sums = sums(&view, input.part_number, input.checksum_mode.as_ref());
     let mut output = described!(HeadObjectOutput, &view, sums, {});
     let replace = |field: &mut Option<String>, value: Option<String>| {
@@ -148,7 +145,7 @@ pub(super) async fn head(
     );
     output.expires.clone_from(&input.response_expires);
     let mut response = S3Response::new(output);
-    if let Some(count) = tag_count(&job, &view).await {
+    if let Some(count) = tag_count(&permit, &view).await {
         response.headers.insert("x-amz-tagging-count", count.into());
     }
     response.extensions.insert(status(&view));
@@ -171,10 +168,10 @@ fn overridden(input: &dto::GetObjectInput) -> bool {
         || input.response_expires.is_some()
 }
 
-fn ask(service: &S3Shared, job: &OperationContext, part: Option<i32>) -> ReadAsk {
+fn ask<O: ReadsObject>(permit: &S3Permit<O>, part: Option<i32>) -> ReadAsk {
     ReadAsk {
-        conditions: headers::read_if(job.headers(), "", service.objects.now()),
-        range: text(job.headers(), "range").map(str::to_owned),
+        conditions: headers::read_if(permit.headers(), "", permit.now()),
+        range: text(permit.headers(), "range").map(str::to_owned),
         part,
     }
 }
@@ -208,16 +205,13 @@ fn part_sums(object: &Object) -> &[String] {
 }
 
 /// The number of tags, if the caller may read them.
-async fn tag_count(job: &OperationContext, view: &ObjectView) -> Option<i32> {
+async fn tag_count<O: ReadsObject>(permit: &S3Permit<O>, view: &ObjectView) -> Option<i32> {
     let tags = &view.object.meta.tags;
     if tags.is_empty() {
         return None;
     }
-    let context = job.permit().context.with_existing(tags);
-    job.require_key("s3:GetObjectTagging", &view.object.key, &context)
-        .await
-        .ok()?;
-    i32::try_from(tags.len()).ok()
+    let counted = permit.may_read_tags(tags).await.ok()?;
+    i32::try_from(tags.len()).ok().filter(|_| counted)
 }
 
 fn status(view: &ObjectView) -> StatusOverride {
@@ -238,12 +232,11 @@ fn class(class: &str) -> Option<dto::StorageClass> {
 }
 
 pub(super) async fn attributes(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::GetObjectAttributesInput>,
     input: dto::GetObjectAttributesInput,
 ) -> Result<S3Response<dto::GetObjectAttributesOutput>, S3Fault> {
-    let object = job.object()?;
-    headers::read_if(job.headers(), "", service.objects.now()).check(&object)?;
+    let object = permit.object()?;
+    headers::read_if(permit.headers(), "", permit.now()).check(&object)?;
     // The protocol layer does not split the list in this header.
     let requested = |name: &str| {
         let mut lists = input
@@ -325,11 +318,10 @@ fn write_parts(elements: &mut XmlElements, object: &Object, (after, limit): (i32
 }
 
 pub(super) async fn acl(
-    _: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::GetObjectAclInput>,
     _: dto::GetObjectAclInput,
 ) -> Result<S3Response<dto::GetObjectAclOutput>, S3Fault> {
-    let owner = owner(job.bucket()?.owner);
+    let owner = owner(permit.bucket()?.owner);
     Ok(S3Response::new(dto::GetObjectAclOutput {
         grants: Some(buckets::owner_grants(&owner)),
         owner: Some(owner),
@@ -338,20 +330,18 @@ pub(super) async fn acl(
 }
 
 pub(super) async fn put_acl(
-    _: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::PutObjectAclInput>,
     input: dto::PutObjectAclInput,
 ) -> Result<S3Response<dto::PutObjectAclOutput>, S3Fault> {
     let body = input.access_control_policy.as_ref();
-    Err(acls::put_object(job.headers(), body))
+    Err(acls::put_object(permit.headers(), body))
 }
 
 pub(super) async fn copy(
-    service: &S3Shared,
-    job: OperationContext,
-    input: dto::CopyObjectInput,
+    permit: S3Permit<dto::CopyObjectInput>,
+    _: dto::CopyObjectInput,
 ) -> Result<S3Response<dto::CopyObjectOutput>, S3Fault> {
-    let sent = job.headers();
+    let sent = permit.headers();
     let directive = |name: &'static str| directive(text(sent, name), name);
     let stored = headers::stored(sent)?;
     let tags = text(sent, "x-amz-tagging").map_or(Ok(Tags::new()), parse_tagging)?;
@@ -359,7 +349,7 @@ pub(super) async fn copy(
         .map(ChecksumAlgorithm::parse)
         .transpose()?;
     let copy = CopyRequest {
-        source_if: headers::read_if(sent, "x-amz-copy-source-", service.objects.now()),
+        source_if: headers::read_if(sent, "x-amz-copy-source-", permit.now()),
         condition: headers::write_if(sent)?,
         redirect: stored.redirect.clone(),
         headers: directive("x-amz-metadata-directive")?.then_some(stored),
@@ -367,10 +357,7 @@ pub(super) async fn copy(
         storage_class: text(sent, "x-amz-storage-class").map(str::to_owned),
         algorithm,
     };
-    let object = service
-        .objects
-        .copy(job.source()?, &input.bucket, &input.key, copy)
-        .await?;
+    let object = permit.copy(copy).await?;
     let result = with_sums!(dto::CopyObjectResult, ChecksumFields::of(Some(&object.checksum)), {
         checksum_type: Some(kind(object.checksum.kind)),
         e_tag: Some(etag(&object.etag)),
@@ -397,15 +384,11 @@ fn directive(value: Option<&str>, name: &'static str) -> Result<bool, S3Fault> {
 }
 
 pub(super) async fn delete(
-    service: &S3Shared,
-    job: OperationContext,
-    input: dto::DeleteObjectInput,
+    permit: S3Permit<dto::DeleteObjectInput>,
+    _: dto::DeleteObjectInput,
 ) -> Result<S3Response<dto::DeleteObjectOutput>, S3Fault> {
-    let condition = delete_if(text(job.headers(), "if-match"));
-    service
-        .objects
-        .delete(&input.bucket, &input.key, &condition)
-        .await?;
+    let condition = delete_if(text(permit.headers(), "if-match"));
+    permit.delete(&condition).await?;
     Ok(S3Response::new(dto::DeleteObjectOutput::default()))
 }
 
@@ -418,44 +401,32 @@ fn delete_if(tag: Option<&str>) -> WriteIf {
 }
 
 pub(super) async fn delete_many(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::DeleteObjectsInput>,
     input: dto::DeleteObjectsInput,
 ) -> Result<S3Response<dto::DeleteObjectsOutput>, S3Fault> {
     let named = input.delete.objects;
     if named.is_empty() || named.len() > limits::S3_PAGE {
         return Err(S3Fault::MalformedXml);
     }
-    let mut errors = Vec::new();
-    let mut keys = Vec::new();
-    for (entry, permitted) in permit_deletions(&job, named).await? {
+    let (mut errors, mut deleted, mut together) = (Vec::new(), Vec::new(), Vec::new());
+    for (entry, allowed) in permit.decide(named).await? {
         let condition = entry.e_tag.as_ref().map(dto::ETag::value);
-        let result = match permitted {
-            Ok(()) if condition.is_some() => {
-                let condition = delete_if(condition);
-                service
-                    .objects
-                    .delete(&input.bucket, &entry.key, &condition)
-                    .await
-                    .map(|()| false)
+        let result = match (allowed, condition) {
+            (Ok(allowed), Some(tag)) => permit.delete(allowed, &delete_if(Some(tag))).await,
+            (Ok(allowed), None) => {
+                together.push(allowed);
+                Ok(())
             }
-            other => other.map(|()| true),
+            (Err(fault), _) => Err(fault),
         };
         match result {
-            Ok(together) => keys.push((entry.key, together)),
+            Ok(()) => deleted.push(entry.key),
             Err(fault) => errors.push(entry_error(entry, &fault)),
         }
     }
-    let together = keys
-        .iter()
-        .filter(|(_, together)| *together)
-        .map(|(key, _)| key.clone());
-    service
-        .objects
-        .delete_all(&input.bucket, together.collect())
-        .await?;
+    permit.delete_all(together).await?;
     let quiet = input.delete.quiet == Some(true);
-    let deleted = keys.into_iter().map(|(key, _)| dto::DeletedObject {
+    let deleted = deleted.into_iter().map(|key| dto::DeletedObject {
         key: Some(key),
         ..dto::DeletedObject::default()
     });
@@ -463,70 +434,6 @@ pub(super) async fn delete_many(
         deleted: (!quiet).then(|| deleted.collect()),
         errors: Some(errors),
         request_charged: None,
-    }))
-}
-
-/// An entry of a DeleteObjects request, and whether it may be deleted.
-type DeletionEntry = (dto::ObjectIdentifier, Result<(), S3Fault>);
-
-/// Decides on each entry: on this thread as long as the decisions are cheap, the rest outside the
-/// threads that answer requests.
-async fn permit_deletions(
-    job: &OperationContext,
-    entries: Vec<dto::ObjectIdentifier>,
-) -> Result<Vec<DeletionEntry>, S3Fault> {
-    let mut decided = Vec::with_capacity(entries.len());
-    let mut entries = entries.into_iter();
-    while let Some(entry) = entries.as_slice().first() {
-        let Some(permitted) = deletable(job.permit(), entry, S3Permit::require_shortly) else {
-            let permit = job.shared_permit();
-            let rest: Vec<_> = entries.collect();
-            decided.extend(job.beside(move || decide_all(&permit, rest)).await?);
-            break;
-        };
-        decided.extend(entries.next().map(|entry| (entry, permitted)));
-        if decided.len() % limits::DECISIONS_IN_A_ROW == 0 {
-            tokio::task::yield_now().await;
-        }
-    }
-    Ok(decided)
-}
-
-fn decide_all(permit: &S3Permit, entries: Vec<dto::ObjectIdentifier>) -> Vec<DeletionEntry> {
-    let decide = |entry| {
-        let ask = |permit: &S3Permit, action: &str, arn: &str, context: &S3Context| {
-            Some(permit.require_beside(action, arn, context))
-        };
-        let permitted = deletable(permit, &entry, ask).unwrap_or(Err(S3Fault::Throttled));
-        (entry, permitted)
-    };
-    entries.into_iter().map(decide).collect()
-}
-
-/// Whether an entry may be deleted; `None` if `ask` does not decide that on this thread.
-fn deletable(
-    permit: &S3Permit,
-    entry: &dto::ObjectIdentifier,
-    ask: impl FnOnce(&S3Permit, &str, &str, &S3Context) -> Option<Result<(), S3Fault>>,
-) -> Option<Result<(), S3Fault>> {
-    if let Err(fault) = keywright_objects::check_key(&entry.key) {
-        return Some(Err(fault));
-    }
-    let mut context = permit.context.clone();
-    context.add("s3:versionid", entry.version_id.as_deref());
-    let action = match entry.version_id {
-        None => "s3:DeleteObject",
-        Some(_) => "s3:DeleteObjectVersion",
-    };
-    let bucket = permit.bucket.as_ref().map_or("", |bucket| &bucket.name);
-    let arn = Arn::s3_object(bucket, &entry.key);
-    let permitted = ask(permit, action, arn.as_str(), &context)?;
-    Some(permitted.and_then(|()| match entry.version_id.as_deref() {
-        None | Some("null") => Ok(()),
-        Some(other) => Err(S3Fault::NoSuchVersion {
-            key: entry.key.clone(),
-            version: other.into(),
-        }),
     }))
 }
 

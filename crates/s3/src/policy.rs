@@ -14,7 +14,10 @@ use keywright_policy::{
 };
 use s3s::{S3Response, dto};
 
-use super::{S3Shared, job::OperationContext, public_access};
+use super::{
+    access::{S3Permit, S3Shared},
+    public_access,
+};
 
 /// A compiled bucket policy.
 pub type BucketPolicy = keywright_policy::Policy;
@@ -71,14 +74,13 @@ fn unreadable(bucket: &Bucket, fault: &SyntaxError) -> S3Fault {
 }
 
 pub(super) async fn get(
-    _: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::GetBucketPolicyInput>,
     _: dto::GetBucketPolicyInput,
 ) -> Result<S3Response<dto::GetBucketPolicyOutput>, S3Fault> {
-    let bucket = job.bucket()?;
+    let bucket = permit.bucket()?;
     let policy = bucket.policy.as_deref();
     let policy = policy.ok_or_else(|| S3Fault::NoSuchBucketPolicy(bucket.name.clone()))?;
-    let authorize = &job.caller().authorize;
+    let authorize = &permit.caller().authorize;
     let policy = rename_principals(policy, |retained| authorize.stored_id_to_arn(retained))
         .map_err(|fault| unreadable(bucket, &fault))?;
     let mut response = S3Response::new(dto::GetBucketPolicyOutput {
@@ -90,23 +92,23 @@ pub(super) async fn get(
 }
 
 pub(super) async fn put(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::PutBucketPolicyInput>,
     input: dto::PutBucketPolicyInput,
 ) -> Result<S3Response<dto::PutBucketPolicyOutput>, S3Fault> {
-    let bucket = job.bucket()?;
-    let policy = checked(&job, &bucket.name, &input.policy)?;
-    service
-        .objects
-        .set_policy(&bucket.name, Some(&policy))
-        .await?;
+    let bucket = permit.bucket()?;
+    let policy = checked(&permit, &bucket.name, &input.policy)?;
+    permit.set_policy(&policy).await?;
     Ok(S3Response::new(dto::PutBucketPolicyOutput::default()))
 }
 
 /// The policy in the form in which it is stored. A policy is rejected if S3 would not accept it, if
 /// it names a principal that does not exist, or if it is public and the bucket blocks public
 /// policies.
-fn checked(job: &OperationContext, bucket: &str, text: &str) -> Result<String, S3Fault> {
+fn checked(
+    permit: &S3Permit<dto::PutBucketPolicyInput>,
+    bucket: &str,
+    text: &str,
+) -> Result<String, S3Fault> {
     let limit = limits::BUCKET_POLICY_BYTES;
     if text.len() > limit {
         return Err(S3Fault::PolicyTooLarge { limit });
@@ -115,25 +117,21 @@ fn checked(job: &OperationContext, bucket: &str, text: &str) -> Result<String, S
     let document = validate(text, DocumentKind::Bucket { bucket }).map_err(malformed)?;
     let principals = document.statements.iter().flat_map(|s| &s.principal);
     let mut names = principals.flat_map(|principal| &principal.elements);
-    let authorize = &job.caller().authorize;
+    let authorize = &permit.caller().authorize;
     if names.any(|(kind, name)| {
         *kind == PrincipalType::Aws && authorize.principal_to_stored_id(name).is_none()
     }) {
         return Err(malformed(Violation::BucketPrincipal));
     }
-    public_access::check(job, &document)?;
+    public_access::check(permit, &document)?;
     rename_principals(text, |name| authorize.principal_to_stored_id(name))
         .map_err(|fault| malformed(Violation::BucketJson(fault)))
 }
 
 pub(super) async fn delete(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::DeleteBucketPolicyInput>,
     _: dto::DeleteBucketPolicyInput,
 ) -> Result<S3Response<dto::DeleteBucketPolicyOutput>, S3Fault> {
-    service
-        .objects
-        .set_policy(&job.bucket()?.name, None)
-        .await?;
+    permit.delete_policy().await?;
     Ok(S3Response::new(dto::DeleteBucketPolicyOutput::default()))
 }

@@ -12,20 +12,26 @@ use keywright_identity::view::ResourcePolicy;
 use keywright_objects::{Bucket, PublicAccessBlock, S3Fault};
 use keywright_policy::{PolicyDocument, is_public};
 
-use super::{S3Shared, job::OperationContext, policy};
+use super::{
+    access::{S3Permit, S3Shared},
+    policy,
+};
 
 /// Denies a public policy if the bucket's settings block it.
 ///
 /// # Errors
 /// [`S3Fault::AccessDenied`].
-pub(super) fn check(job: &OperationContext, policy: &PolicyDocument) -> Result<(), S3Fault> {
-    let blocked = job.bucket()?.blocks_public_policy() && is_public(policy);
+pub(super) fn check(
+    permit: &S3Permit<dto::PutBucketPolicyInput>,
+    policy: &PolicyDocument,
+) -> Result<(), S3Fault> {
+    let blocked = permit.bucket()?.blocks_public_policy() && is_public(policy);
     if !blocked {
         return Ok(());
     }
     let why = "because public policies are prevented by the BlockPublicPolicy setting in S3 Block \
                Public Access.";
-    Err(job.refuse("s3:PutBucketPolicy", why)?)
+    Err(permit.refuse("s3:PutBucketPolicy", why)?)
 }
 
 /// A bucket's owner and policy, without the tags of an object.
@@ -44,15 +50,14 @@ pub(super) fn attached(service: &S3Shared, bucket: &Bucket) -> Result<ResourcePo
 }
 
 pub(super) async fn status(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::GetBucketPolicyStatusInput>,
     _: dto::GetBucketPolicyStatusInput,
 ) -> Result<S3Response<dto::GetBucketPolicyStatusOutput>, S3Fault> {
-    let bucket = job.bucket()?;
-    let made = policy::of(service, bucket)?;
-    let made = made.ok_or_else(|| S3Fault::NoSuchBucketPolicy(bucket.name.clone()))?;
+    let is_public = permit.is_policy_public()?;
+    let name = &permit.bucket()?.name;
+    let is_public = is_public.ok_or_else(|| S3Fault::NoSuchBucketPolicy(name.clone()))?;
     let status = dto::PolicyStatus {
-        is_public: Some(made.is_public),
+        is_public: Some(is_public),
     };
     Ok(S3Response::new(dto::GetBucketPolicyStatusOutput {
         policy_status: Some(status),
@@ -60,11 +65,10 @@ pub(super) async fn status(
 }
 
 pub(super) async fn get(
-    _: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::GetPublicAccessBlockInput>,
     _: dto::GetPublicAccessBlockInput,
 ) -> Result<S3Response<dto::GetPublicAccessBlockOutput>, S3Fault> {
-    let bucket = job.bucket()?;
+    let bucket = permit.bucket()?;
     let block = bucket.public_access_block;
     let block = block.ok_or_else(|| S3Fault::NoSuchPublicAccessBlock(bucket.name.clone()))?;
     let block = dto::PublicAccessBlockConfiguration {
@@ -80,8 +84,7 @@ pub(super) async fn get(
 
 /// Replaces all four settings; a setting that is not given is turned off.
 pub(super) async fn put(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::PutPublicAccessBlockInput>,
     input: dto::PutPublicAccessBlockInput,
 ) -> Result<S3Response<dto::PutPublicAccessBlockOutput>, S3Fault> {
     let requested = input.public_access_block_configuration;
@@ -102,26 +105,16 @@ pub(super) async fn put(
         block_public_policy: requested.block_public_policy.unwrap_or_default(),
         restrict_public_buckets: requested.restrict_public_buckets.unwrap_or_default(),
     };
-    set(service, &job, Some(block)).await?;
+    permit.set(block).await?;
     Ok(S3Response::new(dto::PutPublicAccessBlockOutput::default()))
 }
 
 pub(super) async fn delete(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::DeletePublicAccessBlockInput>,
     _: dto::DeletePublicAccessBlockInput,
 ) -> Result<S3Response<dto::DeletePublicAccessBlockOutput>, S3Fault> {
-    set(service, &job, None).await?;
+    permit.delete().await?;
     Ok(S3Response::new(
         dto::DeletePublicAccessBlockOutput::default(),
     ))
-}
-
-async fn set(
-    service: &S3Shared,
-    job: &OperationContext,
-    block: Option<PublicAccessBlock>,
-) -> Result<(), S3Fault> {
-    let bucket = &job.bucket()?.name;
-    service.objects.set_public_access_block(bucket, block).await
 }

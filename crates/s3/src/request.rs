@@ -24,7 +24,7 @@ use super::{
 ///
 /// The body is the payload itself, without chunk framing, and ends with an error unless it is what
 /// was signed. Nothing is committed before the body has ended without an error.
-pub struct S3Request {
+pub struct IncomingRequest {
     pub(super) api: RequestedApi,
     /// Without headers.
     pub(super) head: Parts,
@@ -52,13 +52,13 @@ pub(super) struct S3Call {
     pub(super) rendered: RenderedRequest,
 }
 
-impl std::fmt::Debug for S3Request {
+impl std::fmt::Debug for IncomingRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "S3Request({} {})", self.head.method, self.head.uri)
+        write!(f, "IncomingRequest({} {})", self.head.method, self.head.uri)
     }
 }
 
-impl S3Request {
+impl IncomingRequest {
     /// Reads an authenticated request. Moves a bucket in the host name into the path.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Implements the protocol layer's trait with one function per operation.
 //!
-//! Invariant: every operation takes the same path. It takes its permit, which is checked again
-//! before anything is committed, runs, and leaves a fault for the renderer. Operations that are not
+//! Invariant: every operation takes the same path. It takes its permit, without which it has
+//! nothing to work with, runs, and leaves a fault for the renderer. Operations that are not
 //! listed keep the protocol layer's default response; the access check denies them before.
 
 use std::sync::Arc;
@@ -9,14 +9,37 @@ use std::sync::Arc;
 use s3s::{S3Request, S3Response, S3Result, dto};
 
 use super::{
-    S3Shared, buckets, job::OperationContext, listing, multipart, objects, policy, public_access,
-    settings, tagging,
+    access::{S3Operation, S3Permit, S3Shared},
+    buckets, listing, multipart, objects, policy, public_access, settings, tagging,
 };
 
 pub(super) struct S3Operations(pub(super) Arc<S3Shared>);
 
+/// Whether an operation asks for its permissions itself, as its row of the table says.
+macro_rules! asks {
+    (CreateBucketInput) => {
+        true
+    };
+    (PutObjectTaggingInput) => {
+        true
+    };
+    (DeleteObjectsInput) => {
+        true
+    };
+    ($other:ident) => {
+        false
+    };
+}
+
 macro_rules! operations {
     ($($name:ident: $input:ident => $output:ident = $run:path;)*) => {
+        $(
+            impl S3Operation for dto::$input {
+                const INPUT: &'static str = stringify!($input);
+                const ASKS: bool = asks!($input);
+            }
+        )*
+
         #[async_trait::async_trait]
         impl s3s::S3 for S3Operations {
             $(
@@ -24,10 +47,10 @@ macro_rules! operations {
                     &self,
                     request: S3Request<dto::$input>,
                 ) -> S3Result<S3Response<dto::$output>> {
-                    let (job, service, input) = OperationContext::take(&self.0, request).await?;
-                    let cell = job.cell();
-                    job.check_document().map_err(|fault| cell.refuse(&fault))?;
-                    $run(&service, job, input).await.map_err(|fault| cell.refuse(&fault))
+                    let (permit, input) = S3Permit::take(&self.0, request).await?;
+                    let error = permit.error();
+                    permit.check_document().map_err(|fault| error.refuse(&fault))?;
+                    $run(permit, input).await.map_err(|fault| error.refuse(&fault))
                 }
             )*
         }

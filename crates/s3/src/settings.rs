@@ -7,15 +7,14 @@ use s3s::{S3Response, dto};
 
 use keywright_objects::{BucketSetting, S3Fault};
 
-use super::{S3Shared, job::OperationContext};
+use super::access::S3Permit;
 
 /// Operations that return their default output.
 macro_rules! empty {
     ($($name:ident: $input:ident => $output:ident;)*) => {
         $(
             pub(super) async fn $name(
-                _: &S3Shared,
-                _: OperationContext,
+                _: S3Permit<dto::$input>,
                 _: dto::$input,
             ) -> Result<S3Response<dto::$output>, S3Fault> {
                 Ok(S3Response::new(dto::$output::default()))
@@ -36,8 +35,7 @@ macro_rules! none_listed {
     ($($name:ident: $input:ident => $output:ident;)*) => {
         $(
             pub(super) async fn $name(
-                _: &S3Shared,
-                _: OperationContext,
+                _: S3Permit<dto::$input>,
                 _: dto::$input,
             ) -> Result<S3Response<dto::$output>, S3Fault> {
                 Ok(S3Response::new(dto::$output {
@@ -62,11 +60,10 @@ macro_rules! not_configured {
     ($($name:ident: $input:ident => $output:ident = $setting:ident;)*) => {
         $(
             pub(super) async fn $name(
-                _: &S3Shared,
-                job: OperationContext,
+                permit: S3Permit<dto::$input>,
                 _: dto::$input,
             ) -> Result<S3Response<dto::$output>, S3Fault> {
-                Err(S3Fault::NotConfigured(BucketSetting::$setting, job.bucket()?.name.clone()))
+                Err(S3Fault::NotConfigured(BucketSetting::$setting, permit.bucket()?.name.clone()))
             }
         )*
     };
@@ -82,8 +79,7 @@ not_configured! {
 }
 
 pub(super) async fn encryption(
-    _: &S3Shared,
-    _: OperationContext,
+    _: S3Permit<dto::GetBucketEncryptionInput>,
     _: dto::GetBucketEncryptionInput,
 ) -> Result<S3Response<dto::GetBucketEncryptionOutput>, S3Fault> {
     let by_default = dto::ServerSideEncryptionByDefault {
@@ -102,8 +98,7 @@ pub(super) async fn encryption(
 }
 
 pub(super) async fn ownership(
-    _: &S3Shared,
-    _: OperationContext,
+    _: S3Permit<dto::GetBucketOwnershipControlsInput>,
     _: dto::GetBucketOwnershipControlsInput,
 ) -> Result<S3Response<dto::GetBucketOwnershipControlsOutput>, S3Fault> {
     let enforced = dto::ObjectOwnership::BUCKET_OWNER_ENFORCED;
@@ -116,8 +111,7 @@ pub(super) async fn ownership(
 }
 
 pub(super) async fn request_payment(
-    _: &S3Shared,
-    _: OperationContext,
+    _: S3Permit<dto::GetBucketRequestPaymentInput>,
     _: dto::GetBucketRequestPaymentInput,
 ) -> Result<S3Response<dto::GetBucketRequestPaymentOutput>, S3Fault> {
     let payer = dto::Payer::from_static(dto::Payer::BUCKET_OWNER);

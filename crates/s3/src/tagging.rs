@@ -10,14 +10,13 @@ use s3s::{
 
 use keywright_objects::{S3Fault, Tags};
 
-use super::{S3Shared, job::OperationContext, render::StatusOverride};
+use super::{access::S3Permit, render::StatusOverride};
 
 pub(super) async fn get(
-    _: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::GetObjectTaggingInput>,
     _: dto::GetObjectTaggingInput,
 ) -> Result<S3Response<dto::GetObjectTaggingOutput>, S3Fault> {
-    let tag_set = to_dto(&job.object()?.meta.tags);
+    let tag_set = to_dto(&permit.object()?.meta.tags);
     Ok(S3Response::new(dto::GetObjectTaggingOutput {
         tag_set,
         version_id: None,
@@ -25,43 +24,27 @@ pub(super) async fn get(
 }
 
 pub(super) async fn put(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::PutObjectTaggingInput>,
     input: dto::PutObjectTaggingInput,
 ) -> Result<S3Response<dto::PutObjectTaggingOutput>, S3Fault> {
     let tags = tags_of(input.tagging.tag_set)?;
-    let mut context = job.permit().context.with_existing(&job.object()?.meta.tags);
-    context.request_tags(&tags);
-    let action = match input.version_id {
-        None => "s3:PutObjectTagging",
-        Some(_) => "s3:PutObjectVersionTagging",
-    };
-    job.require_key(action, &input.key, &context).await?;
-    service
-        .objects
-        .set_tags(&input.bucket, &input.key, &tags)
-        .await?;
+    permit.set_tags(&tags, input.version_id.as_deref()).await?;
     Ok(S3Response::new(dto::PutObjectTaggingOutput::default()))
 }
 
 pub(super) async fn delete(
-    service: &S3Shared,
-    _: OperationContext,
-    input: dto::DeleteObjectTaggingInput,
+    permit: S3Permit<dto::DeleteObjectTaggingInput>,
+    _: dto::DeleteObjectTaggingInput,
 ) -> Result<S3Response<dto::DeleteObjectTaggingOutput>, S3Fault> {
-    service
-        .objects
-        .set_tags(&input.bucket, &input.key, &Tags::new())
-        .await?;
+    permit.delete_tags().await?;
     Ok(S3Response::new(dto::DeleteObjectTaggingOutput::default()))
 }
 
 pub(super) async fn get_bucket(
-    _: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::GetBucketTaggingInput>,
     _: dto::GetBucketTaggingInput,
 ) -> Result<S3Response<dto::GetBucketTaggingOutput>, S3Fault> {
-    let bucket = job.bucket()?;
+    let bucket = permit.bucket()?;
     if bucket.tags.is_empty() {
         return Err(S3Fault::NoSuchTagSet(bucket.name.clone()));
     }
@@ -71,15 +54,11 @@ pub(super) async fn get_bucket(
 }
 
 pub(super) async fn put_bucket(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::PutBucketTaggingInput>,
     input: dto::PutBucketTaggingInput,
 ) -> Result<S3Response<dto::PutBucketTaggingOutput>, S3Fault> {
     let tags = tags_of(input.tagging.tag_set)?;
-    service
-        .objects
-        .set_bucket_tags(&job.bucket()?.name, &tags)
-        .await?;
+    permit.set_tags(&tags).await?;
     let mut response = S3Response::new(dto::PutBucketTaggingOutput::default());
     response
         .extensions
@@ -88,14 +67,10 @@ pub(super) async fn put_bucket(
 }
 
 pub(super) async fn delete_bucket(
-    service: &S3Shared,
-    job: OperationContext,
+    permit: S3Permit<dto::DeleteBucketTaggingInput>,
     _: dto::DeleteBucketTaggingInput,
 ) -> Result<S3Response<dto::DeleteBucketTaggingOutput>, S3Fault> {
-    service
-        .objects
-        .set_bucket_tags(&job.bucket()?.name, &Tags::new())
-        .await?;
+    permit.delete_tags().await?;
     Ok(S3Response::new(dto::DeleteBucketTaggingOutput::default()))
 }
 

@@ -1,5 +1,14 @@
 //! Tests of the whole S3 API: plain requests in, responses out, over an index in memory.
 
+/// For authorizers whose decisions may change at any time.
+macro_rules! account_changes {
+    () => {
+        fn account_state(&self) -> Option<std::sync::Arc<dyn std::any::Any + Send + Sync>> {
+            Some(std::sync::Arc::new(0_u8))
+        }
+    };
+}
+
 /// For authorizers whose decisions are all cheap.
 macro_rules! decides_shortly {
     () => {
@@ -11,6 +20,8 @@ macro_rules! decides_shortly {
         ) -> Option<Result<(), S3Denial>> {
             Some(self.check(action, resource, context))
         }
+
+        account_changes!();
 
         fn run_beside(&self, work: crate::CpuWork) -> crate::WorkFuture<'_> {
             work();
@@ -42,8 +53,8 @@ use keywright_objects::{Objects, memory::MemoryIndex};
 use keywright_wire::{Level, s3::ROUTES};
 
 use super::{
-    BodyError, BodyTrailers, ResponseIds, S3, S3Authorizer, S3Body, S3Caller, S3Context, S3Denial,
-    S3Request, S3Resource, WireError, error_response, table::TABLE,
+    BodyError, BodyTrailers, IncomingRequest, ResponseIds, S3, S3Authorizer, S3Body, S3Caller,
+    S3Context, S3Denial, S3Resource, WireError, error_response, table::TABLE,
 };
 
 struct Now;
@@ -257,7 +268,7 @@ impl Front {
         };
         let (head, body) = request.into_parts();
         let is_head = head.method == Method::HEAD;
-        let response = match S3Request::read(head, body, caller, None) {
+        let response = match IncomingRequest::read(head, body, caller, None) {
             Ok(request) => self.s3.call(request, &ids).await,
             Err(fault) => error_response(&WireError::from(&fault), is_head, &ids),
         };
@@ -290,7 +301,7 @@ fn request(ask: Ask) -> Request<S3Body> {
 #[test]
 fn calls_move_between_threads() {
     fn moves<T: Send>(_: &T) {}
-    fn of(s3: S3, request: S3Request, ids: ResponseIds) -> impl Future<Output = u16> {
+    fn of(s3: S3, request: IncomingRequest, ids: ResponseIds) -> impl Future<Output = u16> {
         let call = async move { s3.call(request, &ids).await.status().as_u16() };
         moves(&call);
         call

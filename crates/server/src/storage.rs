@@ -17,7 +17,7 @@ use keywright_identity::{
     caller::Caller,
     work::WorkOwner,
 };
-use keywright_s3::{self as s3, NoMemory, ResponseIds, S3Request, WireError, error_response};
+use keywright_s3::{self as s3, IncomingRequest, NoMemory, ResponseIds, WireError, error_response};
 use keywright_sigv4::{
     PayloadHash, PresentedSignature, PresentedV2, ServiceRules, SignatureFault, SigningDialect,
     SigningMode,
@@ -42,7 +42,7 @@ use crate::{
 
 type RejectedRequest = Box<WireError>;
 /// A request for the S3 API, and the principal or address whose queue and memory it uses.
-type AdmittedRequest = (S3Request, WorkOwner);
+type AdmittedRequest = (IncomingRequest, WorkOwner);
 
 fn refused(fault: &SignatureFault) -> RejectedRequest {
     Box::new(wire_error(fault))
@@ -83,7 +83,7 @@ pub(crate) async fn answer(
 /// budget for responses.
 async fn serve(
     services: &Services,
-    request: S3Request,
+    request: IncomingRequest,
     owner: WorkOwner,
     ids: &ResponseIds,
 ) -> Response<s3::S3Body> {
@@ -202,7 +202,7 @@ fn admit(
         }),
         trailers: proven.trailers,
     };
-    let request = S3Request::read(parts, proven.body, s3_caller, host_bucket.as_deref());
+    let request = IncomingRequest::read(parts, proven.body, s3_caller, host_bucket.as_deref());
     let request = request.map_err(|fault| not_served(&fault))?;
     Ok((request, owner))
 }

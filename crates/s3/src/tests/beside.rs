@@ -54,6 +54,10 @@ impl S3Authorizer for Slow {
         (before < self.shortly).then_some(Ok(()))
     }
 
+    fn account_state(&self) -> Option<Arc<dyn std::any::Any + Send + Sync>> {
+        None
+    }
+
     fn run_beside(&self, work: CpuWork) -> WorkFuture<'_> {
         Box::pin(async move {
             if self.busy {

@@ -6,9 +6,9 @@ use http::Request;
 use http_body_util::{BodyExt, Empty};
 use keywright_objects::S3Fault;
 
-use super::{Rules, S3Caller, S3Request};
+use super::{IncomingRequest, Rules, S3Caller};
 
-fn read(line: &str, host_bucket: Option<&str>) -> Result<S3Request, S3Fault> {
+fn read(line: &str, host_bucket: Option<&str>) -> Result<IncomingRequest, S3Fault> {
     let (method, uri) = line.split_once(' ').unwrap();
     let request = Request::builder().method(method).uri(uri).body(()).unwrap();
     let caller = S3Caller {
@@ -20,7 +20,7 @@ fn read(line: &str, host_bucket: Option<&str>) -> Result<S3Request, S3Fault> {
         trailers: None,
     };
     let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
-    S3Request::read(request.into_parts().0, body, caller, host_bucket)
+    IncomingRequest::read(request.into_parts().0, body, caller, host_bucket)
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! moment it is asked for. Without a caller only a bucket policy can allow anything.
 
 use std::{
+    any::Any,
     borrow::Cow,
     sync::{Arc, OnceLock},
 };
@@ -205,6 +206,11 @@ impl S3Authorizer for CallerAuthorizer {
         let decided = self.decide(account.as_deref(), question, steps_max);
         self.budget.take_shortly(decided.steps);
         (!decided.cut_short).then(|| self.with_message(question, decided.outcome))
+    }
+
+    fn account_state(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        // An account that is gone fails the check of the caller.
+        Some(self.account().ok()?? as _)
     }
 
     fn run_beside(&self, work: s3::CpuWork) -> s3::WorkFuture<'_> {
