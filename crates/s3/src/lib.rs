@@ -2,9 +2,9 @@
 //! S3's response.
 //!
 //! Invariant: a request that reaches [`S3::call`] is authenticated, free of chunk framing and
-//! stripped of credentials. It was read once ([`IncomingRequest::read`]) and is authorized here, before
-//! its body is parsed. The protocol layer (`s3s`) reads and writes the shapes of requests; it holds
-//! no keys and makes no decisions.
+//! stripped of credentials. It was read once ([`IncomingRequest::read`]) and is authorized here,
+//! before its body is parsed. The protocol layer (`s3s`) reads and writes the shapes of requests;
+//! it holds no keys and makes no decisions.
 
 mod access;
 mod acl;
