@@ -16,7 +16,8 @@ use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{DELETE_AGE_SECS, RESERVATION_SECS};
 use crate::{
-    CheckFuture, CommitCheck, Object, ObjectStream, Objects, PutRequest, ReadAsk, S3Fault, Tags,
+    ApprovalFuture, CheckFuture, CommitApproval, CommitCheck, CommitProof, Object, ObjectStream,
+    Objects, PutRequest, ReadAsk, S3Fault, Tags,
     testing::{TestObjects, bytes, owner, run},
 };
 
@@ -151,13 +152,18 @@ struct OverwritingCheck {
     done: AtomicBool,
 }
 
+/// The proof of a check that allows everything.
+struct Allowed;
+
+impl CommitProof for Allowed {}
+
 impl CommitCheck for OverwritingCheck {
-    fn check(&self) -> CheckFuture<'_> {
+    fn check(&self) -> ApprovalFuture<'_> {
         Box::pin(async {
             if !self.done.swap(true, Ordering::Relaxed) {
                 put(&self.other, 1).await?;
             }
-            Ok(())
+            Ok(CommitApproval::by(Allowed))
         })
     }
 
