@@ -306,15 +306,24 @@ impl Objects {
     /// [`S3Fault::NoSuchKey`], [`S3Fault::Tag`].
     pub async fn set_tags(&self, bucket: &str, key: &str, tags: &Tags) -> Result<(), S3Fault> {
         crate::check_object_tags(tags)?;
-        if !tags.is_empty() {
-            self.room.admit_row()?;
-        }
         let held = self.alone(key).await;
         let found = self.find(bucket, key).await?;
         let mut object = found.ok_or_else(|| S3Fault::NoSuchKey(key.into()))?;
+        let before = row::row_bytes(&object.meta);
         object.meta.tags.clone_from(tags);
+        let growth = row::row_bytes(&object.meta).saturating_sub(before);
+        // Held until the commit has counted the row; tags that shrink always fit.
+        let charge = match growth {
+            0 => None,
+            growth => Some((self.admit(bucket, Some(growth)).await?, growth)),
+        };
+        if let Some((charge, growth)) = &charge {
+            charge.take(*growth)?;
+        }
         let condition = WriteIf::Matches(object.etag.clone());
-        self.rewrite(&object, &condition, Vec::new(), held).await
+        let rewritten = self.rewrite(&object, &condition, Vec::new(), held).await;
+        drop(charge);
+        rewritten
     }
 
     /// Deletes an object. A missing object is not an error unless a condition requires it.

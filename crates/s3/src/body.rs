@@ -53,6 +53,10 @@ pub(super) struct DocumentLimit {
     /// number.
     marks_max: usize,
     marks: usize,
+    /// Whether it is XML; a bucket policy is JSON.
+    xml: bool,
+    /// Whether the last piece ended with `<`.
+    opened: bool,
 }
 
 impl DocumentLimit {
@@ -71,6 +75,8 @@ impl DocumentLimit {
             bytes: 0,
             marks_max: limits::S3_SHORT_XML_MARKS + entries * limits::S3_ENTRY_MARKS,
             marks: 0,
+            xml: !matches!(operation.as_bytes(), b"PutBucketPolicy"),
+            opened: false,
         }
     }
 
@@ -90,8 +96,15 @@ impl DocumentLimit {
             return Err(S3Fault::MessageTooLong { limit });
         }
         self.marks += piece.iter().filter(|byte| **byte == b'<').count();
-        if self.marks > self.marks_max {
+        // The protocol layer would drop a CDATA section and read the rest, as a name of another key.
+        // No client of S3 sends one, nor comments or document types.
+        let continued = self.opened && piece.first() == Some(&b'!');
+        let declares = continued || piece.windows(2).any(|pair| pair == b"<!");
+        if self.marks > self.marks_max || (self.xml && declares) {
             return Err(S3Fault::MalformedXml);
+        }
+        if let Some(last) = piece.last() {
+            self.opened = *last == b'<';
         }
         Ok(())
     }

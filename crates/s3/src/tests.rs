@@ -685,7 +685,7 @@ async fn the_tags_of_a_copy_are_those_that_are_stored() {
         let answer = front.under(Arc::clone(&rules), copy).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         let requested = std::mem::take(&mut *rules.requested.lock().unwrap());
-        let mut tagged = 0;
+        let (mut tagged, mut put) = (0, 0);
         for (what, context) in &requested {
             let names: Vec<_> = context.keys.iter().map(|(key, _)| key.as_str()).collect();
             let distinct: std::collections::BTreeSet<_> = names.iter().collect();
@@ -695,9 +695,10 @@ async fn the_tags_of_a_copy_are_those_that_are_stored() {
             if let Some((_, values)) = tag {
                 assert_eq!(values, &[expected], "{directive:?} {what}");
                 tagged += usize::from(what.starts_with("s3:PutObjectTagging"));
+                put += usize::from(what.starts_with("s3:PutObject "));
             }
         }
-        assert_eq!(tagged, 1, "{directive:?}");
+        assert_eq!((tagged, put), (1, 1), "{directive:?}: {requested:?}");
         let stored = front.root(ask("GET /bench/copy?tagging")).await;
         assert_eq!(stored.element("Value"), expected, "{directive:?}");
     }
@@ -1070,6 +1071,35 @@ async fn bodies_are_limited() {
             assert_eq!(found, (400, code), "{line}");
         }
     }
+}
+
+/// The protocol layer leaves out a CDATA section, so that another key would be deleted than named.
+#[tokio::test]
+async fn documents_with_sections_are_malformed() {
+    let front = Front::new().await;
+    for line in ["PUT /bench/impx", "PUT /bench/important/x"] {
+        front.root(ask(line).body("x")).await;
+    }
+    let delete = |key: &str| {
+        let document = format!("<Delete><Object><Key>{key}</Key></Object></Delete>");
+        ask("POST /bench?delete").document(document.into_bytes())
+    };
+    for key in ["imp<![CDATA[ortant/]]>x", "imp<!-- ortant/ -->x"] {
+        let answer = front.root(delete(key)).await;
+        let found = (answer.status, answer.element("Code"));
+        assert_eq!(found, (400, "MalformedXML"), "{key}");
+    }
+    for line in ["GET /bench/impx", "GET /bench/important/x"] {
+        assert_eq!(front.root(ask(line)).await.status, 200, "{line}");
+    }
+    let mut document = super::body::DocumentLimit::of("DeleteObjects");
+    assert!(document.pass(b"<Delete><").is_ok());
+    assert!(document.pass(b"![CDATA[").is_err(), "cut in two");
+    let mut policy = super::body::DocumentLimit::of("PutBucketPolicy");
+    assert!(
+        policy.pass(b"{\"Sid\": \"<!\"}").is_ok(),
+        "a policy is JSON"
+    );
 }
 
 /// A document with the maximum number of elements is accepted.

@@ -94,6 +94,27 @@ fn the_last_byte_fits_and_the_next_does_not() {
 }
 
 #[test]
+fn tags_count_when_they_are_set_later() {
+    run(async {
+        let room_for = "a".len() + "v".repeat(100).len();
+        let quota = 10 + ROW + room_for as u64;
+        let bench = limited(Some(quota), None).await;
+        put(&bench, "k", 10).await.unwrap();
+        let tags = |chars: usize| Tags::from([("a".to_owned(), "v".repeat(chars))]);
+        let set = async |chars: usize| bench.objects.set_tags(B, "k", &tags(chars)).await;
+        assert!(exceeded(set(101).await));
+        set(100).await.unwrap();
+        assert_eq!(stored(&bench).await.0, quota);
+        // Fewer always fit, and make room.
+        set(1).await.unwrap();
+        put(&bench, "j", 0).await.unwrap_err();
+        set(100).await.unwrap();
+        assert!(exceeded(set(101).await));
+        assert_eq!(stored(&bench).await.0, quota);
+    });
+}
+
+#[test]
 fn what_is_announced_is_refused_before_it_is_read() {
     run(async {
         let bench = limited(Some(10), None).await;

@@ -43,8 +43,10 @@ pub(super) async fn permitted(
         requested.request_tags(&source.meta.tags);
         let (bucket, key) = (call.bucket.as_deref(), call.key.as_deref());
         let arn = Arn::s3_object(bucket.unwrap_or_default(), key.unwrap_or_default());
-        let tagging = target.require("s3:PutObjectTagging", arn.as_str(), &requested);
-        let Allowed { .. } = tagging.await?;
+        // The copy is decided as one that sets these tags would be.
+        for action in ["s3:PutObject", "s3:PutObjectTagging"] {
+            let Allowed { .. } = target.require(action, arn.as_str(), &requested).await?;
+        }
     }
     Ok(source)
 }
