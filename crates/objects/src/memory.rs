@@ -132,21 +132,22 @@ impl IndexState {
                 out.parts
                     .extend(self.parts.insert((row.upload.clone(), row.number), row));
             }
-            IndexWrite::DeleteUpload(id) => {
-                let ended = self
-                    .uploads
-                    .remove(&id)
-                    .ok_or(FailedPrecondition::NoSuchUpload)?;
-                out.uploads.push(ended);
-                let (gone, retained) = std::mem::take(&mut self.parts)
-                    .into_iter()
-                    .partition(|(at, _)| at.0 == id);
-                self.parts = retained;
-                let gone: BTreeMap<_, _> = gone;
-                out.parts.extend(gone.into_values());
-            }
+            IndexWrite::DeleteUpload(id) => self.end_upload(&id, out)?,
             IndexWrite::SettleBlobs(changes) => self.settle(&changes, out)?,
         }
+        Ok(())
+    }
+
+    fn end_upload(&mut self, id: &str, out: &mut DisplacedRows) -> Result<(), FailedPrecondition> {
+        let ended = self.uploads.remove(id);
+        out.uploads
+            .push(ended.ok_or(FailedPrecondition::NoSuchUpload)?);
+        let (gone, retained) = std::mem::take(&mut self.parts)
+            .into_iter()
+            .partition(|(at, _)| at.0 == id);
+        self.parts = retained;
+        let gone: BTreeMap<_, _> = gone;
+        out.parts.extend(gone.into_values());
         Ok(())
     }
 
