@@ -5,12 +5,14 @@
 //! region, expected owner, permission, then the object's existence. Only a caller who may list the
 //! bucket learns that an object does not exist.
 
-mod checks;
+mod decision;
 mod permit;
 mod permitted;
+mod questions;
 mod recheck;
 mod source;
 mod tags;
+mod validation;
 
 use std::sync::Arc;
 
@@ -27,17 +29,19 @@ use keywright_objects::{
 };
 
 pub(crate) use self::{
-    checks::check_region,
-    permit::{S3Operation, S3Permit, beside},
+    decision::beside,
+    permit::{S3Operation, S3Permit},
     permitted::{ListsObjects, ReadsObject},
     tags::{TagPermit, TaggedBucket},
+    validation::check_region,
 };
 use self::{
-    checks::{
+    decision::{AccessCheck, Allowed},
+    permit::AccessGrant,
+    validation::{
         check_arguments, check_completion, check_headers, check_length, check_owner, check_version,
         streams,
     },
-    permit::{AccessCheck, AccessGrant, Allowed},
 };
 use super::{
     BodyBudget,

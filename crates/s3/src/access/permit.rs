@@ -6,21 +6,24 @@
 //! its permit (`permitted.rs`). What a permit was decided on, the bucket, the key and the source of
 //! a copy, comes with it and is never taken from the parsed input.
 
-use std::{any::Any, marker::PhantomData, sync::Arc};
+use std::{marker::PhantomData, sync::Arc};
 
 use http::HeaderMap;
-use tokio::sync::oneshot;
 
 use keywright_base::{AccountId, Arn, Timestamp};
 use keywright_objects::{
     Bucket, ClaimedValue, CommitProof, Object, Objects, S3Fault, check_document,
 };
 
-use super::{S3Shared, recheck::CommitRecheck};
+use super::{
+    S3Shared,
+    decision::{AccessCheck, Allowed, undecided},
+    questions::{AnsweredQuestions, OperationQuestions},
+    recheck::CommitRecheck,
+};
 use crate::{
-    authorize::{CallerBusy, S3Authorizer, S3Caller, S3Context, S3Denial, S3Resource},
+    authorize::{S3Caller, S3Resource},
     headers,
-    policy::BucketPolicy,
     render::ErrorSlot,
     request::S3Call,
     route,
@@ -35,110 +38,12 @@ pub(crate) trait S3Operation {
     const ASKS: bool;
 }
 
-/// Proof that a question was allowed. Only [`AccessCheck`] creates it.
-#[must_use]
-pub(super) struct Allowed(());
-
-/// An access check in progress: what was looked up, and whom to ask.
-pub(super) struct AccessCheck {
-    pub(super) bucket: Option<Bucket>,
-    pub(super) object: Option<Object>,
-    pub(super) source: Option<Object>,
-    pub(super) context: S3Context,
-    authorize: Arc<dyn S3Authorizer>,
-    policy: Option<Arc<BucketPolicy>>,
-}
-
 impl AccessCheck {
-    /// A check for which nothing has been looked up yet.
-    pub(super) fn begin(
-        caller: &S3Caller,
-        bucket: Option<Bucket>,
-        policy: Option<Arc<BucketPolicy>>,
-        context: S3Context,
-    ) -> Self {
-        let authorize = Arc::clone(&caller.authorize);
-        Self {
-            bucket,
-            object: None,
-            source: None,
-            context,
-            authorize,
-            policy,
-        }
-    }
-
-    /// Asks whether the caller may do an action on a resource of the bucket. The decision is made
-    /// on this thread if it is cheap, otherwise outside the threads that answer requests.
-    ///
-    /// # Errors
-    /// [`S3Fault::AccessDenied`], [`S3Fault::Throttled`].
-    pub(super) async fn require(
-        &self,
-        action: &str,
-        arn: &str,
-        context: &S3Context,
-    ) -> Result<Allowed, S3Fault> {
-        if let Some(decided) = self.require_shortly(action, arn, context) {
-            return decided;
-        }
-        self.require_beside(vec![AccessQuestion::new(action, arn, context.clone())])
-            .await
-    }
-
-    /// Like `require`, for several questions outside the threads that answer requests.
-    async fn require_beside(&self, questions: Vec<AccessQuestion>) -> Result<Allowed, S3Fault> {
-        let (authorize, policy) = (Arc::clone(&self.authorize), self.policy.clone());
-        let owner = self.owner();
-        let work = move || {
-            let mut allowed = Err(undecided());
-            for question in &questions {
-                allowed = Ok(question.decide(&*authorize, owner, policy.as_ref())?);
-            }
-            allowed
-        };
-        beside(&self.authorize, work).await?
-    }
-
-    /// Like `require`; `None` if the decision is too expensive for this thread.
-    fn require_shortly(
-        &self,
-        action: &str,
-        arn: &str,
-        context: &S3Context,
-    ) -> Option<Result<Allowed, S3Fault>> {
-        let resource = S3Resource {
-            arn,
-            owner: self.owner(),
-            policy: self.policy.as_ref(),
-        };
-        let decided = self.authorize.check_shortly(action, &resource, context)?;
-        Some(decided.map(|()| Allowed(())).map_err(denied))
-    }
-
-    /// Whether nothing here can be allowed to a caller without credentials.
-    pub(super) fn denies_strangers(&self, caller: &S3Caller) -> bool {
-        let policy = self.policy.as_ref();
-        caller.account.is_none() && !policy.is_some_and(|policy| policy.may_allow_anonymous())
-    }
-
     /// Ends the check. Without an allowed question the operation has to ask itself.
     pub(super) const fn grant(self, allowed: Option<&Allowed>) -> AccessGrant {
         AccessGrant {
             decided: allowed.is_some(),
             check: self,
-        }
-    }
-
-    fn owner(&self) -> Option<AccountId> {
-        self.bucket.as_ref().map(|bucket| bucket.owner)
-    }
-
-    /// What decisions depend on besides the question; the same allocations while nothing changed.
-    fn state(&self) -> DecisionState {
-        DecisionState {
-            account: self.authorize.account_state(),
-            policy: self.policy.clone(),
         }
     }
 }
@@ -157,6 +62,10 @@ impl AccessGrant {
 
     pub(super) const fn source(&self) -> Option<&Object> {
         self.check.source.as_ref()
+    }
+
+    pub(super) const fn check(&self) -> &AccessCheck {
+        &self.check
     }
 
     /// Approves a commit, unless the operation had to ask questions that are not allowed any more.
@@ -182,106 +91,8 @@ pub(super) struct CommitPermit(());
 impl CommitProof for CommitPermit {}
 
 impl From<Allowed> for CommitPermit {
-    fn from(Allowed(()): Allowed) -> Self {
+    fn from(_: Allowed) -> Self {
         Self(())
-    }
-}
-
-fn undecided() -> S3Fault {
-    S3Fault::Internal("an operation was not authorized".into())
-}
-
-/// A question about one resource of a bucket.
-#[derive(Clone)]
-pub(super) struct AccessQuestion {
-    action: String,
-    arn: String,
-    context: S3Context,
-}
-
-impl AccessQuestion {
-    pub(super) fn new(action: &str, arn: &str, context: S3Context) -> Self {
-        Self {
-            action: action.to_owned(),
-            arn: arn.to_owned(),
-            context,
-        }
-    }
-
-    fn decide(
-        &self,
-        authorize: &dyn S3Authorizer,
-        owner: Option<AccountId>,
-        policy: Option<&Arc<BucketPolicy>>,
-    ) -> Result<Allowed, S3Fault> {
-        let resource = S3Resource {
-            arn: &self.arn,
-            owner,
-            policy,
-        };
-        let decided = authorize.check(&self.action, &resource, &self.context);
-        decided.map(|()| Allowed(())).map_err(denied)
-    }
-}
-
-/// The state that decisions depend on.
-struct DecisionState {
-    account: Option<Arc<dyn Any + Send + Sync>>,
-    policy: Option<Arc<BucketPolicy>>,
-}
-
-impl DecisionState {
-    fn is_same(&self, other: &Self) -> bool {
-        let (account, policy) = (
-            (&self.account, &other.account),
-            (&self.policy, &other.policy),
-        );
-        let same_account = match account {
-            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-            (None, None) => true,
-            _ => false,
-        };
-        let same_policy = match policy {
-            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-            (None, None) => true,
-            _ => false,
-        };
-        same_account && same_policy
-    }
-}
-
-/// Questions that an operation asked and that were allowed. They are asked again before its commit
-/// if anything has changed since.
-pub(super) struct AnsweredQuestions {
-    /// The state before the first of them was asked.
-    state: Arc<DecisionState>,
-    questions: Vec<AccessQuestion>,
-}
-
-impl AnsweredQuestions {
-    async fn ask_again(&self, check: &AccessCheck) -> Result<(), S3Fault> {
-        if self.questions.is_empty() {
-            return Err(undecided());
-        }
-        if self.state.is_same(&check.state()) {
-            return Ok(());
-        }
-        for (number, question) in self.questions.iter().enumerate() {
-            let AccessQuestion {
-                action,
-                arn,
-                context,
-            } = question;
-            let Some(decided) = check.require_shortly(action, arn, context) else {
-                let rest = self.questions.iter().skip(number).cloned().collect();
-                return check.require_beside(rest).await.map(|Allowed(())| ());
-            };
-            let Allowed(()) = decided?;
-            if number % keywright_base::limits::DECISIONS_IN_A_ROW == 0 {
-                tokio::task::yield_now().await;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -325,8 +136,7 @@ impl<O: S3Operation> S3Permit<O> {
         Ok((permit, request.input))
     }
 
-    /// The service, for what needs no permission.
-    pub(crate) fn service(&self) -> &S3Shared {
+    pub(super) fn service(&self) -> &S3Shared {
         &self.service
     }
 
@@ -455,106 +265,6 @@ impl<O: S3Operation> S3Permit<O> {
 
     /// Begins to ask for the permissions of an operation.
     pub(super) fn questions(&self) -> OperationQuestions {
-        OperationQuestions {
-            grant: Arc::clone(&self.grant),
-            state: Arc::new(self.grant.check.state()),
-        }
+        OperationQuestions::begin(&self.grant)
     }
-}
-
-/// The questions of an operation that asks for its permissions itself.
-#[derive(Clone)]
-pub(super) struct OperationQuestions {
-    grant: Arc<AccessGrant>,
-    state: Arc<DecisionState>,
-}
-
-impl OperationQuestions {
-    pub(super) fn context(&self) -> &S3Context {
-        &self.grant.check.context
-    }
-
-    /// Asks all questions, in order.
-    ///
-    /// # Errors
-    /// [`S3Fault::AccessDenied`], [`S3Fault::Throttled`].
-    pub(super) async fn ask(
-        &self,
-        questions: Vec<AccessQuestion>,
-    ) -> Result<AnsweredQuestions, S3Fault> {
-        for question in &questions {
-            let AccessQuestion {
-                action,
-                arn,
-                context,
-            } = question;
-            let Allowed(()) = self.grant.check.require(action, arn, context).await?;
-        }
-        Ok(self.answered(questions))
-    }
-
-    /// Asks a question; gives it back if the decision is too expensive for this thread.
-    pub(super) fn ask_shortly(
-        &self,
-        question: AccessQuestion,
-    ) -> Result<Result<AnsweredQuestions, S3Fault>, AccessQuestion> {
-        let AccessQuestion {
-            action,
-            arn,
-            context,
-        } = &question;
-        match self.grant.check.require_shortly(action, arn, context) {
-            Some(decided) => Ok(decided.map(|Allowed(())| self.answered(vec![question]))),
-            None => Err(question),
-        }
-    }
-
-    /// Asks a question, however long it takes. Must not run on a thread that answers requests.
-    pub(super) fn ask_beside(
-        &self,
-        question: AccessQuestion,
-    ) -> Result<AnsweredQuestions, S3Fault> {
-        let check = &self.grant.check;
-        let decided = question.decide(&*check.authorize, check.owner(), check.policy.as_ref());
-        decided.map(|Allowed(())| self.answered(vec![question]))
-    }
-
-    fn answered(&self, questions: Vec<AccessQuestion>) -> AnsweredQuestions {
-        AnsweredQuestions {
-            state: Arc::clone(&self.state),
-            questions,
-        }
-    }
-}
-
-impl AnsweredQuestions {
-    /// All questions of several answers, which must come from the same [`OperationQuestions`].
-    pub(super) fn joined(answers: Vec<Self>) -> Option<Self> {
-        let mut answers = answers.into_iter();
-        let mut joined = answers.next()?;
-        joined
-            .questions
-            .extend(answers.flat_map(|answered| answered.questions));
-        Some(joined)
-    }
-}
-
-fn denied(denial: S3Denial) -> S3Fault {
-    S3Fault::AccessDenied(denial.message)
-}
-
-/// Runs work for a caller outside the threads that answer requests.
-///
-/// # Errors
-/// [`S3Fault::Throttled`].
-pub(crate) async fn beside<T: Send + 'static>(
-    authorize: &Arc<dyn S3Authorizer>,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, S3Fault> {
-    let (sender, result) = oneshot::channel();
-    let work = move || drop(sender.send(work()));
-    let done = authorize.run_beside(Box::new(work)).await;
-    done.map_err(|CallerBusy| S3Fault::Throttled)?;
-    let cut_off = |_| S3Fault::Internal("work beside the request was cut off".into());
-    result.await.map_err(cut_off)
 }

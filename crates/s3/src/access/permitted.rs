@@ -12,8 +12,10 @@ use keywright_objects::{
     Tags, Upload, UploadAsk, UploadPage, WriteIf, check_key,
 };
 
-use super::permit::{
-    AccessQuestion, AnsweredQuestions, OperationQuestions, S3Operation, S3Permit, beside,
+use super::{
+    decision::{AccessQuestion, beside},
+    permit::{S3Operation, S3Permit},
+    questions::{AnsweredQuestions, OperationQuestions},
 };
 use crate::{authorize::S3Context, policy};
 

@@ -7,8 +7,7 @@ use keywright_objects::{
 };
 
 use super::{
-    S3Shared, decide,
-    permit::{AccessGrant, AnsweredQuestions, beside},
+    S3Shared, decide, decision::beside, permit::AccessGrant, questions::AnsweredQuestions,
 };
 use crate::{authorize::CpuWork, request::S3Call};
 

@@ -4,8 +4,9 @@ use keywright_base::Arn;
 use keywright_objects::{Object, S3Fault, check_bucket_name};
 
 use super::{
-    S3Shared, check_owner, find_bucket, object_permitted, open,
-    permit::{AccessCheck, Allowed},
+    S3Shared, check_owner,
+    decision::{AccessCheck, Allowed},
+    find_bucket, object_permitted, open,
 };
 use crate::{convert::text, request::S3Call};
 

@@ -6,8 +6,10 @@ use keywright_base::Arn;
 use keywright_objects::{Bucket, CommitApproval, CommitCheck, S3Fault, Tags};
 
 use super::{
-    S3Shared, find_bucket,
-    permit::{AccessCheck, Allowed, CommitPermit},
+    S3Shared,
+    decision::{AccessCheck, Allowed},
+    find_bucket,
+    permit::CommitPermit,
 };
 use crate::{S3Caller, S3Context, public_access};
 
