@@ -103,6 +103,37 @@ pub enum DriveEvent<'a> {
     },
 }
 
+/// Why a limited drive ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DriveStop {
+    /// The rotation waits, is held, or is over.
+    Idle(DriveOutcome),
+    /// The next step needs a destination, and the drive may not use any.
+    NeedsDestinations,
+    /// The drive was interrupted between two steps.
+    Interrupted,
+}
+
+/// What a drive may do.
+#[derive(Clone, Copy)]
+pub struct DriveLimits<'a> {
+    /// Whether it may use destinations, which can take minutes to answer.
+    pub destinations: bool,
+    /// How many seconds it may wait for the rotation.
+    pub patience_secs: i64,
+    /// Whether to stop after a step.
+    pub interrupted: &'a (dyn Fn() -> bool + Send + Sync),
+}
+
+impl std::fmt::Debug for DriveLimits<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DriveLimits")
+            .field("destinations", &self.destinations)
+            .field("patience_secs", &self.patience_secs)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A callback for the events of a drive.
 pub type DriveObserver<'a> = &'a (dyn Fn(&Rotation, DriveEvent<'_>) + Send + Sync);
 
@@ -238,12 +269,36 @@ impl RotationDriver {
         patience_secs: i64,
         observer: DriveObserver<'_>,
     ) -> Result<DriveOutcome, DriveError> {
+        let limits = DriveLimits {
+            destinations: true,
+            patience_secs,
+            interrupted: &|| false,
+        };
+        loop {
+            // With these limits, nothing else ends a drive.
+            if let DriveStop::Idle(outcome) = self.drive_within(id, limits, observer).await? {
+                return Ok(outcome);
+            }
+        }
+    }
+
+    /// Like [`RotationDriver::drive`], within limits.
+    ///
+    /// # Errors
+    /// As [`RotationDriver::drive`].
+    pub async fn drive_within(
+        &self,
+        id: &RotationId,
+        limits: DriveLimits<'_>,
+        observer: DriveObserver<'_>,
+    ) -> Result<DriveStop, DriveError> {
+        let idle = |outcome| Ok(DriveStop::Idle(outcome));
         let phase = self.load(id).await?.phase;
         if phase.is_over() {
             // The principal it acted for may no longer exist.
-            return Ok(DriveOutcome::Over(phase));
+            return idle(DriveOutcome::Over(phase));
         }
-        let mut opened = self.opened(id).await?;
+        let mut opened = self.opened(id, limits.destinations).await?;
         let mut failures = 0;
         loop {
             let rotation = self.load(id).await?;
@@ -256,11 +311,15 @@ impl RotationDriver {
                 Ok(TickOutcome::Progressed(what)) => {
                     failures = 0;
                     observer(&self.load(id).await?, DriveEvent::Step(&what));
+                    // Only here: every drive makes progress, however often it is interrupted.
+                    if (limits.interrupted)() {
+                        return Ok(DriveStop::Interrupted);
+                    }
                 }
                 Ok(TickOutcome::Wait { until, why }) => {
                     let pause = until.secs_since(self.clock.now());
-                    if pause > patience_secs {
-                        return Ok(DriveOutcome::Wait { until, why });
+                    if pause > limits.patience_secs {
+                        return idle(DriveOutcome::Wait { until, why });
                     }
                     let waiting = DriveEvent::Waiting { until, why: &why };
                     observer(&rotation, waiting);
@@ -269,15 +328,20 @@ impl RotationDriver {
                     ))
                     .await;
                 }
-                Ok(TickOutcome::Held(hold)) => return Ok(DriveOutcome::Held(hold)),
-                Ok(TickOutcome::Over) => return Ok(DriveOutcome::Over(self.load(id).await?.phase)),
+                Ok(TickOutcome::Held(hold)) => return idle(DriveOutcome::Held(hold)),
+                Ok(TickOutcome::Over) => {
+                    return idle(DriveOutcome::Over(self.load(id).await?.phase));
+                }
                 Err(error) if is_passing(&error) && failures < FAILURES => {
                     pause_for(Duration::from_millis(PAUSE_MILLIS << failures)).await;
                     failures += 1;
                 }
+                Err(TickError::NoSink(_)) if !limits.destinations => {
+                    return Ok(DriveStop::NeedsDestinations);
+                }
                 // Another process has added the destination in the meantime.
                 Err(TickError::NoSink(_)) if failures < FAILURES => {
-                    opened = self.opened(id).await?;
+                    opened = self.opened(id, true).await?;
                     failures += 1;
                 }
                 Err(error) => return Err(error.into()),
@@ -330,7 +394,7 @@ impl RotationDriver {
     /// # Errors
     /// [`DriveError`].
     pub async fn roll_back(&self, id: &RotationId, why: &str) -> Result<(), DriveError> {
-        let opened = self.opened(id).await?;
+        let opened = self.opened(id, false).await?;
         opened.executor(self).roll_back(id, why).await?;
         Ok(())
     }
@@ -340,7 +404,7 @@ impl RotationDriver {
     /// # Errors
     /// [`DriveError`].
     pub async fn abandon(&self, id: &RotationId, why: &str) -> Result<(), DriveError> {
-        match self.opened(id).await {
+        match self.opened(id, false).await {
             Ok(opened) => opened.executor(self).abandon(id, why).await?,
             Err(error) => {
                 let because = error.to_string();
@@ -386,7 +450,12 @@ impl RotationDriver {
     /// # Errors
     /// [`DriveError`].
     pub async fn outlook(&self, id: &RotationId) -> Result<RotationOutlook, DriveError> {
-        let mut outlook = self.opened(id).await?.executor(self).outlook(id).await?;
+        let mut outlook = self
+            .opened(id, false)
+            .await?
+            .executor(self)
+            .outlook(id)
+            .await?;
         if let Some(ClosedUntil { at, why }) = self.closed(&self.load(id).await?)? {
             outlook.waits = Some((why, at));
         }
@@ -409,7 +478,7 @@ impl RotationDriver {
     /// # Errors
     /// [`DriveError`].
     pub async fn hold(&self, id: &RotationId, why: &str) -> Result<(), DriveError> {
-        let opened = self.opened(id).await?;
+        let opened = self.opened(id, false).await?;
         opened.executor(self).ask_hold(id, why).await?;
         Ok(())
     }
@@ -419,7 +488,7 @@ impl RotationDriver {
     /// # Errors
     /// [`DriveError`], including [`TickError::NothingToConfirm`].
     pub async fn confirm(&self, id: &RotationId) -> Result<(), DriveError> {
-        let opened = self.opened(id).await?;
+        let opened = self.opened(id, false).await?;
         opened.executor(self).confirm(id).await?;
         Ok(())
     }
@@ -434,7 +503,7 @@ impl RotationDriver {
         id: &RotationId,
         by: &ClientSettings,
     ) -> Result<bool, DriveError> {
-        match self.opened(id).await {
+        match self.opened(id, false).await {
             Err(DriveError::Access(AccessError::Gone)) => {}
             Err(error) => return Err(error),
             Ok(_) => return Ok(false),
@@ -451,7 +520,7 @@ impl RotationDriver {
     /// # Errors
     /// [`DriveError`].
     pub async fn release(&self, id: &RotationId) -> Result<(), DriveError> {
-        let opened = self.opened(id).await?;
+        let opened = self.opened(id, false).await?;
         opened.executor(self).release(id).await?;
         Ok(())
     }
@@ -461,17 +530,19 @@ impl RotationDriver {
         Ok(found.ok_or_else(|| TickError::Unknown(id.clone()))?)
     }
 
-    /// Opens a rotation by its ID.
-    async fn opened(&self, id: &RotationId) -> Result<OpenedRotation, DriveError> {
+    /// Opens a rotation by its ID, with its destinations or without. No order needs them.
+    async fn opened(
+        &self,
+        id: &RotationId,
+        destinations: bool,
+    ) -> Result<OpenedRotation, DriveError> {
         let rotation = self.load(id).await?;
         let settings = ClientSettings::from_text(&rotation.access).map_err(DriveError::Settings)?;
-        // A destination that was removed may no longer exist. Only a rollback looks for it.
-        let back = rotation.phase == Phase::RollingBack;
-        let needed = |delivery: &&Delivery| !delivery.removed || (back && delivery.may_hold_new());
-        let specs = rotation.deliveries.iter().filter(needed);
-        let specs: Vec<SinkSpec> = specs
-            .map(|delivery| delivery.sink.parse())
-            .collect::<Result<_, SpecError>>()?;
+        let specs = if destinations {
+            specs_of(&rotation)?
+        } else {
+            Vec::new()
+        };
         let opened = self.open_for(&rotation, &settings, &specs).await?;
         let here = &opened.iam.0.identity().account;
         if *here != rotation.account {
@@ -529,6 +600,18 @@ impl RotationDriver {
         }
         Ok(sinks)
     }
+}
+
+/// The destinations that a rotation still uses. One that was removed may no longer exist; only a
+/// rollback looks for it.
+///
+/// # Errors
+/// [`SpecError`] if the journal names a destination that cannot be parsed.
+pub fn specs_of(rotation: &Rotation) -> Result<Vec<SinkSpec>, SpecError> {
+    let back = rotation.phase == Phase::RollingBack;
+    let needed = |delivery: &&Delivery| !delivery.removed || (back && delivery.may_hold_new());
+    let specs = rotation.deliveries.iter().filter(needed);
+    specs.map(|delivery| delivery.sink.parse()).collect()
 }
 
 /// Whether the error is transient.

@@ -5,6 +5,8 @@
 //! - The engine is called only after the caller's permit was created: by
 //!   [`crate::action::PreparedAction::prepare`], which takes it, and by actions that run.
 //! - Without an engine, every request is rejected.
+//! - An engine that has waited checks that its caller is still allowed
+//!   ([`RotationCaller::check`]) before it changes anything or returns a secret.
 
 use std::collections::HashMap;
 
@@ -12,6 +14,46 @@ use keywright_base::{AccountId, Secret};
 use keywright_wire::keywright;
 
 use crate::{Identity, fault::IamFault, on_behalf::OnBehalf, state::User, view::StateView};
+
+/// Authenticates and authorizes a request again.
+#[async_trait::async_trait]
+pub trait PermissionCheck: Send + Sync {
+    /// Whether the newest state still allows the request.
+    ///
+    /// # Errors
+    /// [`IamFault::Revoked`], [`IamFault::AccessDenied`] and other faults of authorization.
+    async fn check(&self) -> Result<(), IamFault>;
+}
+
+/// Who gives the engine an order.
+pub struct RotationCaller<'a> {
+    /// The principal that the engine acts for.
+    pub principal: OnBehalf,
+    permission: &'a dyn PermissionCheck,
+}
+
+impl std::fmt::Debug for RotationCaller<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RotationCaller({:?})", self.principal)
+    }
+}
+
+impl<'a> RotationCaller<'a> {
+    pub(crate) const fn new(principal: OnBehalf, permission: &'a dyn PermissionCheck) -> Self {
+        Self {
+            principal,
+            permission,
+        }
+    }
+
+    /// Checks that the caller is still allowed to give this order.
+    ///
+    /// # Errors
+    /// As [`PermissionCheck::check`].
+    pub async fn check(&self) -> Result<(), IamFault> {
+        self.permission.check().await
+    }
+}
 
 /// The user of a rotation.
 #[derive(Debug, Clone)]
@@ -131,7 +173,8 @@ pub struct RotationChange {
     pub why: String,
 }
 
-/// The rotation engine. It authorizes nothing: an action calls it with a permit of its own.
+/// The rotation engine. It decides nothing itself: an action calls it with a permit of its own, and
+/// it has the decision repeated after a wait.
 #[async_trait::async_trait]
 pub trait RotationEngine: Send + Sync {
     /// Starts a rotation on behalf of a principal.
@@ -140,17 +183,17 @@ pub trait RotationEngine: Send + Sync {
     /// [`IamFault`].
     async fn start(
         &self,
-        by: &OnBehalf,
+        caller: &RotationCaller<'_>,
         start: RotationStart,
     ) -> Result<keywright::Rotation, IamFault>;
 
     /// Carries out an order about a user's open rotation, on behalf of a principal.
     ///
     /// # Errors
-    /// [`IamFault`].
+    /// [`IamFault`], including [`IamFault::Throttled`] if the rotation stays busy.
     async fn order(
         &self,
-        by: &OnBehalf,
+        caller: &RotationCaller<'_>,
         user: &UserRef,
         order: RotationOrder,
     ) -> Result<keywright::Rotation, IamFault>;
@@ -159,8 +202,12 @@ pub trait RotationEngine: Send + Sync {
     /// recorded.
     ///
     /// # Errors
-    /// [`IamFault`].
-    async fn retrieve_key(&self, by: &OnBehalf, user: &UserRef) -> Result<RetrievedKey, IamFault>;
+    /// As [`RotationEngine::order`].
+    async fn retrieve_key(
+        &self,
+        caller: &RotationCaller<'_>,
+        user: &UserRef,
+    ) -> Result<RetrievedKey, IamFault>;
 
     /// A user's rotation: the one with this ID, or the newest.
     ///

@@ -90,6 +90,10 @@ impl ParsedDestination for CommandSink {
         without_arguments(&self.words)
     }
 
+    fn backend(&self) -> String {
+        self.words.first().cloned().unwrap_or_default()
+    }
+
     async fn open(&self, _: String, _: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
         Ok(Box::new(self.clone()))
     }

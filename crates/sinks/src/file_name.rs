@@ -1,6 +1,10 @@
 //! The name of a file destination: `KIND:FILE[?after=COMMAND][#FIELDS]`, with one KIND per format.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use keywright_base::{Clock, Secret};
@@ -69,6 +73,11 @@ impl fmt::Display for LocalFile {
 impl ParsedDestination for LocalFile {
     fn public(&self) -> String {
         Self(self.0.public()).to_string()
+    }
+
+    fn backend(&self) -> String {
+        let folder = Path::new(&self.0.path).parent();
+        folder.map_or_else(String::new, |folder| folder.display().to_string())
     }
 
     async fn open(&self, name: String, _: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {

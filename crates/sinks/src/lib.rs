@@ -101,6 +101,12 @@ trait ParsedDestination: fmt::Debug + fmt::Display + Send + Sync {
         self.to_string()
     }
 
+    /// The host, folder or program behind it; see [`SinkSpec::backend`]. Empty if all destinations
+    /// of the kind use the same service.
+    fn backend(&self) -> String {
+        String::new()
+    }
+
     /// Opens the destination under its full name. Nothing is read or written yet.
     async fn open(&self, name: String, clock: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String>;
 }
@@ -237,6 +243,12 @@ impl SinkSpec {
     pub async fn open(&self, clock: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, SpecError> {
         let opened = self.destination.open(self.to_string(), clock).await;
         opened.map_err(SpecError::Place)
+    }
+
+    /// The host, folder, program or service that the destination shares with others: if one of
+    /// them is slow, they all are.
+    pub fn backend(&self) -> String {
+        format!("{}:{}", self.kind, self.destination.backend())
     }
 
     /// Whether a person is the destination and must be asked.

@@ -34,6 +34,11 @@ impl ParsedDestination for Url {
         without_query(self)
     }
 
+    fn backend(&self) -> String {
+        let port = self.port_or_known_default().unwrap_or_default();
+        format!("{}:{port}", self.host_str().unwrap_or_default())
+    }
+
     async fn open(&self, name: String, clock: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
         let webhook = WebhookSink::open(name, self.clone(), Arc::clone(clock))?;
         Ok(Box::new(webhook))

@@ -10,7 +10,7 @@ use crate::{
     authorize::{self, ForeignResource, decide},
     fault::IamFault,
     on_behalf::OnBehalf,
-    rotations::RotationEngine,
+    rotations::{PermissionCheck, RotationCaller, RotationEngine},
     service::Identity,
     state::Account,
     usage::KeyUsage,
@@ -25,6 +25,8 @@ pub struct Preparation<'a> {
     pub(super) snapshot: &'a Arc<Account>,
     /// The view of that state.
     pub view: StateView<'a>,
+    /// Decides the request again.
+    pub(super) permission: &'a dyn PermissionCheck,
 }
 
 impl std::fmt::Debug for Preparation<'_> {
@@ -121,12 +123,13 @@ impl<'a> Preparation<'a> {
         &self.identity.usage
     }
 
-    /// The principal on whose behalf the rotation engine acts.
+    /// The caller of the rotation engine, which acts on its behalf.
     ///
     /// # Errors
     /// As [`OnBehalf::of`].
-    pub fn on_behalf(&self) -> Result<OnBehalf, IamFault> {
-        OnBehalf::of(self.view.caller)
+    pub fn rotation_caller(&self) -> Result<RotationCaller<'a>, IamFault> {
+        let principal = OnBehalf::of(self.view.caller)?;
+        Ok(RotationCaller::new(principal, self.permission))
     }
 
     /// The rotation engine.

@@ -19,6 +19,7 @@ use crate::{
     authorize::{LongDecision, Permit, permit_at_length, permit_shortly},
     fault::IamFault,
     ledger::AccountCell,
+    rotations::PermissionCheck,
     service::Identity,
     state::Account,
     view::StateView,
@@ -72,6 +73,10 @@ struct Run<'a, A: PreparedAction> {
     long: Option<Arc<LongDecision<A>>>,
 }
 
+/// A decision made outside the request threads: the state it was made on, the permit, and the
+/// decision itself if it took long.
+type BesideDecision<A> = (Arc<Account>, Permit<A>, Option<LongDecision<A>>);
+
 /// Why nothing was written.
 enum Unwritten {
     Fault(IamFault),
@@ -92,13 +97,18 @@ impl<A: PreparedAction> Run<'_, A> {
 
     /// The same outside the request threads, when it is the caller's turn.
     async fn authorize_beside(&mut self) -> Result<(Arc<Account>, Permit<A>), IamFault> {
+        let (snapshot, permit, long) = self.decide_beside().await?;
+        self.long = long.map(Arc::new);
+        Ok((snapshot, permit))
+    }
+
+    async fn decide_beside(&self) -> Result<BesideDecision<A>, IamFault> {
         let place = self.enter(&self.identity.heavy).await?;
         let snapshot = self.cell.snapshot().clone();
         let decide = |view: &StateView<'_>, input: &Input<A>| permit_at_length::<A>(view, input);
         let deciding = self.compute(place, &snapshot, decide);
         let (permit, long) = deciding.await?;
-        self.long = long.map(Arc::new);
-        Ok((snapshot, permit))
+        Ok((snapshot, permit, long))
     }
 
     async fn prepare(
@@ -110,6 +120,7 @@ impl<A: PreparedAction> Run<'_, A> {
             identity: self.identity,
             snapshot,
             view: self.identity.view(snapshot, self.call),
+            permission: self,
         };
         A::prepare(&with, permit, &self.input).await
     }
@@ -223,6 +234,22 @@ impl<A: PreparedAction> Run<'_, A> {
             work(&view, &input)
         };
         place.run(work).await?
+    }
+}
+
+#[async_trait::async_trait]
+impl<A: PreparedAction> PermissionCheck for Run<'_, A> {
+    async fn check(&self) -> Result<(), IamFault> {
+        let shortly = {
+            let snapshot = self.cell.snapshot().clone();
+            let view = self.identity.view(&snapshot, self.call);
+            check_caller(self.identity, &view)?;
+            permit_shortly::<A>(&view, &self.input, self.long.as_deref())
+        };
+        match shortly {
+            Some(permit) => permit.map(drop),
+            None => self.decide_beside().await.map(drop),
+        }
     }
 }
 

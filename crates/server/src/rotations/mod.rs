@@ -10,6 +10,7 @@
 mod answer;
 mod places;
 mod policies;
+mod slots;
 mod within;
 mod work;
 
@@ -30,14 +31,14 @@ use keywright_identity::{
     ledger::IamLedger,
     on_behalf::OnBehalf,
     rotations::{
-        HistoryQuery, RetrievedKey, RotationChange, RotationEngine, RotationOrder, RotationQuery,
-        RotationStart, UserRef,
+        HistoryQuery, RetrievedKey, RotationCaller, RotationChange, RotationEngine, RotationOrder,
+        RotationQuery, RotationStart, UserRef,
     },
     state::User,
 };
 use keywright_rotation::{
     execute,
-    model::{KeyId, LeakResponse, Rotation, RotationId, RotationRules},
+    model::{Delivery, KeyId, LeakResponse, Rotation, RotationId, RotationRules},
     ports::{JournalError, RotationJournal},
 };
 use keywright_sinks::SinkSpec;
@@ -51,12 +52,13 @@ pub use self::places::{AllowedDestinations, PlacesError};
 use self::{
     answer::{failed, unusable},
     policies::PolicyFailures,
+    slots::DestinationSlots,
     within::PipelineTransport,
     work::ActiveRotation,
 };
 use crate::Pipeline;
 
-/// The number of rotations that are driven at the same time.
+/// The number of rotations whose steps without a destination run at the same time.
 const AT_ONCE: usize = 8;
 /// How long a stop waits for rotations to become idle.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -88,7 +90,9 @@ pub struct ServerRotations {
     entropy: Arc<dyn Entropy>,
     work: Mutex<HashMap<RotationId, Arc<ActiveRotation>>>,
     tasks: Mutex<JoinSet<()>>,
-    slots: Semaphore,
+    issuing: Semaphore,
+    slots: DestinationSlots,
+    incident_slots: DestinationSlots,
     policies: Notify,
     troubles: PolicyFailures,
     stop: watch::Sender<bool>,
@@ -120,7 +124,9 @@ impl ServerRotations {
             entropy: parts.entropy,
             work: Mutex::default(),
             tasks: Mutex::default(),
-            slots: Semaphore::new(AT_ONCE),
+            issuing: Semaphore::new(AT_ONCE),
+            slots: DestinationSlots::default(),
+            incident_slots: DestinationSlots::default(),
             policies: Notify::new(),
             troubles: PolicyFailures::default(),
             stop: watch::Sender::new(false),
@@ -163,9 +169,10 @@ impl ServerRotations {
 
     async fn start_one(
         self: &Arc<Self>,
-        by: &OnBehalf,
+        caller: &RotationCaller<'_>,
         start: RotationStart,
     ) -> Result<keywright::Rotation, IamFault> {
+        let by = &caller.principal;
         let specs = self.specs(by, &start.user, &start.places)?;
         let account = by.account.to_string();
         let open = self.driver.journal().open_of(&account, &start.user.id);
@@ -175,6 +182,8 @@ impl ServerRotations {
         let names = || specs.iter().map(ToString::to_string);
         let rotation = self.draft(by, &start, &specs).await;
         let rotation = rotation.map_err(|fault| answer::redacted(fault, names()))?;
+        // The destinations may have taken long to answer.
+        caller.check().await?;
         match self.driver.begin(&rotation).await {
             Ok(()) => {}
             Err(JournalError::Open(id)) => return Err(taken(&id, &start.user)),
@@ -239,22 +248,31 @@ impl ServerRotations {
         drafted.map_err(|error| failed(error, &start.user))
     }
 
-    /// Applies an order. If the principal that started the rotation is gone, the rotation acts for
-    /// the principal that gives the order from then on.
+    /// Applies an order, if the caller is still allowed to give it when it is the order's turn. If
+    /// the principal that started the rotation is gone, the rotation acts for the principal that
+    /// gives the order from then on.
     async fn order(
         self: &Arc<Self>,
-        by: &OnBehalf,
+        caller: &RotationCaller<'_>,
         user: &UserRef,
         order: RotationOrder,
     ) -> Result<keywright::Rotation, IamFault> {
-        let account = by.account.to_string();
+        let account = caller.principal.account.to_string();
         let rotation = self.open_of(&account, user).await?;
+        let added = match &order {
+            RotationOrder::Change(to) => {
+                let specs = self.specs(&caller.principal, user, &to.add_places)?;
+                self.look_at_added(&rotation, user, specs).await?
+            }
+            _ => AddedDestinations::default(),
+        };
         let names = answer::destinations(&rotation);
         let id = rotation.id;
         let work = self.take(&id);
         let before = {
-            let _turn = work.turn().await;
-            let done = self.apply_order(&id, (by, user), order).await?;
+            let _turn = work.order_turn().await?;
+            caller.check().await?;
+            let done = self.apply_order(&id, (caller, user), order, added).await?;
             done.map_err(|error| answer::redacted(failed(error, user), names))?;
             work.idle_count()
         };
@@ -266,13 +284,14 @@ impl ServerRotations {
     async fn apply_order(
         &self,
         id: &RotationId,
-        (by, user): (&OnBehalf, &UserRef),
+        (caller, user): (&RotationCaller<'_>, &UserRef),
         order: RotationOrder,
+        added: AddedDestinations,
     ) -> Result<Result<(), DriveError>, IamFault> {
         let driver = &self.driver;
         // Abandon and Change need no principal to act for.
         if !matches!(order, RotationOrder::Abandon(_) | RotationOrder::Change(_))
-            && let Err(error) = driver.take_over(id, &settings(by)).await
+            && let Err(error) = driver.take_over(id, &settings(&caller.principal)).await
         {
             return Ok(Err(error));
         }
@@ -286,36 +305,58 @@ impl ServerRotations {
             RotationOrder::Release => driver.release(id).await,
             RotationOrder::RollBack(why) => driver.roll_back(id, &why).await,
             RotationOrder::Abandon(why) => driver.abandon(id, &why).await,
-            RotationOrder::Change(to) => return self.change(id, (by, user), to).await.map(Ok),
+            RotationOrder::Change(to) => {
+                return self.change(id, (caller, user), to, added).await.map(Ok);
+            }
+        })
+    }
+
+    /// Inspects destinations that are to be added, which can take long.
+    async fn look_at_added(
+        &self,
+        rotation: &Rotation,
+        user: &UserRef,
+        specs: Vec<SinkSpec>,
+    ) -> Result<AddedDestinations, IamFault> {
+        // As for a new rotation: the operator has listed the destination.
+        let looked = self.driver.look_at_added(&rotation.id, &specs, true).await;
+        let mut names = answer::destinations(rotation);
+        names.extend(specs.iter().map(ToString::to_string));
+        let deliveries =
+            looked.map_err(|error| answer::redacted(failed(error, user), names.clone()))?;
+        Ok(AddedDestinations {
+            generation: rotation.generation,
+            specs,
+            deliveries,
         })
     }
 
     async fn change(
         &self,
         id: &RotationId,
-        (by, user): (&OnBehalf, &UserRef),
+        (caller, user): (&RotationCaller<'_>, &UserRef),
         to: RotationChange,
+        mut added: AddedDestinations,
     ) -> Result<(), IamFault> {
-        let specs = self.specs(by, user, &to.add_places)?;
         let rotation = self.load(id).await?;
-        let mut change = execute::RotationEdit {
+        if rotation.generation != added.generation && !added.specs.is_empty() {
+            // The rotation may have delivered the new key to one of them under another name.
+            added = self.look_at_added(&rotation, user, added.specs).await?;
+            caller.check().await?;
+        }
+        let mut names = answer::destinations(&rotation);
+        names.extend(added.specs.iter().map(ToString::to_string));
+        let change = execute::RotationEdit {
             observe_secs: to.observe_secs,
             dwell_secs: to.dwell_secs,
             incident: to.incident,
             deactivate_first: to.deactivate_first,
             accept_blind: false,
             override_unused: to.override_unused,
-            added: Vec::new(),
+            added: added.deliveries,
             removed: self.meant(&rotation, user, &to.remove_places)?,
         };
-        let changed = async {
-            // As for a new rotation: the operator has listed the destination.
-            change.added = self.driver.look_at_added(id, &specs, true).await?;
-            self.driver.change(id, change, &to.why).await
-        };
-        let mut names = answer::destinations(&rotation);
-        names.extend(specs.iter().map(ToString::to_string));
-        let changed = changed.await.map(drop);
+        let changed = self.driver.change(id, change, &to.why).await.map(drop);
         changed.map_err(|error| answer::redacted(failed(error, user), names))
     }
 
@@ -389,14 +430,16 @@ impl ServerRotations {
     /// other than into a sink. The journal records who retrieves it first.
     async fn key(
         self: &Arc<Self>,
-        by: &OnBehalf,
+        caller: &RotationCaller<'_>,
         user: &UserRef,
     ) -> Result<RetrievedKey, IamFault> {
+        let by = &caller.principal;
         let id = self.open_of(&by.account.to_string(), user).await?.id;
         let access = self.driver.access(&settings(by)).await;
         let access = access.map_err(|error| failed(error, user))?;
         let work = self.take(&id);
-        let _turn = work.turn().await;
+        let _turn = work.order_turn().await?;
+        caller.check().await?;
         let (journal, arn) = (self.driver.journal(), &access.identity().arn);
         let pair = execute::retrieve(journal, &id, arn, self.clock.now()).await;
         let pair = pair.map_err(|error| failed(error.into(), user))?;
@@ -432,6 +475,14 @@ impl ServerRotations {
     }
 }
 
+/// Destinations to add, as they were when the rotation had this generation.
+#[derive(Default)]
+struct AddedDestinations {
+    generation: u64,
+    specs: Vec<SinkSpec>,
+    deliveries: Vec<Delivery>,
+}
+
 /// The engine's interface for IAM actions.
 struct EnginePort(Arc<ServerRotations>);
 
@@ -439,23 +490,27 @@ struct EnginePort(Arc<ServerRotations>);
 impl RotationEngine for EnginePort {
     async fn start(
         &self,
-        by: &OnBehalf,
+        caller: &RotationCaller<'_>,
         start: RotationStart,
     ) -> Result<keywright::Rotation, IamFault> {
-        self.0.start_one(by, start).await
+        self.0.start_one(caller, start).await
     }
 
     async fn order(
         &self,
-        by: &OnBehalf,
+        caller: &RotationCaller<'_>,
         user: &UserRef,
         order: RotationOrder,
     ) -> Result<keywright::Rotation, IamFault> {
-        self.0.order(by, user, order).await
+        self.0.order(caller, user, order).await
     }
 
-    async fn retrieve_key(&self, by: &OnBehalf, user: &UserRef) -> Result<RetrievedKey, IamFault> {
-        self.0.key(by, user).await
+    async fn retrieve_key(
+        &self,
+        caller: &RotationCaller<'_>,
+        user: &UserRef,
+    ) -> Result<RetrievedKey, IamFault> {
+        self.0.key(caller, user).await
     }
 
     async fn rotation(

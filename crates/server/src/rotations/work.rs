@@ -8,20 +8,26 @@ use std::{
 
 use futures_util::FutureExt;
 use keywright_base::{AccountId, Timestamp, UniqueId};
-use keywright_fleet::driver::{DriveError, DriveEvent, DriveOutcome};
+use keywright_fleet::driver::{
+    DriveError, DriveEvent, DriveLimits, DriveOutcome, DriveStop, specs_of,
+};
+use keywright_identity::IamFault;
 use keywright_rotation::{
     execute::end_without_user,
     model::{Phase, Rotation, RotationId},
     ports::RotationJournal,
 };
+use keywright_sinks::SinkSpec;
 use tokio::sync::{MutexGuard, Notify, watch};
 
-use super::{ServerRotations, locked};
+use super::{ServerRotations, locked, slots::SlotPermits};
 
 /// The longest pause. After it, evidence is checked again and the mark on the user is refreshed.
 const REST: Duration = Duration::from_secs(10 * 60);
 /// How long a response waits for a rotation to become idle.
 const ANSWER: Duration = Duration::from_secs(5);
+/// How long an order waits for a rotation that is busy.
+const ORDER_WAIT: Duration = Duration::from_secs(10);
 /// The pause after a failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
 
@@ -41,6 +47,8 @@ pub(super) struct DriveStatus {
 pub(super) struct ActiveRotation {
     /// Held by the task or the order that advances the rotation.
     turn: tokio::sync::Mutex<()>,
+    /// Counts the orders that wait for the turn.
+    orders: watch::Sender<usize>,
     wake: Notify,
     status: Mutex<DriveStatus>,
     /// Counts how often the rotation has become idle.
@@ -51,6 +59,7 @@ impl Default for ActiveRotation {
     fn default() -> Self {
         Self {
             turn: tokio::sync::Mutex::default(),
+            orders: watch::Sender::new(0),
             wake: Notify::new(),
             status: Mutex::default(),
             idle_count: watch::Sender::new(0),
@@ -63,8 +72,27 @@ impl ActiveRotation {
         self.turn.lock().await
     }
 
+    /// Waits for the turn of an order, before which the rotation's own work pauses. The caller may
+    /// have lost its permission meanwhile.
+    pub(super) async fn order_turn(&self) -> Result<MutexGuard<'_, ()>, IamFault> {
+        let _waiting = WaitingOrder::new(&self.orders);
+        let turn = tokio::time::timeout(ORDER_WAIT, self.turn.lock()).await;
+        turn.map_err(|_| IamFault::Throttled)
+    }
+
     pub(super) fn status(&self) -> DriveStatus {
         locked(&self.status).clone()
+    }
+
+    fn has_orders(&self) -> bool {
+        *self.orders.borrow() > 0
+    }
+
+    /// Waits until that many orders wait for the turn.
+    #[cfg(test)]
+    pub(super) async fn wait_orders(&self, count: usize) {
+        let mut orders = self.orders.subscribe();
+        let _ = orders.wait_for(|orders| *orders == count).await;
     }
 
     /// Makes the task check again now.
@@ -83,6 +111,23 @@ impl ActiveRotation {
         let rested = outcomes.wait_for(|outcomes| *outcomes > before);
         // After the timeout, the response shows the progress so far.
         let _ = tokio::time::timeout(ANSWER, rested).await;
+    }
+}
+
+/// An order that waits for the turn.
+struct WaitingOrder<'a>(&'a watch::Sender<usize>);
+
+impl<'a> WaitingOrder<'a> {
+    fn new(orders: &'a watch::Sender<usize>) -> Self {
+        orders.send_modify(|orders| *orders += 1);
+        Self(orders)
+    }
+}
+
+impl Drop for WaitingOrder<'_> {
+    fn drop(&mut self) {
+        self.0
+            .send_modify(|orders| *orders = orders.saturating_sub(1));
     }
 }
 
@@ -115,21 +160,58 @@ impl ServerRotations {
         }
     }
 
-    /// Drives the rotation until it is idle, when it is its turn.
+    /// Drives the rotation until it is idle: first what needs no destination, so that no other
+    /// rotation's destination delays it, and then the rest.
     pub(super) async fn drive(
         &self,
         id: &RotationId,
         work: &ActiveRotation,
     ) -> Result<DriveOutcome, DriveError> {
-        let _permit = self.slots.acquire().await;
+        let mut destinations = false;
+        loop {
+            match self.drive_stretch(id, work, destinations).await? {
+                DriveStop::Idle(outcome) => return Ok(outcome),
+                DriveStop::NeedsDestinations => destinations = true,
+                // The order may have turned the rotation into an incident.
+                DriveStop::Interrupted => destinations = false,
+            }
+        }
+    }
+
+    /// Drives the rotation in its turn, with its destinations or without, until it is idle or an
+    /// order waits.
+    pub(super) async fn drive_stretch(
+        &self,
+        id: &RotationId,
+        work: &ActiveRotation,
+        destinations: bool,
+    ) -> Result<DriveStop, DriveError> {
+        // Orders need no slot, so take the turn last.
+        let _slots = match destinations {
+            true => Some(self.destination_slots(id).await?),
+            false => None,
+        };
         let _turn = work.turn().await;
+        let _permit = match destinations {
+            true => None,
+            false => self.issuing.acquire().await.ok(),
+        };
         let observer = |rotation: &Rotation, event: DriveEvent<'_>| {
             let (id, user) = (&rotation.id, &rotation.user);
             if let DriveEvent::Step(what) = event {
                 tracing::info!(rotation = %id, %user, what, "a rotation went on");
             }
         };
-        let rest = self.driver.drive(id, 0, &observer).await;
+        let limits = DriveLimits {
+            destinations,
+            patience_secs: 0,
+            interrupted: &|| work.has_orders(),
+        };
+        let rest = match self.driver.drive_within(id, limits, &observer).await {
+            Ok(DriveStop::Idle(outcome)) => Ok(outcome),
+            Ok(stop) => return Ok(stop),
+            Err(error) => Err(error),
+        };
         let rest = match rest {
             Ok(DriveOutcome::Held(_)) | Err(_) if self.ends_without_user(id).await => {
                 Ok(DriveOutcome::Over(Phase::UserGone))
@@ -148,7 +230,24 @@ impl ServerRotations {
             locked(&self.work).remove(id);
         }
         work.idle_count.send_modify(|outcomes| *outcomes += 1);
-        rest
+        rest.map(DriveStop::Idle)
+    }
+
+    /// Waits for slots of a rotation's destinations.
+    async fn destination_slots(&self, id: &RotationId) -> Result<SlotPermits, DriveError> {
+        let rotation = self.driver.journal().rotation(id).await?;
+        let incident = rotation.as_ref().is_some_and(|it| it.incident.is_some());
+        // The drive reports a rotation that is gone and a name that cannot be parsed.
+        let specs = rotation.and_then(|rotation| specs_of(&rotation).ok());
+        let specs = specs.unwrap_or_default();
+        let automatic = specs.iter().filter(|spec| !spec.is_person());
+        let backends = automatic.map(SinkSpec::backend).collect();
+        let slots = if incident {
+            &self.incident_slots
+        } else {
+            &self.slots
+        };
+        Ok(slots.enter(backends).await)
     }
 }
 
@@ -182,5 +281,23 @@ fn troubled(id: &RotationId, error: &DriveError) -> DriveStatus {
     DriveStatus {
         waiting: None,
         trouble: Some(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keywright_identity::IamFault;
+
+    use super::ActiveRotation;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_order_gives_up_on_a_busy_rotation() {
+        let work = ActiveRotation::default();
+        let turn = work.turn().await;
+        let waited = work.order_turn().await;
+        assert_eq!(waited.err(), Some(IamFault::Throttled));
+        assert!(!work.has_orders());
+        drop(turn);
+        drop(work.order_turn().await.unwrap());
     }
 }

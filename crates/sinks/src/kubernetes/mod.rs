@@ -56,6 +56,10 @@ pub(super) const KIND: SinkKind = SinkKind {
 
 #[async_trait]
 impl ParsedDestination for ClusterSecret {
+    fn backend(&self) -> String {
+        self.context.clone().unwrap_or_default()
+    }
+
     async fn open(&self, name: String, clock: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
         let secret = KubernetesSink::open(name, self, Arc::clone(clock))?;
         Ok(Box::new(secret))

@@ -36,6 +36,10 @@ impl ParsedDestination for SshFile {
         place.to_string()
     }
 
+    fn backend(&self) -> String {
+        self.machine.host.clone()
+    }
+
     async fn open(&self, name: String, _: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
         let store = RemoteFile::new(self);
         let sink = DocumentSink::new(name, self.file.format.clone(), store);

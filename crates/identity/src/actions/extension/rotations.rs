@@ -123,7 +123,7 @@ impl PreparedAction for StartRotation {
             deactivate_first,
             override_unused: input.override_unused.clone(),
         };
-        with.engine()?.start(&with.on_behalf()?, start).await
+        with.engine()?.start(&with.rotation_caller()?, start).await
     }
 
     fn run(
@@ -254,8 +254,8 @@ impl PreparedAction for RetrieveRotationKey {
         input: &Input<Self>,
     ) -> Result<Self::Prepared, IamFault> {
         let user = user_ref(&with.view, &input.user_name)?;
-        let by = with.on_behalf()?;
-        with.engine()?.retrieve_key(&by, &user).await
+        let caller = with.rotation_caller()?;
+        with.engine()?.retrieve_key(&caller, &user).await
     }
 
     fn run(
@@ -306,8 +306,8 @@ macro_rules! orders {
             ) -> Result<Self::Prepared, IamFault> {
                 let order: fn(&Input<Self>) -> Result<RotationOrder, IamFault> = $order;
                 let user = user_ref(&with.view, &input.user_name)?;
-                let (by, order) = (with.on_behalf()?, order(input)?);
-                with.engine()?.order(&by, &user, order).await
+                let (caller, order) = (with.rotation_caller()?, order(input)?);
+                with.engine()?.order(&caller, &user, order).await
             }
 
             fn run(

@@ -15,8 +15,8 @@ use crate::{
     fault::{IamFault, InvalidInput},
     on_behalf::OnBehalf,
     rotations::{
-        HistoryQuery, RetrievedKey, RotationEngine, RotationOrder, RotationQuery, RotationStart,
-        UserRef,
+        HistoryQuery, RetrievedKey, RotationCaller, RotationEngine, RotationOrder, RotationQuery,
+        RotationStart, UserRef,
     },
     state::{CredentialOwner, User},
     testing::{ACCOUNT, TestInstallation},
@@ -33,20 +33,28 @@ fn unexpected() -> IamFault {
 
 #[async_trait::async_trait]
 impl RotationEngine for Engine {
-    async fn start(&self, _: &OnBehalf, _: RotationStart) -> Result<keywright::Rotation, IamFault> {
+    async fn start(
+        &self,
+        _: &RotationCaller<'_>,
+        _: RotationStart,
+    ) -> Result<keywright::Rotation, IamFault> {
         Err(unexpected())
     }
 
     async fn order(
         &self,
-        _: &OnBehalf,
+        _: &RotationCaller<'_>,
         _: &UserRef,
         _: RotationOrder,
     ) -> Result<keywright::Rotation, IamFault> {
         Err(unexpected())
     }
 
-    async fn retrieve_key(&self, _: &OnBehalf, _: &UserRef) -> Result<RetrievedKey, IamFault> {
+    async fn retrieve_key(
+        &self,
+        _: &RotationCaller<'_>,
+        _: &UserRef,
+    ) -> Result<RetrievedKey, IamFault> {
         Err(unexpected())
     }
 

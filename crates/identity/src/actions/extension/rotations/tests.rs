@@ -10,10 +10,9 @@ use keywright_wire::keywright;
 
 use crate::{
     fault::IamFault,
-    on_behalf::OnBehalf,
     rotations::{
-        HistoryQuery, RetrievedKey, RotationEngine, RotationOrder, RotationQuery, RotationStart,
-        UserRef,
+        HistoryQuery, RetrievedKey, RotationCaller, RotationEngine, RotationOrder, RotationQuery,
+        RotationStart, UserRef,
     },
     state::User,
     testing::{ACCOUNT, TestInstallation, TestKeys},
@@ -48,7 +47,7 @@ fn rotation() -> keywright::Rotation {
 impl RotationEngine for Scribe {
     async fn start(
         &self,
-        _: &OnBehalf,
+        _: &RotationCaller<'_>,
         start: RotationStart,
     ) -> Result<keywright::Rotation, IamFault> {
         self.write(format!("Start({start:?})"));
@@ -57,7 +56,7 @@ impl RotationEngine for Scribe {
 
     async fn order(
         &self,
-        _: &OnBehalf,
+        _: &RotationCaller<'_>,
         user: &UserRef,
         order: RotationOrder,
     ) -> Result<keywright::Rotation, IamFault> {
@@ -65,7 +64,11 @@ impl RotationEngine for Scribe {
         Ok(rotation())
     }
 
-    async fn retrieve_key(&self, _: &OnBehalf, user: &UserRef) -> Result<RetrievedKey, IamFault> {
+    async fn retrieve_key(
+        &self,
+        _: &RotationCaller<'_>,
+        user: &UserRef,
+    ) -> Result<RetrievedKey, IamFault> {
         self.write(format!("Key({user:?})"));
         Ok(RetrievedKey {
             id: "AKIA".to_owned(),
