@@ -1,6 +1,7 @@
 //! Whether a bucket policy is public in the sense of S3's Block Public Access. Invariant: a policy
 //! is public unless every Allow is visibly limited, by itself or by a Deny, to fixed values of the
-//! caller or the origin. A limit that cannot be recognized does not count.
+//! caller or the origin. A limit that cannot be recognized does not count. Networks are judged
+//! together, because many narrow ones in many statements are a broad one.
 
 use crate::{
     condition::{ConditionOperator, OperatorTest, SetPrefix},
@@ -14,22 +15,70 @@ use crate::{
 /// Whether a bucket policy grants public access. Sources: "The meaning of public" in S3's user
 /// guide, and recordings of S3.
 pub fn is_public(document: &PolicyDocument) -> bool {
-    let mut statements = document.statements.iter();
-    statements.any(|statement| is_open(statement, document))
+    let mut networks = Vec::new();
+    for statement in &document.statements {
+        match reach(statement, document) {
+            Reach::Limited => {}
+            Reach::Networks(some) => networks.extend(some),
+            Reach::Anyone => return true,
+        }
+    }
+    !are_narrow_together(networks)
 }
 
-/// Whether a statement makes its bucket policy public.
+/// Whether a statement makes its bucket policy public, alone or together with others.
 pub(crate) fn is_open(allow: &Statement, document: &PolicyDocument) -> bool {
-    let variables = document.version == Some(LanguageVersion::V2012);
-    let mut others = document.statements.iter();
-    opens(allow, variables) && !others.any(|deny| closes(deny, allow, variables))
+    match reach(allow, document) {
+        Reach::Limited => false,
+        Reach::Networks(_) => is_public(document),
+        Reach::Anyone => true,
+    }
 }
 
-/// Whether a statement allows everyone, without a limiting condition.
-fn opens(statement: &Statement, variables: bool) -> bool {
-    let all = &statement.conditions;
-    let limited = all.iter().any(|one| limits(one, all, variables));
-    statement.effect == Effect::Allow && !names_principal(statement) && !limited
+/// Whom a statement allows something.
+enum Reach<'a> {
+    /// Nobody, named principals, or callers with fixed values of a key.
+    Limited,
+    /// Everyone in these networks.
+    Networks(&'a [String]),
+    /// Everyone.
+    Anyone,
+}
+
+impl<'a> Reach<'a> {
+    /// What a limiting condition leaves.
+    fn within(condition: &'a ConditionClause) -> Self {
+        match ConditionOperator::parse(&condition.operator) {
+            Some(operator) if operator.test == OperatorTest::Ip => {
+                Self::Networks(&condition.values)
+            }
+            _ => Self::Limited,
+        }
+    }
+
+    /// The narrower of two limits that both apply. Of two sets of networks, either is an upper
+    /// bound.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Limited, _) | (_, Self::Limited) => Self::Limited,
+            (Self::Anyone, other) => other,
+            (networks @ Self::Networks(_), _) => networks,
+        }
+    }
+}
+
+fn reach<'a>(allow: &'a Statement, document: &'a PolicyDocument) -> Reach<'a> {
+    if allow.effect != Effect::Allow || names_principal(allow) {
+        return Reach::Limited;
+    }
+    let variables = document.version == Some(LanguageVersion::V2012);
+    let all = &allow.conditions;
+    let limiting = all.iter().filter(|one| limits(one, all, variables));
+    let own = limiting.map(Reach::within);
+    let others = document.statements.iter();
+    let denied = others.filter_map(|deny| left_by(deny, allow, variables));
+    // A Deny often covers several statements, so its networks come first.
+    denied.chain(own).fold(Reach::Anyone, Reach::and)
 }
 
 /// Whether only specific principals are named.
@@ -38,25 +87,26 @@ fn names_principal(statement: &Statement) -> bool {
     principal.is_some_and(|principal| !principal.negated && !principal.names_everyone())
 }
 
-/// Whether a statement denies everyone what another one allows, or everyone except callers with
+/// What a Deny leaves of an Allow, if it denies everyone the same, or everyone except callers with
 /// some fixed values.
-fn closes(deny: &Statement, allow: &Statement, variables: bool) -> bool {
+fn left_by<'a>(deny: &'a Statement, allow: &Statement, variables: bool) -> Option<Reach<'a>> {
     let principal = deny.principal.as_ref();
     let everyone = principal.is_some_and(PrincipalClause::names_everyone);
-    let all = match deny.conditions.as_slice() {
-        [] => true,
-        [only] => ConditionOperator::parse(&only.operator).is_some_and(|operator| {
-            operator.negated
-                && operator.set == SetPrefix::Scalar
-                && is_fixed(only, operator, variables)
-        }),
-        _ => false,
-    };
-    deny.effect == Effect::Deny
+    let applies = deny.effect == Effect::Deny
         && everyone
-        && all
         && covers(deny.action.as_ref(), allow.action.as_ref())
-        && covers(deny.resource.as_ref(), allow.resource.as_ref())
+        && covers(deny.resource.as_ref(), allow.resource.as_ref());
+    match deny.conditions.as_slice() {
+        [] => applies.then_some(Reach::Limited),
+        [only] => {
+            let operator = ConditionOperator::parse(&only.operator)?;
+            let all = operator.negated
+                && operator.set == SetPrefix::Scalar
+                && is_fixed(only, operator, variables);
+            (applies && all).then(|| Reach::within(only))
+        }
+        _ => None,
+    }
 }
 
 /// Whether the values of one element visibly include those of another.
@@ -182,9 +232,9 @@ const TOGETHER_MAX: u64 = 16 * NARROW;
 
 /// Whether networks, each of them narrow, leave out most of IPv4 and do not join to one that is
 /// broader than /8. So many of IPv6 that it matters are more than a policy has room for.
-fn are_narrow_together(texts: &[String]) -> bool {
+fn are_narrow_together<'a>(texts: impl IntoIterator<Item = &'a String>) -> bool {
     let ranges = texts
-        .iter()
+        .into_iter()
         .filter_map(|text| match IpNetwork::parse(text) {
             Some(IpNetwork::V4 { base, mask }) => {
                 let first = u64::from(base);

@@ -269,6 +269,7 @@ fn operators_are_complete() {
 /// The `principal` and `condition` of a bucket policy's statement with `effect` (default Allow),
 /// and how a `deny` of the same differs. `public`: whether Block Public Access would reject the
 /// policy.
+/// `others`: conditions of more such statements.
 #[test]
 fn public() {
     all("public", "public", |case| {
@@ -282,10 +283,16 @@ fn public() {
         for (element, value) in case["deny"].as_object().into_iter().flatten() {
             deny[element.as_str()] = value.clone();
         }
-        let statements = match case["deny"] {
-            Value::Null => statement,
-            _ => json!([statement, deny]),
-        };
+        let mut statements = vec![statement.clone()];
+        if !case["deny"].is_null() {
+            statements.push(deny);
+        }
+        for condition in case["others"].as_array().into_iter().flatten() {
+            let mut other = statement.clone();
+            other["Condition"] = condition.clone();
+            statements.push(other);
+        }
+        let statements = Value::Array(statements);
         is_public(policy(&version(case), statements).document()).into()
     });
 }
