@@ -1,10 +1,13 @@
 //! Parses an awsQuery response: flat fields, one list of flat structures, or an error.
 //!
-//! It knows no operation. The meaning of the fields is up to the caller.
+//! It knows no operation. The meaning of the fields is up to the caller. Invariant: names and IDs
+//! contain nothing that a terminal interprets; a response with such a name is rejected.
 
 use std::collections::BTreeMap;
 
 use quick_xml::{Reader, escape::resolve_xml_entity, events::Event};
+
+use crate::printable::is_plain;
 
 /// Fields of a structure by name.
 pub type ResponseRow = BTreeMap<String, String>;
@@ -21,10 +24,30 @@ pub struct QueryResponse {
 /// No response of ours nests deeper than this.
 const DEPTH: usize = 16;
 
+/// Fields whose values are names and IDs, in which no service of ours or AWS's allows control
+/// characters.
+const NAMES: [&str; 15] = [
+    "AccessKeyId",
+    "Account",
+    "Arn",
+    "GroupName",
+    "Path",
+    "PolicyArn",
+    "PolicyName",
+    "PrincipalArn",
+    "Region",
+    "RoleName",
+    "RotationId",
+    "SecretAccessKey",
+    "ServiceName",
+    "UserId",
+    "UserName",
+];
+
 /// Parses a body. The wrapper elements and the request ID are left out.
 ///
 /// # Errors
-/// If the body is not such XML.
+/// If the body is not such XML, or has a name that cannot be one.
 pub(crate) fn read(body: &str) -> Result<QueryResponse, String> {
     let mut reader = Reader::from_str(body);
     let mut answer = QueryResponse::default();
@@ -55,6 +78,9 @@ pub(crate) fn read(body: &str) -> Result<QueryResponse, String> {
             Event::End(_) => {
                 let name = open.pop().unwrap_or_default();
                 if let Some(text) = text.take() {
+                    if NAMES.contains(&name.as_str()) && !is_plain(&text) {
+                        return Err(format!("the answer has an impossible {name}"));
+                    }
                     keep(&mut answer, &open, name, text);
                 }
             }
@@ -118,6 +144,12 @@ mod tests {
             (&*fields["Code"], &*fields["Message"]),
             ("NoSuchEntity", "gone")
         );
+        for (name, allowed) in [("UserName", false), ("UserAgent", true), ("Value", true)] {
+            for hostile in ["a&#27;[31m", "a&#155;31m", "a&#10;b", "a\u{202e}b"] {
+                let body = format!("<R><U><{name}>{hostile}</{name}></U></R>");
+                assert_eq!(read(&body).is_ok(), allowed, "{body}");
+            }
+        }
         for bad in ["<a><b>", "<a></b>", "<a>&what;</a>", &"<a>".repeat(100)] {
             assert!(read(bad).is_err(), "{bad}");
         }

@@ -31,7 +31,7 @@ pub use self::{
     issuer::{IamIssuer, SESSIONS_POLICY},
     json::{JsonCallError, JsonService},
     pages::PageMarkers,
-    printable::printable,
+    printable::{printable, printable_json},
     settings::ClientSettings,
     sns::publish,
     within::{ActingFor, InProcessTransport, SessionCredentials},

@@ -3,6 +3,8 @@
 //! It protects one rule: what a server, a file or a person of another trust wrote cannot move the
 //! cursor, set a title, recolour, or turn the order of the characters around it.
 
+use std::fmt::Write;
+
 /// Without control characters (C0, C1 and line breaks) and marks that change the direction of text:
 /// each becomes a question mark.
 pub fn printable(text: &str) -> String {
@@ -19,6 +21,26 @@ fn is_printable(c: char) -> bool {
     !c.is_control() && !directs
 }
 
+/// Whether a text can be shown as it is.
+pub(crate) fn is_plain(text: &str) -> bool {
+    text.chars().all(is_printable)
+}
+
+/// A JSON document, with these characters escaped. It has them only in strings; apart from them it
+/// stays as it is.
+pub fn printable_json(document: &str) -> String {
+    let mut escaped = String::with_capacity(document.len());
+    for c in document.chars() {
+        // All of them are in the basic plane, so one escape is enough.
+        if c == '\n' || is_printable(c) {
+            escaped.push(c);
+        } else {
+            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
+        }
+    }
+    escaped
+}
+
 /// What a service wrote as one line: with a line break its text could pose as a line of ours.
 pub(crate) fn one_line(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(|line| printable(line.trim())).collect();
@@ -30,4 +52,19 @@ fn terminals_get_nothing_but_text() {
     let hostile = "no \u{1b}[31mPWN\u{1b}]0;x\u{7}\u{9b}31m\u{7f}\u{202e}abc\u{2066}\u{2069}é 日";
     assert_eq!(printable(hostile), "no ?[31mPWN?]0;x??31m??abc??é 日");
     assert_eq!(one_line("no\r\nhint: rm \u{1b}\n"), "no hint: rm ?");
+}
+
+#[test]
+fn json_stays_the_same_document() {
+    let hostile = "a\u{1b}[31m\u{7f}\u{9b}31m\u{202e}b\n\u{2028}é 日 \u{1f600}";
+    let document = serde_json::json!({"Name": hostile, hostile: [1, null]});
+    let text = serde_json::to_string_pretty(&document).unwrap();
+    let escaped = printable_json(&text);
+    assert!(
+        escaped.chars().all(|c| c == '\n' || is_printable(c)),
+        "{escaped}"
+    );
+    assert!(escaped.contains("\\u009b31m\\u202eb"), "{escaped}");
+    let parsed: serde_json::Value = serde_json::from_str(&escaped).unwrap();
+    assert_eq!(parsed, document);
 }

@@ -12,7 +12,10 @@ use keywright_aws::{PageMarkers, QueryResponse, ResponseRow};
 use keywright_base::AccessKeyId;
 use serde_json::{Map, Value, json};
 
-use crate::remote::{RemoteArguments, printable};
+use crate::{
+    json_output,
+    remote::{RemoteArguments, printable},
+};
 
 /// What to ask about a key.
 #[derive(Debug, Subcommand)]
@@ -91,8 +94,7 @@ pub(crate) fn run(command: &KeysCommand) -> anyhow::Result<()> {
     let answer = whole(listing, arguments, key)?;
     let mut out = std::io::stdout().lock();
     if arguments.json {
-        serde_json::to_writer_pretty(&mut out, &to_json(listing, &answer))?;
-        writeln!(out)?;
+        json_output::write(&mut out, &to_json(listing, &answer))?;
     } else if answer.rows.is_empty() {
         writeln!(std::io::stderr(), "{}", listing.nothing)?;
     } else {

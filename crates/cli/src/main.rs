@@ -4,6 +4,7 @@ mod bundle;
 mod config;
 mod data_dir;
 mod installation;
+mod json_output;
 mod keys;
 mod log;
 mod master_key;

@@ -5,6 +5,8 @@ use std::fmt::Display;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::remote::printable;
+
 /// Needs a person's attention.
 pub(crate) const HELD: Style = AnsiColor::Red.on_default().bold();
 /// A warning before going on.
@@ -16,7 +18,7 @@ pub(crate) const HEADING: Style = Style::new().bold();
 /// The next step.
 pub(crate) const HINT: Style = AnsiColor::Cyan.on_default();
 
-/// Formats a text in a style.
+/// Formats a line in a style. Escapes of its own would end the style, so it has none.
 pub(crate) fn styled(style: Style, text: impl Display) -> String {
-    format!("{style}{text}{style:#}")
+    format!("{style}{}{style:#}", printable(&text.to_string()))
 }

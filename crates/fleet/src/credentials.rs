@@ -6,7 +6,7 @@
 use keywright_base::Timestamp;
 use serde::Deserialize;
 
-use keywright_aws::{AccountClient, CallError, QueryService};
+use keywright_aws::{AccountClient, CallError, QueryService, printable};
 
 /// How often to poll for the report.
 const POLLS: u32 = 60;
@@ -156,7 +156,15 @@ fn parse(content: &str) -> Result<Vec<CredentialRow>, String> {
         .map_err(|error| error.to_string())?;
     let mut reader = csv::Reader::from_reader(bytes.as_slice());
     let rows = reader.deserialize::<ReportColumns>();
-    let rows = rows.map(|row| Ok(row.map_err(|error| error.to_string())?.into()));
+    let rows = rows.map(|row| {
+        let columns = row.map_err(|error| error.to_string())?;
+        for name in [&columns.user, &columns.arn] {
+            if *name != printable(name) {
+                return Err(format!("impossible user {}", printable(name)));
+            }
+        }
+        Ok(columns.into())
+    });
     rows.collect()
 }
 

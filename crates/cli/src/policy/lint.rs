@@ -11,7 +11,7 @@ use clap::Args;
 use keywright_policy::{DocumentKind, Severity, TextPosition, lint};
 
 use super::{output, read};
-use crate::remote::printable;
+use crate::{json_output, remote::printable};
 
 /// Which policy, and of what kind.
 #[derive(Debug, Args)]
@@ -39,8 +39,7 @@ pub(super) fn run(arguments: &LintArguments) -> anyhow::Result<bool> {
     let mut out = io::stdout().lock();
     if arguments.json {
         let all: Vec<_> = findings.iter().map(|f| output::finding(&text, f)).collect();
-        serde_json::to_writer_pretty(&mut out, &all)?;
-        writeln!(out)?;
+        json_output::write(&mut out, &all)?;
     } else {
         let name = printable(&arguments.file.display().to_string());
         for finding in &findings {

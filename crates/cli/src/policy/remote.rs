@@ -12,7 +12,10 @@ use keywright_policy::ActionCatalogue;
 use serde_json::{Map, Value, json};
 
 use super::simulate::key_and_value;
-use crate::remote::{RemoteArguments, printable};
+use crate::{
+    json_output,
+    remote::{RemoteArguments, printable},
+};
 
 /// Which request to explain.
 #[derive(Debug, Args)]
@@ -141,8 +144,7 @@ pub(super) fn explain(arguments: &ExplainArguments) -> anyhow::Result<bool> {
             "Statements": statements(&answer),
             "IsTruncated": field(&answer.fields, "IsTruncated") == "true",
         });
-        serde_json::to_writer_pretty(&mut out, &listed)?;
-        writeln!(out)?;
+        json_output::write(&mut out, &listed)?;
     } else {
         print(&mut out, &answer)?;
         let action = arguments.action.as_deref().unwrap_or_default();
@@ -190,8 +192,7 @@ fn explain_denied(arguments: &ExplainArguments, id: &str) -> anyhow::Result<bool
             "Statements": statements(&answer),
             "IsTruncated": of("IsTruncated") == "true",
         });
-        serde_json::to_writer_pretty(&mut out, &listed)?;
-        writeln!(out)?;
+        json_output::write(&mut out, &listed)?;
         return Ok(now == "allowed");
     }
     let (time, message) = (printable(of("Time")), printable(of("Message")));
@@ -299,8 +300,7 @@ pub(super) fn denials(arguments: &DenialsArguments) -> anyhow::Result<bool> {
     let rows = pages(&arguments.remote, "ListDeniedRequests", &requested)?;
     let mut out = io::stdout().lock();
     if arguments.json {
-        serde_json::to_writer_pretty(&mut out, &rows)?;
-        writeln!(out)?;
+        json_output::write(&mut out, &rows)?;
         return Ok(true);
     }
     for row in &rows {
@@ -328,8 +328,7 @@ pub(super) fn who_can(arguments: &WhoCanArguments) -> anyhow::Result<bool> {
     let rows = pages(&arguments.remote, "ListAuthorizedPrincipals", &requested)?;
     let mut out = io::stdout().lock();
     if arguments.json {
-        serde_json::to_writer_pretty(&mut out, &rows)?;
-        writeln!(out)?;
+        json_output::write(&mut out, &rows)?;
         return Ok(!rows.is_empty());
     }
     for row in &rows {

@@ -19,7 +19,10 @@ use keywright_policy::{
 use keywright_server::SystemClock;
 use serde_json::{Value, json};
 
-use crate::remote::{printable, printable_lines};
+use crate::{
+    json_output,
+    remote::{printable, printable_lines},
+};
 
 use super::{caller::SupposedCaller, implied::ImpliedRequest, output, policies::GivenPolicies};
 
@@ -192,8 +195,7 @@ fn print_answer(answer: &SimulationReport, arguments: &SimulateArguments) -> any
                 members.insert("AlsoTakes".to_owned(), taken);
             }
         }
-        serde_json::to_writer_pretty(&mut out, &listed)?;
-        writeln!(out)?;
+        json_output::write(&mut out, &listed)?;
         return Ok(());
     }
     write!(out, "{}", printable_lines(&explanation.to_string()))?;
@@ -217,8 +219,7 @@ fn print_settled(settled: SettledAnswer, json: bool) -> anyhow::Result<bool> {
         let nothing = json!({
             "Decision": outcome.as_str(), "DecidedBy": [], "Statements": [], "Needs": []
         });
-        serde_json::to_writer_pretty(&mut out, &nothing)?;
-        writeln!(out)?;
+        json_output::write(&mut out, &nothing)?;
     } else {
         let word = if allowed { "allowed" } else { "denied" };
         writeln!(out, "{word}\n  {}", settled.why())?;

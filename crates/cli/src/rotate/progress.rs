@@ -50,12 +50,13 @@ impl ProgressDisplay {
     }
 
     fn say(&self, rotation: &Rotation, what: &str) {
-        let line = format!("{}: {}", rotation.user, printable(what));
+        let line = printable(&format!("{}: {what}", rotation.user));
         match &self.bar {
             Some(bar) => {
                 bar.println(line);
                 *locked(&self.until) = None;
-                bar.set_message(format!("{}: {:?}", rotation.user, rotation.phase));
+                let message = format!("{}: {:?}", rotation.user, rotation.phase);
+                bar.set_message(printable(&message));
             }
             None => {
                 // A failure to print must not stop the rotation.
@@ -68,8 +69,9 @@ impl ProgressDisplay {
     fn wait(&self, rotation: &Rotation, until: Timestamp, why: &str) {
         if let Some(bar) = &self.bar {
             *locked(&self.until) = Some(until);
-            let (user, phase, why) = (&rotation.user, rotation.phase, printable(why));
-            bar.set_message(format!("{user}: {phase:?}, waiting for {why}"));
+            let (user, phase) = (&rotation.user, rotation.phase);
+            let message = format!("{user}: {phase:?}, waiting for {why}");
+            bar.set_message(printable(&message));
         }
     }
 

@@ -20,6 +20,7 @@ use super::{
     status::one,
 };
 use crate::{
+    json_output,
     remote::printable,
     style::{self, styled},
 };
@@ -353,8 +354,7 @@ pub(super) fn found_json(found: &InitialContent) -> Value {
 /// Prints a JSON document.
 pub(super) fn print_json(value: &Value) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, value)?;
-    writeln!(out)?;
+    json_output::write(&mut out, value)?;
     Ok(())
 }
 

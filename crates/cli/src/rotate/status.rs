@@ -61,11 +61,12 @@ fn stands(out: &mut impl Write, rotation: &Rotation, outlook: &RotationOutlook) 
     writeln!(
         out,
         "  {} was last used: {}",
-        rotation.old,
+        printable(&rotation.old.to_string()),
         last_use(outlook.old_used.as_ref())
     )?;
     if let Some(new) = &rotation.new {
         let used = last_use(outlook.new_used.as_ref());
+        let new = printable(&new.to_string());
         writeln!(out, "  {new} was last used by a consumer: {used}")?;
     }
     Ok(())
@@ -121,7 +122,7 @@ pub(super) fn one(out: &mut impl Write, rotation: &Rotation, state: &str) -> io:
     let new = rotation
         .new
         .as_ref()
-        .map_or("(not yet)", |key| key.0.as_str());
+        .map_or_else(|| "(not yet)".to_owned(), ToString::to_string);
     let heading = format!(
         "{}  {} in {}: {:?} since {}",
         rotation.id,
@@ -132,10 +133,10 @@ pub(super) fn one(out: &mut impl Write, rotation: &Rotation, state: &str) -> io:
     );
     writeln!(
         out,
-        "{}\n  {} -> {new}\n  {}",
+        "{}\n  {}\n  {}",
         styled(style::HEADING, heading),
-        rotation.old,
-        styled(style_of(rotation), printable(state))
+        printable(&format!("{} -> {new}", rotation.old)),
+        styled(style_of(rotation), state)
     )?;
     for delivery in &rotation.deliveries {
         let removed = if delivery.removed { ", removed" } else { "" };
@@ -232,4 +233,63 @@ fn summary(rotation: &Rotation, outlook: Option<&Result<RotationOutlook, DriveEr
         || state(rotation),
         |(why, until)| format!("waits until {} for {why}", until.iso8601()),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use keywright_base::Timestamp;
+    use keywright_rotation::model::{
+        KeyId, Phase, Rotation, RotationId, RotationOrigin, RotationRules, RotationSecrets,
+    };
+
+    use super::one;
+
+    /// A journal of an earlier version may contain whatever a service wrote.
+    #[test]
+    fn nothing_in_the_journal_controls_the_terminal() {
+        let hostile = "v\u{1b}[31m\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\r";
+        let rotation = Rotation {
+            id: RotationId("r-1".to_owned()),
+            generation: 1,
+            access: "{}".to_owned(),
+            origin: RotationOrigin::default(),
+            account: hostile.to_owned(),
+            user: hostile.to_owned(),
+            user_id: hostile.to_owned(),
+            arn: String::new(),
+            old: KeyId(hostile.to_owned()),
+            rules: RotationRules::SAFE,
+            calendar: None,
+            incident: None,
+            phase: Phase::Distributing,
+            since: Timestamp::default(),
+            pre_image: Vec::new(),
+            new: Some(KeyId(hostile.to_owned())),
+            orphan: None,
+            verified: false,
+            blind_secs: 0,
+            used_before: None,
+            last_known: None,
+            checked: None,
+            retrieved: None,
+            adopted: None,
+            override_unused: None,
+            reactivated: false,
+            deliveries: Vec::new(),
+            held: None,
+            not_before: Timestamp::default(),
+            why_back: None,
+            missing: None,
+            secrets: RotationSecrets::default(),
+        };
+        let mut out = Vec::new();
+        one(&mut out, &rotation, hostile).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        // Our own styles.
+        let text = anstream::adapter::strip_str(&text).to_string();
+        let controls = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+        assert!(!text.contains(controls), "{text:?}");
+        // A style that was not our own would have been removed.
+        assert_eq!(text.matches("?[31m").count(), 3, "{text:?}");
+    }
 }
