@@ -15,9 +15,26 @@ use crate::ports::{LastUse, MissingTarget, SinkBackup, SinkContent, SinkInspecti
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct KeyId(pub String);
 
+impl KeyId {
+    /// The longest ID that a message shows. AWS's have twenty characters.
+    const SHOWN_MAX: usize = 32;
+
+    /// Whether the text can be an access key ID.
+    fn is_plausible(&self) -> bool {
+        let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        !self.0.is_empty() && self.0.len() <= Self::SHOWN_MAX && self.0.chars().all(good)
+    }
+}
+
+/// For messages. The text may come from a destination, where anything could be in its place, also a
+/// secret, so only what looks like an ID is shown.
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(if self.is_plausible() {
+            &self.0
+        } else {
+            "a value that is not an access key ID"
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use keywright_rotation::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::document::foreign_key;
+use super::{document::foreign_key, text::printable_id};
 
 /// The key that was reported before the delivery.
 #[derive(Default, Serialize, Deserialize)]
@@ -59,12 +59,35 @@ impl ProgramBackup {
         {
             return Ok(());
         }
-        let listed = |key: Option<&String>| key.cloned().unwrap_or_else(|| "no key".to_owned());
-        let why = foreign_key(&listed(now_key.as_ref()), &listed(self.key.as_ref()), new);
+        let listed = |key: &Option<String>| match key {
+            Some(id) => printable_id(id).to_owned(),
+            None => "no key".to_owned(),
+        };
+        let why = foreign_key(&listed(&now_key), &listed(&self.key), new);
         Err(SinkError::Never(format!("{name}: {why}")))
     }
 }
 
 fn key(held: &SinkContent) -> Option<String> {
     held.key_id().map(|id| id.0.clone())
+}
+
+#[test]
+fn what_a_program_reports_instead_of_a_key_is_not_repeated() {
+    let reported = |text: &str| SinkContent::Key(KeyId(text.to_owned()));
+    let backup = ProgramBackup::backup(&reported("AKIAIOSFODNN7EXAMPLE")).unwrap();
+    let new = KeyId("AKIAIOSFODNN7EXAMPL2".to_owned());
+    for hostile in [
+        "a\u{1b}[31m",
+        "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEYAB",
+        "a\nb",
+    ] {
+        let checked = ProgramBackup::read(&backup).check("x", &reported(hostile), &new);
+        let text = checked.unwrap_err().to_string();
+        assert!(
+            text.contains("holds a value that is not an access key ID"),
+            "{text}"
+        );
+        assert!(!text.contains(hostile), "{text}");
+    }
 }

@@ -141,6 +141,7 @@ pub(super) fn failed(error: DriveError, user: &UserRef) -> IamFault {
             | TickError::Unresolved
             | TickError::OwnKey(_)
             | TickError::Destinations(_)
+            | TickError::NotNow(_)
             | TickError::Absent(_)),
         ) => InvalidInput::Other(format!("Nothing was done: {error}.")).into(),
         DriveError::Stopped(TickError::Unknown(_)) => {

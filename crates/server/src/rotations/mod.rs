@@ -180,10 +180,10 @@ impl ServerRotations {
             return Err(taken(&open.id, &start.user));
         }
         let names = || specs.iter().map(ToString::to_string);
-        let rotation = self.draft(by, &start, &specs).await;
-        let rotation = rotation.map_err(|fault| answer::redacted(fault, names()))?;
+        let drafted = self.draft(by, &start, &specs).await;
         // The destinations may have taken long to answer.
         caller.check().await?;
+        let rotation = drafted.map_err(|fault| answer::redacted(fault, names()))?;
         match self.driver.begin(&rotation).await {
             Ok(()) => {}
             Err(JournalError::Open(id)) => return Err(taken(&id, &start.user)),
@@ -262,7 +262,9 @@ impl ServerRotations {
         let added = match &order {
             RotationOrder::Change(to) => {
                 let specs = self.specs(&caller.principal, user, &to.add_places)?;
-                self.look_at_added(&rotation, user, specs).await?
+                let added = self.look_at_added(&rotation, user, specs).await;
+                caller.check().await?;
+                added?
             }
             _ => AddedDestinations::default(),
         };
