@@ -4,9 +4,15 @@
 //! Each setting is declared once, in [`ServeArguments`]. The file uses the names of the flags with
 //! underscores.
 
-use std::{fs, net::SocketAddr, path::PathBuf};
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    net::SocketAddr,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::Args;
 use keywright_base::AccountId;
 use keywright_objects::StorageQuotas;
@@ -187,15 +193,53 @@ impl ServeArguments {
     }
 
     fn file(&self) -> anyhow::Result<Self> {
-        let path = match &self.config {
-            Some(path) => path.clone(),
-            None if fs::exists(DEFAULT_FILE).unwrap_or(false) => DEFAULT_FILE.into(),
-            None => return Ok(Self::default()),
+        let (path, text) = match &self.config {
+            Some(path) => (path.as_path(), Some(fs::read_to_string(path))),
+            None => (Path::new(DEFAULT_FILE), read_default(Path::new("."))?),
         };
-        let text =
-            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let Some(text) = text else {
+            return Ok(Self::default());
+        };
+        let text = text.with_context(|| format!("cannot read {}", path.display()))?;
         toml::from_str(&text).with_context(|| format!("cannot parse {}", path.display()))
     }
+}
+
+/// Reads the default file in a folder, if it exists. It can name programs to run, and nobody asked
+/// for it by name, so it must be the user's own.
+///
+/// # Errors
+/// If another user may have written the file.
+fn read_default(folder: &Path) -> anyhow::Result<Option<io::Result<String>>> {
+    let path = folder.join(DEFAULT_FILE);
+    let mut file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Ok(Some(Err(error))),
+    };
+    let cannot = || format!("cannot check who can write {}", path.display());
+    check_owner(DEFAULT_FILE, &file.metadata().with_context(cannot)?)?;
+    // The file can be a link.
+    let real = path.canonicalize().with_context(cannot)?;
+    for folder in [Some(folder), real.parent()].into_iter().flatten() {
+        let name = format!("the folder of {DEFAULT_FILE}");
+        check_owner(&name, &folder.metadata().with_context(cannot)?)?;
+    }
+    let mut text = String::new();
+    Ok(Some(file.read_to_string(&mut text).map(|_| text)))
+}
+
+/// Checks that only this user and root can write a file or folder.
+fn check_owner(what: &str, metadata: &fs::Metadata) -> anyhow::Result<()> {
+    let (owner, mode) = (metadata.uid(), metadata.mode());
+    let own = owner == 0 || owner == rustix::process::geteuid().as_raw();
+    ensure!(
+        own && mode & 0o022 == 0,
+        "{what} is not read: user {owner} or others can write it (mode {:04o})\n\
+         hint: if you trust its settings, use --config {DEFAULT_FILE}",
+        mode & 0o7777
+    );
+    Ok(())
 }
 
 /// Which installation, for commands that work on its data folder.
@@ -260,7 +304,71 @@ fn trusted(proxies: Vec<String>) -> anyhow::Result<TrustedProxies> {
 
 #[cfg(test)]
 mod tests {
-    use super::ServeArguments;
+    use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+    use super::{DEFAULT_FILE, ServeArguments, read_default};
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn read_in(folder: &Path) -> Result<Option<String>, String> {
+        let read = read_default(folder).map_err(|error| error.to_string())?;
+        Ok(read.map(|text| text.unwrap()))
+    }
+
+    /// It can name a program to run.
+    #[test]
+    fn a_default_file_that_others_can_write_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (folder, file) = (folder.path(), folder.path().join(DEFAULT_FILE));
+        assert_eq!(read_in(folder), Ok(None));
+        fs::write(&file, "text").unwrap();
+        for (of_folder, of_file, expected) in [
+            (0o755, 0o644, None),
+            (0o700, 0o600, None),
+            (0o755, 0o664, Some("keywright.toml is not read")),
+            (0o755, 0o646, Some("keywright.toml is not read")),
+            (0o775, 0o644, Some("the folder of keywright.toml is not")),
+            (0o1777, 0o644, Some("the folder of keywright.toml is not")),
+        ] {
+            set_mode(folder, of_folder);
+            set_mode(&file, of_file);
+            let read = read_in(folder);
+            match expected {
+                None => assert_eq!(read, Ok(Some("text".to_owned()))),
+                Some(expected) => assert!(read.clone().unwrap_err().contains(expected), "{read:?}"),
+            }
+        }
+        // A link to a file in another folder.
+        let elsewhere = tempfile::tempdir().unwrap();
+        let target = elsewhere.path().join("file");
+        fs::write(&target, "text").unwrap();
+        set_mode(folder, 0o755);
+        fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink(&target, &file).unwrap();
+        assert_eq!(read_in(folder), Ok(Some("text".to_owned())));
+        set_mode(elsewhere.path(), 0o777);
+        assert!(read_in(folder).is_err());
+    }
+
+    /// Only root can make files of another user.
+    #[test]
+    fn a_default_file_of_another_user_is_not_read() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(DEFAULT_FILE);
+        fs::write(&file, "text").unwrap();
+        for path in [folder.path(), &file] {
+            std::os::unix::fs::chown(path, Some(65534), None).unwrap();
+            let read = read_in(folder.path());
+            assert!(read.unwrap_err().contains("user 65534"));
+            std::os::unix::fs::chown(path, Some(0), None).unwrap();
+        }
+        assert_eq!(read_in(folder.path()), Ok(Some("text".to_owned())));
+    }
 
     #[test]
     fn a_file_has_the_names_of_the_flags_and_no_others() {
