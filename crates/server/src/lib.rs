@@ -21,7 +21,7 @@ mod system;
 mod unsigned;
 
 pub use edge::{ListenAddress, Server, ServerConfig, ServerError, TlsFiles};
-pub use origin::{InvalidUrl, ListenerOrigin, PublicUrl, bind_console};
+pub use origin::{ConsoleListener, InvalidUrl, ListenerOrigin, PublicUrl, bind_console};
 pub use pipeline::{Pipeline, ServerParts};
 pub use proxies::{InvalidProxy, TrustedProxies, TrustedProxy};
 pub use system::{SystemClock, SystemEntropy};

@@ -6,7 +6,12 @@
 //! because of a link, a form or a frame. Every response that may carry an object forbids the
 //! browser to run anything.
 
-use std::{io, net::SocketAddr, str::FromStr, sync::Arc};
+use std::{
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    str::FromStr,
+    sync::Arc,
+};
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request,
@@ -29,10 +34,16 @@ pub enum ListenerOrigin {
     /// IAM, STS and S3, for every client.
     Api,
     /// The console, and IAM, STS and S3 for its pages.
-    Console {
-        /// The port of the API's listener.
-        api_port: u16,
-    },
+    Console(ConsoleListener),
+}
+
+/// What the console must know about its listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsoleListener {
+    /// The port of the API's listener.
+    pub api_port: u16,
+    /// Whether only this machine reaches it.
+    pub is_local: bool,
 }
 
 /// Binds the console's listener: to the requested address, or to the first free port after the
@@ -46,10 +57,11 @@ pub async fn bind_console(
     pipeline: &Arc<Pipeline>,
 ) -> Result<Server, ServerError> {
     let (config, api) = api;
-    let origin = ListenerOrigin::Console {
-        api_port: api.port(),
-    };
-    let bind = async |listen| {
+    let bind = async |listen: SocketAddr| {
+        let origin = ListenerOrigin::Console(ConsoleListener {
+            api_port: api.port(),
+            is_local: listen.ip().is_loopback(),
+        });
         let config = ServerConfig {
             listen,
             ..config.clone()
@@ -124,6 +136,28 @@ impl PublicUrl {
     /// The same host with another port.
     pub(crate) fn beside(headers: &HeaderMap, secure: bool, port: u16) -> Option<Self> {
         Some(Self::new(secure, authority(headers)?.host(), Some(port)))
+    }
+
+    /// Whether the host is a name that always means this machine, or an address. No DNS server has
+    /// a say in these, so that none can direct a page of its own here.
+    pub(crate) fn is_unnamed(&self) -> bool {
+        let host = self.host();
+        let host = host.strip_suffix('.').unwrap_or(host);
+        let ipv6 = host
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        host == "localhost"
+            || host.ends_with(".localhost")
+            || host.parse::<Ipv4Addr>().is_ok()
+            || ipv6.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
+    }
+
+    fn host(&self) -> &str {
+        let authority = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        match authority.rsplit_once(':') {
+            Some((host, port)) if port.chars().all(|c| c.is_ascii_digit()) => host,
+            _ => authority,
+        }
     }
 
     /// The URL, without a trailing slash.
@@ -221,6 +255,31 @@ mod tests {
         ] {
             let got = text.parse::<PublicUrl>().ok();
             assert_eq!(got.as_ref().map(PublicUrl::as_str), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn hosts_that_no_dns_server_defines() {
+        for (host, expected) in [
+            ("127.0.0.1", true),
+            ("127.0.0.1:8788", true),
+            ("[::1]", true),
+            ("[::1]:8788", true),
+            ("192.0.2.7:80", true),
+            ("localhost", true),
+            ("LOCALHOST:8788", true),
+            ("localhost.:8788", true),
+            ("console.localhost", true),
+            ("evil.example", false),
+            ("evil.example:8788", false),
+            ("localhost.evil.example", false),
+            ("notlocalhost", false),
+            ("127.0.0.1.evil.example", false),
+            ("127.1", false),
+            ("2130706433", false),
+        ] {
+            let url: PublicUrl = format!("http://{host}").parse().unwrap();
+            assert_eq!(url.is_unnamed(), expected, "{host}");
         }
     }
 

@@ -124,11 +124,11 @@ impl Pipeline {
             Err(unserved) => storage::unserved(&self.services, unserved),
             Ok(()) => {
                 let signed = origin::is_signed_in_header(&request);
-                if let ListenerOrigin::Console { api_port } = origin
+                if let ListenerOrigin::Console(listener) = origin
                     && !signed
                     && console::claims(&request)
                 {
-                    return console::answer(self, request, (peer, api_port)).await;
+                    return console::answer(self, request, (peer, listener)).await;
                 }
                 let (parts, body) = request.into_parts();
                 let head = RequestHead::read(parts, peer, self.services.clock.now());

@@ -9,7 +9,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{sender, session, sign_in};
-use crate::{ResponseBody, origin::PublicUrl, pipeline::Pipeline, request::PeerInfo};
+use crate::{
+    ResponseBody,
+    origin::{ConsoleListener, PublicUrl},
+    pipeline::Pipeline,
+    request::PeerInfo,
+};
 
 /// A request for an endpoint.
 #[derive(Clone, Copy)]
@@ -18,8 +23,7 @@ pub(super) struct ApiRequest<'a> {
     pub parts: &'a Parts,
     pub body: &'a [u8],
     pub peer: PeerInfo,
-    /// The port of the API's listener.
-    pub api_port: u16,
+    pub listener: ConsoleListener,
 }
 
 impl ApiRequest<'_> {
@@ -33,7 +37,7 @@ impl ApiRequest<'_> {
     pub(super) fn api(&self) -> Option<PublicUrl> {
         let known = self.pipeline.console.urls.api.clone();
         let (headers, secure) = (&self.parts.headers, self.peer.secure);
-        known.or_else(|| PublicUrl::beside(headers, secure, self.api_port))
+        known.or_else(|| PublicUrl::beside(headers, secure, self.listener.api_port))
     }
 
     /// Whether the browser uses TLS, to this server or to a proxy in front of it.

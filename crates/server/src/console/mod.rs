@@ -24,7 +24,12 @@ use keywright_base::limits;
 
 pub use files::{ConsoleAsset, ConsoleBundle};
 
-use crate::{ResponseBody, full, origin::PublicUrl, pipeline::Pipeline, request::PeerInfo};
+use crate::{
+    ResponseBody, full,
+    origin::{ConsoleListener, PublicUrl},
+    pipeline::Pipeline,
+    request::PeerInfo,
+};
 use api::{ApiError, ApiReply, ApiRequest};
 use lockout::SignInLockout;
 
@@ -88,11 +93,11 @@ fn in_bucket_host(headers: &HeaderMap) -> bool {
     name.is_some_and(|name| name.ends_with(".localhost"))
 }
 
-/// Answers a request for which [`claims`] is true. `api_port` is the port of the API's listener.
+/// Answers a request for which [`claims`] is true.
 pub(crate) async fn answer<B>(
     pipeline: &Pipeline,
     request: Request<B>,
-    (peer, api_port): (PeerInfo, u16),
+    (peer, listener): (PeerInfo, ConsoleListener),
 ) -> Response<ResponseBody>
 where
     B: HttpBody<Data = Bytes> + Send,
@@ -114,7 +119,7 @@ where
                         parts: &parts,
                         body: &body.to_bytes(),
                         peer,
-                        api_port,
+                        listener,
                     };
                     api::answer(ask, endpoint).await
                 }

@@ -4,7 +4,8 @@
 //! same-site, as the API on another port of the same host is: cookies and `SameSite` do not
 //! distinguish those. So the browser must state that the request comes from this exact origin,
 //! including scheme and port, and a POST must also have a form that no HTML form, link or frame can
-//! send.
+//! send. A name of another origin can lead to this machine (DNS rebinding), so a console that only
+//! this machine reaches answers to a name only if the operator configures it.
 
 use http::{HeaderMap, HeaderName, Method, header};
 
@@ -21,6 +22,7 @@ const FETCH_SITE: &str = "sec-fetch-site";
 /// # Errors
 /// The error for every other request.
 pub(super) fn check(ask: ApiRequest<'_>) -> Result<(), ApiError> {
+    check_host(ask)?;
     let headers = &ask.parts.headers;
     let post = ask.parts.method == Method::POST;
     let site = only(headers, &HeaderName::from_static(FETCH_SITE));
@@ -42,6 +44,22 @@ pub(super) fn check(ask: ApiRequest<'_>) -> Result<(), ApiError> {
                     know its own address: give it --console-url.";
         Err(ApiError::new(403, "Forbidden", text))
     }
+}
+
+fn check_host(ask: ApiRequest<'_>) -> Result<(), ApiError> {
+    if !ask.listener.is_local || ask.pipeline.console.urls.console.is_some() {
+        return Ok(());
+    }
+    let text = match ask.here() {
+        Some(here) if here.is_unnamed() => return Ok(()),
+        Some(here) => format!(
+            "The console is not configured to be reached as {here}. To use this name, start the \
+             server with --console-url {here}.",
+            here = here.as_str()
+        ),
+        None => "The request does not name the host that it is for.".to_owned(),
+    };
+    Err(ApiError::new(403, "Forbidden", text))
 }
 
 fn is_json_of_ours(headers: &HeaderMap) -> bool {

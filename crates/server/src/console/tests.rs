@@ -99,6 +99,40 @@ async fn what_is_only_read_is_not_read_by_other_origins_either() {
     }
 }
 
+/// A name of another origin can lead to this machine. Its pages are of the same origin then, so
+/// only the name gives them away.
+#[tokio::test]
+async fn a_local_console_answers_to_no_name_of_others() {
+    let mut bench = Bench::new().await;
+    let ask = |host: &str| {
+        let here = format!("http://{host}");
+        let post = post("sign-out", "{}").with("host", host);
+        post.with("origin", &here)
+    };
+    for (host, status) in [
+        ("127.0.0.1:8788", 204),
+        ("[::1]:8788", 204),
+        ("localhost:8788", 204),
+        ("evil.example:8788", 403),
+        ("localhost.evil.example:8788", 403),
+    ] {
+        let answer = bench.ask(ask(host)).await;
+        assert_eq!(answer.status, status, "{host}");
+        if status == 403 {
+            let text = answer.json()["message"].as_str().unwrap().to_owned();
+            let flag = format!("--console-url http://{host}");
+            assert!(text.contains(&flag), "{text}");
+        }
+        let read = get("GET /console/api/session").with("host", host);
+        assert_eq!(bench.ask(read).await.status == 403, status == 403, "{host}");
+    }
+    // Other machines have to reach the console by some name.
+    bench.listener.is_local = false;
+    assert_eq!(bench.ask(ask("kw.example:8788")).await.status, 204);
+    let bench = Bench::at("http://kw.example:8788", "http://kw.example:8787").await;
+    assert_eq!(bench.ask(ask("kw.example:8788")).await.status, 204);
+}
+
 /// If the operator configures the console's URL, that is its only origin, whatever a proxy makes of
 /// the request.
 #[tokio::test]

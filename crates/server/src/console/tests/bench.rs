@@ -27,6 +27,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     SystemEntropy,
     console::{Console, ConsoleAsset, ConsoleBundle, PublicUrls},
+    origin::ConsoleListener,
     pipeline::{Pipeline, ServerParts},
     proxies::TrustedProxies,
     query::{self, QueryRequest},
@@ -36,8 +37,11 @@ use crate::{
 /// The account of every test installation.
 pub(super) const ACCOUNT: &str = "123456789012";
 pub(super) const HOUR_SECS: i64 = 60 * 60;
-/// The port on which its API would listen.
-const API_PORT: u16 = 8787;
+/// The listener that it would have.
+const LISTENER: ConsoleListener = ConsoleListener {
+    api_port: 8787,
+    is_local: true,
+};
 
 /// 2026-11-24T08:00:00Z.
 const START_SECS: i64 = 1_795_507_200;
@@ -54,6 +58,7 @@ impl Clock for Hands {
 pub(super) struct Bench {
     pub(super) pipeline: Pipeline,
     pub(super) root_password: String,
+    pub(super) listener: ConsoleListener,
     root: RootCredentials,
     clock: Arc<Hands>,
     _folder: tempfile::TempDir,
@@ -133,6 +138,7 @@ impl Bench {
         Self {
             pipeline: Pipeline::new(identity, front, time, entropy),
             root_password,
+            listener: LISTENER,
             root,
             clock,
             _folder: folder,
@@ -157,7 +163,7 @@ impl Bench {
             request = request.header(*name, value);
         }
         let request = request.body(Full::new(Bytes::from(ask.body))).unwrap();
-        let (parts, body) = super::super::answer(&self.pipeline, request, (peer, API_PORT))
+        let (parts, body) = super::super::answer(&self.pipeline, request, (peer, self.listener))
             .await
             .into_parts();
         Answer {
