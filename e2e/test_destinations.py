@@ -152,13 +152,13 @@ def test_what_is_there_is_said(root, new_user, name, keywright, folder):
     missing = planned("prdo")
     assert missing.returncode == 1
     assert "there is no profile prdo, did you mean prod?" in missing.stderr
-    assert "there is no profile prdo" in planned("prdo", "--create").stderr
-    assert planned("dev").returncode == 0 and "         empty" in planned("dev").stderr
+    assert "there is no profile prdo" in planned("prdo", "--create").stdout
+    assert planned("dev").returncode == 0 and "         empty" in planned("dev").stdout
     there = planned("prod")
     assert there.returncode == 0, there.stderr
-    assert "holds the key being replaced" in there.stderr
-    assert f"profile copy also holds {old.access_key}, and is not updated" in there.stderr
-    assert "other users on this machine can read it (mode 0644)" in there.stderr
+    assert "holds the key being replaced" in there.stdout
+    assert f"profile copy also holds {old.access_key}, and is not updated" in there.stdout
+    assert "other users on this machine can read it (mode 0644)" in there.stdout
     (found,) = json.loads(planned("prod", "--json").stdout)["Deliveries"]
     assert found["Found"]["AlsoHeldBy"] == ["profile copy"], found
     assert list(folder.iterdir()) == [file]

@@ -23,6 +23,9 @@ def test_explain_says_why(keywright, server, new_user, name):
     allowed = keywright.run("policy", "explain", arn, "s3:GetObject", "arn:aws:s3:::b/k")
     assert allowed.returncode == 0, allowed.stderr
     assert S3_READ in allowed.stdout, allowed.stdout
+    by_name = keywright.run("policy", "explain", name, "s3:GetObject", "arn:aws:s3:::b/k")
+    assert (by_name.returncode, by_name.stdout) == (0, allowed.stdout), by_name.stderr
+    assert keywright.run("policy", "explain", "root", "s3:GetObject").returncode == 0
     denied = keywright.run("policy", "explain", arn, "s3:PutObject", "arn:aws:s3:::b/k", "--json")
     assert denied.returncode == 1, denied.stderr
     shown = json.loads(denied.stdout)
@@ -46,7 +49,8 @@ def test_who_can_lists_principals_and_through_what(keywright, server, new_user, 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["explain", "nobody", "s3:GetObject"], "PRINCIPAL nobody: not an ARN"),
+        (["explain", "nobody", "s3:GetObject"], "nobody"),
+        (["explain", "role/r", "s3:GetObject"], "role/r"),
         (["explain", "arn:aws:iam::123456789012:role/r", "s3:GetObject"], "neither the root user"),
         (["who-can", "s3:GetObjekt"], "did you mean s3:GetObject?"),
         (["who-can", "s3:GetObject", "bucket/key"], "bucket/key is not an ARN"),

@@ -89,7 +89,7 @@ def test_the_sessions_of_a_leaked_key_end_and_no_others(root, server, leaked):
     root.iam.delete_access_key(UserName=leaked.name, AccessKeyId=own.access_key)
     assert works(server, stolen) and works(server, other)
     planned = leaked.rotate(*NOW, "--dry-run")
-    assert "the sessions that were issued with it end" in planned.stderr, planned.stderr
+    assert "the sessions that were issued with it end" in planned.stdout, planned.stdout
     assert works(server, stolen), "nothing was done yet"
 
     done = leaked.rotate(*NOW)
@@ -139,7 +139,7 @@ def test_deactivate_first(root, server, leaked):
     refused = leaked.rotate("--deactivate-first", "--dwell", "24h")
     assert refused.returncode == 2 and "--now" in refused.stderr, refused.stderr
     planned = leaked.rotate(*NOW, "--deactivate-first", "--dry-run")
-    assert f"FIRST, before step 1: deactivate {leaked.old.access_key}" in planned.stderr
+    assert f"FIRST, before step 1: deactivate {leaked.old.access_key}" in planned.stdout
     done = leaked.rotate(*NOW, "--deactivate-first")
     assert done.returncode == 0, done.stderr
     history = leaked.history()
@@ -159,7 +159,8 @@ def test_a_key_that_was_deactivated_by_hand_is_replaced(root, leaked):
     user = {"UserName": leaked.name, "AccessKeyId": leaked.old.access_key}
     root.iam.update_access_key(**user, Status="Inactive")
     refused = leaked.rotate(*NOW)
-    assert refused.returncode == 1 and "missing or inactive" in refused.stderr, refused.stderr
+    assert refused.returncode == 1 and "already inactive" in refused.stderr, refused.stderr
+    assert "--now --deactivate-first" in refused.stderr, refused.stderr
     done = leaked.rotate(*NOW, "--deactivate-first")
     assert done.returncode == 0, done.stderr
     assert keys(root, leaked.name)[leaked.key().access_key] == "Active"

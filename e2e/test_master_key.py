@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from conftest import clients
 from harness.clients import key_of
+from harness.console import Pages
 from harness.server import Server
 from harness.wire import send, sign
 
@@ -311,3 +313,41 @@ def test_root_is_forgotten_when_a_person_says_so(tmp_path):
     with Server(data, tmp_path / "log") as server:
         assert not any(file.exists() for file in files)
         assert clients(server, root).sts.get_caller_identity()["Account"] == server.account
+
+
+def test_root_is_not_forgotten_with_another_profile(tmp_path):
+    data = tmp_path / "data"
+    with Server(data, tmp_path / "log"):
+        pass
+    file = data / "root.credentials"
+    with file.open("a") as more:
+        more.write("\n[default]\naws_access_key_id = x\naws_secret_access_key = y\n")
+    done = keywright("root", "forget", "--data-dir", data, "--yes")
+    assert (done.returncode, "other profiles: default\n" in done.stderr) == (1, True), done.stderr
+    assert "aws_secret_access_key" not in done.stdout + done.stderr
+    assert file.exists() and (data / "root.password").exists()
+    missing = keywright("root", "forget", "--data-dir", tmp_path / "nowhere")
+    assert (missing.returncode, "hint: use --data-dir" in missing.stderr) == (1, True)
+
+
+def test_roots_password_is_reset_while_the_server_is_stopped(tmp_path):
+    data, file = tmp_path / "data", tmp_path / "data" / "root.password"
+    reset = ("root", "reset-password", "--data-dir", data)
+    with Server(data, tmp_path / "log") as server:
+        root, old = server.root, file.read_text().strip()
+        done = keywright(*reset)
+        assert (done.returncode, "stop it first" in done.stderr) == (1, True), done.stderr
+        assert Pages(server).sign_in(None, old).status == 200
+    file.unlink()
+    done = keywright(*reset)
+    assert (done.returncode, str(file) in done.stdout) == (0, True), done.stderr
+    new = file.read_text().strip()
+    assert new != old and new not in done.stdout + done.stderr
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    with Server(data, tmp_path / "log") as server:
+        assert Pages(server).sign_in(None, old).status != 200
+        assert Pages(server).sign_in(None, new).status == 200
+        assert clients(server, root).sts.get_caller_identity()["Account"] == server.account
+    nowhere = keywright("root", "reset-password", "--data-dir", tmp_path / "nowhere")
+    assert (nowhere.returncode, "hint: use --data-dir" in nowhere.stderr) == (1, True)
+    assert not (tmp_path / "nowhere").exists()

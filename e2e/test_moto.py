@@ -194,7 +194,7 @@ def test_sessions_of_a_leaked_key_are_denied_by_the_documented_policy(moto, iam,
     put_into(keywright.home / "job.env", old)
     rotate = ("rotate", name, "--deliver", "dotenv:job.env", "--now")
     planned = keywright.run(*rotate, "--dry-run")
-    assert "the inline policy KeywrightRevokeOlderSessions denies" in planned.stderr, planned.stderr
+    assert "the inline policy KeywrightRevokeOlderSessions denies" in planned.stdout, planned.stdout
     assert iam.list_user_policies(UserName=name)["PolicyNames"] == []
 
     before = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -361,13 +361,13 @@ def test_what_a_key_did_is_told_by_its_trail(moto, iam, trail, rotator):
     rotate = ("rotate", name, "--deliver", "dotenv:job.env", "--activity", "--dry-run")
     told = rotator.run(*rotate)
     assert told.returncode == 0, told.stderr
-    assert re.search(r"CHANGED +2x iam:CreateUser +mallory +192\.0\.2\.7", told.stderr), told.stderr
-    assert "CAUTION: arn:aws:iam::123456789012:role/deploy was assumed with it" in told.stderr
-    assert "data events are not among them" in told.stderr
+    assert re.search(r"CHANGED +2x iam:CreateUser +mallory +192\.0\.2\.7", told.stdout), told.stdout
+    assert "CAUTION: arn:aws:iam::123456789012:role/deploy was assumed with it" in told.stdout
+    assert "data events are not among them" in told.stdout
     trail.denied = True
     denied = rotator.run(*rotate)
     assert denied.returncode == 0, denied.stderr
-    assert "were not read: not allowed to call cloudtrail:LookupEvents" in denied.stderr
+    assert "were not read: not allowed to call cloudtrail:LookupEvents" in denied.stdout
 
 
 def test_a_topic_of_sns_is_notified_with_the_accounts_credentials(moto, tmp_path):

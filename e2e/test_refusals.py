@@ -1,12 +1,15 @@
 """Who is refused, with AWS's exact codes and texts, as the bytes on the wire say it."""
 
 import datetime
+import json
 
 import pytest
 from botocore.awsrequest import AWSRequest
+from botocore.exceptions import ClientError
 
 from conftest import clients
-from harness.clients import Credentials, key_of
+from harness.clients import Credentials, client, key_of
+from harness.keywright import Keywright
 from harness.wire import Connection, form, minutes_from_now, presign, send, sign
 
 UNKNOWN = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
@@ -235,3 +238,21 @@ def test_attempts_with_an_inactive_key_are_counted(server, root, new_user, name)
     assert answer.status == 200, answer.body
     assert b"<Total>2</Total>" in answer.body, "the wrongly signed one leaves no trace"
     assert b"<SourceAddress>127.0.0.1</SourceAddress>" in answer.body
+
+
+def test_attempts_are_a_table_and_those_of_no_key_an_error(server, root, new_user, name, tmp_path):
+    key = new_user()
+    keywright = Keywright(tmp_path / "home", server.endpoint, server.root)
+    none = keywright.run("keys", "attempts", key.access_key)
+    assert (none.returncode, none.stdout) == (0, ""), none.stderr
+    assert "no attempts to use this key" in none.stderr
+    root.iam.update_access_key(UserName=name, AccessKeyId=key.access_key, Status="Inactive")
+    with pytest.raises(ClientError):
+        client("sts", server.endpoint, key, user_agent_extra="x" * 200).get_caller_identity()
+    table = keywright.run("keys", "attempts", key.access_key).stdout.splitlines()
+    assert len(table) == 2 and max(map(len, table)) < 160 and table[1].endswith("…"), table
+    whole = json.loads(keywright.run("keys", "attempts", key.access_key, "--json").stdout)
+    assert "x" * 200 in whole["Attempts"][0]["UserAgent"]
+    for listing in ("attempts", "sessions"):
+        unknown = keywright.run("keys", listing, f"{key.access_key[:-1]}2")
+        assert unknown.returncode == 1 and "no such key: " in unknown.stderr, unknown

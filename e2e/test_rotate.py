@@ -103,7 +103,8 @@ def test_the_story_in_one_command(root, consumer, name):
     consumer.works()
     planned = consumer.begin("--dry-run")
     assert planned.returncode == 0, planned.stderr
-    assert f"replace {consumer.old.access_key} of {name}" in planned.stderr
+    assert f"replace {consumer.old.access_key} of {name}" in planned.stdout
+    assert planned.stdout.endswith("\nnothing was changed\n") and planned.stderr == ""
     assert list(keys(root, name)) == [consumer.old.access_key]
 
     done = consumer.begin(*QUICK)
@@ -258,7 +259,7 @@ def test_status_is_a_table_with_filters(root, consumer, name):
         (["USER"], 1, "no destination given"),
         (["USER", "--deliver", "what:x"], 1, "what"),
         (["USER", "--deliver", "dotenv:x.env", "--observe", "soon"], 2, "24h"),
-        (["USER", "--deliver", "dotenv:x.env", "--key", "AKIAIOSFODNN7EXAMPLE"], 1, "missing or"),
+        (["USER", "--deliver", "dotenv:x.env", "--key", "AKIAIOSFODNN7EXAMPLE"], 1, "does not exist"),
         (["resume", "nobody"], 1, "no open rotation"),
         (["rollback", "nobody"], 1, "no open rotation"),
     ],
@@ -578,3 +579,86 @@ def test_a_rotator_that_rotates_itself(server, root, new_user, tmp_path, name):
     assert keys(root, name) == {consumer.works(): "Active"}
     with pytest.raises(botocore.exceptions.ClientError):
         client("sts", server.endpoint, old).get_caller_identity()
+
+
+def test_another_rotations_key_is_not_advised_to_be_deleted(root, consumer, name, tmp_path):
+    begun = consumer.begin("--observe", "24h", *UNUSED)
+    assert begun.returncode == 0, begun.stderr
+    rotation = consumer.status()["RotationId"]
+    other = consumer.begin("--journal", str(tmp_path / "other"))
+    assert other.returncode == 1, other.stdout
+    assert f"another rotation has marked the user: {rotation}" in other.stderr, other.stderr
+    assert "is in another journal" in other.stderr and "one must be removed" not in other.stderr
+    assert len(keys(root, name)) == 2
+    # Only a person knows that a journal is lost.
+    root.iam.untag_user(UserName=name, TagKeys=["keywright:rotation"])
+    unmarked = consumer.begin("--journal", str(tmp_path / "other"))
+    assert "one must be removed first" in unmarked.stderr, unmarked.stderr
+
+
+def test_a_leak_during_a_rollback_is_not_passed_over(root, consumer, name):
+    begun = consumer.begin("--observe", "24h", *UNUSED)
+    assert begun.returncode == 0, begun.stderr
+    back = consumer.rotate("rollback", name)
+    assert back.returncode == 0 and consumer.status()["Phase"] == "Settling", back.stderr
+    for leaked in (
+        consumer.begin("--now"),
+        consumer.rotate("change", name, "--now", "--why", "it leaked"),
+    ):
+        assert leaked.returncode == 1, leaked.stdout
+        old = consumer.old.access_key
+        assert f"is being rolled back, so {old} is in use again" in leaked.stderr, leaked.stderr
+        assert f"--access-key-id {old} --status Inactive" in leaked.stderr, leaked.stderr
+    # What the hint says works as printed.
+    root.iam.update_access_key(UserName=name, AccessKeyId=old, Status="Inactive")
+    ended = consumer.rotate("abandon", name, "--why", "it leaked")
+    assert ended.returncode == 0, ended.stderr
+    (new,) = set(keys(root, name)) - {old}
+    root.iam.delete_access_key(UserName=name, AccessKeyId=new)
+    done = consumer.begin("--now", "--deactivate-first", "--dwell", "24h", *UNUSED)
+    assert done.returncode == 0, done.stderr
+    assert keys(root, name)[old] == "Inactive" and consumer.works() not in (old, new)
+
+
+def test_the_file_of_root_is_no_destination(consumer, server, name):
+    roots = server.data_dir / "root.credentials"
+    before = roots.read_bytes()
+    environment = {"AWS_SHARED_CREDENTIALS_FILE": str(roots), "AWS_PROFILE": "keywright-root"}
+    consumer.keywright.environment |= environment
+    for more in ((), ("--create",)):
+        done = consumer.rotate(name, "--deliver", "aws-profile:default", *more)
+        assert done.returncode == 1, done.stdout
+        assert "the server keeps root's credentials there" in done.stderr, done.stderr
+        assert "aws-profile:default@~/.aws/credentials" in done.stderr
+    assert roots.read_bytes() == before
+
+
+def test_the_last_use_is_known_after_the_deletion(consumer, name):
+    consumer.works()
+    done = consumer.begin(*QUICK)
+    assert done.returncode == 0 and consumer.status()["Phase"] == "Done", done.stderr
+    activity = consumer.rotate("activity", name).stdout.splitlines()[0]
+    assert activity.startswith(f"Activity of {consumer.old.access_key}: last used for "), activity
+    assert activity.endswith(", as the rotation recorded it"), activity
+
+
+def test_hints_for_common_mistakes(consumer, name, tmp_path):
+    nothing = consumer.rotate("status", "--journal", str(tmp_path / "none"))
+    assert nothing.stderr == "no open rotations; --all includes those that are over\n"
+    help = consumer.rotate("--help").stdout
+    assert "keywright rotate --deliver aws-profile:default -- status" in help
+    environment = consumer.keywright.environment
+    environment["AWS_CA_BUNDLE"] = "/etc/ssl/none.pem"
+    usage = consumer.keywright.run("policy", "explain").stderr
+    assert "Usage: keywright policy explain <PRINCIPAL> <ACTION>" in usage, usage
+    del environment["AWS_CA_BUNDLE"]
+    environment["AWS_ACCESS_KEY_ID"] = "AKIAIOSFODNN7EXAMPLE"
+    unknown = consumer.begin()
+    assert "(signed with AKIAIOSFODNN7EXAMPLE)" in unknown.stderr, unknown.stderr
+    assert "hint: check that this key exists at this endpoint" in unknown.stderr
+    del environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
+    environment["AWS_EC2_METADATA_DISABLED"] = "true"
+    none = consumer.begin()
+    assert "no credentials" in none.stderr and "hint: use --profile NAME" in none.stderr, none.stderr
+    for done in (unknown, none):
+        assert done.returncode == 1

@@ -54,6 +54,19 @@ def use(server, key):
         assert refused.response["Error"]["Code"] == "AccessDenied"
 
 
+def test_a_command_says_that_the_server_rotates(root, rotations, server, new_user, name, tmp_path):
+    new_user()
+    rotations("StartRotation", UserName=name, ObserveSeconds=0, DwellSeconds=3600)
+    rotations.until(name, lambda rotation: "NewAccessKeyId" in rotation)
+    keywright = Keywright(tmp_path / "home", server.endpoint, server.root)
+    done = keywright.run("rotate", name, "--deliver", "dotenv:x.env", "--create")
+    assert done.returncode == 1, done.stdout
+    root_arn = f"arn:aws:iam::{server.account}:root"
+    assert "hint: the server runs rotation " in done.stderr, done.stderr
+    assert f"which {root_arn} started" in done.stderr and "Do not delete" in done.stderr
+    assert len(keys_of(root, name)) == 2
+
+
 def may(root, user, *actions, resource="*"):
     """Lets a user do these and nothing else."""
     statement = {"Effect": "Allow", "Action": list(actions), "Resource": resource}

@@ -165,9 +165,10 @@ def test_an_account_id_can_be_chosen(tmp_path, account):
     ("arguments", "code", "says"),
     [
         (["--listen", "0.0.0.0:0"], 1, "plain HTTP"),
-        (["--account-id", "12"], 1, "12 digits"),
+        (["--account-id", "12"], 2, "12 digits"),
         (["--rotation-place", "dotenv:/x"], 1, "say whose keys may go there"),
-        (["--listen", "nowhere"], 2, "invalid socket address"),
+        (["--listen", "nowhere"], 2, "expected ADDRESS:PORT"),
+        (["--listen", "no.such.host.invalid:1"], 2, "cannot resolve no.such.host.invalid"),
         (["--no-such-flag"], 2, "unexpected argument"),
         (["--tls-cert", "cert.pem"], 2, "--tls-key"),
         (["--config", "missing.toml"], 1, "missing.toml"),
@@ -190,8 +191,9 @@ def test_flags_come_before_the_environment_and_that_before_the_file(tmp_path):
     by_file = serve(tmp_path)
     by_environment = serve(tmp_path, KEYWRIGHT_ACCOUNT_ID="22")
     by_flag = serve(tmp_path, "--account-id", "333", KEYWRIGHT_ACCOUNT_ID="22")
-    for done, value in [(by_file, "1"), (by_environment, "22"), (by_flag, "333")]:
-        assert f"--account-id {value}:" in done.stderr, done.stderr
+    assert (by_file.returncode, "--account-id 1:" in by_file.stderr) == (1, True), by_file
+    for done, value in [(by_environment, "22"), (by_flag, "333")]:
+        assert (done.returncode, f"'{value}' for '--account-id" in done.stderr) == (2, True), done
     (tmp_path / "keywright.toml").write_text("acount_id = 1\n")
     unknown = serve(tmp_path)
     assert (unknown.returncode, "acount_id" in unknown.stderr) == (1, True)
@@ -257,3 +259,28 @@ def test_a_lost_master_key_is_not_replaced(tmp_path):
     done = serve(tmp_path, "--data-dir", str(tmp_path / "data"), "--listen", "127.0.0.1:0")
     assert (done.returncode, "restore it from your backup" in done.stderr) == (1, True)
     assert not (tmp_path / "data" / "master.key").exists()
+
+
+def test_a_name_can_be_listened_on_and_an_address_that_is_taken_is_explained(tmp_path):
+    with Server(tmp_path / "data", tmp_path / "log", listen="localhost:0") as server:
+        address = server.endpoint.removeprefix("http://")
+        for option in ("--listen", "--console-listen"):
+            other = ("--data-dir", "other", "--listen", "127.0.0.1:0")
+            done = serve(tmp_path, *(other if option != "--listen" else other[:2]), option, address)
+            assert done.returncode == 1, done
+            assert f"hint: another program listens there; choose another address with {option} " in (
+                done.stderr
+            )
+
+
+def test_the_lines_to_copy_come_again_while_roots_credentials_are_there(tmp_path):
+    where = (tmp_path / "data", tmp_path / "log")
+    greetings = []
+    for _ in range(2):
+        with Server(*where) as server:
+            greetings.append([line.partition("=")[0] for line in server.greeting[3:]])
+            assert server.greeting[1].endswith(": 0 users, 1 access key")
+    assert greetings[0] == greetings[1] and "  export AWS_ENDPOINT_URL" in greetings[0]
+    (tmp_path / "data" / "root.credentials").unlink()
+    with Server(*where) as server:
+        assert server.greeting[-1] == f"Data: {tmp_path / 'data'}"

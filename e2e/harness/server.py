@@ -18,8 +18,8 @@ SERVES = re.compile(r"Keywright serves IAM, STS and S3 at (https?://[^/]+)$")
 CONSOLE = re.compile(r"Console: (https?://[^/]+)/console/ ")
 # Behind a proxy: the lines above name the proxy's addresses.
 BEHIND = re.compile(r"Listening at (\S+), the console at (\S+)$")
-ACCOUNT = re.compile(r"Account (\d{12}): (\d+) users, (\d+) access keys$")
-# The last line of a greeting, at the first start and at later ones.
+ACCOUNT = re.compile(r"Account (\d{12}): (\d+) users?, (\d+) access keys?$")
+# The last line of a greeting, while root's credentials are in the data folder and afterwards.
 GREETED = re.compile(r"\s*aws sts get-caller-identity$|Data: ")
 STOP_SECONDS = 40
 

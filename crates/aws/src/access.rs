@@ -71,6 +71,16 @@ pub enum AccessError {
     /// The HTTP client cannot be created.
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// The service does not accept the key.
+    #[error("{error} (signed with {key}{from})")]
+    UnknownKey {
+        /// The service's answer.
+        error: CallError,
+        /// The access key ID.
+        key: String,
+        /// Where the key is from, as a clause.
+        from: String,
+    },
     /// The service did not return the caller's identity.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -80,7 +90,7 @@ impl AccessError {
     /// Whether other credentials might be accepted.
     pub fn is_about_credentials(&self) -> bool {
         match self {
-            Self::Credentials(_) => true,
+            Self::Credentials(_) | Self::UnknownKey { .. } => true,
             Self::Call(error) => error.is_unknown_key(),
             _ => false,
         }
@@ -155,7 +165,7 @@ impl AccountClient {
             let keys = adopted.insert(SigningKeys::of_pair(pair));
             response = call(&way, first, keys, &WHO, &*clock).await;
         }
-        let answered = response?;
+        let answered = response.map_err(|error| not_accepted(error, &own, &settings))?;
         let gap = if custom { 0 } else { AWS_GAP_MILLIS };
         Ok(Self {
             identity: identity(&answered.answer),
@@ -366,6 +376,19 @@ impl AccountClient {
         let keys = fetched.map_err(impossible)?;
         put(&self.own, Some(keys.clone()));
         Ok(keys)
+    }
+}
+
+/// The error for a rejected identity check. A key that is unknown is named, with its profile.
+fn not_accepted(error: CallError, keys: &SigningKeys, settings: &ClientSettings) -> AccessError {
+    if !error.is_unknown_key() {
+        return error.into();
+    }
+    let profile = settings.profile.as_ref();
+    AccessError::UnknownKey {
+        error,
+        key: keys.id.clone(),
+        from: profile.map_or_else(String::new, |name| format!(", of profile {name}")),
     }
 }
 

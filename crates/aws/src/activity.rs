@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use keywright_base::Timestamp;
 use keywright_rotation::{
-    model::KeyId,
+    model::{KeyId, NotedUse},
     ports::{LastUse, SinkError, UsageEvidence},
 };
 use serde::Serialize;
@@ -91,18 +91,28 @@ pub enum CallOutcome {
     Session,
 }
 
-/// Everything the service reports about a user's key.
-pub async fn activity(iam: &IamIssuer, key: &KeyId, user_arn: &str) -> KeyActivity {
+/// Everything the service reports about a user's key. It forgets the last use of a deleted key, so
+/// that is taken from what a rotation recorded.
+pub async fn activity(
+    iam: &IamIssuer,
+    key: &KeyId,
+    user_arn: &str,
+    recorded: Option<&NotedUse>,
+) -> KeyActivity {
     let mut found = CollectedCalls::default();
-    let last_used = match iam.last_use(key).await {
-        Ok(Some(used)) => {
+    let last_used = match (iam.last_use(key).await, recorded) {
+        (Ok(Some(used)), _) => {
             let at = used.at.iso8601();
             let text = format!("for {} in {} at {at}", used.service, used.region);
             found.last = Some(used);
             text
         }
-        Ok(None) => "never, as far as the service says".to_owned(),
-        Err(error) => format!("not known: {error}"),
+        (_, Some(used)) => {
+            let (service, region, at) = (&used.service, &used.region, used.at.iso8601());
+            format!("for {service} in {region} at {at}, as the rotation recorded it")
+        }
+        (Ok(None), None) => "never, according to the service".to_owned(),
+        (Err(error), None) => format!("unknown: {error}"),
     };
     if iam.0.is_keywright() {
         found.of_keywright(iam, key, user_arn).await;

@@ -7,7 +7,7 @@
 use std::{
     fs::{self, File},
     io::{self, Read},
-    net::SocketAddr,
+    net::{SocketAddr, ToSocketAddrs},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
@@ -20,7 +20,7 @@ use keywright_server::{
     PublicUrl, ServerConfig, TlsFiles, TrustedProxies, TrustedProxy, console::PublicUrls,
     rotations::AllowedDestinations,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error};
 
 use crate::master_key::KeySource;
 
@@ -48,12 +48,15 @@ pub(crate) struct ServeArguments {
     master_key: Option<String>,
 
     /// Address to serve IAM, STS and S3 on; port 0 picks a free port [default: 127.0.0.1:8787]
-    #[arg(long, env = "KEYWRIGHT_LISTEN", value_name = "ADDR")]
+    #[arg(long, env = "KEYWRIGHT_LISTEN", value_name = "ADDR", value_parser = socket_address)]
+    #[serde(default, deserialize_with = "socket_address_in_file")]
     listen: Option<SocketAddr>,
 
     /// Address to serve the console on, separate from everything that users upload [default: the
     /// next free port]
     #[arg(long, env = "KEYWRIGHT_CONSOLE_LISTEN", value_name = "ADDR")]
+    #[arg(value_parser = socket_address)]
+    #[serde(default, deserialize_with = "socket_address_in_file")]
     console_listen: Option<SocketAddr>,
 
     /// Public URL of IAM, STS and S3 behind a proxy: scheme, host and port
@@ -73,7 +76,7 @@ pub(crate) struct ServeArguments {
     trusted_proxy: Vec<String>,
 
     /// ID of the account that the first start creates, 12 digits [default: random]
-    #[arg(long, env = "KEYWRIGHT_ACCOUNT_ID", value_name = "ID")]
+    #[arg(long, env = "KEYWRIGHT_ACCOUNT_ID", value_name = "ID", value_parser = account_id)]
     account_id: Option<String>,
 
     /// PEM file with the certificate chain; enables HTTPS. The certificate and its key are reloaded
@@ -116,6 +119,39 @@ pub(crate) struct ServeArguments {
     #[arg(value_delimiter = '\n')]
     #[serde(default)]
     rotation_place: Vec<String>,
+}
+
+/// Parses an address to listen on. A host name, such as localhost, is resolved.
+fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let form = "expected ADDRESS:PORT, for example 127.0.0.1:8787 or localhost:8787";
+    let (host, port) = text.rsplit_once(':').ok_or(form)?;
+    if host.is_empty() || port.parse::<u16>().is_err() {
+        return Err(form.to_owned());
+    }
+    let resolved = text.to_socket_addrs();
+    let resolved: Vec<_> = resolved
+        .map_err(|error| format!("cannot resolve {host}: {error}"))?
+        .collect();
+    let v4 = resolved.iter().find(|address| address.is_ipv4());
+    let found = v4.or_else(|| resolved.first()).copied();
+    found.ok_or_else(|| format!("{host} has no address"))
+}
+
+fn socket_address_in_file<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    socket_address(&text).map(Some).map_err(D::Error::custom)
+}
+
+/// Checks an account ID, so that a malformed one is an error of usage.
+fn account_id(text: &str) -> Result<String, String> {
+    let parsed = text.parse::<AccountId>();
+    parsed.map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
 }
 
 /// The resolved configuration of `serve`.
@@ -414,6 +450,33 @@ mod tests {
             };
             assert!(as_expected, "{text}: {error:?}");
         }
+    }
+
+    #[test]
+    fn addresses_may_be_names() {
+        for (text, expected) in [
+            ("127.0.0.1:0", Ok(0)),
+            ("[::1]:8787", Ok(8787)),
+            ("localhost:9977", Ok(9977)),
+            ("localhost", Err("expected ADDRESS:PORT")),
+            ("9977", Err("expected ADDRESS:PORT")),
+            (":9977", Err("expected ADDRESS:PORT")),
+            ("localhost:99777", Err("expected ADDRESS:PORT")),
+        ] {
+            match (super::socket_address(text), expected) {
+                (Ok(address), Ok(port)) => {
+                    assert!(
+                        address.ip().is_loopback() && address.port() == port,
+                        "{text}"
+                    );
+                }
+                (Err(error), Err(expected)) => assert!(error.contains(expected), "{error}"),
+                (found, _) => panic!("{text}: {found:?}"),
+            }
+        }
+        let file: ServeArguments = toml::from_str("listen = \"localhost:9977\"").unwrap();
+        assert_eq!(file.listen.unwrap().port(), 9977);
+        assert!(toml::from_str::<ServeArguments>("listen = \"localhost\"").is_err());
     }
 
     #[test]

@@ -8,25 +8,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use keywright_base::{Entropy, Secret};
+use keywright_fleet::journal::SqliteJournal;
 use keywright_identity::service::RootCredentials;
 use keywright_store::durable;
 use keywright_vault::KEY_BYTES;
 
 const MASTER_KEY: &str = "master.key";
 const DATABASE: &str = "keywright.db";
+const ROTATIONS: &str = "rotations.db";
 const CREDENTIALS: &str = "root.credentials";
 const ROOT_PASSWORD: &str = "root.password";
 
 /// Files that only their owner may read.
-const PRIVATE: [&str; 5] = [
-    MASTER_KEY,
-    DATABASE,
-    "rotations.db",
-    CREDENTIALS,
-    ROOT_PASSWORD,
-];
+const PRIVATE: [&str; 5] = [MASTER_KEY, DATABASE, ROTATIONS, CREDENTIALS, ROOT_PASSWORD];
+/// How many folders deep the files of objects lie.
+const SHARD_DEPTH: u32 = 2;
 /// Bytes to read of a key file at most. Keys are shorter in every encoding.
 const KEY_FILE_BYTES: u64 = 4096;
 
@@ -168,6 +166,31 @@ impl DataDir {
         }
     }
 
+    /// Rejects a folder in which objects, rotations or root's password are left of an installation
+    /// whose database is missing or empty, as in a copy without `keywright.db-wal`. Opening it
+    /// would create another account and remove the objects, which nothing refers to.
+    ///
+    /// # Errors
+    /// With a message for the operator. Nothing was changed.
+    pub(crate) fn check_nothing_left(&self) -> anyhow::Result<()> {
+        let left = if has_files(&self.objects(), SHARD_DEPTH)? {
+            self.objects()
+        } else if SqliteJournal::has_rotations(&self.0)? {
+            self.0.join(ROTATIONS)
+        } else if self.root_password().exists() {
+            self.root_password()
+        } else {
+            return Ok(());
+        };
+        bail!(
+            "there is no account in the database {}, but {} is left of one\n\
+             hint: this is an incomplete copy, for example one without keywright.db-wal: restore \
+             the whole backup (docs/backup.md). For a new installation, use another --data-dir",
+            self.database().display(),
+            left.display()
+        );
+    }
+
     /// Writes the root credentials as an AWS credentials file with the profile `keywright-root`.
     /// Replaces the file of an earlier first start that failed before it created the account.
     pub(crate) fn write_credentials(&self, root: &RootCredentials) -> io::Result<()> {
@@ -184,6 +207,23 @@ impl DataDir {
         let text = Secret::new(format!("{}\n", password.expose()));
         durable::replace(&self.root_password(), text.expose().as_bytes())
     }
+}
+
+/// Whether a folder contains a file, at most this many folders deep.
+fn has_files(folder: &Path, depth: u32) -> anyhow::Result<bool> {
+    let at = || format!("cannot read {}", folder.display());
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        other => other.with_context(at)?,
+    };
+    for entry in entries {
+        let entry = entry.with_context(at)?;
+        let kind = entry.file_type().with_context(at)?;
+        if !kind.is_dir() || (depth > 1 && has_files(&entry.path(), depth - 1)?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Rejects a file that anyone but its owner can read or write.

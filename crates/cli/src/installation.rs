@@ -65,12 +65,19 @@ impl Installation {
             clock,
             entropy,
         };
-        let given = source.load(&seams).await?;
         let database = data.database();
+        if !database.exists() {
+            data.check_nothing_left()?;
+        }
+        let given = source.load(&seams).await?;
         let reserve = open_reserve(&data)?;
         let store = SqliteStore::open_with(&database, Some(Arc::clone(&reserve)));
         let store = store.with_context(|| format!("cannot open {}", database.display()))?;
         let store = Arc::new(store);
+        let mut accounts = store.accounts()?.into_iter();
+        if accounts.all(|(id, _)| id == AccountId::INSTALLATION) {
+            data.check_nothing_left()?;
+        }
         let master = in_force(&data, &store, given)?;
         let identity = Identity::open(IdentityParts {
             store: Arc::clone(&store) as _,

@@ -7,6 +7,7 @@
 
 use std::io::Write;
 
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use keywright_aws::{PageMarkers, QueryResponse, ResponseRow};
 use keywright_base::AccessKeyId;
@@ -92,6 +93,13 @@ pub(crate) fn run(command: &KeysCommand) -> anyhow::Result<()> {
     };
     let key = ("AccessKeyId".to_owned(), arguments.key.to_string());
     let answer = whole(listing, arguments, key)?;
+    if answer.rows.is_empty() && arguments.remote.is_unknown_key(arguments.key.as_str())? {
+        bail!(
+            "no such key: {}\nhint: check the ID; of a deleted key, only attempts and sessions \
+             would be left, and there are none",
+            arguments.key
+        );
+    }
     let mut out = std::io::stdout().lock();
     if arguments.json {
         json_output::write(&mut out, &to_json(listing, &answer))?;
@@ -146,11 +154,23 @@ fn to_json(listing: &ListCommand, answer: &QueryResponse) -> Value {
     Value::Object(all)
 }
 
+/// Characters of a cell at most. JSON has all of them.
+const CELL_CHARS: usize = 60;
+
+/// A cell without control characters, cut where it would break the table.
+fn shortened(text: &str) -> String {
+    let text = printable(text);
+    match text.char_indices().nth(CELL_CHARS) {
+        None => text,
+        Some(_) => text.chars().take(CELL_CHARS - 1).chain(['…']).collect(),
+    }
+}
+
 /// A table with columns as wide as their widest cell, two spaces apart.
 fn table(listing: &ListCommand, rows: &[ResponseRow]) -> String {
     let titles = listing.columns.iter().map(|(title, _)| (*title).to_owned());
     let cells = |row: &ResponseRow| -> Vec<String> {
-        let cell = |(_, name): &(_, &str)| row.get(*name).map_or("-".to_owned(), |t| printable(t));
+        let cell = |(_, name): &(_, &str)| row.get(*name).map_or("-".to_owned(), |t| shortened(t));
         listing.columns.iter().map(cell).collect()
     };
     let lines: Vec<Vec<String>> = std::iter::once(titles.collect())

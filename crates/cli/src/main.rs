@@ -3,6 +3,7 @@
 mod bundle;
 mod config;
 mod data_dir;
+mod hints;
 mod installation;
 mod json_output;
 mod keys;
@@ -20,9 +21,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{
-    master_key::MasterKeyCommand, remote::printable_lines, root::RootCommand, style::styled,
-};
+use crate::{hints::hint, master_key::MasterKeyCommand, remote::printable_lines, style::styled};
 
 /// AWS-compatible IAM, STS and S3 server that also rotates access keys.
 #[derive(Debug, Parser)]
@@ -60,7 +59,7 @@ fn main() -> ExitCode {
         CliCommand::MasterKey(MasterKeyCommand::Rotate(arguments)) => {
             master_key::rotate(arguments).map(|()| true)
         }
-        CliCommand::Root(RootCommand::Forget(arguments)) => root::forget(arguments),
+        CliCommand::Root(command) => root::run(command),
         CliCommand::Keys(command) => keys::run(&command).map(|()| true),
         CliCommand::Policy(command) => policy::run(&command),
         CliCommand::Rotate(arguments) => rotate::run(&arguments),
@@ -90,7 +89,8 @@ fn complain(error: &anyhow::Error) {
     let mut out = anstream::stderr().lock();
     let _ = write!(out, "{}", styled(style::HELD, "error"));
     // Servers and files have a part in it.
-    let text = printable_lines(&format!(": {error:#}"));
+    let hint = hint(error).map_or_else(String::new, |hint| format!("\nhint: {hint}"));
+    let text = printable_lines(&format!(": {error:#}{hint}"));
     for line in text.lines() {
         let _ = match line.strip_prefix("hint:") {
             Some(hint) => writeln!(out, "{}{hint}", styled(style::HINT, "hint:")),

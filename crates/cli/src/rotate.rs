@@ -12,6 +12,7 @@ mod metrics;
 mod notices;
 mod permissions;
 mod progress;
+mod refused;
 mod show;
 mod status;
 
@@ -41,12 +42,18 @@ use self::arguments::{
 };
 pub(crate) use self::{arguments::RotateArguments, fleet::AgentArguments};
 use self::{permissions::NeededPolicy, progress::ProgressDisplay};
-use crate::{remote::printable, run_to_end};
+use crate::{
+    remote::{printable, variable},
+    run_to_end,
+};
 
 /// Rotations that one command lists at most.
 const LISTED: u32 = 10_000;
 /// Rotations driven concurrently.
 const AT_ONCE: usize = 8;
+
+/// The last line of a dry run.
+const UNCHANGED: &str = "nothing was changed";
 
 /// Runs a command. Returns false if a rotation is held or the answer is no.
 ///
@@ -105,8 +112,8 @@ fn journal_folder(given: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
     if let Some(folder) = given {
         return Ok(folder.clone());
     }
-    let state = arguments::variable("XDG_STATE_HOME").map(PathBuf::from);
-    let home = || arguments::variable("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+    let state = variable("XDG_STATE_HOME").map(PathBuf::from);
+    let home = || variable("HOME").map(|home| PathBuf::from(home).join(".local/state"));
     let state = state.filter(|path| path.is_absolute()).or_else(home);
     let state = state.context("cannot locate the journal: HOME is not set\nhint: use --journal")?;
     Ok(state.join("keywright"))
@@ -154,8 +161,11 @@ async fn start(driver: &RotationDriver, arguments: &StartArguments) -> anyhow::R
     {
         RotationDraft::Open(open) if arguments.dry_run => {
             look_at_added(driver, &open, (&sinks, arguments.create)).await?;
-            let listed = status_of(driver, vec![open], arguments.json).await;
-            return listed.map(|()| true);
+            status_of(driver, vec![open], arguments.json).await?;
+            if !arguments.json {
+                writeln!(std::io::stdout(), "{UNCHANGED}")?;
+            }
+            return Ok(true);
         }
         RotationDraft::Open(open) => {
             order.take_up(driver, &open, &sinks).await?;
@@ -167,16 +177,14 @@ async fn start(driver: &RotationDriver, arguments: &StartArguments) -> anyhow::R
     let mut planned = show::PlanView::new(&rotation, &caveats, access.is_keywright());
     if arguments.activity {
         let iam = IamIssuer(Arc::clone(&access));
-        planned.activity = Some(keywright_aws::activity(&iam, &rotation.old, &rotation.arn).await);
-    }
-    if arguments.json && arguments.dry_run {
-        planned.print_json()?;
-    } else {
-        planned.print()?;
+        planned.activity =
+            Some(keywright_aws::activity(&iam, &rotation.old, &rotation.arn, None).await);
     }
     if arguments.dry_run {
+        planned.print_result(arguments.json)?;
         return Ok(true);
     }
+    planned.print()?;
     begin(driver, &rotation).await?;
     go_on(driver, vec![rotation], go_on_by).await
 }
@@ -228,7 +236,7 @@ impl StartContext<'_> {
         };
         match driver.draft(self.settings, sinks, order).await {
             Ok(rotation) => Ok(RotationDraft::Drafted(rotation)),
-            Err(error) => Err(self.refused(error, user).await),
+            Err(error) => Err(refused::plan(self.access, error, (user, self.arguments.now)).await),
         }
     }
 
@@ -242,20 +250,9 @@ impl StartContext<'_> {
         let mut to = self.arguments.change();
         to.added = look_at_added(driver, open, (sinks, self.arguments.create)).await?;
         let why = "the command was run again with other arguments";
-        driver.change(&open.id, to, why).await.map_err(refused)?;
+        let changed = driver.change(&open.id, to, why).await;
+        changed.map_err(|error| refused::change(error, open))?;
         Ok(())
-    }
-
-    /// The error message of a rejected plan, with advice.
-    async fn refused(&self, error: DriveError, user: &str) -> anyhow::Error {
-        match error {
-            DriveError::Stopped(TickError::Issuer(error @ IssuerError::Denied { .. })) => {
-                let mut needed = NeededPolicy::of_user(self.access, user).await;
-                needed.incident = self.arguments.now;
-                anyhow::anyhow!("{error}\nhint: {}", needed.hint(user))
-            }
-            other => refused(other),
-        }
     }
 }
 
@@ -337,41 +334,10 @@ async fn look_at_added(
     let new = |sink: &&SinkSpec| !theirs.contains(&sink.to_string().as_str());
     let new: Vec<_> = sinks.iter().filter(new).cloned().collect();
     let added = driver.look_at_added(&rotation.id, &new, create).await;
-    let added = added.map_err(refused)?;
+    let added = added.map_err(|error| refused::change(error, rotation))?;
     let caveats = caveats(&new, rotation, &added);
     show::added(&added, &caveats)?;
     Ok(added)
-}
-
-/// The error message of a rejected plan, with advice.
-fn refused(error: DriveError) -> anyhow::Error {
-    match error {
-        DriveError::Stopped(TickError::Refused(hold)) => {
-            let hint = match &hold {
-                HoldReason::SecondKey(_) => {
-                    "\nhint: a user can have two keys, so one must be removed first: check whether \
-                     it is used (aws iam get-access-key-last-used), then deactivate and delete it; \
-                     nothing was changed"
-                }
-                _ => "\nhint: nothing was changed",
-            };
-            anyhow::anyhow!("{hold}{hint}")
-        }
-        DriveError::Stopped(error @ (TickError::Destinations(_) | TickError::TooLate(_))) => {
-            anyhow::anyhow!("{error}\nhint: nothing was changed")
-        }
-        DriveError::Stopped(error @ TickError::Absent(_)) => anyhow::anyhow!(
-            "{error}\nhint: if the name is correct, use --create; nothing was changed"
-        ),
-        DriveError::Stopped(TickError::Blind(blind)) => anyhow::anyhow!(
-            "{blind}\nhint: use a longer one, or --accept-blind-window; nothing was changed"
-        ),
-        DriveError::Stopped(error @ TickError::OwnKey(_)) => anyhow::anyhow!(
-            "{error}\nhint: sign with other credentials, or omit --deactivate-first; nothing was \
-             changed"
-        ),
-        other => other.into(),
-    }
 }
 
 /// The rotations of a user or with an ID; without a name, all open ones.
@@ -420,7 +386,7 @@ async fn status(driver: &RotationDriver, arguments: &StatusArguments) -> anyhow:
     if arguments.json {
         status::status_json(&standing)?;
     } else if standing.is_empty() {
-        writeln!(std::io::stderr(), "no matching rotations")?;
+        writeln!(std::io::stderr(), "{}", arguments.nothing())?;
     } else if arguments.name.is_some() {
         status::details(&standing)?;
     } else {
@@ -475,7 +441,7 @@ async fn change(driver: &RotationDriver, arguments: &ChangeArguments) -> anyhow:
         removed: arguments.removed(),
     };
     let changed = driver.change(&rotation.id, to, &arguments.why).await;
-    if !changed.map_err(refused)? {
+    if !changed.map_err(|error| refused::change(error, &rotation))? {
         bail!(
             "nothing to change\nhint: use --deliver, --remove, --observe, --dwell, --now or \
              --override-unused"

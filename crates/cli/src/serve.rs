@@ -13,8 +13,8 @@ use keywright_base::{AccountId, Clock, Entropy, Secret};
 use keywright_identity::{Identity, service::RootCredentials};
 use keywright_s3::S3;
 use keywright_server::{
-    ListenAddress, ListenerOrigin, Pipeline, PublicUrl, Server, ServerParts, SystemClock,
-    SystemEntropy, bind_console,
+    ListenAddress, ListenerOrigin, Pipeline, PublicUrl, Server, ServerError, ServerParts,
+    SystemClock, SystemEntropy, bind_console,
     console::{Console, PublicUrls},
     rotations::{self, ServerRotations},
 };
@@ -31,6 +31,7 @@ use crate::{
     data_dir::DataDir,
     installation::Installation,
     log::LogQueue,
+    remote::counted,
     run_to_end,
 };
 
@@ -85,7 +86,7 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let (time, random) = (Arc::clone(&clock), Arc::clone(&entropy));
     let pipeline = Arc::new(Pipeline::new(Arc::clone(&identity), front, time, random));
     let (api, console) = listen(&config, &pipeline).await?;
-    let fresh = first_account(&identity, data, config.account_id, &*entropy).await?;
+    first_account(&identity, data, config.account_id, &*entropy).await?;
     root_password(&identity, data).await?;
     let parts = rotations::EngineParts {
         journal: installation.journal.clone(),
@@ -101,7 +102,6 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
         urls: &config.urls,
         api: api.listening()?,
         console: console.listening()?,
-        fresh,
     };
     if let Err(error) = greeting.write() {
         tracing::warn!(%error, "the greeting could not be written to standard output");
@@ -146,10 +146,25 @@ async fn listen(
     config: &ServeConfig,
     pipeline: &Arc<Pipeline>,
 ) -> anyhow::Result<(Server, Server)> {
-    let api = Server::bind(&config.server, ListenerOrigin::Api, Arc::clone(pipeline)).await?;
+    let api = Server::bind(&config.server, ListenerOrigin::Api, Arc::clone(pipeline)).await;
+    let api = api.map_err(|error| not_listening(error, "--listen"))?;
     let bound = (&config.server, api.listening()?.address);
-    let console = bind_console(bound, config.console_listen, pipeline).await?;
+    let console = bind_console(bound, config.console_listen, pipeline).await;
+    let console = console.map_err(|error| not_listening(error, "--console-listen"))?;
     Ok((api, console))
+}
+
+/// Why the server cannot listen, with advice if the address is taken.
+fn not_listening(error: ServerError, flag: &str) -> anyhow::Error {
+    match &error {
+        ServerError::Listen { error: cause, .. } if cause.kind() == io::ErrorKind::AddrInUse => {
+            anyhow!(
+                "{error}\nhint: another program listens there; choose another address with {flag} \
+                 (port 0 picks a free port)"
+            )
+        }
+        _ => error.into(),
+    }
 }
 
 /// Creates the account on the first start and writes its credentials to the data folder.
@@ -158,15 +173,15 @@ async fn first_account(
     data: &DataDir,
     wanted: Option<AccountId>,
     entropy: &dyn Entropy,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<()> {
     if !identity.ledger().ids().is_empty() {
-        return Ok(false);
+        return Ok(());
     }
     let account = wanted.unwrap_or_else(|| AccountId::generate(entropy));
     let keep = |root: &RootCredentials| data.write_credentials(root);
     let created = identity.create_account(account, keep).await;
-    created.with_context(|| format!("cannot make account {account}"))?;
-    Ok(true)
+    created.with_context(|| format!("cannot create account {account}"))?;
+    Ok(())
 }
 
 /// Gives root a console password if it has none, and writes it to the data folder.
@@ -266,14 +281,14 @@ fn reached(url: Option<&PublicUrl>, listening: ListenAddress) -> String {
     url.map_or_else(|| listening.to_string(), |url| url.as_str().to_owned())
 }
 
-/// The startup message: the URLs of both origins and, on the first start, what to do next.
+/// The startup message: the URLs of both origins and, while root's credentials are in the data
+/// folder, how to use them.
 struct StartupMessage<'a> {
     identity: &'a Identity,
     data: &'a DataDir,
     urls: &'a PublicUrls,
     api: ListenAddress,
     console: ListenAddress,
-    fresh: bool,
 }
 
 impl StartupMessage<'_> {
@@ -288,7 +303,8 @@ impl StartupMessage<'_> {
             let account = cell.snapshot();
             let keys: usize = account.users().values().map(|user| user.keys.len()).sum();
             let (users, keys) = (account.users().len(), keys + account.root().keys.len());
-            writeln!(out, "Account {id}: {users} users, {keys} access keys")?;
+            let (users, keys) = (counted(users, "user"), counted(keys, "access key"));
+            writeln!(out, "Account {id}: {users}, {keys}")?;
         }
         self.console(&mut out)?;
         if self.urls.api.is_some() || self.urls.console.is_some() {
@@ -296,7 +312,7 @@ impl StartupMessage<'_> {
             let (api, console) = (self.api, self.console);
             writeln!(out, "Listening at {api}, the console at {console}")?;
         }
-        if self.fresh {
+        if self.data.credentials().exists() {
             self.next(&mut out, &api)?;
         } else {
             writeln!(out, "Data: {}", absolute(self.data.path()))?;

@@ -30,6 +30,8 @@ use keywright_sinks::{SinkSpec, SpecError};
 
 /// Consecutive transient failures after which the drive ends.
 const FAILURES: u32 = 5;
+/// Seconds after which a rotation that waits is looked at again at the latest.
+const LOOK_SECS: i64 = 60;
 /// The first pause after a failure, in milliseconds. It doubles each time.
 const PAUSE_MILLIS: u64 = 500;
 
@@ -323,10 +325,7 @@ impl RotationDriver {
                     }
                     let waiting = DriveEvent::Waiting { until, why: &why };
                     observer(&rotation, waiting);
-                    pause_for(Duration::from_secs(
-                        u64::try_from(pause).unwrap_or(0).max(1),
-                    ))
-                    .await;
+                    pause_for(until_next_look(pause)).await;
                 }
                 Ok(TickOutcome::Held(hold)) => return idle(DriveOutcome::Held(hold)),
                 Ok(TickOutcome::Over) => {
@@ -470,7 +469,9 @@ impl RotationDriver {
         let rotation = self.load(id).await?;
         let settings = ClientSettings::from_text(&rotation.access).map_err(DriveError::Settings)?;
         let opened = self.open_for(&rotation, &settings, &[]).await?;
-        Ok(activity(&opened.iam, &rotation.old, &rotation.arn).await)
+        let recorded = rotation.used_last.as_ref();
+        let recorded = recorded.or(rotation.used_before.as_ref());
+        Ok(activity(&opened.iam, &rotation.old, &rotation.arn, recorded).await)
     }
 
     /// Holds a rotation until it is released.
@@ -622,6 +623,19 @@ const fn is_passing(error: &TickError) -> bool {
             IssuerError::Throttled | IssuerError::Unknown(_) | IssuerError::Unreachable(_)
         )
     )
+}
+
+/// How long to wait before looking again. What a rotation waits for may happen earlier than
+/// planned, for example a consumer's first use of the new key, so a long wait is divided.
+fn until_next_look(wait_secs: i64) -> Duration {
+    Duration::from_secs(wait_secs.clamp(1, LOOK_SECS).unsigned_abs())
+}
+
+#[test]
+fn a_long_wait_is_divided() {
+    for (wait, pause) in [(-5, 1), (0, 1), (45, 45), (600, 60), (i64::MAX, 60)] {
+        assert_eq!(until_next_look(wait), Duration::from_secs(pause));
+    }
 }
 
 async fn pause_for(pause: Duration) {

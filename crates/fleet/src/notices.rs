@@ -307,7 +307,9 @@ fn next_step(outcome: &Result<DriveOutcome, DriveError>, id: Option<&str>) -> Op
              continue without that: keywright rotate change {id} --override-unused REASON --why \
              TEXT"
         ),
-        Ok(DriveOutcome::Held(HoldReason::OldKeyGone(_) | HoldReason::NewKeyGone(_))) => {
+        Ok(DriveOutcome::Held(
+            HoldReason::OldKeyGone(_) | HoldReason::OldKeyInactive(_) | HoldReason::NewKeyGone(_),
+        )) => {
             format!(
                 "If this is intended, end the rotation: keywright rotate abandon {id} --why TEXT"
             )

@@ -205,7 +205,7 @@ async fn begin(
         // Another rotator was faster, or the user was deleted.
         Ok(None)
         | Err(DriveError::Stopped(
-            TickError::Refused(HoldReason::OldKeyGone(_))
+            TickError::Refused(HoldReason::OldKeyGone(_) | HoldReason::OldKeyInactive(_))
             | TickError::Issuer(IssuerError::NoSuchUser(_)),
         )) => {
             let until = due.report.plus_secs(limits::CREDENTIAL_REPORT_HOURS * 3600);

@@ -285,12 +285,36 @@ impl Identity {
         account: AccountId,
         keep: impl FnOnce(&Secret<String>) -> std::io::Result<()>,
     ) -> Result<(), OpenFault> {
+        let cell = self.ledger.account(account);
+        if cell.is_none_or(|cell| cell.snapshot().root().login.is_some()) {
+            return Ok(());
+        }
+        self.make_root_password(account, keep, false).await
+    }
+
+    /// Gives root another console password, as [`Identity::ensure_root_password`] does. Its console
+    /// sessions end; its access keys and MFA devices stay.
+    ///
+    /// # Errors
+    /// [`OpenFault`] when the store or `keep` fails.
+    pub async fn reset_root_password(
+        &self,
+        account: AccountId,
+        keep: impl FnOnce(&Secret<String>) -> std::io::Result<()>,
+    ) -> Result<(), OpenFault> {
+        self.make_root_password(account, keep, true).await
+    }
+
+    /// Makes a password, and puts it in effect if root has none or it is to be reset.
+    async fn make_root_password(
+        &self,
+        account: AccountId,
+        keep: impl FnOnce(&Secret<String>) -> std::io::Result<()>,
+        reset: bool,
+    ) -> Result<(), OpenFault> {
         let Some(cell) = self.ledger.account(account) else {
             return Ok(());
         };
-        if cell.snapshot().root().login.is_some() {
-            return Ok(());
-        }
         let password = new_password(&*self.entropy);
         let hash = self
             .passwords
@@ -299,19 +323,18 @@ impl Identity {
         let hash = hash.map_err(|_| OpenFault::Password)?;
         keep(&password).map_err(OpenFault::Credentials)?;
         let now = self.clock.now().truncate_to_secs();
-        let login = LoginProfile {
-            created: now,
-            changed: now,
-            reset_required: false,
-            hash,
-            earlier: Vec::new(),
-        };
         let compute = |account: &Account| {
             let root = account.root();
-            let change = root
-                .login
-                .is_none()
-                .then(|| with_login(root, login.clone()));
+            let created = root.login.as_ref().map(|login| login.created);
+            let login = LoginProfile {
+                created: created.unwrap_or(now),
+                changed: now,
+                reset_required: false,
+                hash: hash.clone(),
+                earlier: Vec::new(),
+            };
+            // Another request may have set one meanwhile.
+            let change = (reset || created.is_none()).then(|| with_login(root, login));
             Ok::<_, std::convert::Infallible>(((), change.into_iter().collect()))
         };
         match self.ledger.write(&cell, compute).await? {

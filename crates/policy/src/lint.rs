@@ -10,6 +10,7 @@ mod place;
 mod refused;
 mod risk;
 mod sense;
+mod value_types;
 
 use crate::{DocumentKind, Effect, PolicyDocument, Statement, TextSpan, json, validate};
 
@@ -104,6 +105,7 @@ pub fn lint(text: &str, kind: DocumentKind<'_>) -> Vec<LintFinding> {
         findings.extend(no_effect::check(&subject));
         findings.extend(sense::lists(&subject));
         findings.extend(conditions::check(&subject));
+        findings.extend(value_types::check(&subject));
     }
     findings.sort_by_key(|finding| (finding.span.start, finding.severity));
     findings

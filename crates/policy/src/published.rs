@@ -14,7 +14,7 @@ use std::{
 use flate2::read::GzDecoder;
 
 use crate::{
-    actions::{ActionCatalogue, EDITS, ServiceAction, nearest},
+    actions::{ActionCatalogue, ConditionKey, EDITS, ServiceAction, nearest},
     pattern::{Glob, PatternOutline},
 };
 
@@ -42,6 +42,9 @@ pub(crate) struct PublishedTable {
     types: BTreeMap<(&'static str, &'static str), Vec<PublishedType>>,
     /// Full keys in lower case.
     keys: BTreeMap<String, &'static str>,
+    /// The published types of full keys in lower case. A key that services publish with different
+    /// types has none.
+    key_types: BTreeMap<String, KeyType>,
     /// Keys with a placeholder, such as `aws:ResourceTag/${TagKey}`.
     key_patterns: Vec<Glob>,
 }
@@ -93,6 +96,7 @@ impl PublishedTable {
             }
         }
         Self {
+            key_types: key_types(catalogue.condition_keys()),
             services: catalogue.actions().map(|action| action.service).collect(),
             catalogue,
             types,
@@ -140,6 +144,11 @@ impl PublishedTable {
         self.keys.contains_key(key) || self.key_patterns.iter().any(|glob| glob.matches(key))
     }
 
+    /// The type of a condition key's values, in lower case, unless they are texts or unknown.
+    pub(crate) fn key_type(&self, key: &str) -> Option<KeyType> {
+        self.key_types.get(key).copied()
+    }
+
     /// The condition key with the most similar name.
     pub(crate) fn nearest_key(&self, key: &str) -> Option<&'static str> {
         let prefix = key.split_once(':').map_or("", |(prefix, _)| prefix);
@@ -155,6 +164,47 @@ impl PublishedTable {
         let mut all = action.condition_keys.iter().chain(of_types);
         all.any(|known| is_key(known, key))
     }
+}
+
+/// The type of a condition key's values, other than text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyType {
+    Arn,
+    Bool,
+    Date,
+    /// A date that may be compared as a number.
+    EpochDate,
+    Ip,
+    Numeric,
+}
+
+impl KeyType {
+    /// Reads a published type; a list has the type of its values.
+    fn read(text: &str) -> Option<Self> {
+        Some(match text.strip_prefix("ArrayOf").unwrap_or(text) {
+            "ARN" => Self::Arn,
+            "Bool" => Self::Bool,
+            "Date" => Self::Date,
+            "IPAddress" => Self::Ip,
+            "Numeric" => Self::Numeric,
+            // AWS's page has a comment there.
+            text if text.starts_with("Date") && text.contains("Numeric") => Self::EpochDate,
+            _ => return None,
+        })
+    }
+}
+
+fn key_types(keys: &[ConditionKey]) -> BTreeMap<String, KeyType> {
+    let mut types = BTreeMap::<String, Option<KeyType>>::new();
+    for key in keys.iter().filter(|key| placeholder(key.name).is_none()) {
+        let read = KeyType::read(key.kind);
+        let known = types.entry(key.name.to_ascii_lowercase()).or_insert(read);
+        if *known != read {
+            *known = None;
+        }
+    }
+    let known = types.into_iter();
+    known.filter_map(|(key, kind)| Some((key, kind?))).collect()
 }
 
 /// The text before and after a key's placeholder, which is `${TagKey}` or, in S3's keys, `<key>`.

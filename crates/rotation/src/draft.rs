@@ -11,8 +11,8 @@ use crate::{
     model::{
         Delivery, HoldReason, KeyId, NotedUse, Phase, Rotation, RotationOrigin, RotationSecrets,
     },
-    plan::{Observation, PlanStep, plan_marked},
-    ports::ListedKey,
+    plan::{MARK, Observation, PlanStep, plan_marked},
+    ports::{IssuerUser, ListedKey},
 };
 
 /// The key to replace: the one the caller named, or the user's only key.
@@ -25,6 +25,18 @@ fn old_key(named: Option<KeyId>, keys: &[ListedKey]) -> Result<KeyId, HoldReason
     }
 }
 
+/// A second key of a marked user was probably created by the rotation that the mark names, in
+/// another journal, even if the mark has expired: a rotation renews it only while something drives
+/// it, and removes it when it ends.
+fn second_or_marked(hold: HoldReason, user: &IssuerUser) -> HoldReason {
+    let mark = user.tags.iter().find(|(key, _)| key == MARK);
+    let owner = mark.and_then(|(_, value)| value.split_once(' '));
+    match (hold, owner) {
+        (HoldReason::SecondKey(_), Some((owner, _))) => HoldReason::Marked(owner.to_owned()),
+        (hold, _) => hold,
+    }
+}
+
 impl Executor<'_> {
     /// Drafts a rotation from what exists now. Changes and writes nothing.
     ///
@@ -34,10 +46,10 @@ impl Executor<'_> {
         let user = self.issuer.user(&order.user).await?;
         let listing = self.issuer.keys(&user.name).await?;
         self.check_clock(listing.at)?;
-        let old = old_key(order.old.clone(), &listing.keys).map_err(TickError::Refused)?;
+        let refused = |hold| TickError::Refused(second_or_marked(hold, &user));
+        let old = old_key(order.old.clone(), &listing.keys).map_err(refused)?;
         let blind_secs = self.check_windows(&order)?;
         self.check_own_key(&order, &old)?;
-        let names = self.sinks.iter().map(|sink| sink.name());
         let mut rotation = Rotation {
             id: order.id,
             generation: 1,
@@ -63,13 +75,14 @@ impl Executor<'_> {
             verified: false,
             blind_secs,
             used_before: None,
+            used_last: None,
             last_known: None,
             checked: None,
             retrieved: None,
             adopted: None,
             override_unused: order.override_unused,
             reactivated: false,
-            deliveries: names.map(Delivery::pending).collect(),
+            deliveries: self.pending_deliveries(),
             held: None,
             not_before: Timestamp::default(),
             why_back: None,
@@ -92,12 +105,17 @@ impl Executor<'_> {
         };
         let step = plan_marked(&rotation, &mut seen);
         if let PlanStep::Hold(hold) | PlanStep::Lose(hold) = step {
-            return Err(TickError::Refused(hold));
+            return Err(TickError::Refused(second_or_marked(hold, &seen.user)));
         }
         let used = self.usage.last_use(&rotation.old).await?;
         rotation.used_before = used.map(NotedUse::from);
         self.look_at_sinks(&mut rotation, order.create).await?;
         Ok(rotation)
+    }
+
+    fn pending_deliveries(&self) -> Vec<Delivery> {
+        let names = self.sinks.iter().map(|sink| sink.name());
+        names.map(Delivery::pending).collect()
     }
 
     /// Returns how long a use may stay invisible, in seconds. Both windows must be longer than

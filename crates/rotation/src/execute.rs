@@ -34,7 +34,7 @@ use crate::{
         BlindWindow, Delivery, DeliveryStage, HoldReason, KeyId, KeyPair, LeakResponse, ManualStep,
         OrphanedKey, Phase, Rotation, RotationId, RotationRules,
     },
-    plan::{MARK, Observation, PlanStep, SETTLE_SECS, plan},
+    plan::{MARK, Observation, PlanStep, SETTLE_SECS, note_last_use, plan},
     ports::{
         Issuer, IssuerError, JournalError, KeyCheck, KeyIdentity, KeyStatus, RotationJournal,
         RotationPairs, Sink, SinkBackup, SinkContent, SinkError, UsageEvidence,
@@ -88,6 +88,12 @@ pub enum TickError {
     /// The phase no longer allows a rollback or a change, or a rollback is already under way.
     #[error("the rotation is in phase {0:?}, which no longer allows this")]
     TooLate(Phase),
+    /// A rollback has brought the old key back, so the rotation cannot respond to its leak.
+    #[error(
+        "the rotation is being rolled back, so {0} is in use again; it cannot be treated as leaked \
+         in this phase"
+    )]
+    RollingBack(KeyId),
     /// No delivery is waiting for a person's confirmation.
     #[error("no delivery is waiting for confirmation")]
     NothingToConfirm,
@@ -329,10 +335,7 @@ impl Executor<'_> {
                 self.seek(rotation, None).await
             }
             PlanStep::Enter(phase) => {
-                if phase == Phase::Deactivating && rotation.rules.observe_secs > 0 {
-                    let last = seen.used.as_ref().map(|used| used.at);
-                    rotation.last_known = Some(last.unwrap_or_default());
-                }
+                note_last_use(&mut rotation, phase, seen);
                 self.enter(rotation, phase, seen.now).await
             }
             PlanStep::NoteAdoption(used) => self.note_adoption(rotation, used).await,

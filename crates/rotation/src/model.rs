@@ -192,6 +192,11 @@ impl Phase {
         Self::Abandoned,
     ];
 
+    /// Whether a rollback is under way: the old key is active again, or about to be.
+    pub const fn restores_old(self) -> bool {
+        matches!(self, Self::RollingBack | Self::Settling | Self::Retiring)
+    }
+
     /// Whether nothing is left to do.
     pub const fn is_over(self) -> bool {
         matches!(
@@ -368,8 +373,10 @@ pub enum ManualStep {
 pub enum HoldReason {
     /// The user has a second key, which this rotation did not create.
     SecondKey(KeyId),
-    /// The old key is missing or not active.
+    /// The old key does not exist.
     OldKeyGone(KeyId),
+    /// The old key was deactivated by someone else before the rotation changed anything.
+    OldKeyInactive(KeyId),
     /// The new key is missing or not active.
     NewKeyGone(KeyId),
     /// Someone activated a key that should be inactive.
@@ -408,7 +415,10 @@ impl fmt::Display for HoldReason {
                 f.write_str("the user has no access key to replace")
             }
             Self::OldKeyGone(key) => {
-                write!(f, "the key to replace is missing or inactive: {key}")
+                write!(f, "the key to replace does not exist: {key}")
+            }
+            Self::OldKeyInactive(key) => {
+                write!(f, "the key to replace is already inactive: {key}")
             }
             Self::NewKeyGone(key) => write!(f, "the new key is missing or inactive: {key}"),
             Self::Activated(key) => {
@@ -512,6 +522,9 @@ pub struct Rotation {
     /// The last use of the old key that was known at draft time.
     #[serde(default)]
     pub used_before: Option<NotedUse>,
+    /// The old key's last use when it was about to be deleted: the service forgets it with the key.
+    #[serde(default)]
+    pub used_last: Option<NotedUse>,
     /// If the old key had to be quiet: its last use that was known when it was deactivated, or the
     /// epoch if there was none.
     #[serde(default, with = "optional_millis")]

@@ -14,7 +14,7 @@ use keywright_base::Timestamp;
 
 pub use self::adoption::{awaited, is_consumers};
 use crate::{
-    model::{Delivery, DeliveryStage, HoldReason, KeyId, OrphanedKey, Phase, Rotation},
+    model::{Delivery, DeliveryStage, HoldReason, KeyId, NotedUse, OrphanedKey, Phase, Rotation},
     ports::{InactiveKeyAttempt, IssuerUser, KeyStatus, LastUse, ListedKey},
 };
 
@@ -202,6 +202,18 @@ fn mark(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
     (!fresh).then(|| PlanStep::Mark(format!("{} {until}", rotation.id)))
 }
 
+/// Records the old key's last use before a phase that ends it. Once the key is deleted, the service
+/// no longer knows.
+pub(crate) fn note_last_use(rotation: &mut Rotation, next: Phase, seen: &Observation) {
+    if next == Phase::Deactivating && rotation.rules.observe_secs > 0 {
+        let last = seen.used.as_ref().map(|used| used.at);
+        rotation.last_known = Some(last.unwrap_or_default());
+    }
+    if next == Phase::Deleting {
+        rotation.used_last = seen.used.clone().map(NotedUse::from);
+    }
+}
+
 fn status(seen: &Observation, key: &KeyId) -> Option<KeyStatus> {
     let found = seen.keys.iter().find(|listed| listed.id == *key);
     found.map(|listed| listed.status)
@@ -222,16 +234,16 @@ fn planned(rotation: &Rotation, seen: &Observation) -> PlanStep {
     if let Some(orphan) = &rotation.orphan {
         return orphaned(orphan, seen);
     }
-    let there = match status(seen, &rotation.old) {
-        Some(KeyStatus::Active) => true,
-        Some(KeyStatus::Inactive) => rotation.incident.is_some_and(|it| it.deactivate_first),
-        None => false,
-    };
-    let against = if there {
-        let second = seen.keys.iter().find(|key| key.id != rotation.old);
-        second.map(|key| HoldReason::SecondKey(key.id.clone()))
-    } else {
-        Some(HoldReason::OldKeyGone(rotation.old.clone()))
+    let first = rotation.incident.is_some_and(|it| it.deactivate_first);
+    let against = match status(seen, &rotation.old) {
+        None => Some(HoldReason::OldKeyGone(rotation.old.clone())),
+        Some(KeyStatus::Inactive) if !first => {
+            Some(HoldReason::OldKeyInactive(rotation.old.clone()))
+        }
+        Some(_) => {
+            let second = seen.keys.iter().find(|key| key.id != rotation.old);
+            second.map(|key| HoldReason::SecondKey(key.id.clone()))
+        }
     };
     match against {
         None => incident::first(rotation, seen).unwrap_or(PlanStep::Create),

@@ -25,6 +25,11 @@ use super::{
 /// How many names in a folder are compared with a missing one.
 const NEIGHBOURS_MAX: usize = 1000;
 
+/// The file with root's credentials in a server's data folder.
+const ROOT_CREDENTIALS: &str = "root.credentials";
+/// What tells a data folder from another one.
+const DATABASE: &str = "keywright.db";
+
 pub(super) struct FileSink<F> {
     name: String,
     path: PathBuf,
@@ -85,6 +90,22 @@ fn refused(path: &Path, why: &str) -> SinkError {
     })
 }
 
+/// Rejects the file in which a server hands over root's credentials. `keywright root forget`
+/// deletes it, so a key that was delivered there would be lost.
+fn check_not_roots(location: &FileLocation, path: &Path) -> Result<(), SinkError> {
+    let real = location.path();
+    let named = real
+        .file_name()
+        .is_some_and(|name| name == ROOT_CREDENTIALS);
+    if !named || !real.with_file_name(DATABASE).exists() {
+        return Ok(());
+    }
+    let why = "the server keeps root's credentials there, and `keywright root forget` deletes the \
+               file; name the file that the program reads, for example \
+               aws-profile:default@~/.aws/credentials";
+    Err(refused(path, why))
+}
+
 /// The missing file, and similar names.
 fn absence(location: &FileLocation, path: &Path) -> MissingTarget {
     let names = location.neighbours(NEIGHBOURS_MAX);
@@ -104,6 +125,7 @@ impl<F: DocumentFormat> Sink for FileSink<F> {
     async fn inspect(&self, old: &KeyId) -> Result<SinkInspection, SinkError> {
         let old = old.clone();
         self.in_turn(move |turn, path, format| {
+            check_not_roots(&turn.location, path)?;
             let (content, look) = held(&turn.location, path, format)?;
             let warnings = turn
                 .check()

@@ -239,6 +239,35 @@ const NOT_UNDERSTOOD: &[(&str, &str, &str)] = &[
 ];
 
 #[tokio::test]
+async fn the_file_with_roots_credentials_is_no_destination() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, link) = (folder.path().join("data"), folder.path().join("link"));
+    fs::create_dir(&data).unwrap();
+    let roots = data.join("root.credentials");
+    symlink(&roots, &link).unwrap();
+    write(
+        &roots,
+        &filled("[default]\naws_access_key_id = <ID>\naws_secret_access_key = <SEC>\n"),
+    );
+    let inspect = async |file: &Path| {
+        let sink = open(&format!("aws-profile:default@{}", file.display())).await;
+        sink.inspect(&pair(1).id).await
+    };
+    // A file of that name in another folder is anyone's.
+    assert!(inspect(&roots).await.is_ok());
+    write(&data.join("keywright.db"), "");
+    for file in [&roots, &link] {
+        let Err(SinkError::Never(why)) = inspect(file).await else {
+            panic!("{} was accepted", file.display());
+        };
+        assert!(
+            why.contains("aws-profile:default@~/.aws/credentials"),
+            "{why}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_understood_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");

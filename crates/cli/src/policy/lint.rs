@@ -8,13 +8,14 @@ use std::{
 
 use anyhow::bail;
 use clap::Args;
-use keywright_policy::{DocumentKind, Severity, TextPosition, lint};
+use keywright_policy::{DocumentKind, LintFinding, Severity, TextPosition, lint};
 
 use super::{output, read};
 use crate::{json_output, remote::printable};
 
 /// Which policy, and of what kind.
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
 pub(crate) struct LintArguments {
     /// Policy file, or - for standard input
     #[arg(default_value = "-", value_name = "FILE")]
@@ -24,12 +25,21 @@ pub(crate) struct LintArguments {
     #[arg(long, default_value = "managed", value_name = "KIND")]
     kind: String,
 
+    /// Exit with 1 on any finding, not only on errors
+    #[arg(long)]
+    strict: bool,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Runs the command. Returns false if there are errors among the findings.
+const EXIT_CODES: &str = "\
+Exit codes: 0 no errors (with --strict: no findings), 1 errors (with --strict: any finding) or an
+unreadable file, 2 usage. Findings are errors (AWS rejects the policy), risks or warnings.";
+
+/// Runs the command. Returns false if there are errors among the findings, or if a strict caller
+/// gets any.
 ///
 /// # Errors
 /// Unreadable files and unknown kinds.
@@ -59,9 +69,8 @@ pub(super) fn run(arguments: &LintArguments) -> anyhow::Result<bool> {
             writeln!(io::stderr(), "no findings in {name}")?;
         }
     }
-    Ok(!findings
-        .iter()
-        .any(|finding| finding.severity == Severity::Error))
+    let fails = |finding: &LintFinding| arguments.strict || finding.severity == Severity::Error;
+    Ok(!findings.iter().any(fails))
 }
 
 pub(super) fn kind(text: &str) -> anyhow::Result<DocumentKind<'_>> {

@@ -5,7 +5,6 @@
 
 use std::io::{self, Write};
 
-use anyhow::bail;
 use clap::Args;
 use keywright_aws::{PageMarkers, QueryResponse, ResponseRow};
 use keywright_policy::ActionCatalogue;
@@ -20,7 +19,7 @@ use crate::{
 /// Which request to explain.
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArguments {
-    /// ARN of the user or root user
+    /// Name of a user, root, or an ARN
     #[arg(value_name = "PRINCIPAL", required_unless_present = "request_id")]
     principal: Option<String>,
 
@@ -52,8 +51,8 @@ pub(crate) struct ExplainArguments {
 /// Which denials.
 #[derive(Debug, Args)]
 pub(crate) struct DenialsArguments {
-    /// List only requests of this user or root user
-    #[arg(long, value_name = "ARN")]
+    /// List only requests of this principal: the name of a user, root, or an ARN
+    #[arg(long, value_name = "PRINCIPAL")]
     principal: Option<String>,
 
     #[command(flatten)]
@@ -105,13 +104,6 @@ fn rows_with<'a>(answer: &'a QueryResponse, name: &str) -> Vec<&'a ResponseRow> 
     rows.filter(|row| row.contains_key(name)).collect()
 }
 
-fn check_arn(name: &str, text: &str) -> anyhow::Result<()> {
-    if !text.starts_with("arn:") {
-        bail!("{name} {text}: not an ARN, such as arn:aws:iam::123456789012:user/bob");
-    }
-    Ok(())
-}
-
 /// Explains a decision. Returns whether the request is allowed; for a past request, whether it is
 /// allowed now.
 pub(super) fn explain(arguments: &ExplainArguments) -> anyhow::Result<bool> {
@@ -119,9 +111,9 @@ pub(super) fn explain(arguments: &ExplainArguments) -> anyhow::Result<bool> {
         return explain_denied(arguments, id);
     }
     let principal = arguments.principal.as_deref().unwrap_or_default();
-    check_arn("PRINCIPAL", principal)?;
+    let principal = arguments.remote.principal_arn(principal)?;
     let mut parameters = vec![
-        parameter("PrincipalArn", principal),
+        parameter("PrincipalArn", &principal),
         parameter(
             "ActionName",
             arguments.action.as_deref().unwrap_or_default(),
@@ -289,12 +281,12 @@ fn pages(
 
 /// Lists denials, newest first.
 pub(super) fn denials(arguments: &DenialsArguments) -> anyhow::Result<bool> {
-    let principal = arguments.principal.iter();
-    for arn in principal.clone() {
-        check_arn("--principal", arn)?;
-    }
-    let mut requested: Vec<_> = principal
-        .map(|arn| parameter("PrincipalArn", arn))
+    let principal = arguments.principal.as_ref();
+    let arn = principal.map(|principal| arguments.remote.principal_arn(principal));
+    let mut requested: Vec<_> = arn
+        .transpose()?
+        .map(|arn| parameter("PrincipalArn", &arn))
+        .into_iter()
         .collect();
     requested.push(parameter("MaxItems", "1000"));
     let rows = pages(&arguments.remote, "ListDeniedRequests", &requested)?;

@@ -13,7 +13,7 @@ use keywright_rotation::{
 use keywright_sinks::SinkSpec;
 
 use super::fleet::{FleetArguments, ReportArguments};
-use crate::remote::RemoteArguments;
+use crate::remote::{RemoteArguments, variable};
 
 /// Seconds that a command waits by default. To wait longer, run it again.
 const PATIENCE_SECS: i64 = 90;
@@ -53,7 +53,8 @@ Examples:
   keywright rotate --now --list leaked.txt --deliver 'dotenv:/etc/jobs/{user}.env'
   keywright rotate rollback RotateKeyUser
 
-To rotate a user whose name is also a command: keywright rotate -- NAME";
+To rotate a user whose name is also a command, write the options first:
+  keywright rotate --deliver aws-profile:default -- status";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum RotateCommand {
@@ -442,14 +443,4 @@ pub(super) fn reason(text: &str) -> Result<String, String> {
 /// Parses a duration such as `90s`, `15m`, `24h` or `7d` into seconds.
 pub(super) fn seconds(text: &str) -> Result<i64, String> {
     text.parse().map(|ConfigDuration(secs)| secs)
-}
-
-/// An environment variable that is set and not empty.
-pub(super) fn variable(name: &str) -> Option<String> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "AWS's and the system's variables, read where every client reads them"
-    )]
-    let value = std::env::var(name).ok();
-    value.filter(|value| !value.is_empty())
 }

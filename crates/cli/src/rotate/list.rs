@@ -123,10 +123,12 @@ async fn begin_one(
         }
         RotationDraft::Drafted(rotation) => {
             let caveats = caveats(&sinks, &rotation, &rotation.deliveries);
-            show::PlanView::new(&rotation, &caveats, order.access.is_keywright()).print()?;
+            let planned = show::PlanView::new(&rotation, &caveats, order.access.is_keywright());
             if arguments.dry_run {
+                planned.print_result(arguments.json)?;
                 return Ok(None);
             }
+            planned.print()?;
             begin(driver, &rotation).await?;
             Ok(Some(rotation))
         }

@@ -92,7 +92,7 @@ fn left(until: Option<Timestamp>) -> String {
 }
 
 /// Formats seconds in their two largest units.
-fn spoken(secs: i64) -> String {
+pub(super) fn spoken(secs: i64) -> String {
     let (days, hours, minutes) = (secs / 86_400, secs / 3600 % 24, secs / 60 % 60);
     match (days, hours, minutes) {
         (0, 0, 0) => format!("{secs} s"),

@@ -15,13 +15,14 @@ use keywright_rotation::model::{
 use serde_json::{Value, json};
 
 use super::{
-    DrivenRotation,
+    DrivenRotation, UNCHANGED,
     activity::{self, OldKeyActivity},
+    progress::spoken,
     status::one,
 };
 use crate::{
     json_output,
-    remote::printable,
+    remote::{counted, printable},
     style::{self, styled},
 };
 
@@ -48,8 +49,18 @@ impl<'a> PlanView<'a> {
         }
     }
 
-    /// Prints the plan as JSON.
-    pub(super) fn print_json(&self) -> anyhow::Result<()> {
+    /// Prints the plan as the result of a dry run.
+    pub(super) fn print_result(&self, json: bool) -> anyhow::Result<()> {
+        if json {
+            return self.print_json();
+        }
+        let mut out = anstream::stdout().lock();
+        self.write(&mut out)?;
+        writeln!(out, "{UNCHANGED}")?;
+        Ok(())
+    }
+
+    fn print_json(&self) -> anyhow::Result<()> {
         let mut plan = to_json(self.rotation);
         if let Value::Object(members) = &mut plan {
             members.insert("Caveats".to_owned(), json!(self.caveats));
@@ -58,14 +69,17 @@ impl<'a> PlanView<'a> {
         print_json(&plan)
     }
 
-    /// Prints the plan as text.
-    pub(super) fn print(&self) -> anyhow::Result<()> {
-        plan(self.rotation, self.caveats, self.keywright)?;
-        let mut err = io::stderr().lock();
-        if let Some(activity) = &self.activity {
-            activity::text(&mut err, activity)?;
+    /// Prints the plan before it is carried out.
+    pub(super) fn print(&self) -> io::Result<()> {
+        self.write(&mut anstream::stderr().lock())
+    }
+
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        plan(out, self)?;
+        match &self.activity {
+            Some(activity) => activity::text(out, activity),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -104,20 +118,20 @@ fn incident(out: &mut impl Write, rotation: &Rotation, keywright: bool) -> io::R
 }
 
 /// The plan in the order of execution.
-fn plan(rotation: &Rotation, caveats: &[String], keywright: bool) -> anyhow::Result<()> {
+fn plan(out: &mut impl Write, plan: &PlanView<'_>) -> io::Result<()> {
+    let rotation = plan.rotation;
     let rules = &rotation.rules;
     let (old, user) = (
         printable(&rotation.old.to_string()),
         printable(&rotation.user),
     );
-    let mut out = anstream::stderr().lock();
     let (account, times) = (printable(&rotation.account), rules.verify_in_a_row);
     let heading = format!("Plan {}: replace {old} of {user} in {account}", rotation.id);
     writeln!(out, "{}", styled(style::HEADING, heading))?;
     writeln!(out, "  1. create a second key and seal it in the journal")?;
     writeln!(out, "  2. verify it {times} times in a row as {user}")?;
     writeln!(out, "  3. deliver it, and read it back:")?;
-    places(&mut out, &rotation.deliveries)?;
+    places(out, &rotation.deliveries)?;
     match rules.observe_secs {
         0 => writeln!(
             out,
@@ -150,7 +164,7 @@ fn plan(rotation: &Rotation, caveats: &[String], keywright: bool) -> anyhow::Res
             printable(why)
         )?,
     }
-    incident(&mut out, rotation, keywright)?;
+    incident(out, rotation, plan.keywright)?;
     writeln!(out, "  {old} was last used: {}", used_before(rotation))?;
     let caution = styled(style::CAUTION, "CAUTION:");
     if let Some(proposed) = proposed_secs(rotation).filter(|_| rotation.incident.is_none()) {
@@ -162,8 +176,7 @@ fn plan(rotation: &Rotation, caveats: &[String], keywright: bool) -> anyhow::Res
             argument(proposed)
         )?;
     }
-    self::caveats(&mut out, caveats)?;
-    Ok(())
+    caveats(out, plan.caveats)
 }
 
 /// The destinations with their present content.
@@ -210,10 +223,33 @@ fn used_before(rotation: &Rotation) -> String {
         || "never, according to the service".to_owned(),
         |used| {
             let (service, region) = (printable(&used.service), printable(&used.region));
-            let age = duration(age_secs(rotation, used.at) / 60 * 60);
-            format!("for {service} in {region}, {age} ago")
+            let age = ago(age_secs(rotation, used.at));
+            format!("for {service} in {region}, {age}")
         },
     )
+}
+
+/// How long ago something happened. The service's times are exact to the minute at best.
+fn ago(secs: i64) -> String {
+    match secs {
+        ..60 => "less than a minute ago".to_owned(),
+        60..3600 => format!("{} min ago", secs / 60),
+        _ => format!("{} ago", spoken(secs)),
+    }
+}
+
+#[test]
+fn ages_are_not_rounded_to_nothing() {
+    for (secs, text) in [
+        (0, "less than a minute ago"),
+        (59, "less than a minute ago"),
+        (60, "1 min ago"),
+        (3599, "59 min ago"),
+        (3661, "1 h 1 min ago"),
+        (90_061, "1 d 1 h ago"),
+    ] {
+        assert_eq!(ago(secs), text);
+    }
 }
 
 fn age_secs(rotation: &Rotation, at: Timestamp) -> i64 {
@@ -402,7 +438,14 @@ pub(super) fn outcomes(results: &[DrivenRotation]) -> anyhow::Result<()> {
                  keywright rotate change {} --override-unused REASON --why TEXT",
                 argument_of(&rotation.user)
             ),
-            (Ok(DriveOutcome::Held(HoldReason::OldKeyGone(_) | HoldReason::NewKeyGone(_))), _) => {
+            (
+                Ok(DriveOutcome::Held(
+                    HoldReason::OldKeyGone(_)
+                    | HoldReason::OldKeyInactive(_)
+                    | HoldReason::NewKeyGone(_),
+                )),
+                _,
+            ) => {
                 format!(
                     "HELD: {why}\n  if that is intended, end the rotation with: keywright rotate \
                  abandon {} --why TEXT",
@@ -471,9 +514,7 @@ pub(super) fn head(head: &ChainHead, json: bool) -> anyhow::Result<()> {
         return print_json(&serde_json::to_value(head)?);
     }
     let ChainHead { events, hash } = head;
-    writeln!(
-        io::stdout(),
-        "{events} events, unchanged; the last hash is {hash}"
-    )?;
+    let events = counted(*events, "event");
+    writeln!(io::stdout(), "{events}, unchanged; the last hash is {hash}")?;
     Ok(())
 }

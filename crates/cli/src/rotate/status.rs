@@ -158,6 +158,16 @@ fn style_of(rotation: &Rotation) -> Style {
 }
 
 impl StatusArguments {
+    /// The message if there is nothing to show.
+    pub(super) const fn nothing(&self) -> &'static str {
+        let filtered = self.held || self.phase.is_some() || self.account.is_some();
+        match (self.all, filtered) {
+            (false, false) => "no open rotations; --all includes those that are over",
+            (false, true) => "no matching open rotations; --all includes those that are over",
+            (true, _) => "no matching rotations",
+        }
+    }
+
     /// Whether the filters select a rotation.
     pub(super) fn selects(&self, rotation: &Rotation) -> bool {
         let account = self.account.as_ref();

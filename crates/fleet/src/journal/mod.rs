@@ -26,7 +26,7 @@ use keywright_rotation::{
 };
 use keywright_store::{durable, reserve::DiskReserve};
 use keywright_vault::DataVault;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior};
 
 pub use self::history::{ChainHead, RotationEvent};
 pub(crate) use self::notices::{NewNotice, NoticeOutcome, QueuedNotice};
@@ -135,6 +135,32 @@ impl SqliteJournal {
         })?;
         seal::forget_key_file(folder)?;
         Ok(opened)
+    }
+
+    /// Whether the journal in a folder records any rotation. Creates no journal, and needs no key.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`].
+    pub fn has_rotations(folder: &Path) -> Result<bool, JournalError> {
+        let path = folder.join(FILE);
+        if !path.exists() {
+            return Ok(false);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&path, flags).map_err(failed)?;
+        // A file without tables is a journal that was about to be created.
+        let created = connection.table_exists(None, "rotation").map_err(failed)?;
+        let any = || {
+            connection.query_row("SELECT EXISTS (SELECT 1 FROM rotation)", [], |row| {
+                row.get(0)
+            })
+        };
+        if created {
+            any().map_err(failed)
+        } else {
+            Ok(false)
+        }
     }
 
     fn with(

@@ -56,6 +56,7 @@ fn rotation(id: &str, user_id: &str) -> Rotation {
         verified: false,
         blind_secs: 0,
         used_before: None,
+        used_last: None,
         last_known: None,
         checked: None,
         retrieved: None,

@@ -90,6 +90,46 @@ fn a_password_for_root_is_made_once_and_stored_first() {
 }
 
 #[test]
+fn roots_password_can_be_reset_and_the_old_one_ends() {
+    let bench = TestInstallation::new();
+    let account = ACCOUNT.parse().unwrap();
+    let mut passwords = Vec::new();
+    let mut keep = |password: &Secret<String>| {
+        passwords.push(password.expose().clone());
+        Ok(())
+    };
+    let identity = bench.identity();
+    bench
+        .block_on(identity.ensure_root_password(account, &mut keep))
+        .unwrap();
+    let fails = |_: &Secret<String>| Err(std::io::Error::other("the disk is full"));
+    assert!(
+        bench
+            .block_on(identity.reset_root_password(account, fails))
+            .is_err()
+    );
+    bench
+        .block_on(identity.reset_root_password(account, &mut keep))
+        .unwrap();
+    let [old, new] = passwords.as_slice() else {
+        panic!("made {} passwords", passwords.len());
+    };
+    let sign_in = |password: &str| {
+        let request = SignInRequest {
+            account: Some(account),
+            user: None,
+            password: Secret::new(password.to_owned()),
+            code: None,
+            source: SOURCE,
+            browser: None,
+        };
+        bench.block_on(identity.sign_in(request))
+    };
+    assert_eq!(sign_in(old).unwrap_err(), SignInError::Wrong);
+    assert!(sign_in(new).is_ok());
+}
+
+#[test]
 fn a_restart_signs_everyone_out() {
     let mut bench = TestInstallation::new();
     bench.user("ann", &[]);

@@ -108,31 +108,27 @@ fn resources(
     published: &PublishedTable,
     named: &[ActionElement<'_>],
 ) -> Vec<LintFinding> {
-    let clause = subject.statement.resource.as_ref().filter(|c| !c.negated);
-    let written = subject
-        .statement
-        .action
-        .as_ref()
-        .map_or(0, |c| c.elements.len());
-    let (Some(clause), true) = (clause, named.len() == written) else {
+    let Some(clause) = subject.statement.resource.as_ref().filter(|c| !c.negated) else {
         return Vec::new();
     };
-    if named.iter().any(|element| element.actions.is_empty()) {
-        return Vec::new();
-    }
     let listed = ListedResources::new(clause);
     if listed.has_everything {
         return Vec::new();
     }
     let idle: Vec<&ActionElement<'_>> = named
         .iter()
+        .filter(|element| !element.actions.is_empty())
         .filter(|element| !element.actions.iter().any(|a| listed.fit(published, a)))
         .collect();
     let mut findings: Vec<LintFinding> = idle
         .iter()
         .map(|element| idle_action(subject, published, element))
         .collect();
-    if idle.len() < named.len() {
+    // A resource may be meant for an action that is misspelt or that a wildcard covers.
+    let written = subject.statement.action.as_ref();
+    let is_complete = written.is_some_and(|clause| clause.elements.len() == named.len())
+        && named.iter().all(|element| !element.actions.is_empty());
+    if is_complete && idle.len() < named.len() {
         let actions: Vec<&ServiceAction> = named
             .iter()
             .flat_map(|e| e.actions.iter().copied())

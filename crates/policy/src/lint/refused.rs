@@ -24,10 +24,22 @@ pub(super) fn refused(text: &str, violation: &Violation, kind: DocumentKind<'_>)
         let start = fault.at.min(end);
         return finding(None, TextSpan { start, end }, &fault.what);
     }
+    if let (Violation::OldVersion, Some(span)) = (violation, written_version(text)) {
+        return finding(None, span, CHANGE_VERSION);
+    }
     let (statement, span) = culprit(text, violation, kind).unzip();
     let end = text.len();
     let span = span.unwrap_or(TextSpan { start: 0, end });
     finding(statement, span, hint(violation))
+}
+
+/// The hint for a version that is too old.
+pub(super) const CHANGE_VERSION: &str = "change \"Version\" to \"2012-10-17\"";
+
+/// The value of `Version`, if there is one.
+fn written_version(text: &str) -> Option<TextSpan> {
+    let root = json::read(text).ok()?;
+    root.member("Version").map(|node| node.span)
 }
 
 /// The first statement that causes the same violation by itself, and the part of it that is at

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{LintFinding, LintSubject, Severity};
+use super::{LintFinding, LintSubject, Severity, refused::CHANGE_VERSION};
 use crate::{
     LanguageVersion, PolicyDocument, TextSpan,
     condition::{ConditionOperator, SetPrefix},
@@ -35,7 +35,10 @@ pub(super) fn version(text: &str, document: &PolicyDocument) -> Option<LintFindi
     };
     Some(finding.with_message(
         "before version 2012-10-17 this is text, not a variable",
-        "add \"Version\": \"2012-10-17\"",
+        match document.version {
+            Some(_) => CHANGE_VERSION,
+            None => "add \"Version\": \"2012-10-17\"",
+        },
     ))
 }
 

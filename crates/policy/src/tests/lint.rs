@@ -606,3 +606,118 @@ fn a_second_statement_may_deny_requests_without_mfa() {
         assert_eq!(flagged, !covered, "{text}: {found:?}");
     }
 }
+
+#[test]
+fn operators_of_another_type_than_the_key() {
+    for (operator, key, value, hint) in [
+        (
+            "StringEquals",
+            "aws:SourceIp",
+            "10.0.0.0/8",
+            "use IpAddress",
+        ),
+        ("StringNotLike", "aws:sourceip", "10.*", "use NotIpAddress"),
+        ("NumericEquals", "aws:SourceIp", "10", "use IpAddress"),
+        (
+            "StringEqualsIfExists",
+            "aws:SecureTransport",
+            "true",
+            "use Bool",
+        ),
+        (
+            "StringEquals",
+            "aws:MultiFactorAuthAge",
+            "10",
+            "use NumericEquals",
+        ),
+        (
+            "NumericLessThan",
+            "aws:CurrentTime",
+            "1",
+            "use DateLessThan",
+        ),
+        ("StringLike", "aws:EpochTime", "1*", "use DateLessThan"),
+        ("Bool", "s3:max-keys", "true", "use NumericEquals"),
+        (
+            "DateEquals",
+            "aws:PrincipalArn",
+            "2026-01-01",
+            "use ArnLike",
+        ),
+        ("IpAddress", "aws:SourceIp", "10.0.0.0/8", ""),
+        ("Null", "aws:SourceIp", "true", ""),
+        ("NumericLessThan", "aws:EpochTime", "1", ""),
+        ("DateLessThan", "aws:EpochTime", "1", ""),
+        (
+            "ArnLike",
+            "aws:PrincipalArn",
+            "arn:aws:iam::123456789012:user/*",
+            "",
+        ),
+        (
+            "StringLike",
+            "aws:PrincipalArn",
+            "arn:aws:iam::123456789012:user/*",
+            "",
+        ),
+        ("StringEquals", "aws:PrincipalOrgID", "o-1", ""),
+        ("NumericEquals", "aws:PrincipalTag/level", "1", ""),
+        ("StringEquals", "unknown:Key", "x", ""),
+    ] {
+        let text = statement(&format!(
+            r#""Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::b",
+               "Condition": {{"{operator}": {{"{key}": "{value}"}}}}"#
+        ));
+        let findings = lint(&text, DocumentKind::Managed).into_iter();
+        let found: Vec<_> = findings.filter(|f| f.code == "type-mismatch").collect();
+        match (found.as_slice(), hint) {
+            ([], "") => {}
+            ([only], hint) if !hint.is_empty() => assert!(only.hint.starts_with(hint), "{only:?}"),
+            _ => panic!("{operator} {key}: {found:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_misspelt_action_hides_no_other_finding() {
+    let text = statement(
+        r#""Allow", "Action": ["s3:GetObjct", "s3:PutObject", "s3:ListBucket"],
+           "Resource": ["arn:aws:s3:::b", "arn:aws:iam::123456789012:user/ann"]"#,
+    );
+    let expected = [
+        r#"no-such-action at "s3:GetObjct""#,
+        r#"no-matching-resource at "s3:PutObject""#,
+    ];
+    // The user may be meant for the misspelt action.
+    assert_eq!(found(&text, DocumentKind::Managed), expected);
+}
+
+#[test]
+fn an_old_version_is_changed_and_a_missing_one_added() {
+    // The findings with their positions: a bucket policy may be old, but has no variables then.
+    let bucket = DocumentKind::Bucket { bucket: "b" };
+    for (kind, version, hint) in [
+        (
+            DocumentKind::Managed,
+            r#""Version": "2008-10-17", "#,
+            "change \"Version\"",
+        ),
+        (DocumentKind::Managed, "", "add \"Version\""),
+        (bucket, r#""Version": "2008-10-17", "#, "change \"Version\""),
+        (bucket, "", "add \"Version\""),
+    ] {
+        let principal = match kind {
+            DocumentKind::Managed => "",
+            _ => r#""Principal": {"AWS": "111122223333"}, "#,
+        };
+        let text = format!(
+            r#"{{{version}"Statement": [{{"Effect": "Allow", {principal}"Action": "s3:GetObject",
+                "Resource": "arn:aws:s3:::b/${{aws:username}}/*"}}]}}"#
+        );
+        let findings = lint(&text, kind);
+        let [only] = findings.as_slice() else {
+            panic!("{findings:?}");
+        };
+        assert!(only.hint.starts_with(hint), "{only:?}");
+    }
+}

@@ -39,6 +39,7 @@ pub struct RotationEdit {
 ///
 /// # Errors
 /// [`TickError::TooLate`] when the rotation is over, or too far along to add destinations;
+/// [`TickError::RollingBack`] when the key has leaked and a rollback has brought it back;
 /// [`TickError::Destinations`], [`TickError::Blind`], [`TickError::Unknown`],
 /// [`TickError::Journal`].
 pub async fn change(
@@ -52,26 +53,16 @@ pub async fn change(
     if rotation.phase.is_over() {
         return Err(TickError::TooLate(rotation.phase));
     }
+    if change.incident && rotation.phase.restores_old() {
+        return Err(TickError::RollingBack(rotation.old));
+    }
     let mut message = change_destinations(&mut rotation, &change)?;
-    let rules = &mut rotation.rules;
     let observe_secs = if change.incident {
         Some(0)
     } else {
         change.observe_secs
     };
-    let times = [
-        ("observe", &mut rules.observe_secs, observe_secs),
-        ("dwell", &mut rules.dwell_secs, change.dwell_secs),
-    ];
-    for (name, now, then) in times {
-        if let Some(then) = then.filter(|then| then != now) {
-            message.push(format!("{name} from {now} s to {then} s"));
-            *now = then;
-            if matches!(rotation.held, Some(HoldReason::StillUsed(_))) {
-                rotation.held = None;
-            }
-        }
-    }
+    message.extend(set_times(&mut rotation, observe_secs, change.dwell_secs));
     message.extend(leaked(&mut rotation, &change));
     if change.override_unused.is_some() && change.override_unused != rotation.override_unused {
         message
@@ -96,6 +87,30 @@ pub async fn change(
     let event = format!("changed: {}; {why}", message.join(", "));
     journal.advance(&rotation, &event).await?;
     Ok(true)
+}
+
+/// Sets the windows; returns a description of the changes.
+fn set_times(
+    rotation: &mut Rotation,
+    observe_secs: Option<i64>,
+    dwell_secs: Option<i64>,
+) -> Vec<String> {
+    let mut message = Vec::new();
+    let rules = &mut rotation.rules;
+    let times = [
+        ("observe", &mut rules.observe_secs, observe_secs),
+        ("dwell", &mut rules.dwell_secs, dwell_secs),
+    ];
+    for (name, now, then) in times {
+        if let Some(then) = then.filter(|then| then != now) {
+            message.push(format!("{name} from {now} s to {then} s"));
+            *now = then;
+            if matches!(rotation.held, Some(HoldReason::StillUsed(_))) {
+                rotation.held = None;
+            }
+        }
+    }
+    message
 }
 
 /// Records that the key has leaked; returns a description of the changes.

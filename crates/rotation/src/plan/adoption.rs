@@ -57,5 +57,10 @@ pub(super) fn missing(rotation: &Rotation, seen: &Observation, due: Timestamp) -
         return Some(PlanStep::Hold(HoldReason::NewKeyUnused(new.clone())));
     }
     let next = seen.now.plus_secs(LOOK_SECS).min(patience);
-    Some(wait(next, format!("a consumer to use {new}")))
+    let held = patience.iso8601();
+    let why = format!(
+        "the next check whether a consumer has used {new}; if none has by {held}, the rotation is \
+         held"
+    );
+    Some(wait(next, why))
 }

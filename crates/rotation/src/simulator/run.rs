@@ -556,7 +556,10 @@ impl SimulationRun {
             let lost = |hold: &HoldReason| {
                 matches!(
                     hold,
-                    HoldReason::Marked(_) | HoldReason::SecondKey(_) | HoldReason::OldKeyGone(_)
+                    HoldReason::Marked(_)
+                        | HoldReason::SecondKey(_)
+                        | HoldReason::OldKeyGone(_)
+                        | HoldReason::OldKeyInactive(_)
                 )
             };
             if !self.meddled && held_as(rotator, lost) {

@@ -955,8 +955,71 @@ fn a_plan_that_cannot_be_carried_out_is_refused_before_it_is_written() {
     scene.shared.world().keys[0].status = KeyStatus::Inactive;
     let refused = live(scene.rotator.begin(scene.rules)).unwrap();
     assert!(
-        matches!(refused, Err(TickError::Refused(HoldReason::OldKeyGone(_)))),
+        matches!(
+            refused,
+            Err(TickError::Refused(HoldReason::OldKeyInactive(_)))
+        ),
         "{refused:?}"
     );
     assert!(scene.rotator.rotation().is_none());
+}
+
+/// Whoever sees only two keys would be advised to delete the one that the other rotation created.
+#[test]
+fn a_second_key_of_a_marked_user_belongs_to_the_rotation_of_the_mark() {
+    let mut scene = Scene::new(1);
+    scene.begin();
+    scene.until(Phase::Dwelling);
+    scene.shared.world().pass(2 * HOUR);
+    let other = SimRotator::new(&scene.shared, 1);
+    let refused = live(other.begin(scene.rules)).unwrap();
+    let Err(TickError::Refused(HoldReason::Marked(owner))) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(owner, scene.rotator.id.0, "although the mark has expired");
+}
+
+#[test]
+fn a_key_that_a_rollback_brought_back_is_not_quietly_left_in_use_when_it_leaks() {
+    let mut scene = Scene::new(1);
+    scene.begin();
+    scene.until(Phase::Observing);
+    live(
+        scene
+            .rotator
+            .executor()
+            .roll_back(&scene.rotator.id, "a test"),
+    )
+    .unwrap()
+    .unwrap();
+    for phase in [Phase::RollingBack, Phase::Settling] {
+        scene.until(phase);
+        let leaked = RotationEdit {
+            incident: true,
+            ..RotationEdit::default()
+        };
+        let before = scene.rotation();
+        let changed = change(
+            &*scene.rotator.journal,
+            &scene.rotator.id,
+            leaked,
+            "it leaked",
+        );
+        let changed = live(changed).unwrap();
+        assert!(
+            matches!(&changed, Err(TickError::RollingBack(key)) if *key == before.old),
+            "{phase:?}: {changed:?}"
+        );
+        assert_eq!(scene.rotation(), before);
+    }
+}
+
+#[test]
+fn the_last_use_of_a_deleted_key_is_recorded() {
+    let mut scene = Scene::new(1);
+    scene.begin();
+    scene.assert_replaced();
+    let rotation = scene.rotation();
+    assert_eq!(rotation.phase, Phase::Done);
+    assert!(rotation.used_last.is_some(), "{rotation:?}");
 }

@@ -64,7 +64,8 @@ pub(super) fn to_wire(rotation: &Rotation, standing: &DriveStatus) -> keywright:
 fn code(hold: &HoldReason) -> &'static str {
     match hold {
         HoldReason::SecondKey(_) => "SecondKey",
-        HoldReason::OldKeyGone(_) => "OldKeyGone",
+        // The text says which of the two.
+        HoldReason::OldKeyGone(_) | HoldReason::OldKeyInactive(_) => "OldKeyGone",
         HoldReason::NewKeyGone(_) => "NewKeyGone",
         HoldReason::Activated(_) => "KeyActivated",
         HoldReason::AnotherUser(_) => "AnotherUser",
@@ -134,6 +135,7 @@ pub(super) fn failed(error: DriveError, user: &UserRef) -> IamFault {
         DriveError::Stopped(TickError::Issuer(error)) => of_issuer(error, user),
         DriveError::Stopped(
             error @ (TickError::TooLate(_)
+            | TickError::RollingBack(_)
             | TickError::NothingToConfirm
             | TickError::NotRetrieved(_)
             | TickError::NothingToRetrieve

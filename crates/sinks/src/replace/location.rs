@@ -107,7 +107,7 @@ impl FileLocation {
         Err(io::Error::other("it is a folder"))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(in super::super) fn path(&self) -> &Path {
         &self.path
     }
 
