@@ -16,7 +16,8 @@ import {
 } from './api/session';
 import { ErrorAlert } from './frame/error-alert';
 import { ErrorBoundary } from './frame/error-boundary';
-import { isAvailable } from './frame/navigation';
+import { LeaveGuard } from './frame/leave-guard';
+import { isAvailable, pageAbove } from './frame/navigation';
 import { Link, Loading } from './frame/parts';
 import { Shell } from './frame/shell';
 import { PAGES } from './page-table';
@@ -39,12 +40,18 @@ function useSessionEnd(): void {
   }, []);
 }
 
-const NotFoundPage = () => (
-  <>
-    <Box variant="h1">Page not found</Box>
-    <Link to="/iam">Go to dashboard</Link>
-  </>
-);
+/** An address without a page: the one above it in the address of a page, or nothing. */
+function UnknownPage() {
+  const { pathname } = useLocation();
+  const href = pageAbove(pathname);
+  if (href !== undefined) return <Navigate to={href} replace />;
+  return (
+    <>
+      <Box variant="h1">Page not found</Box>
+      <Link to="/iam">Go to dashboard</Link>
+    </>
+  );
+}
 
 export function App() {
   useSessionEnd();
@@ -79,20 +86,22 @@ export function App() {
   if (!capabilities.data) return <Loading />;
   const served = capabilities.data;
   return (
-    <Shell session={session.data} capabilities={served}>
-      <ErrorBoundary path={pathname}>
-        <Suspense fallback={<Loading />}>
-          <Routes>
-            <Route path="/" element={<Navigate to="/iam" replace />} />
-            {PAGES.filter((page) => isAvailable(served, page)).map(
-              ({ path, component: Component }) => (
-                <Route key={path} path={path} element={<Component />} />
-              ),
-            )}
-            <Route path="*" element={<NotFoundPage />} />
-          </Routes>
-        </Suspense>
-      </ErrorBoundary>
-    </Shell>
+    <LeaveGuard>
+      <Shell session={session.data} capabilities={served}>
+        <ErrorBoundary path={pathname}>
+          <Suspense fallback={<Loading />}>
+            <Routes>
+              <Route path="/" element={<Navigate to="/iam" replace />} />
+              {PAGES.filter((page) => isAvailable(served, page)).map(
+                ({ path, component: Component }) => (
+                  <Route key={path} path={path} element={<Component />} />
+                ),
+              )}
+              <Route path="*" element={<UnknownPage />} />
+            </Routes>
+          </Suspense>
+        </ErrorBoundary>
+      </Shell>
+    </LeaveGuard>
   );
 }

@@ -2,7 +2,6 @@
 import { call, pages } from './client';
 import {
   GenerateCredentialReport,
-  GetAccessKeyLastUsed,
   GetAccountPasswordPolicy,
   GetAccountSummary,
   GetCredentialReport,
@@ -28,7 +27,6 @@ import {
   ListUserTags,
   ListUsers,
   ListVirtualMFADevices,
-  type AccessKeyLastUsed,
   type Group,
   type LoginProfile,
   type MFADevice,
@@ -39,7 +37,7 @@ import {
 } from './generated/iam';
 import type * as model from './generated/iam';
 
-export type { AccessKeyLastUsed, Group, LoginProfile, MFADevice, PasswordPolicy, Tag, User };
+export type { Group, LoginProfile, MFADevice, PasswordPolicy, Tag, User };
 
 type Complete<T, K extends keyof T> = T & { [Member in K]-?: Exclude<T[Member], undefined> };
 
@@ -89,9 +87,15 @@ export const listUserTags = (UserName: string) =>
 export const listGroupUsers = (GroupName: string) =>
   pages(GetGroup, { GroupName }, (page) => page.Users);
 
-/** The access keys of a user, or of root where none is named. */
+/** The access keys of a user, or of root where none is named, the oldest first. */
 export const listAccessKeys = async (UserName?: string): Promise<AccessKey[]> =>
-  (await pages(ListAccessKeys, { UserName }, (page) => page.AccessKeyMetadata)).map(completeKey);
+  oldestFirst(
+    (await pages(ListAccessKeys, { UserName }, (page) => page.AccessKeyMetadata)).map(completeKey),
+  );
+
+/** Access keys in the order in which they were created, which is not that of their IDs. */
+export const oldestFirst = (keys: readonly AccessKey[]): AccessKey[] =>
+  keys.toSorted((a, b) => Date.parse(a.CreateDate) - Date.parse(b.CreateDate));
 
 /** The MFA devices of a user, or of root where none is named. */
 export const listMfaDevices = (UserName?: string) =>
@@ -166,13 +170,6 @@ export async function listPolicyEntities(PolicyArn: string): Promise<PolicyEntit
     list('PermissionsBoundary', true),
   ]);
   return [...attached, ...bounded];
-}
-
-export const NEVER_USED: AccessKeyLastUsed = { Region: 'N/A', ServiceName: 'N/A' };
-
-export async function accessKeyLastUsed(AccessKeyId: string): Promise<AccessKeyLastUsed> {
-  const { AccessKeyLastUsed: lastUsed } = await call(GetAccessKeyLastUsed, { AccessKeyId });
-  return lastUsed ?? NEVER_USED;
 }
 
 /** The answer, or null where the service says that there is no such entity. */

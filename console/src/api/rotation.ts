@@ -9,7 +9,6 @@ import {
   DeleteRotationPolicy,
   GetRotation,
   HoldRotation,
-  ListAccessKeyAttempts,
   ListRotationHistory,
   ListRotationPlaces,
   ListRotationPolicies,
@@ -20,7 +19,6 @@ import {
   RetrieveRotationKey,
   RollBackRotation,
   StartRotation,
-  type AccessKeyAttempt,
   type ListRotationsRequest,
   type PutRotationPolicyRequest,
   type RetrieveRotationKeyResponse,
@@ -86,12 +84,6 @@ export const listHistory = (UserName: string, RotationId: string) =>
 
 /** The destinations that the server's operator allows. */
 export const listDestinations = async () => (await call(ListRotationPlaces)).Places;
-
-/** Requests that were signed with an inactive key, the latest first. */
-export async function listAttempts(AccessKeyId: string): Promise<AccessKeyAttempt[]> {
-  const { Attempts } = await call(ListAccessKeyAttempts, { AccessKeyId });
-  return Attempts.toSorted((a, b) => Date.parse(b.LastAttempt) - Date.parse(a.LastAttempt));
-}
 
 export const listRotationPolicies = () =>
   pages(ListRotationPolicies, {}, (page) => page.RotationPolicies);

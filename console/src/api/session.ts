@@ -31,6 +31,12 @@ export class ServiceError extends Error {
   }
 }
 
+const DENIED = new Set(['AccessDenied', 'AccessDeniedException', 'UnauthorizedOperation']);
+
+/** Whether a policy denied the request. */
+export const isDenied = (error: unknown): boolean =>
+  error instanceof ServiceError && DENIED.has(error.code);
+
 /** The server did not answer. */
 export class UnreachableError extends Error {
   constructor() {

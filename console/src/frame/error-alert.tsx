@@ -5,9 +5,7 @@ import Button from '@cloudscape-design/components/button';
 import { useEffect } from 'react';
 import { useNavigate } from 'react-router';
 
-import { endIfSignedOut, ServiceError } from '../api/session';
-
-const DENIED = new Set(['AccessDenied', 'AccessDeniedException', 'UnauthorizedOperation']);
+import { endIfSignedOut, isDenied, ServiceError } from '../api/session';
 
 /** The missing action, as the service's message names it. */
 export function missingAction(message: string): string | undefined {
@@ -20,7 +18,7 @@ const isPublicAccessBlocked = (error: ServiceError): boolean =>
 
 export function errorTitle(error: unknown): string {
   if (!(error instanceof ServiceError)) return 'Something went wrong';
-  if (!DENIED.has(error.code)) return error.code;
+  if (!isDenied(error)) return error.code;
   if (isPublicAccessBlocked(error)) return 'Block public access prevents this policy';
   const action = missingAction(error.message);
   return action ? `You don't have permission to perform ${action}` : "You don't have permission";
@@ -39,7 +37,7 @@ export function ErrorAlert({ error, retry }: { error: unknown; retry?: () => voi
   const isExplained =
     serviceError !== undefined &&
     requestId !== '' &&
-    DENIED.has(serviceError.code) &&
+    isDenied(serviceError) &&
     !isPublicAccessBlocked(serviceError);
   const action = isExplained ? (
     <Button onClick={() => void navigate(`/denied/${requestId}`)}>Why was this denied?</Button>

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { Capabilities } from '../api/session';
 import { PAGES } from '../page-table';
-import { activeHref, breadcrumbs, navigationItems, trailTo } from './navigation';
+import { activeHref, breadcrumbs, navigationItems, pageAbove, trailTo } from './navigation';
 
 const trail = (address: string) => {
   const url = new URL(address, 'http://console.test');
@@ -63,6 +63,19 @@ it.each([
   ['/s3/create', '/s3'],
 ])('the active entry of %s is %s', (address, entry) => {
   expect(activeHref(trail(address))).toBe(`/console${entry}`);
+});
+
+it.each([
+  ['/s3/buckets', '/s3'],
+  ['/s3/buckets/', '/s3'],
+  ['/iam/users/a%2Bb/keys', '/iam/users/a%2Bb'],
+  ['/iam/users/ann/mfa', '/iam/users/ann'],
+  ['/security-credentials/keys', '/security-credentials'],
+  ['/nothing', undefined],
+  ['/', undefined],
+  ['/s3/nothing/else', undefined],
+])('%s leads to %s', (address, href) => {
+  expect(pageAbove(address)).toBe(href);
 });
 
 it('lists only the pages of which every operation is served', () => {

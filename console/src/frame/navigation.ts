@@ -42,6 +42,22 @@ export function trailTo(pathname: string, search: URLSearchParams): TrailPage[] 
   return trail;
 }
 
+/**
+ * Where an address leads that is only the beginning of a page's: to the page above that one.
+ * `/s3/buckets` is such an address, since there is `/s3/buckets/:name`.
+ */
+export function pageAbove(pathname: string): string | undefined {
+  const length = pathname.split('/').filter(Boolean).length;
+  for (const { path, parent } of PAGES) {
+    const segments = path.split('/').slice(1);
+    if (parent === undefined || length === 0 || segments.length <= length) continue;
+    const start = { path: `/${segments.slice(0, length).join('/')}` };
+    const [match] = matchRoutes([start], pathname) ?? [];
+    if (match) return generatePath(parent, match.params);
+  }
+  return undefined;
+}
+
 export const breadcrumbs = (trail: readonly TrailPage[]): { text: string; href: string }[] =>
   trail.map(({ page, title, href }) => ({ text: page.crumb ?? title, href: `/console${href}` }));
 

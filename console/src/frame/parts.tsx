@@ -12,6 +12,7 @@ import { useState, type ReactNode } from 'react';
 import { useNavigate } from 'react-router';
 import CloudscapeLink, { type LinkProps } from '@cloudscape-design/components/link';
 
+import { fullDate, timeAgo } from '../lib/age';
 import { ErrorAlert } from './error-alert';
 
 /** The texts of every wizard. */
@@ -39,6 +40,13 @@ export function Link({ to, onFollow, ...rest }: LinkProps & { to: string }) {
     />
   );
 }
+
+/** How long ago something happened, and the date on hover. */
+export const TimeAgo = ({ date }: { date: string }) => (
+  <time dateTime={date} title={fullDate(date)}>
+    {timeAgo(date)}
+  </time>
+);
 
 /** The placeholder of a page that is loading. */
 export const Loading = () => (
@@ -68,8 +76,14 @@ export function CopyText({
   );
 }
 
+interface SecretTextProps {
+  secret: string;
+  label: string;
+  onCopy?: () => void;
+}
+
 /** A secret that is masked until Show is chosen, and can be copied without showing it. */
-export function SecretText({ secret, label }: { secret: string; label: string }) {
+export function SecretText({ secret, label, onCopy }: SecretTextProps) {
   const [visible, setVisible] = useState(false);
   return (
     <SpaceBetween direction="horizontal" size="xs" alignItems="center">
@@ -79,6 +93,7 @@ export function SecretText({ secret, label }: { secret: string; label: string })
         copyButtonAriaLabel={`Copy ${label}`}
         copySuccessText={`${label} copied`}
         copyErrorText={`${label} could not be copied`}
+        onCopySuccess={() => onCopy?.()}
       />
       <Box variant="span">
         <span data-secret={label}>{visible ? secret : '•'.repeat(16)}</span>

@@ -21,6 +21,7 @@ import {
 import { storeRegion, storedRegion, regionName, REGIONS } from '../lib/regions';
 import { FrameContext, type Frame } from './context';
 import { errorText, errorTitle } from './error-alert';
+import { useLeave } from './leave-guard';
 import { activeHref, breadcrumbs, navigationItems, trailTo } from './navigation';
 import { applyTheme, storedTheme, type Theme } from './theme';
 
@@ -50,10 +51,15 @@ export function Shell({
   /** Whether a click is being handled, also one from the keyboard. */
   const clicked = useRef(false);
   const [notifications, setNotifications] = useState<FlashbarProps.MessageDefinition[]>([]);
+  const { leave } = useLeave();
+  /** The page that each notification is for, by the notification's ID. */
+  const pageOf = useRef(new Map<string, string>());
 
   const frame = useMemo<Frame>(() => {
     const notify: Frame['notify'] = (notification, id = crypto.randomUUID()) => {
       const onDismiss = (): void => setNotifications((all) => all.filter((one) => one.id !== id));
+      // The page is known once the action is over, which may lead to another one.
+      setTimeout(() => pageOf.current.set(id, location.pathname));
       const item = { dismissible: true, dismissLabel: 'Dismiss', ...notification, id, onDismiss };
       setNotifications((all) =>
         all.some((one) => one.id === id)
@@ -77,6 +83,16 @@ export function Shell({
       },
     };
   }, [session, capabilities, region]);
+
+  // A notification ends when its page is left, except for what is still in progress.
+  useEffect(() => {
+    setNotifications((all) =>
+      all.filter(({ id = '', type }) => {
+        const page = pageOf.current.get(id);
+        return type === 'in-progress' || page === undefined || page === location.pathname;
+      }),
+    );
+  }, [pathname]);
 
   const trail = trailTo(pathname, new URLSearchParams(search));
   const title = trail.at(-1)?.title ?? 'Page not found';
@@ -158,7 +174,7 @@ export function Shell({
             .writeText(session.accountId)
             .then(() => frame.notifySuccess('Account ID copied'), frame.notifyError);
         } else if (id === 'credentials') void navigate('/security-credentials');
-        else if (id === 'sign-out') signOutAndLeave().catch(frame.notifyError);
+        else if (id === 'sign-out') leave(() => void signOutAndLeave().catch(frame.notifyError));
         else {
           const selected = id.replace('theme-', '') as Theme;
           applyTheme(selected);

@@ -17,13 +17,15 @@ export function ago(date: string | undefined, now = new Date()): string {
   return count === 1 ? 'Yesterday' : `${String(count)} days ago`;
 }
 
-/** `13 minutes ago`; from a day on like `ago`. */
+/** `Just now`, `40 seconds ago`, `13 minutes ago`; from a day on like `ago`. */
 export function timeAgo(date: string | undefined, now = new Date()): string {
   if (!date) return 'Never';
-  const minutes = Math.floor((now.getTime() - new Date(date).getTime()) / 60_000);
-  if (minutes < 1) return 'Just now';
+  const seconds = Math.floor((now.getTime() - new Date(date).getTime()) / 1000);
+  const minutes = Math.floor(seconds / 60);
   const text = (count: number, unit: string): string =>
     `${String(count)} ${unit}${count === 1 ? '' : 's'} ago`;
+  if (seconds < 5) return 'Just now';
+  if (minutes < 1) return text(seconds, 'second');
   if (minutes < 60) return text(minutes, 'minute');
   if (minutes < 24 * 60) return text(Math.floor(minutes / 60), 'hour');
   return ago(date, now);

@@ -23,6 +23,9 @@ import {
 import { errorText } from '../frame/error-alert';
 
 const STORAGE_KEY = 'keywright-account';
+/** A session that must change its password may not read the account's policy. */
+const PASSWORD_RULE =
+  'At least 8 characters, with three of: uppercase letters, lowercase letters, numbers, symbols. The account can have its own password policy instead.';
 
 interface SignInProps {
   onChange: (session: Session) => void;
@@ -157,7 +160,7 @@ function SignInForm({ onChange }: SignInProps) {
                 />
               </FormField>
             ) : (
-              <>
+              <SpaceBetween size="m">
                 <FormField label="Account ID or alias">
                   <Input
                     value={account}
@@ -189,7 +192,7 @@ function SignInForm({ onChange }: SignInProps) {
                 <Checkbox checked={visible} onChange={({ detail }) => setVisible(detail.checked)}>
                   Show password
                 </Checkbox>
-              </>
+              </SpaceBetween>
             )}
           </SpaceBetween>
         </Container>
@@ -221,8 +224,13 @@ function ChangePassword({ userName, onChange }: SignInProps & { userName: string
     await signOut();
     onChange({ state: 'signed-out' });
   };
-  const field = (label: string, value: string, set: (value: string) => void, errorText = '') => (
-    <FormField label={label} errorText={errorText}>
+  const field = (
+    label: string,
+    value: string,
+    set: (value: string) => void,
+    texts: { errorText?: string; constraintText?: string } = {},
+  ) => (
+    <FormField label={label} {...texts}>
       <Input type="password" value={value} onChange={({ detail }) => set(detail.value)} />
     </FormField>
   );
@@ -262,13 +270,10 @@ function ChangePassword({ userName, onChange }: SignInProps & { userName: string
           <SpaceBetween size="m">
             {error && <Alert type="error">{error}</Alert>}
             {field('Old password', oldPassword, setOldPassword)}
-            {field('New password', newPassword, setNewPassword)}
-            {field(
-              'Retype new password',
-              retyped,
-              setRetyped,
-              differs ? 'Passwords do not match.' : '',
-            )}
+            {field('New password', newPassword, setNewPassword, { constraintText: PASSWORD_RULE })}
+            {field('Retype new password', retyped, setRetyped, {
+              errorText: differs ? 'Passwords do not match.' : '',
+            })}
           </SpaceBetween>
         </Container>
       </Form>

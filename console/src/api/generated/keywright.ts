@@ -157,6 +157,20 @@ export interface ExplainDeniedRequestResponse {
   IsTruncated: boolean;
 }
 
+export interface GetAccessKeyUseRequest {
+  AccessKeyId: string;
+}
+
+export interface GetAccessKeyUseResponse {
+  AccessKeyId: string;
+  LastUsedDate?: string | undefined;
+  ServiceName?: string | undefined;
+  Region?: string | undefined;
+  ConsumerLastUsedDate?: string | undefined;
+  ConsumerServiceName?: string | undefined;
+  ConsumerRegion?: string | undefined;
+}
+
 export interface GetRotationRequest {
   UserName: string;
   RotationId?: string | undefined;
@@ -427,6 +441,7 @@ const EXPLAIN_DENIED_REQUEST_RESPONSE: Shape = {
   Statements: [EXAMINED_STATEMENT],
   IsTruncated: 'boolean',
 };
+const GET_ACCESS_KEY_USE_RESPONSE: Shape = {};
 const GET_ROTATION_RESPONSE: Shape = {
   Rotation: ROTATION,
 };
@@ -530,6 +545,12 @@ export const ExplainDeniedRequest: Operation<ExplainDeniedRequestRequest, Explai
   version: '2026-11-24',
   name: 'ExplainDeniedRequest',
   answer: EXPLAIN_DENIED_REQUEST_RESPONSE,
+};
+export const GetAccessKeyUse: Operation<GetAccessKeyUseRequest, GetAccessKeyUseResponse> = {
+  service: 'keywright',
+  version: '2026-11-24',
+  name: 'GetAccessKeyUse',
+  answer: GET_ACCESS_KEY_USE_RESPONSE,
 };
 export const GetRotation: Operation<GetRotationRequest, GetRotationResponse> = {
   service: 'keywright',

@@ -14,6 +14,7 @@ import { CreateAccountAlias, DeleteAccountAlias } from '../../api/generated/iam'
 import { useFrame } from '../../frame/context';
 import { ActionDialog, CopyText } from '../../frame/parts';
 import { groupedAccountId } from '../../frame/shell';
+import { UNKNOWN } from '../../lib/key-activity';
 import { signInUrl } from './create-user';
 import { invalidate, useAlias } from './queries';
 
@@ -70,7 +71,10 @@ export function AccountPanel() {
               </>
             ),
           },
-          { label: 'Account alias', value: alias.isSuccess ? (alias.data ?? 'None') : '–' },
+          {
+            label: 'Account alias',
+            value: alias.isSuccess ? (alias.data ?? 'None') : alias.error ? UNKNOWN : '…',
+          },
           {
             label: 'Sign-in URL for IAM users',
             value: <CopyText text={url} label="Sign-in URL" />,

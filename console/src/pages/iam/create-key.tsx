@@ -8,7 +8,6 @@ import ContentLayout from '@cloudscape-design/components/content-layout';
 import FormField from '@cloudscape-design/components/form-field';
 import Header from '@cloudscape-design/components/header';
 import Input from '@cloudscape-design/components/input';
-import Modal from '@cloudscape-design/components/modal';
 import RadioGroup from '@cloudscape-design/components/radio-group';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import Table from '@cloudscape-design/components/table';
@@ -21,9 +20,11 @@ import { CreateAccessKey, TagUser, type AccessKey } from '../../api/generated/ia
 import { useFrame } from '../../frame/context';
 import { ActionDialog, CopyText, SecretText, WIZARD } from '../../frame/parts';
 import { ErrorAlert } from '../../frame/error-alert';
+import { useOneTimeSecret } from '../../frame/leave-guard';
 import { csvLine } from '../../lib/csv';
 import { download } from '../../lib/download';
 import { invalidateUser } from './queries';
+import { UseKey } from './use-key';
 
 interface UseCase {
   value: string;
@@ -38,7 +39,8 @@ const USE_CASES: readonly UseCase[] = [
     label: 'Command Line Interface (CLI)',
     description:
       'You plan to use this access key to enable the AWS CLI to access your AWS account.',
-    alternative: 'Use temporary credentials instead: run aws sts get-session-token.',
+    alternative:
+      'For occasional tasks, use this console, which needs no access key. For the AWS CLI, limit the permissions of the user, and rotate the key with a rotation policy.',
   },
   {
     value: 'local',
@@ -46,14 +48,15 @@ const USE_CASES: readonly UseCase[] = [
     description:
       'You plan to use this access key to enable application code in a local development environment to access your AWS account.',
     alternative:
-      'Use temporary credentials during development, and never store access keys in source code.',
+      'Create a separate user with least privilege for development, and never store access keys in source code.',
   },
   {
     value: 'compute',
     label: 'Application running on an AWS compute service',
     description:
       'You plan to use this access key to enable application code running on a compute service such as Amazon EC2, Amazon ECS, or AWS Lambda to access your AWS account.',
-    alternative: 'Assign an IAM role to the compute resource.',
+    alternative:
+      'Store the key in a secret store of the compute service, where keywright rotate can replace it.',
   },
   {
     value: 'third-party',
@@ -265,6 +268,9 @@ export function saveAccessKey(
   download(name, `${header}\n${csvLine([AccessKeyId, SecretAccessKey])}\n`);
 }
 
+/** The profile that the server's own file with root's key has. */
+const ROOT_PROFILE = 'keywright-root';
+
 interface RetrieveProps {
   userName: string | undefined;
   created: NewKey;
@@ -272,8 +278,7 @@ interface RetrieveProps {
 }
 
 function RetrieveKey({ userName, created, leave }: RetrieveProps) {
-  const [saved, setSaved] = useState(false);
-  const [isLeaving, setIsLeaving] = useState(false);
+  const markSaved = useOneTimeSecret('Secret access key');
   return (
     <ContentLayout header={<Header variant="h1">Retrieve access keys</Header>}>
       <SpaceBetween size="l">
@@ -295,11 +300,12 @@ function RetrieveKey({ userName, created, leave }: RetrieveProps) {
               id: 'secret',
               header: 'Secret access key',
               cell: ({ SecretAccessKey }) => (
-                <SecretText secret={SecretAccessKey} label="Secret access key" />
+                <SecretText secret={SecretAccessKey} label="Secret access key" onCopy={markSaved} />
               ),
             },
           ]}
         />
+        <UseKey created={created} profile={userName ?? ROOT_PROFILE} onCopy={markSaved} />
         <Container header={<Header variant="h2">Access key best practices</Header>}>
           <ul>
             {BEST_PRACTICES.map((text) => (
@@ -313,37 +319,17 @@ function RetrieveKey({ userName, created, leave }: RetrieveProps) {
               iconName="download"
               onClick={() => {
                 saveAccessKey(userName, created);
-                setSaved(true);
+                markSaved();
               }}
             >
               Download .csv file
             </Button>
-            <Button variant="primary" onClick={() => (saved ? leave() : setIsLeaving(true))}>
+            <Button variant="primary" onClick={leave}>
               Done
             </Button>
           </SpaceBetween>
         </Box>
       </SpaceBetween>
-      {isLeaving && (
-        <Modal
-          visible
-          header="Continue without downloading?"
-          closeAriaLabel="Close"
-          onDismiss={() => setIsLeaving(false)}
-          footer={
-            <Box float="right">
-              <SpaceBetween direction="horizontal" size="xs">
-                <Button onClick={() => setIsLeaving(false)}>Go back</Button>
-                <Button variant="primary" onClick={leave}>
-                  Continue
-                </Button>
-              </SpaceBetween>
-            </Box>
-          }
-        >
-          You won&apos;t be able to view the secret access key again.
-        </Modal>
-      )}
     </ContentLayout>
   );
 }

@@ -21,6 +21,7 @@ import type { Tag } from '../../api/iam';
 import { useFrame } from '../../frame/context';
 import { CopyText, SecretText, WIZARD } from '../../frame/parts';
 import { ErrorAlert } from '../../frame/error-alert';
+import { useOneTimeSecret } from '../../frame/leave-guard';
 import { csvLine } from '../../lib/csv';
 import { download } from '../../lib/download';
 import { generatePassword } from '../../lib/password';
@@ -43,6 +44,12 @@ const NAME = /^[\w+=,.@-]{1,64}$/;
 const NAME_RULE =
   'The user name can have up to 64 characters. Valid characters: A-Z, a-z, 0-9, and + = , . @ _ - (hyphen)';
 
+/** What is wrong with a user name; empty if nothing is. */
+export function userNameError(name: string): string {
+  if (name === '') return 'Enter a user name.';
+  return NAME.test(name) ? '' : NAME_RULE;
+}
+
 /** The sign-in URL of an account's users. */
 export function signInUrl(account: string): string {
   return `${location.origin}/console/?account=${account}`;
@@ -56,7 +63,7 @@ interface ConsoleCredentials {
 
 export function CreateUserPage() {
   const navigate = useNavigate();
-  const { session, notify } = useFrame();
+  const { session, notify, notifyError } = useFrame();
   const alias = useAlias();
   const [step, setStep] = useState(0);
   const [name, setName] = useState('');
@@ -75,7 +82,7 @@ export function CreateUserPage() {
   const [error, setError] = useState<unknown>();
   const [created, setCreated] = useState<ConsoleCredentials>();
 
-  const nameError = NAME.test(name) ? '' : NAME_RULE;
+  const nameError = userNameError(name);
   const passwordError = access && password.own && password.text === '' ? 'Enter a password.' : '';
 
   const boundary = choice.hasBoundary ? choice.boundary[0] : undefined;
@@ -134,6 +141,8 @@ export function CreateUserPage() {
           Password: secret,
           PasswordResetRequired,
         });
+        // From here on it is the user's password, whatever else fails.
+        setCreated({ name, password: secret, url: signInUrl(alias.data ?? session.accountId) });
       }
       for (const grant of planned) await grant.apply(name);
       invalidate(['users'], ['report'], ['summary']);
@@ -142,9 +151,7 @@ export function CreateUserPage() {
         content: `User ${name} created`,
         action: <Button onClick={() => void navigate(`/iam/users/${name}`)}>View user</Button>,
       });
-      if (access)
-        setCreated({ name, password: secret, url: signInUrl(alias.data ?? session.accountId) });
-      else void navigate('/iam/users');
+      if (!access) void navigate('/iam/users');
     } catch (problem) {
       // A user that is incomplete is reported, not left behind unnoticed.
       if (isCreated) {
@@ -155,7 +162,9 @@ export function CreateUserPage() {
         });
         invalidate(['users']);
       }
-      setError(problem);
+      // With console access, the password is on the page instead of the wizard.
+      if (isCreated && access) notifyError(problem);
+      else setError(problem);
     } finally {
       setBusy(false);
     }
@@ -172,7 +181,7 @@ export function CreateUserPage() {
           <SpaceBetween size="l">
             <FormField
               label="User name"
-              constraintText={touched && nameError ? '' : NAME_RULE}
+              constraintText={touched && nameError === NAME_RULE ? '' : NAME_RULE}
               errorText={touched ? nameError : ''}
             >
               <Input
@@ -289,6 +298,7 @@ function RetrievePassword({
   credentials: ConsoleCredentials;
   leave: () => void;
 }) {
+  const markSaved = useOneTimeSecret('Console password');
   return (
     <ContentLayout header={<Header variant="h1">Retrieve password</Header>}>
       <SpaceBetween size="l">
@@ -306,14 +316,26 @@ function RetrievePassword({
               { label: 'User name', value: <CopyText text={credentials.name} label="User name" /> },
               {
                 label: 'Console password',
-                value: <SecretText secret={credentials.password} label="Console password" />,
+                value: (
+                  <SecretText
+                    secret={credentials.password}
+                    label="Console password"
+                    onCopy={markSaved}
+                  />
+                ),
               },
             ]}
           />
         </Container>
         <Box float="right">
           <SpaceBetween direction="horizontal" size="xs">
-            <Button iconName="download" onClick={() => savePassword(credentials)}>
+            <Button
+              iconName="download"
+              onClick={() => {
+                savePassword(credentials);
+                markSaved();
+              }}
+            >
               Download .csv file
             </Button>
             <Button variant="primary" onClick={leave}>

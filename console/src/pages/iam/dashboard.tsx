@@ -1,6 +1,7 @@
 // The first page: security recommendations, resources, and the account.
 import Alert from '@cloudscape-design/components/alert';
 import BarChart from '@cloudscape-design/components/bar-chart';
+import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
 import Container from '@cloudscape-design/components/container';
 import ContentLayout from '@cloudscape-design/components/content-layout';
@@ -16,6 +17,7 @@ import { Link } from '../../frame/parts';
 import { ErrorAlert } from '../../frame/error-alert';
 import { daysSince } from '../../lib/age';
 import { AccountPanel } from './account-panel';
+import { ConnectPanel } from './use-key';
 import { invalidate, reportDate, useReport, useSummary } from './queries';
 
 const AGES: readonly (readonly [label: string, below: number])[] = [
@@ -32,6 +34,7 @@ export function DashboardPage() {
         <Recommendations />
         <Resources />
         <AccountPanel />
+        <ConnectPanel />
       </SpaceBetween>
     </ContentLayout>
   );
@@ -81,8 +84,21 @@ function Recommendations() {
           </Alert>
         )}
         {hasRootKeys && (
-          <Alert type="warning" header="Root user has active access keys">
-            Create an IAM user for everyday tasks and delete the root user&apos;s access keys.
+          <Alert
+            type="warning"
+            header="Root user has active access keys"
+            action={
+              !session.userName && (
+                <Button onClick={() => void navigate('/security-credentials')}>
+                  View access keys
+                </Button>
+              )
+            }
+          >
+            Create an IAM user for everyday tasks, then delete the root user&apos;s access keys. The
+            server&apos;s data folder also contains the first key and the root password until you
+            run <Box variant="code">keywright root forget</Box> there; store the password elsewhere
+            before.
           </Alert>
         )}
         {old.length > 0 && (

@@ -17,9 +17,11 @@ import {
   RemoveUserFromGroup,
 } from '../../api/generated/iam';
 import * as iam from '../../api/iam';
+import { keyUses } from '../../api/key-activity';
 import { ErrorAlert } from '../../frame/error-alert';
 import { ActionDialog } from '../../frame/parts';
 import { ago } from '../../lib/age';
+import { lastUseText, sentence } from '../../lib/key-activity';
 import { detachPolicy } from './attached';
 import { isActive } from './queries';
 
@@ -120,9 +122,7 @@ function Dependents({ name }: { name: string }) {
     queryKey: ['user', name, 'dependents'],
     queryFn: async () => {
       const found = await dependents(name);
-      const uses = await Promise.all(
-        found.keys.map(({ AccessKeyId }) => iam.accessKeyLastUsed(AccessKeyId)),
-      );
+      const uses = await Promise.all(found.keys.map(({ AccessKeyId }) => keyUses(AccessKeyId)));
       return { ...found, uses };
     },
     gcTime: 0,
@@ -134,7 +134,7 @@ function Dependents({ name }: { name: string }) {
     login && 'Console password',
     ...keys.map(
       (key, index) =>
-        `Access key ${key.AccessKeyId}: ${isActive(key) ? 'active' : 'inactive'}, last used ${ago(uses[index]?.LastUsedDate).toLowerCase()}`,
+        `Access key ${key.AccessKeyId}: ${isActive(key) ? 'active' : 'inactive'}, last used ${sentence(lastUseText(uses[index]?.last))}`,
     ),
     ...devices.map(({ SerialNumber }) => `MFA device ${SerialNumber}`),
     groups.length > 0 &&

@@ -23,6 +23,7 @@ import { ActionDialog, Link } from '../../frame/parts';
 import { ErrorAlert } from '../../frame/error-alert';
 import { fullDate } from '../../lib/age';
 import { useIsSettled } from '../../lib/debounce';
+import { UNKNOWN } from '../../lib/key-activity';
 import { PolicyPicker, UserPicker } from './permissions';
 import { invalidate, useGroups } from './queries';
 
@@ -35,7 +36,7 @@ function useGroupQuery<T>(group: string, key: string, read: () => Promise<T>) {
 
 function UserCount({ name }: { name: string }) {
   const users = useGroupQuery(name, 'users', () => iam.listGroupUsers(name));
-  if (users.error) return <>–</>;
+  if (users.error) return <>{UNKNOWN}</>;
   return <>{users.data?.length ?? '…'}</>;
 }
 
@@ -49,7 +50,7 @@ const policyCount = async (name: string): Promise<number> => {
 
 function PermissionsStatus({ name }: { name: string }) {
   const count = useGroupQuery(name, 'policy-count', () => policyCount(name));
-  if (count.error) return <>–</>;
+  if (count.error) return <>{UNKNOWN}</>;
   if (count.data === undefined) return <>…</>;
   return count.data > 0 ? (
     <StatusIndicator type="success">Defined</StatusIndicator>

@@ -6,8 +6,7 @@ import RadioGroup from '@cloudscape-design/components/radio-group';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import { useState } from 'react';
 
-import { PasswordRules } from './password-rules';
-import { usePasswordPolicy } from './queries';
+import { CurrentPasswordRules } from './password-rules';
 
 export interface PasswordInput {
   own: boolean;
@@ -22,7 +21,6 @@ export function PasswordField(props: {
   isNewUser?: boolean;
 }) {
   const { password, set, errorText = '' } = props;
-  const policy = usePasswordPolicy();
   const [visible, setVisible] = useState(false);
   return (
     <SpaceBetween size="m">
@@ -51,7 +49,7 @@ export function PasswordField(props: {
           label="Password"
           stretch
           errorText={errorText}
-          constraintText={policy.data === undefined ? '' : <PasswordRules policy={policy.data} />}
+          constraintText={<CurrentPasswordRules />}
         >
           <SpaceBetween size="xs">
             <Input

@@ -1,5 +1,6 @@
 // The rules of a password policy as a list.
 import type { PasswordPolicy } from '../../api/iam';
+import { usePasswordPolicy } from './queries';
 
 /** IAM's rules where the account has no password policy. */
 const DEFAULT_RULES = [
@@ -40,4 +41,12 @@ export function PasswordRules({ policy }: { policy: PasswordPolicy | null }) {
       ))}
     </ul>
   );
+}
+
+/** The rules of this account. */
+export function CurrentPasswordRules() {
+  const policy = usePasswordPolicy();
+  if (policy.error)
+    return <>The account&apos;s password policy, which you may not view, applies.</>;
+  return policy.data === undefined ? null : <PasswordRules policy={policy.data} />;
 }

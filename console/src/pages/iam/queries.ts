@@ -2,8 +2,11 @@
 import { useQuery } from '@tanstack/react-query';
 
 import * as iam from '../../api/iam';
+import { keyAttempts, keyUses, unlessDenied, type KeyUses } from '../../api/key-activity';
 import { queryClient } from '../../api/session';
+import { fullDate } from '../../lib/age';
 import { csvRows } from '../../lib/csv';
+import { UNKNOWN } from '../../lib/key-activity';
 
 export const useUsers = () => useQuery({ queryKey: ['users'], queryFn: iam.listUsers });
 export const useGroups = () => useQuery({ queryKey: ['groups'], queryFn: iam.listGroups });
@@ -12,10 +15,22 @@ export const usePolicies = () =>
 export const useAlias = () => useQuery({ queryKey: ['alias'], queryFn: iam.accountAlias });
 export const usePasswordPolicy = () =>
   useQuery({ queryKey: ['password-policy'], queryFn: iam.passwordPolicy });
+export const useLoginProfile = (name: string) =>
+  useQuery({ queryKey: ['user', name, 'login'], queryFn: () => iam.loginProfile(name) });
 export const useUser = (name: string) =>
   useQuery({ queryKey: ['user', name], queryFn: () => iam.getUser(name) });
 export const useUserGroups = (name: string) =>
   useQuery({ queryKey: ['user', name, 'groups'], queryFn: () => iam.listUserGroups(name) });
+
+/** The last sign-in with a password, which is null where the user has none. */
+export function lastSignIn(
+  user: iam.User | undefined,
+  password: iam.LoginProfile | null | undefined,
+): string {
+  if (!user) return UNKNOWN;
+  if (user.PasswordLastUsed) return fullDate(user.PasswordLastUsed);
+  return password === null ? '–' : 'Never';
+}
 
 /** The credential report by user name: the state of all credentials in two calls. */
 export const useReport = () =>
@@ -54,34 +69,50 @@ export const useSummary = () => useQuery({ queryKey: ['summary'], queryFn: iam.a
 export const credentialsPage = (userName?: string): string =>
   userName ? `/iam/users/${encodeURIComponent(userName)}` : '/security-credentials';
 
-/** An access key with its last use, and the description in the user's tags. */
+/** An access key with its uses and the description in the user's tags; null is unknown. */
 export type KeyDetail = iam.AccessKey & {
-  lastUsed: iam.AccessKeyLastUsed;
-  description?: string | undefined;
+  uses: KeyUses | null;
+  description?: string | null | undefined;
 };
+
+/** How often pages that show an access key read its state again. */
+export const KEY_POLL_MS = 10_000;
 
 export const isActive = ({ Status }: Pick<iam.AccessKey, 'Status'>): boolean => Status === 'Active';
 
 /** The access keys of a user, or of root where none is named: root has no tags to describe them. */
-export const useKeys = (userName?: string, refetchInterval: number | false = false) =>
+export const useKeys = (userName?: string, interval: number | false = false) =>
   useQuery({
-    refetchInterval,
+    refetchInterval: ({ state }) => (state.error ? false : interval),
+    refetchOnWindowFocus: true,
     queryKey: ['user', userName ?? ROOT, 'keys'],
     queryFn: async (): Promise<KeyDetail[]> => {
       const [keys, tags] = await Promise.all([
         iam.listAccessKeys(userName),
-        userName ? iam.listUserTags(userName).catch((): iam.Tag[] => []) : [],
+        userName ? unlessDenied('ListUserTags', userName, () => iam.listUserTags(userName)) : [],
       ]);
-      const descriptions = new Map(tags.map(({ Key, Value }) => [Key, Value]));
-      const uses = await Promise.all(
-        keys.map(({ AccessKeyId }) => iam.accessKeyLastUsed(AccessKeyId)),
-      );
+      const descriptions = new Map(tags?.map(({ Key, Value }) => [Key, Value]));
+      const uses = await Promise.all(keys.map(({ AccessKeyId }) => keyUses(AccessKeyId)));
       return keys.map((key, index) => ({
         ...key,
-        lastUsed: uses[index] ?? iam.NEVER_USED,
-        description: descriptions.get(key.AccessKeyId),
+        uses: uses[index] ?? null,
+        description: tags ? descriptions.get(key.AccessKeyId) : null,
       }));
     },
+  });
+
+/** The rejected requests with an inactive key; null if they are unknown. */
+export const useAttempts = (
+  keyId: string,
+  enabled = true,
+  interval: number | false = KEY_POLL_MS,
+) =>
+  useQuery({
+    queryKey: ['attempts', keyId],
+    queryFn: () => keyAttempts(keyId),
+    enabled,
+    refetchInterval: ({ state }) => (state.error ? false : interval),
+    refetchOnWindowFocus: true,
   });
 
 /** Reads everything again under keys that begin with one of these. */

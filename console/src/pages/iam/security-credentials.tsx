@@ -6,7 +6,9 @@ import Header from '@cloudscape-design/components/header';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 
 import { useFrame } from '../../frame/context';
-import { AccessKeys, Credentials } from './credentials';
+import { AccessKeys } from './access-keys';
+import { OwnPassword } from './change-password';
+import { Credentials } from './credentials';
 import { MfaDevices } from './mfa';
 
 export function SecurityCredentialsPage() {
@@ -21,7 +23,10 @@ export function SecurityCredentialsPage() {
       }
     >
       {userName ? (
-        <Credentials name={userName} />
+        <SpaceBetween size="l">
+          <OwnPassword />
+          <Credentials name={userName} />
+        </SpaceBetween>
       ) : (
         <SpaceBetween size="l">
           <Alert type="warning">
@@ -29,6 +34,7 @@ export function SecurityCredentialsPage() {
             stored the root user&apos;s access key and password elsewhere, remove them from the
             server&apos;s data folder: run <Box variant="code">keywright root forget</Box> there.
           </Alert>
+          <OwnPassword />
           <MfaDevices />
           <AccessKeys />
         </SpaceBetween>

@@ -6,15 +6,15 @@ import Header from '@cloudscape-design/components/header';
 import KeyValuePairs from '@cloudscape-design/components/key-value-pairs';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import Tabs from '@cloudscape-design/components/tabs';
-import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useNavigate, useParams, useSearchParams } from 'react-router';
 
-import * as iam from '../../api/iam';
+import type * as iam from '../../api/iam';
 import { useFrame } from '../../frame/context';
 import { CopyText, Link, Loading } from '../../frame/parts';
 import { ErrorAlert } from '../../frame/error-alert';
-import { ago, fullDate } from '../../lib/age';
+import { ago, fullDate, timeAgo } from '../../lib/age';
+import { UNKNOWN } from '../../lib/key-activity';
 import { OpenRotationAlert } from '../rotation/rotations';
 import { Credentials } from './credentials';
 import { DeleteUsersDialog } from './delete-user';
@@ -25,6 +25,9 @@ import {
   useKeys,
   useUser,
   invalidateUser,
+  KEY_POLL_MS,
+  lastSignIn,
+  useLoginProfile,
   type KeyDetail,
 } from './queries';
 import { UserGroups, UserPermissions, UserTags } from './user-tabs';
@@ -34,9 +37,12 @@ function KeyLine({ userName, detail }: { userName: string; detail: KeyDetail | u
     return (
       <Link to={`/iam/users/${encodeURIComponent(userName)}/keys/create`}>Create access key</Link>
     );
-  const used = detail.lastUsed.LastUsedDate
-    ? `Used ${ago(detail.lastUsed.LastUsedDate).toLowerCase()}.`
-    : 'Never used.';
+  const last = detail.uses?.last;
+  const used = !last
+    ? 'Last use unknown.'
+    : last.date
+      ? `Used ${timeAgo(last.date).toLowerCase()}.`
+      : 'Never used.';
   return (
     <>
       <div>
@@ -62,21 +68,14 @@ export function UserPage() {
   const [search, setSearch] = useSearchParams();
   const [deleting, setDeleting] = useState(false);
   const user = useUser(name);
-  const keys = useKeys(name);
-  const login = useQuery({
-    queryKey: ['user', name, 'login'],
-    queryFn: () => iam.loginProfile(name),
-  });
+  const keys = useKeys(name, KEY_POLL_MS);
+  const login = useLoginProfile(name);
   const groups = useUserGroups(name);
   const devices = useDevices(name);
   if (user.error) return <ErrorAlert error={user.error} retry={() => invalidateUser(name)} />;
   if (!user.data) return <Loading />;
-  const {
-    Arn: arn,
-    CreateDate: created,
-    PasswordLastUsed: passwordLastUsed,
-    Tags: tags = [],
-  } = user.data;
+  const { Arn: arn, CreateDate: created, Tags: tags = [] } = user.data;
+  const unread = keys.error ? UNKNOWN : '…';
   return (
     <ContentLayout
       header={
@@ -94,20 +93,24 @@ export function UserPage() {
               { label: 'ARN', value: <CopyText text={arn} label="ARN" /> },
               {
                 label: 'Console access',
-                value: login.error ? '–' : login.data ? consoleAccess(devices.data) : 'Disabled',
+                value: login.error
+                  ? UNKNOWN
+                  : login.data
+                    ? consoleAccess(devices.data)
+                    : 'Disabled',
               },
               {
                 label: 'Access key 1',
-                value: keys.data ? <KeyLine userName={name} detail={keys.data[0]} /> : '–',
+                value: keys.data ? <KeyLine userName={name} detail={keys.data[0]} /> : unread,
               },
               { label: 'Created', value: fullDate(created) },
               {
                 label: 'Last console sign-in',
-                value: passwordLastUsed ? fullDate(passwordLastUsed) : login.data ? 'Never' : '–',
+                value: lastSignIn(user.data, login.data),
               },
               {
                 label: 'Access key 2',
-                value: keys.data ? <KeyLine userName={name} detail={keys.data[1]} /> : '–',
+                value: keys.data ? <KeyLine userName={name} detail={keys.data[1]} /> : unread,
               },
             ]}
           />

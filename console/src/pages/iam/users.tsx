@@ -8,19 +8,30 @@ import { useQuery } from '@tanstack/react-query';
 
 import type { ReportRow, User } from '../../api/iam';
 import * as iam from '../../api/iam';
+import { keyUses } from '../../api/key-activity';
 import { useFrame, useIsServed } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
 import { Link } from '../../frame/parts';
 import { age, ago, daysSince, fullDate } from '../../lib/age';
+import { UNKNOWN } from '../../lib/key-activity';
 import { useIsSettled } from '../../lib/debounce';
 import { DeleteUsersDialog } from './delete-user';
-import { invalidate, reportDate, useMfaUsers, useReport, useUsers, isActive } from './queries';
+import {
+  invalidate,
+  lastSignIn,
+  reportDate,
+  useMfaUsers,
+  useReport,
+  useUsers,
+  isActive,
+} from './queries';
 
 const OLD_DAYS = 90;
 
 interface Row extends User {
   report: ReportRow | undefined;
-  mfa: boolean;
+  /** Whether an MFA device is assigned; undefined if it is unknown. */
+  mfa: boolean | undefined;
 }
 
 /** When the active keys of a user were created, by the report. */
@@ -31,19 +42,22 @@ const activeKeyDates = ({ report }: Row): string[] =>
     return isKeyActive && created !== undefined ? [created] : [];
   });
 
-/** The later of the password's and the keys' last use. */
-function lastActivity(row: Row): string | undefined {
-  const report = row.report;
-  const uses = [
-    row.PasswordLastUsed ?? reportDate(report, 'password_last_used'),
-    reportDate(report, 'access_key_1_last_used_date'),
-    reportDate(report, 'access_key_2_last_used_date'),
-  ];
-  return uses
-    .filter((use) => use !== undefined)
+const latest = (dates: readonly (string | undefined)[]): string | undefined =>
+  dates
+    .filter((date) => date !== undefined)
     .sort((a, b) => Date.parse(a) - Date.parse(b))
     .at(-1);
-}
+
+/** The last use of a key by the report, which may be hours old. */
+const reportedKeyUse = ({ report }: Row): string | undefined =>
+  latest(['1', '2'].map((number) => reportDate(report, `access_key_${number}_last_used_date`)));
+
+/** The later of the password's and the keys' last use. */
+const lastActivity = (row: Row): string | undefined =>
+  latest([
+    row.PasswordLastUsed ?? reportDate(row.report, 'password_last_used'),
+    reportedKeyUse(row),
+  ]);
 
 const timestamp = (date: string | undefined): number => (date ? Date.parse(date) : 0);
 const oldestKey = (row: Row): string | undefined => activeKeyDates(row).sort()[0];
@@ -57,20 +71,36 @@ function Age({ date }: { date: string | undefined }) {
   );
 }
 
-/** The current keys of a user, read when the row is visible: the report may be hours old. */
+/** The current keys of a user and their uses, read when the row is visible. */
 function useLiveKeys({ UserName: name }: Row) {
   const isSettled = useIsSettled();
   return useQuery({
     queryKey: ['user', name, 'key-ids'],
-    queryFn: () => iam.listAccessKeys(name),
+    queryFn: async () => {
+      const keys = await iam.listAccessKeys(name);
+      const uses = await Promise.all(keys.map(({ AccessKeyId }) => keyUses(AccessKeyId)));
+      return keys.map((key, index) => ({ ...key, uses: uses[index] ?? null }));
+    },
     enabled: isSettled,
     staleTime: 60_000,
   });
 }
 
+/** The last activity of a user, or of its keys alone. */
+function Activity({ row, keysOnly = false }: { row: Row; keysOnly?: boolean }) {
+  const read = useLiveKeys(row);
+  const live = read.data?.map(({ uses }) => uses?.last.date) ?? [];
+  const date = latest([keysOnly ? reportedKeyUse(row) : lastActivity(row), ...live]);
+  if (date !== undefined) return <>{ago(date)}</>;
+  if (row.report === undefined && read.isPending) return <>…</>;
+  const isKnown = row.report !== undefined || read.data?.every(({ uses }) => uses !== null);
+  return <>{isKnown ? 'Never' : UNKNOWN}</>;
+}
+
 function KeyIds({ row }: { row: Row }) {
   const read = useLiveKeys(row);
-  if (read.error || read.data?.length === 0) return <>–</>;
+  if (read.error) return <>{UNKNOWN}</>;
+  if (read.data?.length === 0) return <>–</>;
   return (
     <>
       {read.data?.map((key) => (
@@ -84,6 +114,7 @@ function KeyIds({ row }: { row: Row }) {
 
 function KeyAge({ row }: { row: Row }) {
   const read = useLiveKeys(row);
+  if (read.error && !row.report) return <>{UNKNOWN}</>;
   const current = read.data?.filter(isActive).map(({ CreateDate }) => CreateDate);
   return <Age date={current ? current.sort()[0] : oldestKey(row)} />;
 }
@@ -97,8 +128,14 @@ function PasswordAge({ row }: { row: Row }) {
     enabled: isSettled && row.report === undefined,
     staleTime: 60_000,
   });
+  if (read.error) return <>{UNKNOWN}</>;
   return <Age date={reportDate(row.report, 'password_last_changed') ?? read.data?.CreateDate} />;
 }
+
+const mfaText = ({ mfa }: Row): string => {
+  if (mfa === undefined) return UNKNOWN;
+  return mfa ? 'Virtual' : '–';
+};
 
 const COLUMNS: Column<Row>[] = [
   {
@@ -122,13 +159,13 @@ const COLUMNS: Column<Row>[] = [
     id: 'activity',
     header: 'Last activity',
     value: (row) => timestamp(lastActivity(row)),
-    cell: (row) => ago(lastActivity(row)),
+    cell: (row) => <Activity row={row} />,
   },
   {
     id: 'mfa',
     header: 'MFA',
-    value: ({ mfa }) => (mfa ? 'Virtual' : '–'),
-    cell: ({ mfa }) => (mfa ? 'Virtual' : '–'),
+    value: mfaText,
+    cell: mfaText,
   },
   {
     id: 'password',
@@ -138,10 +175,10 @@ const COLUMNS: Column<Row>[] = [
   },
   {
     id: 'sign-in',
-    header: 'Console last sign-in',
+    header: 'Last console sign-in',
     hidden: true,
     value: (row) => timestamp(row.PasswordLastUsed),
-    cell: (row) => (row.PasswordLastUsed ? fullDate(row.PasswordLastUsed) : '–'),
+    cell: (row) => lastSignIn(row, row.report?.['password_enabled'] === 'false' ? null : undefined),
   },
   { id: 'key', header: 'Access key ID', minWidth: 270, cell: (row) => <KeyIds row={row} /> },
   {
@@ -154,8 +191,8 @@ const COLUMNS: Column<Row>[] = [
     id: 'key-used',
     header: 'Access key last used',
     hidden: true,
-    value: ({ report }) => timestamp(reportDate(report, 'access_key_1_last_used_date')),
-    cell: ({ report }) => ago(reportDate(report, 'access_key_1_last_used_date')),
+    value: (row) => timestamp(reportedKeyUse(row)),
+    cell: (row) => <Activity keysOnly row={row} />,
   },
   {
     id: 'arn',
@@ -176,7 +213,10 @@ const COLUMNS: Column<Row>[] = [
     header: 'Console access',
     hidden: true,
     value: ({ report }) => report?.['password_enabled'] ?? '',
-    cell: ({ report }) => (report?.['password_enabled'] === 'true' ? 'Enabled' : 'Disabled'),
+    cell: ({ report }) => {
+      if (!report) return UNKNOWN;
+      return report['password_enabled'] === 'true' ? 'Enabled' : 'Disabled';
+    },
   },
 ];
 
@@ -189,7 +229,7 @@ function GroupCount({ name }: { name: string }) {
     enabled: isSettled,
     staleTime: 60_000,
   });
-  if (read.error) return <>–</>;
+  if (read.error) return <>{UNKNOWN}</>;
   return <>{read.data?.length ?? '…'}</>;
 }
 
@@ -208,7 +248,7 @@ export function UsersPage() {
       users.data?.map((user): Row => {
         const row = report.data?.rows.get(user.UserName);
         // Without permission to list MFA devices there is the report, which may be four hours old.
-        const mfa = devices.data?.has(user.UserName) ?? row?.['mfa_active'] === 'true';
+        const mfa = devices.data?.has(user.UserName) ?? (row && row['mfa_active'] === 'true');
         return { ...user, report: row, mfa };
       }),
     [users.data, report.data, devices.data],

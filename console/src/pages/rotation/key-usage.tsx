@@ -13,9 +13,11 @@ import { listHistory, type Rotation } from '../../api/rotation';
 import { useIsServed } from '../../frame/context';
 import { ErrorAlert } from '../../frame/error-alert';
 import { List, type Column } from '../../frame/list';
+import { TimeAgo } from '../../frame/parts';
 import { fullDate, timeAgo } from '../../lib/age';
-import { invalidate, isActive, useKeys, type KeyDetail } from '../iam/queries';
-import { pollInterval, useAttempts } from './queries';
+import { UNKNOWN } from '../../lib/key-activity';
+import { invalidate, isActive, useAttempts, useKeys, type KeyDetail } from '../iam/queries';
+import { pollInterval } from './queries';
 
 interface KeyRow {
   id: string;
@@ -30,6 +32,11 @@ function KeyStatus({ detail }: KeyRow) {
   ) : (
     <StatusIndicator type="stopped">Inactive</StatusIndicator>
   );
+}
+
+function LastClientUse({ detail: { uses } }: { detail: KeyDetail }) {
+  if (!uses) return <>{UNKNOWN}</>;
+  return uses.client.date ? <TimeAgo date={uses.client.date} /> : <>Never</>;
 }
 
 export function KeyUsage({ rotation }: { rotation: Rotation }) {
@@ -48,6 +55,7 @@ export function KeyUsage({ rotation }: { rotation: Rotation }) {
   const rows: KeyRow[] = [{ id: OldAccessKeyId, role: 'Old', detail: detailOf(OldAccessKeyId) }];
   if (NewAccessKeyId)
     rows.push({ id: NewAccessKeyId, role: 'New', detail: detailOf(NewAccessKeyId) });
+  const isExact = keys.data?.every(({ uses }) => uses?.client.isExact === true) ?? true;
   const inactive = rows.find(({ detail }) => detail && !isActive(detail))?.id;
   const listsAttempts = inactive !== undefined && isServed('ListAccessKeyAttempts');
   const attempts = useAttempts(inactive ?? OldAccessKeyId, listsAttempts, interval);
@@ -58,7 +66,11 @@ export function KeyUsage({ rotation }: { rotation: Rotation }) {
         header={
           <Header
             variant="h2"
-            description="Last-used data has a 15-minute resolution. The checks of the rotation itself are not included."
+            description={
+              isExact
+                ? 'The last request of a client. The checks of the rotation itself and GetCallerIdentity are not included.'
+                : 'Last-used data has a 15-minute resolution. The checks of the rotation itself are not included.'
+            }
           >
             Key usage
           </Header>
@@ -85,18 +97,18 @@ export function KeyUsage({ rotation }: { rotation: Rotation }) {
             id: 'used',
             header: 'Last used',
             minWidth: 140,
-            cell: ({ detail }) => (detail ? timeAgo(detail.lastUsed.LastUsedDate) : '–'),
+            cell: ({ detail }) => (detail ? <LastClientUse detail={detail} /> : '–'),
           },
           {
             id: 'service',
             header: 'Service',
-            cell: ({ detail }) => detail?.lastUsed.ServiceName ?? '–',
+            cell: ({ detail }) => detail?.uses?.client.service ?? '–',
           },
           {
             id: 'region',
             header: 'Region',
             minWidth: 120,
-            cell: ({ detail }) => detail?.lastUsed.Region ?? '–',
+            cell: ({ detail }) => detail?.uses?.client.region ?? '–',
           },
         ]}
       />
@@ -105,12 +117,12 @@ export function KeyUsage({ rotation }: { rotation: Rotation }) {
           header={
             <Header
               variant="h2"
-              description={`Rejected requests signed with ${inactive} since it was deactivated.`}
+              description={`Rejected requests signed with ${inactive} while it was inactive.`}
             >
               Attempts with the inactive key
             </Header>
           }
-          items={attempts.data ?? []}
+          items={attempts.data?.attempts ?? []}
           loading={attempts.isPending}
           loadingText="Loading"
           wrapLines
@@ -118,7 +130,7 @@ export function KeyUsage({ rotation }: { rotation: Rotation }) {
             attempts.error ? (
               <ErrorAlert error={attempts.error} />
             ) : (
-              <Box textAlign="center">No attempts</Box>
+              <Box textAlign="center">{attempts.data ? 'No attempts' : UNKNOWN}</Box>
             )
           }
           columnDefinitions={[

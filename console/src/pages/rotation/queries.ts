@@ -39,14 +39,6 @@ export const useOpenRotation = (UserName: string, enabled = true) =>
     enabled,
   });
 
-export const useAttempts = (keyId: string, enabled: boolean, refetchInterval: number | false) =>
-  useQuery({
-    queryKey: ['attempts', keyId],
-    queryFn: () => api.listAttempts(keyId),
-    enabled,
-    refetchInterval,
-  });
-
 export const useDestinations = () =>
   useQuery({
     queryKey: ['rotation-destinations'],

@@ -411,7 +411,7 @@ function ReasonDialog(props: ReasonDialogProps) {
       {content}
       <FormField
         label="Reason"
-        description="Recorded in the rotation history."
+        description="Required. Recorded in the rotation history."
         errorText={text.length > REASON_MAX ? `Maximum ${String(REASON_MAX)} characters.` : ''}
       >
         <Input value={reason} onChange={({ detail }) => setReason(detail.value)} />

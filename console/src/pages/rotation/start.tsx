@@ -16,16 +16,12 @@ import { Navigate, useNavigate, useParams, useSearchParams } from 'react-router'
 import { MANUAL_DELIVERY, startRotation } from '../../api/rotation';
 import { ErrorAlert } from '../../frame/error-alert';
 import { Link, Loading } from '../../frame/parts';
-import { age, timeAgo, durationText } from '../../lib/age';
+import { age, durationText } from '../../lib/age';
+import { lastUseText, sentence } from '../../lib/key-activity';
 import { isActive, useKeys, type KeyDetail } from '../iam/queries';
 import { DEFAULT_GRACE, DEFAULT_OBSERVATION, durationSeconds } from './durations';
 import { DestinationsField, GraceField, ObservationField } from './fields';
 import { invalidateRotation, useOpenRotation } from './queries';
-
-const lastUsedText = ({ lastUsed }: KeyDetail): string =>
-  lastUsed.LastUsedDate
-    ? `last used ${timeAgo(lastUsed.LastUsedDate).toLowerCase()} (${lastUsed.ServiceName}, ${lastUsed.Region})`
-    : 'never used';
 
 const credentialsHref = (userName: string): string =>
   `/iam/users/${encodeURIComponent(userName)}?tab=credentials`;
@@ -216,9 +212,7 @@ function RotationSteps(props: RotationStepsProps) {
           ? "Skipped: grace period. You can't roll back."
           : `${keyId} stays inactive for ${durationText(graceSeconds)}. Until then, you can roll back.`}
       </li>
-      <li>
-        {keyId} is deleted{observeSeconds === 0 ? '.' : ' unless it is still being used.'}
-      </li>
+      <li>{keyId} is deleted after a client has used the new key.</li>
     </ol>
   );
 }
@@ -240,7 +234,7 @@ function CannotStart({ keys, keyId, userName }: CannotStartProps) {
           {keys.map((key) => (
             <li key={key.AccessKeyId}>
               {key.AccessKeyId}: {isActive(key) ? 'active' : 'inactive'}, {age(key.CreateDate)} old,{' '}
-              {lastUsedText(key)}
+              last used {sentence(lastUseText(key.uses?.last))}
             </li>
           ))}
         </ul>
@@ -269,7 +263,7 @@ function CannotStart({ keys, keyId, userName }: CannotStartProps) {
 }
 
 function KeyToReplace({ detail }: { detail: KeyDetail }) {
-  const { AccessKeyId, CreateDate, lastUsed } = detail;
+  const { AccessKeyId, CreateDate, uses } = detail;
   return (
     <Container header={<Header variant="h2">Key to replace</Header>}>
       <KeyValuePairs
@@ -279,9 +273,7 @@ function KeyToReplace({ detail }: { detail: KeyDetail }) {
           { label: 'Age', value: age(CreateDate) },
           {
             label: 'Last used',
-            value: lastUsed.LastUsedDate
-              ? `${timeAgo(lastUsed.LastUsedDate)} (${lastUsed.ServiceName}, ${lastUsed.Region})`
-              : 'Never',
+            value: lastUseText(uses?.last),
           },
         ]}
       />

@@ -97,7 +97,7 @@ export function CreateBucketPage() {
             <SpaceBetween size="m">
               <PublicAccessSettings access={access} set={setAccess} />
               {allowsPublic && (
-                <>
+                <SpaceBetween size="m">
                   <PublicAccessWarning />
                   <FormField
                     errorText={
@@ -111,7 +111,7 @@ export function CreateBucketPage() {
                       I acknowledge that the objects of this bucket might become public
                     </Checkbox>
                   </FormField>
-                </>
+                </SpaceBetween>
               )}
             </SpaceBetween>
           </Container>
