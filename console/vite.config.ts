@@ -4,7 +4,10 @@ import { defineConfig } from 'vitest/config';
 
 // While developing, `KEYWRIGHT=http://127.0.0.1:PORT npm run dev` asks the console's listener of
 // that server. It sees the host and origin that the browser sees, so signatures hold.
-const server = process.env['KEYWRIGHT'] ?? 'http://127.0.0.1:8788';
+const server = {
+  target: process.env['KEYWRIGHT'] ?? 'http://127.0.0.1:8788',
+  changeOrigin: false,
+};
 
 export default defineConfig({
   base: '/console/',

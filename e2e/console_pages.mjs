@@ -12,6 +12,38 @@ async function arrive() {
   await visit("/iam");
   await world.signIn(told.password);
   await seen("IAM resources");
+  await seen(`export AWS_ENDPOINT_URL=${told.endpoint}`);
+}
+
+/** An address that is only the beginning of a page's leads to the page above. */
+async function beginnings() {
+  await visit("/s3/buckets");
+  await seen("No buckets");
+  if (!page.url().endsWith("/console/s3")) throw new Error(page.url());
+  const icon = await page.evaluate(async () => {
+    const { href } = document.querySelector("link[rel=icon]");
+    return { href, status: (await fetch(href)).status };
+  });
+  if (icon.status !== 200) throw new Error(`${icon.href}: ${icon.status}`);
+}
+
+/** Root changes its own password, and back: the test signs in with it again. */
+async function ownPassword() {
+  const another = `${told.password}-2`;
+  await visit("/security-credentials");
+  for (const [from, to] of [[told.password, another], [another, told.password]]) {
+    await button("Change password").click();
+    await page.getByLabel("Current password").fill(from);
+    await page.getByLabel("New password", { exact: true }).fill(to);
+    await page.getByLabel("Retype new password").fill(`${to}x`);
+    await seen("Passwords do not match.");
+    await page.getByLabel("Retype new password").fill(to);
+    await page.getByRole("dialog").getByRole("button", { name: "Change password" }).click();
+    await world.gone("Retype new password");
+  }
+  await flash("Password changed");
+  await page.getByRole("link", { name: "IAM users" }).first().click();
+  await gone("Password changed");
 }
 
 async function accountSettings() {
@@ -168,7 +200,16 @@ async function everyMainPage() {
 }
 
 const WALKS = {
-  "settings and buckets": [arrive, accountSettings, deleteUser, buckets, bucketPolicy, emptyAndDelete],
+  "settings and buckets": [
+    arrive,
+    beginnings,
+    ownPassword,
+    accountSettings,
+    deleteUser,
+    buckets,
+    bucketPolicy,
+    emptyAndDelete,
+  ],
   "every page": [arrive, everyMainPage],
 };
 

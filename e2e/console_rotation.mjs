@@ -76,7 +76,7 @@ async function cannotStart() {
   const [first, second] = told.keys.carl;
   await rotate("carl", second);
   await seen("Can't start: this user already has two access keys");
-  await seen(`${first}: active, 0 days old, never used`);
+  await seen(`${first}: active, 0 days old, last used never`);
   if (await button("Start rotation").isEnabled()) throw new Error("it could start");
 }
 

@@ -38,6 +38,9 @@ async function endedSession() {
   await seen("IAM resources");
   await visit(`/iam/users/${told.user}?tab=tags`);
   await seen("No tags");
+  await page.getByRole("tab", { name: "Groups" }).click();
+  await seen("User groups membership");
+  // The page notices by itself: it reads the user's access keys again.
   await page.evaluate(() =>
     fetch("/console/api/sign-out", {
       method: "POST",
@@ -45,8 +48,6 @@ async function endedSession() {
       body: "{}",
     }),
   );
-  await page.getByRole("tab", { name: "Groups" }).click();
-  await button("Add user to groups").click();
   await seen("IAM user sign in");
   await signIn(told.password);
   await seen("User groups membership");

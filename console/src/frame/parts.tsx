@@ -13,6 +13,7 @@ import { useNavigate } from 'react-router';
 import CloudscapeLink, { type LinkProps } from '@cloudscape-design/components/link';
 
 import { fullDate, timeAgo } from '../lib/age';
+import { useNow } from '../lib/now';
 import { ErrorAlert } from './error-alert';
 
 /** The texts of every wizard. */
@@ -42,11 +43,14 @@ export function Link({ to, onFollow, ...rest }: LinkProps & { to: string }) {
 }
 
 /** How long ago something happened, and the date on hover. */
-export const TimeAgo = ({ date }: { date: string }) => (
-  <time dateTime={date} title={fullDate(date)}>
-    {timeAgo(date)}
-  </time>
-);
+export function TimeAgo({ date }: { date: string }) {
+  const now = useNow();
+  return (
+    <time dateTime={date} title={fullDate(date)}>
+      {timeAgo(date, now)}
+    </time>
+  );
+}
 
 /** The placeholder of a page that is loading. */
 export const Loading = () => (

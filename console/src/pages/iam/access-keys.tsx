@@ -20,6 +20,7 @@ import { useFrame, useIsServed } from '../../frame/context';
 import { ErrorAlert } from '../../frame/error-alert';
 import { ActionDialog, TimeAgo } from '../../frame/parts';
 import { attemptsText, UNKNOWN, lastUseText } from '../../lib/key-activity';
+import { useNow } from '../../lib/now';
 import {
   credentialsPage,
   invalidate,
@@ -93,7 +94,6 @@ export function AccessKeys({ name }: { name?: string }) {
         {keys.error && <ErrorAlert error={keys.error} retry={() => void keys.refetch()} />}
         {keys.isPending && <StatusIndicator type="loading">Loading</StatusIndicator>}
         {keys.data?.length === 0 && <Box textAlign="center">No access keys</Box>}
-        {keys.error && !keys.data && <Box textAlign="center">{UNKNOWN}</Box>}
         {keys.data?.map((key) => (
           <KeyCard key={key.AccessKeyId} detail={key} isUsers={name !== undefined} act={act(key)} />
         ))}
@@ -128,6 +128,7 @@ function KeyCard({ detail, isUsers, act }: KeyCardProps) {
   const active = isActive(detail);
   const attempts = useAttempts(AccessKeyId, !active && isServed('ListAccessKeyAttempts'));
   const last = uses?.last;
+  const now = useNow();
   const rotate = { id: 'rotate', text: 'Rotate', disabled: !active };
   return (
     <Container
@@ -181,7 +182,7 @@ function KeyCard({ detail, isUsers, act }: KeyCardProps) {
             : [
                 {
                   label: 'Attempts while inactive',
-                  value: attempts.isPending ? '…' : attemptsText(attempts.data),
+                  value: attempts.isPending ? '…' : attemptsText(attempts.data, now),
                 },
               ]),
         ]}
@@ -260,11 +261,14 @@ function Activity({ detail }: { detail: KeyDetail }) {
   const isServed = useIsServed();
   const hasAttempts = !isActive(detail) && isServed('ListAccessKeyAttempts');
   const attempts = useAttempts(detail.AccessKeyId, hasAttempts);
+  const now = useNow();
   return (
     <div>
-      <Box>Last used: {lastUseText(detail.uses?.last)}</Box>
+      <Box>Last used: {lastUseText(detail.uses?.last, now)}</Box>
       {hasAttempts && (
-        <Box>Attempts while inactive: {attempts.isPending ? '…' : attemptsText(attempts.data)}</Box>
+        <Box>
+          Attempts while inactive: {attempts.isPending ? '…' : attemptsText(attempts.data, now)}
+        </Box>
       )}
     </div>
   );

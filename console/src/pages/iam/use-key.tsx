@@ -15,6 +15,7 @@ import { useFrame } from '../../frame/context';
 import { ErrorAlert } from '../../frame/error-alert';
 import { CopyText } from '../../frame/parts';
 import { lastUseText, sentence } from '../../lib/key-activity';
+import { useNow } from '../../lib/now';
 import { environmentLines, profileLines } from '../../lib/shell-lines';
 
 interface NewKey {
@@ -140,9 +141,12 @@ function FirstUse({ keyId }: { keyId: string }) {
     refetchInterval: ({ state: { data, error } }) =>
       error || data === null || data?.last.date ? false : FIRST_USE_POLL_MS,
   });
+  const now = useNow();
   if (!read.data) return null;
   return read.data.last.date ? (
-    <StatusIndicator type="success">Used {sentence(lastUseText(read.data.last))}</StatusIndicator>
+    <StatusIndicator type="success">
+      Used {sentence(lastUseText(read.data.last, now))}
+    </StatusIndicator>
   ) : (
     <StatusIndicator type="pending">Waiting for the first request</StatusIndicator>
   );

@@ -15,6 +15,7 @@ import { CopyText, Link, Loading } from '../../frame/parts';
 import { ErrorAlert } from '../../frame/error-alert';
 import { ago, fullDate, timeAgo } from '../../lib/age';
 import { UNKNOWN } from '../../lib/key-activity';
+import { useNow } from '../../lib/now';
 import { OpenRotationAlert } from '../rotation/rotations';
 import { Credentials } from './credentials';
 import { DeleteUsersDialog } from './delete-user';
@@ -33,6 +34,7 @@ import {
 import { UserGroups, UserPermissions, UserTags } from './user-tabs';
 
 function KeyLine({ userName, detail }: { userName: string; detail: KeyDetail | undefined }) {
+  const now = useNow();
   if (!detail)
     return (
       <Link to={`/iam/users/${encodeURIComponent(userName)}/keys/create`}>Create access key</Link>
@@ -41,7 +43,7 @@ function KeyLine({ userName, detail }: { userName: string; detail: KeyDetail | u
   const used = !last
     ? 'Last use unknown.'
     : last.date
-      ? `Used ${timeAgo(last.date).toLowerCase()}.`
+      ? `Used ${timeAgo(last.date, now).toLowerCase()}.`
       : 'Never used.';
   return (
     <>

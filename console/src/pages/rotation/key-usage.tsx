@@ -14,7 +14,7 @@ import { useIsServed } from '../../frame/context';
 import { ErrorAlert } from '../../frame/error-alert';
 import { List, type Column } from '../../frame/list';
 import { TimeAgo } from '../../frame/parts';
-import { fullDate, timeAgo } from '../../lib/age';
+import { fullDate } from '../../lib/age';
 import { UNKNOWN } from '../../lib/key-activity';
 import { invalidate, isActive, useAttempts, useKeys, type KeyDetail } from '../iam/queries';
 import { pollInterval } from './queries';
@@ -137,7 +137,7 @@ export function KeyUsage({ rotation }: { rotation: Rotation }) {
             {
               id: 'last',
               header: 'Last attempt',
-              cell: ({ LastAttempt }) => timeAgo(LastAttempt),
+              cell: ({ LastAttempt }) => <TimeAgo date={LastAttempt} />,
               isRowHeader: true,
             },
             {
