@@ -57,7 +57,7 @@ async function endedSession() {
 /** A server that is away is said to be, on pages that are there and on those yet to be fetched. */
 async function serverDown() {
   await visit("/iam/groups");
-  await seen("IAM user groups");
+  await page.getByRole("link", { name: "everybody" }).waitFor();
   const away = (route) => route.abort("connectionrefused");
   await page.route("**/*", away);
   await button("Refresh IAM user groups").click();
