@@ -151,15 +151,26 @@ pub enum IdKind {
     Policy,
     /// `AROA`
     Role,
+    /// `AIPA`
+    InstanceProfile,
 }
 
 impl IdKind {
+    const ALL: [Self; 5] = [
+        Self::User,
+        Self::Group,
+        Self::Policy,
+        Self::Role,
+        Self::InstanceProfile,
+    ];
+
     const fn prefix(self) -> [u8; 4] {
         match self {
             Self::User => *b"AIDA",
             Self::Group => *b"AGPA",
             Self::Policy => *b"ANPA",
             Self::Role => *b"AROA",
+            Self::InstanceProfile => *b"AIPA",
         }
     }
 }
@@ -181,7 +192,7 @@ impl UniqueId {
 
     /// The kind of entity that the prefix names.
     pub fn kind(&self) -> Option<IdKind> {
-        [IdKind::User, IdKind::Group, IdKind::Policy, IdKind::Role]
+        IdKind::ALL
             .into_iter()
             .find(|kind| self.0.starts_with(&kind.prefix()))
     }

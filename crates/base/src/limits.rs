@@ -6,6 +6,8 @@ pub const USERS_PER_ACCOUNT: usize = 5000;
 pub const GROUPS_PER_ACCOUNT: usize = 300;
 /// Roles in an account: AWS's default quota.
 pub const ROLES_PER_ACCOUNT: usize = 1000;
+/// Instance profiles in an account: AWS's default quota.
+pub const INSTANCE_PROFILES_PER_ACCOUNT: usize = 1000;
 /// Customer managed policies per account.
 pub const POLICIES_PER_ACCOUNT: usize = 1500;
 /// Groups that one user can be a member of.

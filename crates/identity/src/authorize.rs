@@ -211,6 +211,32 @@ impl AuthTarget {
         }
     }
 
+    /// An instance profile by name, with the stored path, case and tags if it exists.
+    pub fn instance_profile(view: &StateView<'_>, name: &str) -> Self {
+        let listed = format!("instance profile {name}");
+        match view.account.instance_profile(name) {
+            Some(profile) => Self {
+                resource_tags: profile.tags.clone(),
+                ..Self::new(profile.arn(view.id()).to_string(), listed)
+            },
+            None => {
+                let arn = Arn::iam(view.id(), &format!("instance-profile/{name}"));
+                Self::new(arn.to_string(), listed)
+            }
+        }
+    }
+
+    /// A role that is passed to a service.
+    pub fn passed_role(view: &StateView<'_>, name: &str, service: &str) -> Self {
+        let target = Self::role(view, name);
+        Self {
+            display: target.resource.clone(),
+            ..target
+        }
+        .with_key("iam:PassedToService", service)
+        .as_action("iam:PassRole")
+    }
+
     /// A group by name, with the stored path and case if it exists.
     pub fn group(view: &StateView<'_>, name: &str) -> Self {
         let listed = format!("group {name}");
@@ -246,8 +272,8 @@ impl AuthTarget {
         }
     }
 
-    /// The existing entity with this ARN in the account: a user, group, managed policy or MFA
-    /// device.
+    /// The existing entity with this ARN in the account: a user, role, instance profile,
+    /// group, managed policy or MFA device.
     pub fn existing(view: &StateView<'_>, arn: &str) -> Option<Self> {
         let parsed = Arn::parse(arn).ok()?;
         let (kind, path) = parsed.resource().split_once('/')?;
@@ -255,6 +281,9 @@ impl AuthTarget {
         let found = match kind {
             "user" if view.account.user(name).is_some() => Self::user(view, name),
             "role" if view.account.role(name).is_some() => Self::role(view, name),
+            "instance-profile" if view.account.instance_profile(name).is_some() => {
+                Self::instance_profile(view, name)
+            }
             "group" if view.account.group(name).is_some() => Self::group(view, name),
             "policy" if view.account.policy_by_arn(&parsed).is_some() => Self::policy(view, arn),
             "mfa" if view.account.device(arn).is_some() => Self::mfa(view, arn),

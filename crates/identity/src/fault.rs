@@ -98,6 +98,10 @@ pub enum MissingEntity {
     Group(String),
     /// A role, by the name given.
     Role(String),
+    /// An instance profile, by the name given.
+    InstanceProfile(String),
+    /// A role in an instance profile, by the names given.
+    RoleInProfile(String, String),
     /// An access key of the user, by the id given.
     AccessKey(String),
     /// The login profile of a user.
@@ -148,6 +152,8 @@ pub enum ExistingEntity {
     Group(String),
     /// A role name.
     Role(String),
+    /// An instance profile's name.
+    InstanceProfile(String),
     /// A managed policy's name.
     Policy(String),
     /// A user's login profile.
@@ -180,6 +186,8 @@ pub enum ReachedQuota {
 /// What keeps something from being deleted. The order is AWS's order of checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeleteBlocker {
+    /// A role in an instance profile, of the role or of the profile.
+    RoleInProfile,
     /// Attached managed policies.
     AttachedPolicies,
     /// Inline policies.
@@ -299,6 +307,10 @@ impl MissingEntity {
             Self::User(name) => format!("The user with name {name} cannot be found."),
             Self::Group(name) => format!("The group with name {name} cannot be found."),
             Self::Role(name) => format!("The role with name {name} cannot be found."),
+            Self::InstanceProfile(name) => format!("Instance Profile {name} cannot be found."),
+            Self::RoleInProfile(role, profile) => {
+                format!("Role {role} in Instance Profile {profile} cannot be found.")
+            }
             Self::AccessKey(id) => format!("The Access Key with id {id} cannot be found."),
             Self::LoginProfile(user) => format!("Login Profile for User {user} cannot be found."),
             Self::UserPolicy(name) => format!("The user policy with name {name} cannot be found."),
@@ -350,6 +362,7 @@ impl ExistingEntity {
             Self::User(name) => format!("User with name {name} already exists."),
             Self::Group(name) => format!("Group with name {name} already exists."),
             Self::Role(name) => format!("Role with name {name} already exists."),
+            Self::InstanceProfile(name) => format!("Instance Profile {name} already exists."),
             Self::Policy(name) => {
                 format!("A policy called {name} already exists. Duplicate names are not allowed.")
             }
@@ -385,6 +398,9 @@ impl ReachedQuota {
 impl DeleteBlocker {
     const fn text(self) -> &'static str {
         match self {
+            Self::RoleInProfile => {
+                "Cannot delete entity, must remove roles from instance profile first."
+            }
             Self::AttachedPolicies => "Cannot delete entity, must detach all policies first.",
             Self::InlinePolicies => "Cannot delete entity, must delete policies first.",
             Self::Membership => "Cannot delete entity, must remove users from group first.",

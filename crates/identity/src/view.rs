@@ -14,7 +14,7 @@ use crate::{
     password_attempts::PasswordAttempts,
     principal::Principal,
     rotations::RotationEngine,
-    state::{Account, Group, Role, User},
+    state::{Account, Group, InstanceProfile, Role, User},
     usage::KeyUsage,
     vault::DataVault,
 };
@@ -140,6 +140,16 @@ impl<'a> StateView<'a> {
         self.account
             .role(name)
             .ok_or_else(|| MissingEntity::Role(name.to_owned()).into())
+    }
+
+    /// An instance profile by case-insensitive name.
+    ///
+    /// # Errors
+    /// `NoSuchEntity`.
+    pub fn instance_profile(&self, name: &str) -> Result<&'a Arc<InstanceProfile>, IamFault> {
+        self.account
+            .instance_profile(name)
+            .ok_or_else(|| MissingEntity::InstanceProfile(name.to_owned()).into())
     }
 
     /// The user that an action with an optional `UserName` concerns: the named one, or the caller.

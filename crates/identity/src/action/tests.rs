@@ -42,6 +42,8 @@ fn efforts() {
         "ListDeniedRequests",
         "ListEntitiesForPolicy",
         "ListGroups",
+        "ListInstanceProfiles",
+        "ListInstanceProfilesForRole",
         "ListPolicies",
         "ListRoles",
         "ListRotationHistory",

@@ -35,6 +35,7 @@ pub(crate) fn samples() -> Vec<(&'static str, String)> {
     let user = someone.to_owned();
     let group = "GroupName=some".to_owned();
     let role = "RoleName=some".to_owned();
+    let profile = "InstanceProfileName=some".to_owned();
     let trusting = format!("AssumeRolePolicyDocument={TRUST}");
     let own = format!("PolicyArn=arn:aws:iam::{ACCOUNT}:policy/P");
     let aws = "PolicyArn=arn:aws:iam::aws:policy/AmazonS3FullAccess";
@@ -84,6 +85,16 @@ pub(crate) fn samples() -> Vec<(&'static str, String)> {
         ("GetRolePolicy", and(&role, inline)),
         ("ListRolePolicies", role.clone()),
         ("DeleteRolePolicy", and(&role, inline)),
+        ("CreateInstanceProfile", profile.clone()),
+        ("GetInstanceProfile", profile.clone()),
+        ("ListInstanceProfiles", String::new()),
+        ("ListInstanceProfilesForRole", role.clone()),
+        ("AddRoleToInstanceProfile", and(&profile, &role)),
+        ("RemoveRoleFromInstanceProfile", and(&profile, &role)),
+        ("DeleteInstanceProfile", profile.clone()),
+        ("TagInstanceProfile", and(&profile, tag)),
+        ("UntagInstanceProfile", and(&profile, "TagKeys.member.1=k")),
+        ("ListInstanceProfileTags", profile),
         ("TagPolicy", and(&own, tag)),
         ("UntagPolicy", and(&own, "TagKeys.member.1=k")),
         ("ListPolicyTags", own.clone()),

@@ -7,8 +7,8 @@ use keywright_base::{AccessKeyId, AccountId, FoldedName, Timestamp, UniqueId};
 
 use super::{
     AccessKey, AccountSettings, CredentialOwner, CredentialReport, RootUser, RotationPolicy,
-    StateChange, group::GroupIndex, mfa::DeviceIndex, policy::PolicyIndex, role::RoleIndex,
-    user::UserIndex,
+    StateChange, group::GroupIndex, instance_profile::ProfileIndex, mfa::DeviceIndex,
+    policy::PolicyIndex, role::RoleIndex, user::UserIndex,
 };
 
 /// Who has a managed policy attached, or as boundary.
@@ -32,6 +32,7 @@ pub struct Account {
     pub(super) report: Option<Arc<CredentialReport>>,
     pub(super) users: UserIndex,
     pub(super) roles: RoleIndex,
+    pub(super) instance_profiles: ProfileIndex,
     pub(super) groups: GroupIndex,
     pub(super) policies: PolicyIndex,
     pub(super) devices: DeviceIndex,
@@ -58,6 +59,7 @@ impl Account {
             report: None,
             users: UserIndex::default(),
             roles: RoleIndex::default(),
+            instance_profiles: ProfileIndex::default(),
             groups: GroupIndex::default(),
             policies: PolicyIndex::default(),
             devices: DeviceIndex::default(),

@@ -15,7 +15,7 @@ use keywright_store::contract::{RecordWrite, StateRecord};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    Account, AccountSettings, CredentialReport, CustomerPolicy, Group, KeyMaterial, MfaDevice,
+    Account, AccountSettings, CredentialReport, CustomerPolicy, Group, InstanceProfile, KeyMaterial, MfaDevice,
     Role, RootUser, RotationPolicy, Tag, User,
 };
 use crate::vault::SealedValue;
@@ -24,6 +24,7 @@ use crate::vault::SealedValue;
 pub(crate) const ENTITIES: &[EntityKind] = &[
     EntityKind::of::<User>(),
     EntityKind::of::<Role>(),
+    EntityKind::of::<InstanceProfile>(),
     EntityKind::of::<Group>(),
     EntityKind::of::<CustomerPolicy>(),
     EntityKind::of::<MfaDevice>(),

@@ -7,6 +7,7 @@ mod boundaries;
 mod credential_report;
 mod groups;
 mod inline;
+mod instance_profiles;
 mod login_profiles;
 mod mfa;
 mod other_credentials;
@@ -50,6 +51,16 @@ pub(super) static ACTIONS: &[ActionEntry] = &[
     served::<inline::GetRolePolicy>(),
     served::<inline::ListRolePolicies>(),
     served::<inline::DeleteRolePolicy>(),
+    served::<instance_profiles::CreateInstanceProfile>(),
+    served::<instance_profiles::GetInstanceProfile>(),
+    served::<instance_profiles::ListInstanceProfiles>(),
+    served::<instance_profiles::ListInstanceProfilesForRole>(),
+    served::<instance_profiles::AddRoleToInstanceProfile>(),
+    served::<instance_profiles::RemoveRoleFromInstanceProfile>(),
+    served::<instance_profiles::DeleteInstanceProfile>(),
+    served::<instance_profiles::TagInstanceProfile>(),
+    served::<instance_profiles::UntagInstanceProfile>(),
+    served::<instance_profiles::ListInstanceProfileTags>(),
     served::<other_credentials::ListSSHPublicKeys>(),
     served::<other_credentials::ListSigningCertificates>(),
     served::<other_credentials::ListServiceSpecificCredentials>(),

@@ -129,8 +129,8 @@ impl Action for CreateRole {
             role: iam::Role {
                 tags: (!role.tags.is_empty()).then(|| tags::to_wire(&role.tags)),
                 permissions_boundary: role.boundary.as_deref().map(boundaries::to_wire),
-                role_last_used: None,
-                ..brief(view, &role)
+                // Recorded in 2026: no description and no maximum duration here.
+                ..in_profile(view, &role)
             },
         };
         Ok(ActionResult::change(output, StateChange::put(role)))
@@ -266,6 +266,9 @@ impl Action for DeleteRole {
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let role = view.role(&input.role_name)?;
         check_modifiable(role)?;
+        if view.account.profiles_of(role.id).next().is_some() {
+            return Err(DeleteBlocker::RoleInProfile.into());
+        }
         if !role.grants.attached.is_empty() {
             return Err(DeleteBlocker::AttachedPolicies.into());
         }
@@ -304,6 +307,15 @@ pub(super) fn brief(view: &StateView<'_>, role: &Role) -> iam::Role {
         description: role.description.clone(),
         max_session_duration: Some(role.max_session_secs),
         ..iam::Role::default()
+    }
+}
+
+/// A role as instance profiles show it.
+pub(super) fn in_profile(view: &StateView<'_>, role: &Role) -> iam::Role {
+    iam::Role {
+        description: None,
+        max_session_duration: None,
+        ..brief(view, role)
     }
 }
 

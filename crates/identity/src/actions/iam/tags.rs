@@ -95,7 +95,7 @@ fn checked(
 }
 
 /// A page of tags, by key, and the next marker.
-fn listed(tags: &[Tag], page: &PageRequest) -> (Vec<iam::Tag>, Option<String>) {
+pub(super) fn listed(tags: &[Tag], page: &PageRequest) -> (Vec<iam::Tag>, Option<String>) {
     let mut tags = tags.to_vec();
     tags.sort_by(|a, b| a.key.cmp(&b.key));
     let (tags, marker) = page.cut(tags, |tag| tag.key.clone());
