@@ -6,6 +6,10 @@ pub const USERS_PER_ACCOUNT: usize = 5000;
 pub const GROUPS_PER_ACCOUNT: usize = 300;
 /// Roles in an account: AWS's default quota.
 pub const ROLES_PER_ACCOUNT: usize = 1000;
+/// Deletions of service-linked roles whose status is remembered in an account.
+pub const DELETION_TASKS_PER_ACCOUNT: usize = 100;
+/// Maximum length of a role's name, in characters.
+pub const ROLE_NAME_CHARS: usize = 64;
 /// Instance profiles in an account: AWS's default quota.
 pub const INSTANCE_PROFILES_PER_ACCOUNT: usize = 1000;
 /// Customer managed policies per account.
@@ -58,6 +62,8 @@ pub const TAGS_PER_ENTITY: usize = 50;
 /// Previous passwords remembered (as hashes) to prevent reuse; the maximum of
 /// PasswordReusePrevention.
 pub const PASSWORDS_REMEMBERED: usize = 24;
+/// Seconds for which the last use of a role is reported: 400 days, as on AWS.
+pub const LAST_USED_SECS: i64 = 400 * 24 * 60 * 60;
 /// Hours for which an existing credential report is returned instead of a new one.
 pub const CREDENTIAL_REPORT_HOURS: i64 = 4;
 
@@ -99,6 +105,9 @@ pub const SIMULATED_STATEMENTS: usize = 100_000;
 /// Matching steps (see [`DECISION_STEPS`]) of one page of a policy simulation or of a list of
 /// authorized principals.
 pub const PAGE_STEPS: u64 = 100_000_000;
+/// Approximate size of the policy documents in one page of a list, in bytes. A page has at least
+/// one item.
+pub const PAGE_DOCUMENT_BYTES: usize = 4 * 1024 * 1024;
 /// Approximate size of the results of one page of a policy simulation, in bytes.
 pub const SIMULATED_BYTES: usize = 4 * 1024 * 1024;
 

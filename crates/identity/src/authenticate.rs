@@ -370,6 +370,9 @@ impl Authenticator {
         if let Some(id) = facts.console {
             self.sessions.touch(id, now);
         }
+        if let Principal::RoleSession(session) = &principal {
+            self.usage.note_role(session.role, now, signature.scope());
+        }
         let caller = Caller::new(principal, id, Some(facts), proof);
         Ok(AuthenticatedCaller {
             caller,

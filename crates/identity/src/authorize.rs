@@ -17,13 +17,13 @@ use keywright_policy::{
 };
 
 pub(crate) use self::{
-    implied::{decide_on_every, implied_by},
-    permit::{LongDecision, permit_at_length, permit_shortly, would_permit},
+    implied::{decide_on_every, implied_by, is_assuming},
+    permit::{LongDecision, nobody_trusted, permit_at_length, permit_shortly, would_permit},
 };
 use crate::{
     caller::{Caller, SessionAttributes},
     catalogue::PolicyCatalogue,
-    denials::DenialEvidence,
+    denials::{DenialEvidence, TargetPolicy},
     names::PolicyNames,
     principal::Principal,
     state::{Account, CredentialOwner, DirectGrants, Grantee, Role, Tag},
@@ -292,9 +292,12 @@ impl AuthTarget {
         (found.resource == arn).then_some(found)
     }
 
-    /// The principal with this ARN, shown by ARN: a user with its tags, or one that may not exist.
+    /// The principal with this ARN, shown by ARN: a user or role with its tags, or one that may not
+    /// exist. A session of a role counts as the role.
     pub fn principal(view: &StateView<'_>, arn: &str) -> Self {
-        let existing = Self::existing(view, arn);
+        let role = view.account.role_of_session(arn);
+        let role = role.map(|role| Self::role(view, &role.name));
+        let existing = role.or_else(|| Self::existing(view, arn));
         Self {
             display: arn.to_owned(),
             ..existing.unwrap_or_else(|| Self::new(arn, arn))
@@ -393,6 +396,7 @@ pub fn decide(
                 names.extend(crate::conditions::common_names(caller));
                 let (caller, account) = caller?;
                 let who = caller.principal().clone();
+                let policy = policy.map(|it| TargetPolicy::Resource(Arc::clone(it)));
                 let retained = DenialEvidence::keep(who, &request, &set, policy, names);
                 Some(retained.named(PolicyNames::of_caller(account, caller)))
             });

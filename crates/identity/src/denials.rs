@@ -32,7 +32,16 @@ pub struct DenialEvidence {
     context: ContextMap,
     set: PolicySet,
     names: PolicyNames,
-    resource_policy: Option<Arc<Policy>>,
+    attached: Option<TargetPolicy>,
+}
+
+/// The policy of a request's target.
+#[derive(Debug, Clone)]
+pub(crate) enum TargetPolicy {
+    /// Of a resource.
+    Resource(Arc<Policy>),
+    /// Of a role that is to be assumed.
+    Trust(Arc<Policy>),
 }
 
 impl DenialEvidence {
@@ -42,10 +51,10 @@ impl DenialEvidence {
         who: Principal,
         request: &AccessRequest<'_>,
         set: &PolicySet,
-        resource_policy: Option<&Arc<Policy>>,
+        attached: Option<TargetPolicy>,
         names: impl IntoIterator<Item = String>,
     ) -> Self {
-        let requested = mentioned_keys(&policies(set, resource_policy));
+        let requested = mentioned_keys(&policies(set, attached.as_ref()));
         let mut context = ContextMap::default();
         for name in requested.into_iter().chain(names) {
             let name = name.to_lowercase();
@@ -72,7 +81,7 @@ impl DenialEvidence {
             context,
             set: set.clone(),
             names: PolicyNames::default(),
-            resource_policy: resource_policy.cloned(),
+            attached,
         }
     }
 
@@ -81,14 +90,15 @@ impl DenialEvidence {
         Self { names, ..self }
     }
 
-    /// Why it was denied. What the policy of another account's bucket says is left out: between
-    /// accounts no reason is given.
+    /// Why it was denied. What the policy of another account's bucket or role says is left out:
+    /// between accounts no reason is given.
     pub fn explain(&self) -> Explanation {
-        let policies = policies(&self.set, self.resource_policy.as_ref());
+        let policies = policies(&self.set, self.attached.as_ref());
         let mut explanation = explain(&policies, &self.request());
         self.names.name(&mut explanation);
         if self.owner.is_some_and(|owner| owner != self.who.account()) {
-            let own = |statement: &StatementRef| statement.layer != PolicyLayer::Resource;
+            let foreign = [PolicyLayer::Resource, PolicyLayer::Trust];
+            let own = |statement: &StatementRef| !foreign.contains(&statement.layer);
             explanation.statements.retain(|e| own(&e.statement));
             explanation.decided_by.retain(own);
             explanation.needs.retain_mut(|need| match need {
@@ -102,14 +112,40 @@ impl DenialEvidence {
         explanation
     }
 
-    /// What would be decided by other policies, all else being as it was. `attached` is the
+    /// What would be decided by other policies, all else being as it was. `resource` is the
     /// resource as it is now; `None`: its policy is taken to be the one of then.
-    pub fn decide_by(&self, set: &PolicySet, attached: Option<&ResourcePolicy>) -> Decision {
-        let then = self.resource_policy.as_ref();
+    pub fn decide_by(&self, set: &PolicySet, resource: Option<&ResourcePolicy>) -> Decision {
         let request = self.request();
         let caller = request.principal.account();
-        let now = attached.map_or(then, |attached| attached.policy_for(caller));
-        policies(set, binding(now, &request)).decide(&request)
+        let now = match (&self.attached, resource) {
+            (Some(TargetPolicy::Trust(_)), _) => return self.decide_in(set),
+            (_, Some(resource)) => resource.policy_for(caller),
+            (Some(TargetPolicy::Resource(then)), None) => Some(then),
+            (None, None) => None,
+        };
+        let now = binding(now, &request);
+        let now = now.map(|policy| TargetPolicy::Resource(Arc::clone(policy)));
+        policies(set, now.as_ref()).decide(&request)
+    }
+
+    /// The same with another trust policy of the role that was to be assumed.
+    pub(crate) fn decide_by_trust(&self, set: &PolicySet, trust: &Arc<Policy>) -> Decision {
+        let trust = TargetPolicy::Trust(Arc::clone(trust));
+        policies(set, Some(&trust)).decide(&self.request())
+    }
+
+    fn decide_in(&self, set: &PolicySet) -> Decision {
+        policies(set, self.attached.as_ref()).decide(&self.request())
+    }
+
+    /// Whether it was to assume a role.
+    pub(crate) const fn is_of_role(&self) -> bool {
+        matches!(self.attached, Some(TargetPolicy::Trust(_)))
+    }
+
+    /// The session policies that limited it.
+    pub(crate) fn session_policies(&self) -> Option<Vec<Arc<Policy>>> {
+        self.set.session.clone()
     }
 
     /// The context, by key in lower case.
@@ -136,13 +172,12 @@ impl DenialEvidence {
     }
 }
 
-fn policies<'a>(
-    set: &'a PolicySet,
-    resource_policy: Option<&'a Arc<Policy>>,
-) -> PoliciesInForce<'a> {
-    match resource_policy {
-        Some(policy) => PoliciesInForce::new(set).with_resource(policy),
-        None => PoliciesInForce::new(set),
+fn policies<'a>(set: &'a PolicySet, attached: Option<&'a TargetPolicy>) -> PoliciesInForce<'a> {
+    let policies = PoliciesInForce::new(set);
+    match attached {
+        Some(TargetPolicy::Resource(policy)) => policies.with_resource(policy),
+        Some(TargetPolicy::Trust(policy)) => policies.with_trust(policy),
+        None => policies,
     }
 }
 

@@ -98,6 +98,8 @@ pub enum MissingEntity {
     Group(String),
     /// A role, by the name given.
     Role(String),
+    /// The deletion of a service-linked role, by the task id given.
+    DeletionTask(String),
     /// An instance profile, by the name given.
     InstanceProfile(String),
     /// A role in an instance profile, by the names given.
@@ -307,6 +309,7 @@ impl MissingEntity {
             Self::User(name) => format!("The user with name {name} cannot be found."),
             Self::Group(name) => format!("The group with name {name} cannot be found."),
             Self::Role(name) => format!("The role with name {name} cannot be found."),
+            Self::DeletionTask(id) => format!("The deletion task with id {id} cannot be found."),
             Self::InstanceProfile(name) => format!("Instance Profile {name} cannot be found."),
             Self::RoleInProfile(role, profile) => {
                 format!("Role {role} in Instance Profile {profile} cannot be found.")

@@ -69,6 +69,28 @@ impl PageRequest {
         (page, marker)
     }
 
+    /// Like [`Page::take`], but the page ends before its items exceed `bytes_max`. It has at least
+    /// one item.
+    pub fn take_within<T>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        key: impl Fn(&T) -> String,
+        size: impl Fn(&T) -> usize,
+        bytes_max: usize,
+    ) -> (Vec<T>, Option<String>) {
+        let (mut page, mut bytes) = (Vec::<T>::new(), 0);
+        for item in items {
+            bytes += size(&item);
+            let is_full = page.len() >= self.items_max || bytes > bytes_max;
+            if is_full && let Some(last) = page.last() {
+                let marker = self.marker(&key(last));
+                return (page, Some(marker));
+            }
+            page.push(item);
+        }
+        (page, None)
+    }
+
     /// Like [`Page::take`] for items that are all there, sorted by `key`.
     pub fn cut<T>(
         &self,
@@ -128,6 +150,30 @@ mod tests {
         let second = PageRequest::of("ListUsers", &["/"], Some(&marker), Some(5)).unwrap();
         let (page, marker) = second.cut(names, |name| (*name).to_owned());
         assert_eq!((page, marker), (vec!["c", "d"], None));
+    }
+
+    #[test]
+    fn a_page_ends_before_it_is_too_large() {
+        let texts = ["aa", "bb", "cccc", "d"];
+        let pages = |bytes_max, items_max| {
+            let (mut pages, mut marker) = (Vec::new(), None);
+            loop {
+                let page = PageRequest::of("L", &[], marker.as_deref(), Some(items_max)).unwrap();
+                let rest = texts
+                    .iter()
+                    .filter(|text| page.after().is_none_or(|it| **text > it));
+                let key = |text: &&&str| (**text).to_owned();
+                let (items, next) = page.take_within(rest, key, |text| text.len(), bytes_max);
+                pages.push(items.len());
+                marker = next;
+                if marker.is_none() {
+                    return pages;
+                }
+            }
+        };
+        assert_eq!(pages(4, 10), [2, 1, 1]);
+        assert_eq!(pages(1, 10), [1, 1, 1, 1]);
+        assert_eq!(pages(100, 3), [3, 1]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Who used what, and when: last use of keys and passwords, and attempts with inactive keys.
+//! Who used what, and when: last use of keys, roles and passwords, and attempts with inactive keys.
 //!
 //! It protects one rule: only a verified signature leaves a trace here. Last use follows AWS's
 //! granularity: the first use inside each 15-minute window is recorded, with its service and
@@ -12,7 +12,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-use keywright_base::{AccessKeyId, Timestamp};
+use keywright_base::{AccessKeyId, Timestamp, UniqueId};
 use keywright_store::contract::{KeyAttempt, LastUse, Store, StoreError};
 
 use crate::{authenticate::KeyUse, ledger::IamLedger, state::KeyMaterial};
@@ -60,7 +60,8 @@ impl KeyUsage {
         })
     }
 
-    /// The last recorded use of an access key id or, for its password, a user's unique id.
+    /// The last recorded use of an access key id, of a role by its unique id or, for its password,
+    /// of a user by its unique id.
     pub fn last(&self, subject: &str) -> Option<LastUse> {
         self.last
             .read()
@@ -137,6 +138,21 @@ impl KeyUsage {
         drop(last);
         let mut exact = self.exact.lock().unwrap_or_else(PoisonError::into_inner);
         exact.insert(used.subject.clone(), used);
+    }
+
+    /// Notes a request of a role's session. The first one inside each window of fifteen minutes is
+    /// recorded; a map is read to find out.
+    pub fn note_role(&self, role: UniqueId, now: Timestamp, (service, region): (&str, &str)) {
+        let at = now.truncate_to_secs();
+        let due = |used: LastUse| at.secs_since(used.at) >= KEY_WINDOW_SECS;
+        if self.last(role.as_str()).is_none_or(due) {
+            self.record(LastUse {
+                subject: role.to_string(),
+                at,
+                service: service.to_owned(),
+                region: region.to_owned(),
+            });
+        }
     }
 
     /// Notes a sign-in with a password; `subject` is a user's unique id, or the account's id for

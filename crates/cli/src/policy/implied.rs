@@ -2,9 +2,9 @@
 //! action itself.
 //!
 //! It mirrors the server: requests that the rotation service makes for the caller come from the
-//! service, and a request about all users is checked for every user of the account.
+//! service, and a request about all users and roles is checked for every one of the account.
 
-use keywright_base::ROTATION_MARK;
+use keywright_base::{AccountId, ROTATION_MARK};
 use keywright_identity::on_behalf::SERVICE_CONTEXT;
 use keywright_policy::{
     AccessRequest, ActionCatalogue, ContextMap, ContextValues, Explanation, PoliciesInForce,
@@ -14,7 +14,7 @@ use keywright_policy::{
 /// A request implied by another.
 pub(super) struct ImpliedRequest {
     pub(super) action: &'static str,
-    /// An ARN, or the common prefix of all users' ARNs.
+    /// An ARN, or the common prefix of the ARNs of all users or all roles.
     resource: String,
     every: bool,
     context: ContextMap,
@@ -29,14 +29,7 @@ impl ImpliedRequest {
         let on: Vec<(&'static str, String, bool)> =
             match (request.resource, request.principal.account()) {
                 ("*", Some(account)) => {
-                    let users = format!("arn:aws:iam::{account}:user/");
-                    let about = known.implied().filter_map(|name| {
-                        let implied = ActionCatalogue::built_in().action(name)?;
-                        match implied.resources.as_slice() {
-                            [] => Some((name, "*".to_owned(), false)),
-                            _ => implied.is_on("user").then(|| (name, users.clone(), true)),
-                        }
-                    });
+                    let about = known.implied().flat_map(|name| of_account(name, account));
                     about.collect()
                 }
                 (resource, _) => {
@@ -92,6 +85,21 @@ impl ImpliedRequest {
         }
         explanation
     }
+}
+
+/// An implied action on all users and roles of an account, or on `*` if it has no resources.
+fn of_account(name: &'static str, account: AccountId) -> Vec<(&'static str, String, bool)> {
+    let Some(implied) = ActionCatalogue::built_in().action(name) else {
+        return Vec::new();
+    };
+    if implied.resources.is_empty() {
+        return vec![(name, "*".to_owned(), false)];
+    }
+    let kinds = ["user", "role"].into_iter();
+    kinds
+        .filter(|kind| implied.is_on(kind))
+        .map(|kind| (name, format!("arn:aws:iam::{account}:{kind}/"), true))
+        .collect()
 }
 
 /// Whether a condition key differs from user to user.

@@ -32,6 +32,7 @@ fn efforts() {
         names
     };
     let pages = [
+        "GetAccountAuthorizationDetails",
         "GetGroup",
         "GetGroupPolicy",
         "GetPolicyVersion",
@@ -132,6 +133,7 @@ fn what_is_made_where_requests_are_answered_is_short() {
     }
     long.sort_unstable();
     let expected = [
+        "GetAccountAuthorizationDetails",
         "GetGroup",
         "ListEntitiesForPolicy",
         "ListPolicies",

@@ -73,6 +73,15 @@ pub(crate) fn samples() -> Vec<(&'static str, String)> {
             format!("{role}&PolicyDocument={TRUST}"),
         ),
         ("DeleteRole", role.clone()),
+        (
+            "CreateServiceLinkedRole",
+            "AWSServiceName=ecs.amazonaws.com".to_owned(),
+        ),
+        ("DeleteServiceLinkedRole", role.clone()),
+        (
+            "GetServiceLinkedRoleDeletionStatus",
+            "DeletionTaskId=task/aws-service-role/ecs.amazonaws.com/some/1".to_owned(),
+        ),
         ("TagRole", and(&role, tag)),
         ("UntagRole", and(&role, "TagKeys.member.1=k")),
         ("ListRoleTags", role.clone()),
@@ -167,6 +176,7 @@ pub(crate) fn samples() -> Vec<(&'static str, String)> {
         ("DeleteAccountAlias", "AccountAlias=alias".to_owned()),
         ("ListAccountAliases", String::new()),
         ("GetAccountSummary", String::new()),
+        ("GetAccountAuthorizationDetails", String::new()),
         ("GenerateCredentialReport", String::new()),
         ("GetCredentialReport", String::new()),
         ("SimulateCustomPolicy", and(list, simulated)),

@@ -4,6 +4,8 @@
 //! behalf of its caller, or reveals to it, the caller must be allowed to do or read itself, on the
 //! same resources. The policy crate has the table; this module turns it into targets.
 
+use std::sync::Arc;
+
 use keywright_base::ROTATION_MARK;
 use keywright_policy::{
     AccessRequest, ActionCatalogue, MeasuredDecision, PolicySet, ServiceAction,
@@ -13,7 +15,7 @@ use keywright_policy::{
 use super::{AuthTarget, Requirement};
 use crate::{
     on_behalf::requested_by_service,
-    state::{Account, User, UserSelector},
+    state::{Account, Grantee, UserSelector},
     view::StateView,
 };
 
@@ -27,7 +29,10 @@ pub(super) fn with_implied(
     let (mut own, subjects) = match required {
         Requirement::Nothing => return Vec::new(),
         Requirement::All(own) => {
-            let subjects = own.iter().map(|target| subject(view, target)).collect();
+            let subjects = own
+                .iter()
+                .flat_map(|target| subjects(view, target))
+                .collect();
             (own, subjects)
         }
         Requirement::On { own, subjects } => (own, subjects),
@@ -58,8 +63,8 @@ fn implied(action: &str, subjects: &[AuthTarget]) -> Vec<AuthTarget> {
 /// The actions implied by an action on a resource, for an explanation.
 pub(crate) fn implied_by(view: &StateView<'_>, action: &str, resource: &str) -> Vec<AuthTarget> {
     let subjects = match resource {
-        "*" => vec![AuthTarget::every_user(view, &UserSelector::Everyone)],
-        arn => AuthTarget::of_explanation(view, arn, "*"),
+        "*" => AuthTarget::every_principal(view).into(),
+        arn => AuthTarget::of_explanation(view, arn, (action, "*")),
     };
     implied(action, &subjects)
 }
@@ -86,15 +91,18 @@ fn on(name: &'static str, implied: &ServiceAction, subjects: &[AuthTarget]) -> V
     let Some(kind) = kind_of_action(implied) else {
         return vec![ask(AuthTarget::everything())];
     };
-    let about = subjects
-        .iter()
-        .filter(|subject| kind_of(&subject.resource) == kind);
+    // Some actions are about users and roles, and about groups as well.
+    let is_about = |subject: &&AuthTarget| match kind_of(&subject.resource) {
+        principal @ ("user" | "role") => implied.is_on(principal),
+        other => other == kind,
+    };
+    let about = subjects.iter().filter(is_about);
     about.cloned().map(ask).collect()
 }
 
 /// The resource type of an implied action. `None` if it has none.
 fn kind_of_action(action: &ServiceAction) -> Option<&'static str> {
-    let kinds = ["user", "group", "policy", "bucket", "object"];
+    let kinds = ["user", "role", "group", "policy", "bucket", "object"];
     let known = kinds.into_iter().find(|kind| action.is_on(kind));
     known.or_else(|| action.resources.first().map(|used| used.name))
 }
@@ -106,22 +114,23 @@ fn kind_of(resource: &str) -> &'static str {
     match (service, path) {
         (Some("s3"), path) if path.contains('/') => "object",
         (Some("s3"), _) => "bucket",
+        (Some("iam"), path) if path.starts_with("role/") => "role",
         (_, path) if path.starts_with("group/") => "group",
         (_, path) if path.starts_with("policy/") => "policy",
         _ => "user",
     }
 }
 
-/// The subject of an action's own target: the user, or all users.
-fn subject(view: &StateView<'_>, target: &AuthTarget) -> AuthTarget {
+/// The subjects of an action's own target: the user or role, or all of them.
+fn subjects(view: &StateView<'_>, target: &AuthTarget) -> Vec<AuthTarget> {
     if target.resource == "*" {
-        return AuthTarget::every_user(view, &UserSelector::Everyone);
+        return AuthTarget::every_principal(view).into();
     }
-    AuthTarget {
+    vec![AuthTarget {
         keys: Vec::new(),
         action: None,
         ..target.clone()
-    }
+    }]
 }
 
 impl AuthTarget {
@@ -141,16 +150,42 @@ impl AuthTarget {
         }
     }
 
+    /// Every user and every role, also those of later.
+    pub(crate) fn every_principal(view: &StateView<'_>) -> [Self; 2] {
+        let roles = format!("arn:aws:iam::{}:role/", view.id());
+        let listed = format!("{roles}*");
+        let every_role = Self {
+            every: true,
+            ..Self::new(roles, listed)
+        };
+        [Self::every_user(view, &UserSelector::Everyone), every_role]
+    }
+
     /// The entities that an explanation of a principal's permissions can quote: the principal, its
-    /// groups and managed policies, and the resource with its policy and tags.
+    /// groups and managed policies, and the resource with its policy and tags. If the action is to
+    /// assume a role, it quotes the role's trust policy.
     pub(crate) fn of_explanation(
         view: &StateView<'_>,
         principal: &str,
-        resource: &str,
+        (action, resource): (&str, &str),
     ) -> Vec<Self> {
         let mut subjects = vec![Self::principal(view, principal)];
-        if let Some(user) = view.account.user_by_arn(principal) {
-            subjects.extend(sources(view, user));
+        let account = view.account;
+        let user = account.user_by_arn(principal).map(Arc::clone);
+        let role = || {
+            let session = account.role_of_session(principal);
+            session.or_else(|| account.role_by_arn(principal))
+        };
+        let grantee = user
+            .map(Grantee::User)
+            .or_else(|| Some(Grantee::Role(Arc::clone(role()?))));
+        if let Some(grantee) = grantee {
+            subjects.extend(sources(view, &grantee));
+        }
+        if is_assuming(action)
+            && let Some(role) = account.role_by_arn(resource)
+        {
+            subjects.push(Self::role(view, &role.name));
         }
         subjects.extend(Self::of_storage(resource));
         subjects
@@ -180,15 +215,26 @@ impl AuthTarget {
     }
 }
 
-/// The groups and customer managed policies that grant a user's permissions. AWS managed policies
-/// are public.
-fn sources<'a>(view: &'a StateView<'_>, user: &'a User) -> impl Iterator<Item = AuthTarget> + 'a {
+/// Whether the trust policy of a role decides an action.
+pub(crate) fn is_assuming(action: &str) -> bool {
+    let actions = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"];
+    actions.iter().any(|it| it.eq_ignore_ascii_case(action))
+}
+
+/// The groups and customer managed policies that grant the permissions of a user or role. AWS
+/// managed policies are public.
+fn sources<'a>(
+    view: &'a StateView<'_>,
+    grantee: &'a Grantee,
+) -> impl Iterator<Item = AuthTarget> + 'a {
     let account: &Account = view.account;
-    let groups = user.groups.iter().filter_map(|id| account.group_by_id(*id));
-    let grants = std::iter::once(&user.grants).chain(groups.clone().map(|group| &group.grants));
+    let groups = grantee.groups().iter();
+    let groups = groups.filter_map(|id| account.group_by_id(*id));
+    let own = std::iter::once(grantee.grants());
+    let grants = own.chain(groups.clone().map(|group| &group.grants));
     let attached = grants
         .flat_map(|grants| &grants.attached)
-        .chain(&user.boundary);
+        .chain(grantee.boundary());
     let own = attached.filter(|arn| view.catalogue().by_arn(arn).is_none());
     let policies = own.map(|arn| AuthTarget::policy(view, arn));
     groups

@@ -5,7 +5,10 @@
 //! - A request thread makes only short decisions. Long ones are made outside those threads.
 //! - The result of a long decision is reused only if everything it depends on is unchanged.
 
-use std::{marker::PhantomData, sync::OnceLock};
+use std::{
+    marker::PhantomData,
+    sync::{Arc, OnceLock},
+};
 
 use keywright_base::limits;
 use keywright_policy::{
@@ -20,7 +23,7 @@ use super::{
 use crate::{
     action::{Input, PreparedAction},
     conditions::RequestConditions,
-    denials::{DenialEvidence, DeniedRequest},
+    denials::{DenialEvidence, DeniedRequest, TargetPolicy},
     fault::IamFault,
     names::PolicyNames,
     state::Grantee,
@@ -264,24 +267,21 @@ fn decide(
         Some(TrustCheck::Policy(trust)) => {
             policies.with_trust(trust).decide_within(request, steps_max)
         }
-        Some(TrustCheck::Nobody) => {
-            let nobody = nobody_trusted();
-            policies
-                .with_trust(nobody)
-                .decide_within(request, steps_max)
-        }
+        Some(TrustCheck::Nobody) => policies
+            .with_trust(nobody_trusted())
+            .decide_within(request, steps_max),
     }
 }
 
 /// A trust policy that trusts nobody.
-fn nobody_trusted() -> &'static Policy {
-    static COMPILED: OnceLock<Policy> = OnceLock::new();
+pub(crate) fn nobody_trusted() -> &'static Arc<Policy> {
+    static COMPILED: OnceLock<Arc<Policy>> = OnceLock::new();
     COMPILED.get_or_init(|| {
-        Policy::compile(&PolicyDocument {
+        Arc::new(Policy::compile(&PolicyDocument {
             version: None,
             id: None,
             statements: Vec::new(),
-        })
+        }))
     })
 }
 
@@ -320,7 +320,13 @@ fn check(
             }
         }
         let (who, names) = (view.caller.principal().clone(), question.conditions.names());
-        let evidence = DenialEvidence::keep(who, &request, set, None, names);
+        let attached = target.trust.as_ref().map(|trust| {
+            TargetPolicy::Trust(match trust {
+                TrustCheck::Policy(trust) => Arc::clone(trust),
+                TrustCheck::Nobody => Arc::clone(nobody_trusted()),
+            })
+        });
+        let evidence = DenialEvidence::keep(who, &request, set, attached, names);
         Ok(Some(
             evidence.named(PolicyNames::of_caller(view.account, view.caller)),
         ))

@@ -106,6 +106,11 @@ fn rows() -> Vec<(&'static str, String, String)> {
             bound,
             &format!("Action=PutUserPermissionsBoundary&{bob}&{boundary}"),
         ),
+        row(
+            "iam:AWSServiceName",
+            "ecs.amazonaws.com",
+            "Action=CreateServiceLinkedRole&AWSServiceName=ecs.amazonaws.com",
+        ),
     ]);
     rows
 }
@@ -242,8 +247,12 @@ fn every_key_of_the_tables_is_filled_or_listed() {
         "tokenissuetime",
         "multifactorauthpresent",
         "multifactorauthage",
+        // `tags_and_source_identity_follow_the_chain` tests it.
+        "sourceidentity",
     ];
     filled.extend(temporary.map(|key| format!("aws:{key}")));
+    // `adding_a_role_passes_it` tests it.
+    filled.insert("iam:passedtoservice".to_owned());
     let via = ["aws:calledvia", "aws:calledviafirst", "aws:calledvialast"];
     filled.extend(via.map(str::to_owned));
     let (_, absent) = DIFFERENCES

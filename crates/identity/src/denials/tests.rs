@@ -7,7 +7,7 @@ use keywright_policy::{
     ContextMap, Decision, DocumentKind, Policy, PolicyLayer, PolicySet, validate,
 };
 
-use super::{DenialEvidence, DeniedRequest, DeniedRequests};
+use super::{DenialEvidence, DeniedRequest, DeniedRequests, TargetPolicy};
 use crate::{names::PolicyNames, principal::Principal, view::ResourcePolicy};
 
 fn denial(number: usize, name: &str, context_bytes: usize) -> DeniedRequest {
@@ -30,7 +30,7 @@ fn denial(number: usize, name: &str, context_bytes: usize) -> DeniedRequest {
             context: ContextMap::default().with("aws:useragent", &"x".repeat(context_bytes)),
             set: PolicySet::default(),
             names: PolicyNames::default(),
-            resource_policy: None,
+            attached: None,
         },
     }
 }
@@ -128,7 +128,7 @@ fn the_policy_of_another_account_is_not_disclosed() {
             owner: Some(owner.parse().unwrap()),
             action: "s3:GetObject".to_owned(),
             resource: "arn:aws:s3:::b/k".to_owned(),
-            resource_policy: Some(Arc::clone(&denied)),
+            attached: Some(TargetPolicy::Resource(Arc::clone(&denied))),
             ..denial(0, "bob", 0).evidence
         };
         let explanation = evidence.explain();
@@ -151,7 +151,7 @@ fn what_would_be_now_asks_the_policy_of_now() {
         owner: Some("123456789012".parse().unwrap()),
         action: "s3:GetObject".to_owned(),
         resource: "arn:aws:s3:::b/k".to_owned(),
-        resource_policy: Some(bucket_policy(r#""Effect":"Deny""#)),
+        attached: Some(TargetPolicy::Resource(bucket_policy(r#""Effect":"Deny""#))),
         ..denial(0, "bob", 0).evidence
     };
     let attached = |policy| ResourcePolicy {

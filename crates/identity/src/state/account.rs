@@ -6,9 +6,9 @@ use imbl::{HashMap, OrdMap, OrdSet};
 use keywright_base::{AccessKeyId, AccountId, FoldedName, Timestamp, UniqueId};
 
 use super::{
-    AccessKey, AccountSettings, CredentialOwner, CredentialReport, RootUser, RotationPolicy,
-    StateChange, group::GroupIndex, instance_profile::ProfileIndex, mfa::DeviceIndex,
-    policy::PolicyIndex, role::RoleIndex, user::UserIndex,
+    AccessKey, AccountSettings, CredentialOwner, CredentialReport, DeletionTask, RootUser,
+    RotationPolicy, StateChange, group::GroupIndex, instance_profile::ProfileIndex,
+    mfa::DeviceIndex, policy::PolicyIndex, role::RoleIndex, user::UserIndex,
 };
 
 /// Who has a managed policy attached, or as boundary.
@@ -33,6 +33,7 @@ pub struct Account {
     pub(super) users: UserIndex,
     pub(super) roles: RoleIndex,
     pub(super) instance_profiles: ProfileIndex,
+    pub(super) deletion_tasks: OrdMap<String, Arc<DeletionTask>>,
     pub(super) groups: GroupIndex,
     pub(super) policies: PolicyIndex,
     pub(super) devices: DeviceIndex,
@@ -60,6 +61,7 @@ impl Account {
             users: UserIndex::default(),
             roles: RoleIndex::default(),
             instance_profiles: ProfileIndex::default(),
+            deletion_tasks: OrdMap::new(),
             groups: GroupIndex::default(),
             policies: PolicyIndex::default(),
             devices: DeviceIndex::default(),

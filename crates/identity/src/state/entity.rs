@@ -15,8 +15,8 @@ use keywright_store::contract::{RecordWrite, StateRecord};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    Account, AccountSettings, CredentialReport, CustomerPolicy, Group, InstanceProfile, KeyMaterial, MfaDevice,
-    Role, RootUser, RotationPolicy, Tag, User,
+    Account, AccountSettings, CredentialReport, CustomerPolicy, DeletionTask, Group,
+    InstanceProfile, KeyMaterial, MfaDevice, Role, RootUser, RotationPolicy, Tag, User,
 };
 use crate::vault::SealedValue;
 
@@ -25,6 +25,7 @@ pub(crate) const ENTITIES: &[EntityKind] = &[
     EntityKind::of::<User>(),
     EntityKind::of::<Role>(),
     EntityKind::of::<InstanceProfile>(),
+    EntityKind::of::<DeletionTask>(),
     EntityKind::of::<Group>(),
     EntityKind::of::<CustomerPolicy>(),
     EntityKind::of::<MfaDevice>(),

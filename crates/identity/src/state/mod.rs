@@ -6,6 +6,7 @@
 //! (persistent maps). Nothing here knows about the wire or permission.
 
 mod account;
+mod deletion_task;
 mod entity;
 mod grantee;
 mod group;
@@ -22,6 +23,7 @@ mod settings;
 mod user;
 
 pub use account::Account;
+pub use deletion_task::DeletionTask;
 pub(crate) use entity::LoadContext;
 pub use entity::{RecordError, StateChange};
 pub use grantee::Grantee;

@@ -94,6 +94,13 @@ impl Account {
         named.filter(|role| role.arn(self.id()).as_str() == arn)
     }
 
+    /// The role of a session: `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`.
+    pub fn role_of_session(&self, arn: &str) -> Option<&Arc<Role>> {
+        let prefix = Arn::sts(self.id(), "assumed-role/");
+        let (name, _) = arn.strip_prefix(prefix.as_str())?.split_once('/')?;
+        self.role(name)
+    }
+
     /// A role by its immutable id.
     pub fn role_by_id(&self, id: UniqueId) -> Option<&Arc<Role>> {
         self.roles.by_id.get(&id)

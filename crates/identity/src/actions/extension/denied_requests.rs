@@ -3,6 +3,7 @@
 //! It protects one rule: the explanation of a past request is that of its decision, by the policies
 //! of then; what the policies of now would say stands beside it.
 
+use keywright_base::Arn;
 use keywright_policy::{Decision, PolicySet};
 use keywright_wire::keywright;
 
@@ -12,7 +13,7 @@ use crate::{
         Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input, Preparation,
         PreparedAction,
     },
-    authorize::{AuthTarget, Permit, Requirement, policies_of},
+    authorize::{AuthTarget, Permit, Requirement, nobody_trusted, policies_of},
     denials::{DenialEvidence, DeniedRequest},
     fault::{IamFault, MissingEntity},
     pagination::PageRequest,
@@ -79,13 +80,12 @@ impl PreparedAction for ExplainDeniedRequest {
         let Some(denial) = view.denials.find(view.id(), &input.request_id) else {
             return Ok(Requirement::one(AuthTarget::everything()));
         };
-        let (who, resource) = (
-            denial.evidence.who.arn().as_str(),
-            &denial.evidence.resource,
-        );
+        let evidence = &denial.evidence;
+        let who = evidence.who.arn().as_str();
+        let requested = (&*evidence.action, &*evidence.resource);
         Ok(Requirement::On {
             own: vec![AuthTarget::principal(view, who)],
-            subjects: AuthTarget::of_explanation(view, who, resource),
+            subjects: AuthTarget::of_explanation(view, who, requested),
         })
     }
 
@@ -132,13 +132,20 @@ fn decision_now(
     evidence: &DenialEvidence,
     resource: Option<&ResourcePolicy>,
 ) -> Decision {
-    let set = match &evidence.who {
+    let mut set = match &evidence.who {
         Principal::Root { .. } => PolicySet::default(),
         principal => {
             let grantee = principal.grantee(view.account);
             grantee.map_or_else(PolicySet::default, |it| policies_of(view.account, &it))
         }
     };
+    set.session = evidence.session_policies();
+    let own_roles = Arn::iam(view.id(), "role/");
+    if evidence.is_of_role() && evidence.resource.starts_with(own_roles.as_str()) {
+        let role = view.account.role_by_arn(&evidence.resource);
+        let trust = role.and_then(|role| role.trust.compiled());
+        return evidence.decide_by_trust(&set, trust.unwrap_or_else(|| nobody_trusted()));
+    }
     evidence.decide_by(&set, resource)
 }
 

@@ -23,17 +23,19 @@ use crate::{
     action::{
         ActionLevel, ActionOutcome, ActionResult, Effort, Input, Preparation, PreparedAction,
     },
-    authorize::{AuthTarget, Permit, Requirement, binding, policies_of},
+    authorize::{
+        AuthTarget, Permit, Requirement, binding, is_assuming, nobody_trusted, policies_of,
+    },
     fault::{IamFault, MissingEntity},
     names::PolicyNames,
     pagination::PageRequest,
     principal::Principal,
-    state::{Grantee, User, UserSelector},
+    state::Grantee,
     view::{ResourcePolicy, StateView},
 };
 
-/// Users that one page of [`ListAuthorizedPrincipals`] looks at.
-const USERS_PER_PAGE: i32 = 500;
+/// Users and roles that one page of [`ListAuthorizedPrincipals`] looks at.
+const PRINCIPALS_PER_PAGE: i32 = 500;
 
 /// The name of the session by which a role's requests are explained.
 const EXPLAINED: &str = "explained";
@@ -103,9 +105,10 @@ fn explained(
     steps: &mut StepsLeft,
 ) -> Result<Explanation, IamFault> {
     let own = PoliciesInForce::new(set);
-    let policies = match binding(view.policy(), request) {
-        Some(policy) => own.with_resource(policy),
-        None => own,
+    let policies = match (binding(view.policy(), request), view.trust(request)) {
+        (_, Some(trust)) => own.with_trust(trust),
+        (Some(policy), None) => own.with_resource(policy),
+        (None, None) => own,
     };
     steps.take(explanation_steps(&policies, request))?;
     Ok(explain(&policies, request))
@@ -127,6 +130,18 @@ impl<'a> std::ops::Deref for ExplainView<'a> {
 }
 
 impl<'a> ExplainView<'a> {
+    /// The trust policy that decides a request to assume a role of the account. A role that does
+    /// not exist trusts nobody.
+    fn trust(&self, request: &AccessRequest<'_>) -> Option<&'a Arc<Policy>> {
+        let roles = Arn::iam(self.view.id(), "role/");
+        let assumes = is_assuming(request.action) && request.resource.starts_with(roles.as_str());
+        assumes.then(|| {
+            let role = self.view.account.role_by_arn(request.resource);
+            let trust = role.and_then(|role| role.trust.compiled());
+            trust.unwrap_or_else(|| nobody_trusted())
+        })
+    }
+
     /// The policy of the resource.
     fn policy(&self) -> Option<&'a Arc<Policy>> {
         self.resource?.policy.as_ref()
@@ -247,7 +262,7 @@ impl PreparedAction for ExplainAuthorization {
         let (principal, resource) = (&input.principal_arn, &input.resource_arn);
         Ok(Requirement::On {
             own: vec![AuthTarget::principal(view, principal)],
-            subjects: AuthTarget::of_explanation(view, principal, resource),
+            subjects: AuthTarget::of_explanation(view, principal, (&input.action_name, resource)),
         })
     }
 
@@ -352,21 +367,26 @@ fn in_words(
     Ok(own)
 }
 
-/// The user that an ARN names; nobody for the root user.
+/// The user or role that an ARN names; nobody for the root user.
 fn principal(view: &StateView<'_>, arn: &str) -> Result<Option<Grantee>, IamFault> {
     if arn == Arn::iam(view.id(), "root").as_str() {
         return Ok(None);
     }
-    let Some(name) = arn.strip_prefix(Arn::iam(view.id(), "user/").as_str()) else {
-        return Err(IamFault::Validation(format!(
-            "PrincipalArn {arn} is neither the root user nor a user of account {}",
-            view.id()
-        )));
-    };
-    let name = name.rsplit('/').next().unwrap_or(name);
-    let user = view.account.user_by_arn(arn);
-    let user = user.ok_or_else(|| MissingEntity::User(name.to_owned()))?;
-    Ok(Some(Grantee::User(Arc::clone(user))))
+    let name = || arn.rsplit('/').next().unwrap_or(arn).to_owned();
+    if arn.starts_with(Arn::iam(view.id(), "user/").as_str()) {
+        let user = view.account.user_by_arn(arn);
+        let user = user.ok_or_else(|| MissingEntity::User(name()))?;
+        return Ok(Some(Grantee::User(Arc::clone(user))));
+    }
+    if arn.starts_with(Arn::iam(view.id(), "role/").as_str()) {
+        let role = view.account.role_by_arn(arn);
+        let role = role.ok_or_else(|| MissingEntity::Role(name()))?;
+        return Ok(Some(Grantee::Role(Arc::clone(role))));
+    }
+    Err(IamFault::Validation(format!(
+        "PrincipalArn {arn} is neither the root user nor a user or role of account {}",
+        view.id()
+    )))
 }
 
 /// `keywright:ListAuthorizedPrincipals`: who may, through what, and under which conditions.
@@ -535,6 +555,37 @@ fn unless<'a>(deny: &StatementRef, tests: impl Iterator<Item = &'a ConditionTrac
     format!("not ({}), which {deny} denies", requested.join(" and "))
 }
 
+/// Where a user or role stands in the list: users first, each by name.
+fn place(grantee: &Grantee) -> String {
+    let name = FoldedName::new(grantee.name());
+    let kind = match grantee {
+        Grantee::User(_) => USERS,
+        Grantee::Role(_) => ROLES,
+    };
+    format!("{kind} {}", name.as_str())
+}
+
+const USERS: &str = "1";
+const ROLES: &str = "2";
+
+/// The users and roles after a place, in order.
+fn following<'a>(
+    view: &'a ExplainView<'_>,
+    after: Option<&str>,
+) -> impl Iterator<Item = Grantee> + use<'a> {
+    let after = after.and_then(|after| after.split_once(' '));
+    let from = |kind: &str| match after {
+        Some((last, name)) if last == kind => Bound::Excluded(FoldedName::new(name)),
+        _ => Bound::Unbounded,
+    };
+    let has_users = after.is_none_or(|(last, _)| last == USERS);
+    let users = has_users.then(|| view.account.users().range((from(USERS), Bound::Unbounded)));
+    let roles = view.account.roles().range((from(ROLES), Bound::Unbounded));
+    let users = users.into_iter().flatten();
+    let users = users.map(|(_, user)| Grantee::User(Arc::clone(user)));
+    users.chain(roles.map(|(_, role)| Grantee::Role(Arc::clone(role))))
+}
+
 impl PreparedAction for ListAuthorizedPrincipals {
     type Shape = keywright::ListAuthorizedPrincipals;
     type Prepared = Option<ResourcePolicy>;
@@ -542,7 +593,7 @@ impl PreparedAction for ListAuthorizedPrincipals {
     const EFFORT: Effort = Effort::Long;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
-        let mut subjects = vec![AuthTarget::every_user(view, &UserSelector::Everyone)];
+        let mut subjects = Vec::from(AuthTarget::every_principal(view));
         subjects.extend(AuthTarget::of_storage(&input.resource_arn));
         Ok(Requirement::On {
             own: vec![AuthTarget::everything()],
@@ -576,39 +627,25 @@ impl PreparedAction for ListAuthorizedPrincipals {
             "ListAuthorizedPrincipals",
             &filter,
             marker,
-            Some(USERS_PER_PAGE),
+            Some(PRINCIPALS_PER_PAGE),
         )?;
-        let from = page.after().map_or(Bound::Unbounded, |after| {
-            Bound::Excluded(FoldedName::new(after))
-        });
-        let users = view.account.users().range((from, Bound::Unbounded));
-        let users = users.map(|(_, user)| user);
-        let key = |user: &&Arc<User>| user.name.to_ascii_lowercase();
-        let (users, mut marker) = page.take(users, key);
+        let (grantees, mut marker) = page.take(following(view, page.after()), place);
         let (mut principals, mut steps) = (Vec::new(), StepsLeft::new());
         if page.after().is_none() {
             principals.extend(authorized(view, None, requested, &mut steps)?);
         }
         let mut last = None;
-        for user in users {
-            match (
-                authorized(
-                    view,
-                    Some(&Grantee::User(Arc::clone(user))),
-                    requested,
-                    &mut steps,
-                ),
-                last,
-            ) {
+        for grantee in &grantees {
+            match (authorized(view, Some(grantee), requested, &mut steps), last) {
                 (Ok(found), _) => principals.extend(found),
                 (Err(fault), None) => return Err(fault),
                 // The page ends before whoever takes too many steps.
                 (Err(_), Some(last)) => {
-                    marker = Some(page.marker(&key(&last)));
+                    marker = Some(page.marker(&place(last)));
                     break;
                 }
             }
-            last = Some(user);
+            last = Some(grantee);
         }
         Ok(ActionResult::answer(
             keywright::ListAuthorizedPrincipalsOutput {

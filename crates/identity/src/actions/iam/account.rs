@@ -131,8 +131,7 @@ impl Action for GetAccountSummary {
     }
 }
 
-/// What there is. Keywright has no roles, instance profiles, identity providers and certificates,
-/// so there are none.
+/// What there is. Keywright has no identity providers and no certificates.
 fn counts(account: &Account) -> [(&'static str, usize); 15] {
     let root = account.root();
     let devices = account.devices();
@@ -157,8 +156,8 @@ fn counts(account: &Account) -> [(&'static str, usize); 15] {
         (key::ACCOUNT_SIGNING_CERTIFICATES_PRESENT, 0),
         (key::MFA_DEVICES, devices.len()),
         (key::MFA_DEVICES_IN_USE, assigned.count()),
-        (key::ROLES, 0),
-        (key::INSTANCE_PROFILES, 0),
+        (key::ROLES, account.roles().len()),
+        (key::INSTANCE_PROFILES, account.instance_profiles().len()),
         (key::PROVIDERS, 0),
         (key::SERVER_CERTIFICATES, 0),
         (key::GLOBAL_ENDPOINT_TOKEN_VERSION, 1),
@@ -188,12 +187,21 @@ const fn quotas() -> [(&'static str, usize); 19] {
             key::ATTACHED_POLICIES_PER_GROUP_QUOTA,
             limits::ATTACHED_POLICIES_PER_GROUP,
         ),
-        (key::ATTACHED_POLICIES_PER_ROLE_QUOTA, 10),
+        (
+            key::ATTACHED_POLICIES_PER_ROLE_QUOTA,
+            limits::ATTACHED_POLICIES_PER_ROLE,
+        ),
         (key::POLICY_VERSIONS_IN_USE_QUOTA, 10_000),
-        (key::ROLES_QUOTA, 1000),
-        (key::ROLE_POLICY_SIZE_QUOTA, 10_240),
-        (key::ASSUME_ROLE_POLICY_SIZE_QUOTA, 2048),
-        (key::INSTANCE_PROFILES_QUOTA, 1000),
+        (key::ROLES_QUOTA, limits::ROLES_PER_ACCOUNT),
+        (key::ROLE_POLICY_SIZE_QUOTA, limits::ROLE_POLICY_SIZE),
+        (
+            key::ASSUME_ROLE_POLICY_SIZE_QUOTA,
+            limits::TRUST_POLICY_SIZE,
+        ),
+        (
+            key::INSTANCE_PROFILES_QUOTA,
+            limits::INSTANCE_PROFILES_PER_ACCOUNT,
+        ),
         (key::SERVER_CERTIFICATES_QUOTA, 20),
         (key::SIGNING_CERTIFICATES_PER_USER_QUOTA, 2),
     ]

@@ -117,11 +117,16 @@ fn list<O: PolicyOwner>(
     let mut arns: Vec<_> = owner.grants().attached.iter().filter(matches).collect();
     arns.sort();
     let (arns, marker) = page.cut(arns, |arn| arn.to_string());
-    let attached = |arn: &Arc<str>| iam::AttachedPolicy {
+    let attached = arns.into_iter().map(|arn| to_wire(arn));
+    Ok((Some(attached.collect()), marker))
+}
+
+/// An attached policy as lists show it.
+pub(super) fn to_wire(arn: &str) -> iam::AttachedPolicy {
+    iam::AttachedPolicy {
         policy_name: arn.rsplit('/').next().map(str::to_owned),
-        policy_arn: Some(arn.to_string()),
-    };
-    Ok((Some(arns.into_iter().map(attached).collect()), marker))
+        policy_arn: Some(arn.to_owned()),
+    }
 }
 
 /// The three actions for one kind of owner.

@@ -6,7 +6,7 @@ use keywright_base::{Arn, FoldedName, IdKind, UniqueId, limits};
 use keywright_wire::iam;
 
 use super::{
-    roles::{check_modifiable, in_profile},
+    roles::{check_modifiable, document_bytes, in_profile},
     tags,
 };
 use crate::{
@@ -141,17 +141,32 @@ impl Action for ListInstanceProfiles {
         let matching = rest
             .map(|(_, profile)| profile)
             .filter(|profile| profile.path.starts_with(prefix));
-        let (profiles, marker) = page.take(matching, |profile| place(profile));
+        let (instance_profiles, marker) = listed(view, &page, matching);
         Ok(ActionResult::answer(iam::ListInstanceProfilesOutput {
-            instance_profiles: profiles.into_iter().map(|it| brief(view, it)).collect(),
+            instance_profiles,
             is_truncated: Some(marker.is_some()),
             marker,
         }))
     }
 }
 
-fn place(profile: &InstanceProfile) -> String {
-    FoldedName::new(&profile.name).as_str().to_owned()
+/// A page of instance profiles that begin after the last one of the page before.
+fn listed<'a>(
+    view: &StateView<'_>,
+    page: &PageRequest,
+    profiles: impl Iterator<Item = &'a Arc<InstanceProfile>>,
+) -> (Vec<iam::InstanceProfile>, Option<String>) {
+    page.take_within(
+        profiles.map(|profile| brief(view, profile)),
+        |profile| place(&profile.instance_profile_name),
+        |profile| profile.roles.iter().map(document_bytes).sum(),
+        limits::PAGE_DOCUMENT_BYTES,
+    )
+}
+
+/// Where a name stands in a listing.
+fn place(name: &str) -> String {
+    FoldedName::new(name).as_str().to_owned()
 }
 
 /// `iam:ListInstanceProfilesForRole`
@@ -170,10 +185,12 @@ impl Action for ListInstanceProfilesForRole {
         let (operation, marker) = ("ListInstanceProfilesForRole", input.marker.as_deref());
         let page = PageRequest::of(operation, &[&role.name], marker, input.max_items)?;
         let profiles = view.account.profiles_of(role.id);
-        let (profiles, marker) = page.cut(profiles, |profile: &&Arc<_>| place(profile));
+        let after = page.after().unwrap_or_default();
+        let rest = profiles.filter(|profile| place(&profile.name).as_str() > after);
+        let (instance_profiles, marker) = listed(view, &page, rest);
         Ok(ActionResult::answer(
             iam::ListInstanceProfilesForRoleOutput {
-                instance_profiles: profiles.into_iter().map(|it| brief(view, it)).collect(),
+                instance_profiles,
                 is_truncated: Some(marker.is_some()),
                 marker,
             },

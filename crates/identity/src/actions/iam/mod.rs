@@ -3,6 +3,7 @@
 pub(super) mod access_keys;
 mod account;
 mod attachments;
+mod authorization_details;
 mod boundaries;
 mod credential_report;
 mod groups;
@@ -16,6 +17,7 @@ mod password_policy;
 mod policies;
 mod policy_versions;
 mod roles;
+mod service_linked_roles;
 mod simulator;
 mod tags;
 mod users;
@@ -39,6 +41,9 @@ pub(super) static ACTIONS: &[ActionEntry] = &[
     served::<roles::UpdateRoleDescription>(),
     served::<roles::UpdateAssumeRolePolicy>(),
     served::<roles::DeleteRole>(),
+    served::<service_linked_roles::CreateServiceLinkedRole>(),
+    served::<service_linked_roles::DeleteServiceLinkedRole>(),
+    served::<service_linked_roles::GetServiceLinkedRoleDeletionStatus>(),
     served::<tags::TagRole>(),
     served::<tags::UntagRole>(),
     served::<tags::ListRoleTags>(),
@@ -132,6 +137,7 @@ pub(super) static ACTIONS: &[ActionEntry] = &[
     served::<account::DeleteAccountAlias>(),
     served::<account::ListAccountAliases>(),
     served::<account::GetAccountSummary>(),
+    served::<authorization_details::GetAccountAuthorizationDetails>(),
     served::<credential_report::GenerateCredentialReport>(),
     served::<credential_report::GetCredentialReport>(),
     served::<simulator::SimulateCustomPolicy>(),

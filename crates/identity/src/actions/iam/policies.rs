@@ -92,7 +92,7 @@ impl<'a> ManagedPolicy<'a> {
     }
 
     /// As lists show it.
-    fn brief(&self, view: &StateView<'_>) -> iam::Policy {
+    pub(super) fn brief(&self, view: &StateView<'_>) -> iam::Policy {
         let arn = self.arn(view);
         let count = |count: usize| i32::try_from(count).ok();
         let listed = iam::Policy {

@@ -65,6 +65,27 @@ fn of_aws(policy: &AwsPolicy) -> impl Iterator<Item = iam::PolicyVersion> {
     std::iter::once(in_effect).chain(earlier)
 }
 
+/// The versions with their documents, the newest first; of a policy of AWS, which can have
+/// hundreds, only the one in effect.
+pub(super) fn with_documents(policy: ManagedPolicy<'_>) -> Vec<iam::PolicyVersion> {
+    match policy {
+        ManagedPolicy::Own(policy) => {
+            let versions = policy.versions.iter().rev();
+            versions.map(|it| to_wire(policy, it, true)).collect()
+        }
+        ManagedPolicy::Aws(policy) => {
+            let in_effect = of_aws(policy).take(1);
+            let document = Some(percent_encode_document(&policy.document));
+            in_effect
+                .map(|version| iam::PolicyVersion {
+                    document: document.clone(),
+                    ..version
+                })
+                .collect()
+        }
+    }
+}
+
 /// `iam:CreatePolicyVersion`
 pub(crate) struct CreatePolicyVersion;
 

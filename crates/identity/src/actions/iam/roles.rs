@@ -1,6 +1,6 @@
 //! Roles: create, read, list, change, delete.
 
-use std::{ops::Bound, sync::Arc};
+use std::ops::Bound;
 
 use keywright_base::{Arn, FoldedName, IdKind, UniqueId, limits};
 use keywright_policy::{
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Seconds that a session of a role may last unless the role says otherwise.
-const MAX_SESSION_SECS: i32 = 3600;
+pub(super) const MAX_SESSION_SECS: i32 = 3600;
 
 /// A trust policy that may become a role's, in its stored form.
 ///
@@ -50,6 +50,14 @@ fn checked_trust(view: &StateView<'_>, document: &str) -> Result<TrustPolicy, Ia
     let stored = rename_principals(document, |name| lookup.to_stored(name));
     let stored = stored.map_err(|error| IamFault::MalformedPolicyDocument(error.to_string()))?;
     Ok(TrustPolicy::new(stored.into()))
+}
+
+/// Rejects one role too many.
+pub(super) fn check_quota(view: &StateView<'_>) -> Result<(), IamFault> {
+    if view.account.roles().len() >= limits::ROLES_PER_ACCOUNT {
+        return Err(ReachedQuota::Named("RolesPerAccount", limits::ROLES_PER_ACCOUNT).into());
+    }
+    Ok(())
 }
 
 /// Refuses changes to a role that only its service may change.
@@ -109,9 +117,7 @@ impl Action for CreateRole {
         if view.account.role(&input.role_name).is_some() {
             return Err(ExistingEntity::Role(input.role_name.clone()).into());
         }
-        if view.account.roles().len() >= limits::ROLES_PER_ACCOUNT {
-            return Err(ReachedQuota::Named("RolesPerAccount", limits::ROLES_PER_ACCOUNT).into());
-        }
+        check_quota(view)?;
         let role = Role {
             id: UniqueId::generate(IdKind::Role, view.id(), view.entropy),
             path: path.to_owned(),
@@ -178,11 +184,14 @@ impl Action for ListRoles {
         let matching = rest
             .map(|(_, role)| role)
             .filter(|role| role.path.starts_with(prefix));
-        let (roles, marker) = page.take(matching, |role: &&Arc<Role>| {
-            FoldedName::new(&role.name).as_str().to_owned()
-        });
+        let (roles, marker) = page.take_within(
+            matching.map(|role| brief(view, role)),
+            |role| FoldedName::new(&role.role_name).as_str().to_owned(),
+            document_bytes,
+            limits::PAGE_DOCUMENT_BYTES,
+        );
         Ok(ActionResult::answer(iam::ListRolesOutput {
-            roles: roles.into_iter().map(|role| brief(view, role)).collect(),
+            roles,
             is_truncated: Some(marker.is_some()),
             marker,
         }))
@@ -201,7 +210,11 @@ impl Action for UpdateRole {
     }
 
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
-        let mut role = changed(view, &input.role_name)?;
+        let mut role = Role::clone(view.role(&input.role_name)?);
+        // The description of a service-linked role may be changed, and nothing else.
+        if input.max_session_duration.is_some() {
+            check_modifiable(&role)?;
+        }
         if let Some(description) = &input.description {
             role.description = Some(description.clone()).filter(|text| !text.is_empty());
         }
@@ -225,7 +238,7 @@ impl Action for UpdateRoleDescription {
     }
 
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
-        let mut role = changed(view, &input.role_name)?;
+        let mut role = Role::clone(view.role(&input.role_name)?);
         role.description = Some(input.description.clone()).filter(|text| !text.is_empty());
         let output = iam::UpdateRoleDescriptionOutput {
             role: Some(full(view, &role)),
@@ -283,16 +296,29 @@ impl Action for DeleteRole {
 
 /// A role as GetRole shows it.
 fn full(view: &StateView<'_>, role: &Role) -> iam::Role {
-    let used = view.usage.last(role.id.as_str());
     iam::Role {
         tags: (!role.tags.is_empty()).then(|| tags::to_wire(&role.tags)),
         permissions_boundary: role.boundary.as_deref().map(boundaries::to_wire),
-        role_last_used: Some(iam::RoleLastUsed {
-            last_used_date: used.as_ref().map(|used| used.at),
-            region: used.map(|used| used.region),
-        }),
+        role_last_used: Some(last_used(view, role)),
         ..brief(view, role)
     }
+}
+
+/// The last request of a session of a role. Empty if there was none for a long time.
+pub(super) fn last_used(view: &StateView<'_>, role: &Role) -> iam::RoleLastUsed {
+    let used = view.usage.last(role.id.as_str());
+    let used = used.filter(|used| view.now().secs_since(used.at) <= limits::LAST_USED_SECS);
+    iam::RoleLastUsed {
+        last_used_date: used.as_ref().map(|used| used.at),
+        region: used.map(|used| used.region),
+    }
+}
+
+/// The size of a role's document in a response.
+pub(super) fn document_bytes(role: &iam::Role) -> usize {
+    role.assume_role_policy_document
+        .as_ref()
+        .map_or(0, String::len)
 }
 
 /// A role as lists show it: without tags, boundary and last use.

@@ -183,6 +183,7 @@ fn target(view: &StateView<'_>, arn: &str) -> AuthTarget {
     match SimulatedPrincipal::find(view, arn) {
         Ok(SimulatedPrincipal::User(user)) => AuthTarget::user(view, &user.name),
         Ok(SimulatedPrincipal::Group(group)) => AuthTarget::group(view, &group.name),
+        Ok(SimulatedPrincipal::Role(role)) => AuthTarget::role(view, &role.name),
         Err(IamFault::NoSuchEntity(_)) => AuthTarget::new(arn, arn),
         Err(_) => AuthTarget::new("*", arn),
     }

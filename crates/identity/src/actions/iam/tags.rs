@@ -10,7 +10,6 @@ use keywright_wire::iam;
 use super::{
     attachments::parse,
     policies::{ManagedPolicy, policy_target},
-    roles::check_modifiable,
 };
 use crate::{
     action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
@@ -194,7 +193,6 @@ impl Action for TagRole {
 
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let mut role = Role::clone(view.role(&input.role_name)?);
-        check_modifiable(&role)?;
         if input.tags.is_empty() {
             return Err(InvalidInput::NoTags.into());
         }
@@ -220,7 +218,6 @@ impl Action for UntagRole {
 
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let mut role = Role::clone(view.role(&input.role_name)?);
-        check_modifiable(&role)?;
         role.tags.retain(|tag| {
             !input
                 .tag_keys

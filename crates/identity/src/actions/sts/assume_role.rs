@@ -95,12 +95,23 @@ impl Action for AssumeRole {
         if matches!(view.caller.principal(), Principal::Root { .. }) {
             return Err(denied("Roles may not be assumed by root accounts."));
         }
+        // AWS: federated users call nothing of STS but GetCallerIdentity, whatever policies say.
+        if matches!(view.caller.principal(), Principal::FederatedUser(_)) {
+            return Err(denied(&format!(
+                "User: {} is not authorized to perform: sts:AssumeRole on resource: {}",
+                view.caller.arn(),
+                input.role_arn
+            )));
+        }
         let target = Self::target(view, input);
         let mut targets = vec![target.clone()];
         if !target.request_tags.is_empty() {
             targets.push(target.clone().as_action("sts:TagSession"));
         }
-        if input.source_identity.is_some() {
+        // AWS: also if the caller's session has one, which the new session inherits.
+        let before = view.caller.attributes();
+        let inherited = before.and_then(|before| before.source_identity.as_ref());
+        if inherited.or(input.source_identity.as_ref()).is_some() {
             targets.push(target.as_action("sts:SetSourceIdentity"));
         }
         Ok(Requirement::All(targets))

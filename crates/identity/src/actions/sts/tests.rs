@@ -359,6 +359,23 @@ fn federated_users_have_what_the_user_and_the_session_policy_allow() {
             "AccessDenied",
             "Cannot call GetFederationToken with session credentials",
         );
+    // Whatever policies say.
+    role(&bench, "r", &format!("arn:aws:iam::{ACCOUNT}:root"), &[]);
+    let all =
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    let put = "Action=PutUserPolicy&UserName=ann&PolicyName=all&PolicyDocument=";
+    bench.root(&format!("{put}{all}")).ok();
+    assume(&bench, &ann, "r", "").ok();
+    let wide = format!("Action=GetFederationToken&Name=visitor&Policy={all}");
+    let wide = TestKeys::of(&bench.call(&ann, &wide));
+    let denied = format!(
+        "User: {arn} is not authorized to perform: sts:AssumeRole on resource: \
+         arn:aws:iam::{ACCOUNT}:role/r"
+    );
+    assume(&bench, &wide, "r", "").refused("AccessDenied", &denied);
+    bench
+        .root("Action=DeleteUserPolicy&UserName=ann&PolicyName=all")
+        .ok();
     bench
         .root("Action=DeleteUserPolicy&UserName=ann&PolicyName=p")
         .ok();
@@ -368,4 +385,129 @@ fn federated_users_have_what_the_user_and_the_session_policy_allow() {
             .code(),
         Some("AccessDenied")
     );
+}
+
+#[test]
+fn an_inherited_source_identity_needs_a_permission_as_well() {
+    let bench = TestInstallation::new();
+    let ann = bench.user("ann", &[]);
+    role(&bench, "first", &user_arn("ann"), &[]);
+    let first = format!("arn:aws:iam::{ACCOUNT}:role/first");
+    let narrow = trust(&first, "").replace(r#","sts:SetSourceIdentity""#, "");
+    role_with(&bench, "second", &narrow, &[]);
+    let plain = TestKeys::of(&assume(&bench, &ann, "first", ""));
+    assume(&bench, &plain, "second", "").ok();
+    let named = TestKeys::of(&assume(&bench, &ann, "first", "&SourceIdentity=ann"));
+    let denied = assume(&bench, &named, "second", "");
+    let text = denied.error().message.clone().unwrap();
+    assert!(text.contains("perform: sts:SetSourceIdentity on"), "{text}");
+}
+
+#[test]
+fn the_last_use_of_a_role_is_recorded_once_in_a_while() {
+    let mut bench = TestInstallation::new();
+    let ann = bench.user("ann", &[]);
+    role(&bench, "r", &user_arn("ann"), &["IAMReadOnlyAccess"]);
+    let used = |bench: &TestInstallation| {
+        let answer = bench.root("Action=GetRole&RoleName=r");
+        (answer.values("LastUsedDate"), answer.values("Region"))
+    };
+    assert_eq!(used(&bench), (vec![], vec![]));
+    let session = TestKeys::of(&assume(&bench, &ann, "r", ""));
+    assert_eq!(used(&bench).0.len(), 0, "creating a session is no use");
+    bench.call(&session, "Action=ListUsers").ok();
+    let first = used(&bench);
+    assert_eq!(first.1, ["us-east-1"]);
+    bench.pass(14 * 60);
+    bench.call(&session, "Action=ListUsers").ok();
+    assert_eq!(used(&bench), first);
+    bench.pass(60);
+    bench.call(&session, "Action=ListUsers").ok();
+    let second = used(&bench);
+    assert_ne!(second, first);
+    bench.reopen();
+    assert_eq!(used(&bench), second);
+    bench.pass(401 * 24 * 60 * 60);
+    assert_eq!(used(&bench).0.len(), 0);
+}
+
+#[test]
+fn sessions_are_revoked_by_their_issue_time() {
+    let bench = TestInstallation::new();
+    let ann = bench.user("ann", &[]);
+    role(&bench, "r", &user_arn("ann"), &["IAMReadOnlyAccess"]);
+    let old = TestKeys::of(&assume(&bench, &ann, "r", ""));
+    bench.pass(1);
+    let deny = format!(
+        r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Deny","Action":"*","Resource":"*","Condition":{{"DateLessThan":{{"aws:TokenIssueTime":"{}"}}}}}}}}"#,
+        bench.now().iso8601()
+    );
+    let put = "Action=PutRolePolicy&RoleName=r&PolicyName=AWSRevokeOlderSessions";
+    bench.root(&format!("{put}&PolicyDocument={deny}")).ok();
+    assert_eq!(
+        bench.call(&old, "Action=ListUsers").code(),
+        Some("AccessDenied")
+    );
+    let new = TestKeys::of(&assume(&bench, &ann, "r", ""));
+    bench.call(&new, "Action=ListUsers").ok();
+}
+
+#[test]
+fn roles_are_assumed_across_accounts_if_both_sides_allow_it() {
+    const OTHER: &str = "210987654321";
+    let bench = TestInstallation::new();
+    let creating = bench
+        .identity()
+        .create_account(OTHER.parse().unwrap(), |_| Ok(()));
+    let root = bench.block_on(creating).unwrap();
+    let other = TestKeys {
+        id: root.key.to_string(),
+        secret: root.secret,
+        token: None,
+    };
+    bench.call(&other, "Action=CreateUser&UserName=eve").ok();
+    let created = bench.call(&other, "Action=CreateAccessKey&UserName=eve");
+    let eve = TestKeys {
+        id: created.value("AccessKeyId"),
+        secret: keywright_base::Secret::new(created.value("SecretAccessKey")),
+        token: None,
+    };
+    let eve_arn = format!("arn:aws:iam::{OTHER}:user/eve");
+    role(&bench, "shared", &eve_arn, &["IAMReadOnlyAccess"]);
+    let denied = format!(
+        "User: {eve_arn} is not authorized to perform: sts:AssumeRole on resource: \
+         arn:aws:iam::{ACCOUNT}:role/shared"
+    );
+    // Named by the trust policy, but her own account must allow it too.
+    assume(&bench, &eve, "shared", "").refused("AccessDenied", &denied);
+    let allow = format!(
+        r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"arn:aws:iam::{ACCOUNT}:role/*"}}}}"#
+    );
+    let put = "Action=PutUserPolicy&UserName=eve&PolicyName=p&PolicyDocument=";
+    bench.call(&other, &format!("{put}{allow}")).ok();
+    let session = TestKeys::of(&assume(&bench, &eve, "shared", ""));
+    let identity = bench.call(&session, "Action=GetCallerIdentity");
+    assert_eq!(identity.value("Account"), ACCOUNT);
+    bench.call(&session, "Action=ListUsers").ok();
+    // Her key ends the sessions in the other account.
+    let end = format!("Action=EndAccessKeySessions&AccessKeyId={}", eve.id);
+    bench.call(&other, &end).ok();
+    let ended = bench.caller(&session, Service::Sts, "Action=GetCallerIdentity");
+    assert!(ended.is_err());
+    // Another user of her name is not trusted.
+    bench.pass(1);
+    let again = TestKeys::of(&assume(&bench, &eve, "shared", ""));
+    bench.call(&again, "Action=ListUsers").ok();
+    bench
+        .call(&other, "Action=UpdateUser&UserName=eve&NewUserName=old")
+        .ok();
+    bench.call(&other, "Action=CreateUser&UserName=eve").ok();
+    bench.call(&other, &format!("{put}{allow}")).ok();
+    let created = bench.call(&other, "Action=CreateAccessKey&UserName=eve");
+    let new = TestKeys {
+        id: created.value("AccessKeyId"),
+        secret: keywright_base::Secret::new(created.value("SecretAccessKey")),
+        token: None,
+    };
+    assume(&bench, &new, "shared", "").refused("AccessDenied", &denied);
 }

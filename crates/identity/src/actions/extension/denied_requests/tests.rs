@@ -1,6 +1,6 @@
 //! Denials, told and explained after the policies have changed.
 
-use crate::testing::{ACCOUNT, TestInstallation, TestResponse};
+use crate::testing::{ACCOUNT, TestInstallation, TestKeys, TestResponse};
 
 const BY_AGENT: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"Agent","Effect":"Allow","Action":"iam:ListUsers","Resource":"*","Condition":{"StringEquals":{"aws:UserAgent":"other"}}},{"Effect":"Allow","Action":"iam:GetUser","Resource":"*"}]}"#;
 const ID: &str = "11111111-2222-4333-8444-555555555555";
@@ -137,4 +137,46 @@ fn a_deleted_user_would_be_denied_now() {
     bench.root("Action=DeleteUser&UserName=bob").ok();
     bench.user("bob", &["AdministratorAccess"]);
     assert_eq!(explain(&bench).value("DecisionNow"), "implicitDeny");
+}
+
+#[test]
+fn a_denied_session_is_explained_with_its_session_policy_and_a_denied_role_with_its_trust() {
+    let bench = TestInstallation::new();
+    let ann = bench.user("ann", &["AdministratorAccess"]);
+    let trust = |who: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Sid":"Trusts","Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::{ACCOUNT}:user/{who}"}},"Action":"sts:AssumeRole"}}}}"#
+        )
+    };
+    bench.user("bob", &[]);
+    let create = "Action=CreateRole&RoleName=r&AssumeRolePolicyDocument=";
+    bench.root(&format!("{create}{}", trust("bob"))).ok();
+    let attach = "Action=AttachRolePolicy&RoleName=r&PolicyArn=";
+    let full = "arn:aws:iam::aws:policy/IAMFullAccess";
+    bench.root(&format!("{attach}{full}")).ok();
+    let assume = format!(
+        "Action=AssumeRole&RoleArn=arn:aws:iam::{ACCOUNT}:role/r&RoleSessionName=s1&Policy={}",
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:ListUsers","Resource":"*"}}"#
+    );
+    assert_eq!(bench.call(&ann, &assume).code(), Some("AccessDenied"));
+    // All requests of these tests have the same ID; the newest is found.
+    let explained = |bench: &TestInstallation| {
+        let answer = explain(bench);
+        (
+            answer.value("Decision"),
+            answer.value("DecisionNow"),
+            answer.value("Explanation"),
+        )
+    };
+    let (decision, now, text) = explained(&bench);
+    assert_eq!((&*decision, &*now), ("implicitDeny", "implicitDeny"));
+    assert!(text.contains("trust policy"), "{text}");
+    let update = "Action=UpdateAssumeRolePolicy&RoleName=r&PolicyDocument=";
+    bench.root(&format!("{update}{}", trust("ann"))).ok();
+    assert_eq!(explained(&bench).1, "allowed");
+    let session = TestKeys::of(&bench.call(&ann, &assume));
+    let denied = bench.call(&session, "Action=ListGroups");
+    assert_eq!(denied.code(), Some("AccessDenied"));
+    let (decision, now, _) = explained(&bench);
+    assert_eq!((&*decision, &*now), ("implicitDeny", "implicitDeny"));
 }

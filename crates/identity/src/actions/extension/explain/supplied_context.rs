@@ -58,7 +58,10 @@ impl<'a> SuppliedContext<'a> {
         let mut keys = keys.iter().flat_map(|action| &action.condition_keys);
         let asks_object = keys.any(|key| key.starts_with("s3:ExistingObjectTag/"));
         let attached = view.resource.filter(|_| asks_object);
-        let bounded = view.account.user_by_arn(resource);
+        let user_boundary = view.account.user_by_arn(resource);
+        let user_boundary = user_boundary.and_then(|user| user.boundary.clone());
+        let role_boundary = view.account.role_by_arn(resource);
+        let role_boundary = role_boundary.and_then(|role| role.boundary.clone());
         let of_iam = service.eq_ignore_ascii_case("iam");
         Self {
             entries,
@@ -66,12 +69,12 @@ impl<'a> SuppliedContext<'a> {
             object_tags: attached.and_then(|attached| attached.tags.as_deref()),
             asks_object,
             target: AuthTarget::existing(view, resource),
-            boundary: bounded.and_then(|user| user.boundary.clone()),
+            boundary: user_boundary.or(role_boundary),
             now: view.now(),
             account: view.id().to_string(),
             owned: resource != "*" || !of_s3,
             of_s3,
-            brings_boundary: of_iam && is(&["CreateUser", "PutUserPermissionsBoundary"]),
+            brings_boundary: of_iam && is(&BOUNDING),
             asks_boundary: of_iam && is(&REGRANT),
         }
     }
@@ -126,13 +129,26 @@ impl<'a> SuppliedContext<'a> {
     }
 }
 
+/// Actions that name a boundary.
+const BOUNDING: [&str; 4] = [
+    "CreateUser",
+    "PutUserPermissionsBoundary",
+    "CreateRole",
+    "PutRolePermissionsBoundary",
+];
+
 /// Actions for which the boundary that the target has is a key.
-const REGRANT: [&str; 5] = [
+const REGRANT: [&str; 10] = [
     "AttachUserPolicy",
     "DetachUserPolicy",
     "PutUserPolicy",
     "DeleteUserPolicy",
     "DeleteUserPermissionsBoundary",
+    "AttachRolePolicy",
+    "DetachRolePolicy",
+    "PutRolePolicy",
+    "DeleteRolePolicy",
+    "DeleteRolePermissionsBoundary",
 ];
 
 impl ContextLookup for SuppliedContext<'_> {

@@ -409,11 +409,11 @@ fn what_no_request_could_ask_is_refused() {
             "iam:CreateAccessKey is not done on arn:aws:iam::123456789012:group/g, but on: user",
         ),
         (
-            "arn:aws:iam::123456789012:role/r",
+            "arn:aws:iam::123456789012:group/g",
             "s3:GetObject",
             "*",
-            "PrincipalArn arn:aws:iam::123456789012:role/r is neither the root user nor a user of \
-             account 123456789012",
+            "PrincipalArn arn:aws:iam::123456789012:group/g is neither the root user nor a user or \
+             role of account 123456789012",
         ),
     ] {
         let form = format!(
@@ -703,4 +703,101 @@ fn the_nearest_statement_is_one_that_can_apply() {
         two.2,
         "Bool aws:SecureTransport = true; StringEquals aws:UserAgent = x"
     );
+}
+
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":{"Sid":"Trusts","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:user/nobody"},"Action":"sts:AssumeRole"}}"#;
+
+/// With the role `reader`, which trusts `nobody`.
+fn with_role() -> TestInstallation {
+    let bench = bench();
+    let create = format!("Action=CreateRole&RoleName=reader&AssumeRolePolicyDocument={TRUST}");
+    bench.root(&create).ok();
+    let attach = "Action=AttachRolePolicy&RoleName=reader";
+    let arn = "arn:aws:iam::aws:policy/IAMReadOnlyAccess";
+    bench.root(&format!("{attach}&PolicyArn={arn}")).ok();
+    bench
+}
+
+#[test]
+fn roles_are_principals_of_explanations() {
+    let bench = with_role();
+    let (decision, text) = explain(&bench, "role/reader", "");
+    assert_eq!(decision, "allowed");
+    assert!(text.contains("IAMReadOnlyAccess"), "{text}");
+    let missing = format!(
+        "Action=ExplainAuthorization&PrincipalArn=arn:aws:iam::{ACCOUNT}:role/none\
+         &ActionName=iam:ListUsers&ResourceArn=*"
+    );
+    bench
+        .root(&missing)
+        .refused("NoSuchEntity", "The role with name none cannot be found.");
+    let form = format!(
+        "Action=ListAuthorizedPrincipals&ActionName=iam:ListUsers\
+         &ResourceArn=arn:aws:iam::{ACCOUNT}:user/"
+    );
+    let listed = bench.root(&form).values("PrincipalArn");
+    assert_eq!(
+        listed.last(),
+        Some(&format!("arn:aws:iam::{ACCOUNT}:role/reader"))
+    );
+}
+
+#[test]
+fn the_trust_policy_decides_who_assumes_a_role() {
+    let bench = with_role();
+    let assumes = |user: &str, role: &str| {
+        bench.root(&format!(
+            "Action=ExplainAuthorization&PrincipalArn=arn:aws:iam::{ACCOUNT}:user/{user}\
+             &ActionName=sts:AssumeRole&ResourceArn=arn:aws:iam::{ACCOUNT}:role/{role}"
+        ))
+    };
+    let trusted = assumes("nobody", "reader");
+    assert_eq!(trusted.value("Decision"), "allowed");
+    assert!(trusted.value("Explanation").contains("Trusts"));
+    assert_eq!(assumes("admin", "reader").value("Decision"), "implicitDeny");
+    assert_eq!(assumes("admin", "none").value("Decision"), "implicitDeny");
+    let form = format!(
+        "Action=ListAuthorizedPrincipals&ActionName=sts:AssumeRole\
+         &ResourceArn=arn:aws:iam::{ACCOUNT}:role/reader"
+    );
+    let nobody = format!("arn:aws:iam::{ACCOUNT}:user/nobody");
+    assert_eq!(bench.root(&form).values("PrincipalArn"), [nobody]);
+}
+
+/// Who may read policies of users only learns nothing of roles.
+#[test]
+fn explanations_of_roles_need_permissions_on_roles() {
+    let bench = with_role();
+    let keys = bench.user("helpdesk", &[]);
+    let grant = |resources: &str, more: &str| {
+        let policy = format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":["keywright:*","iam:SimulatePrincipalPolicy","iam:List*","iam:GetUser*","iam:GetGroup*","iam:GetPolicyVersion"{more}],"Resource":{resources}}}}}"#
+        );
+        let put = "Action=PutUserPolicy&UserName=helpdesk&PolicyName=p&PolicyDocument=";
+        bench.root(&format!("{put}{policy}")).ok();
+    };
+    let users = format!(r#"["arn:aws:iam::{ACCOUNT}:user/*","arn:aws:iam::{ACCOUNT}:group/*"]"#);
+    let ask = |principal: &str, action: &str, resource: &str| {
+        let answer = bench.call(
+            &keys,
+            &format!(
+                "Action=ExplainAuthorization&PrincipalArn=arn:aws:iam::{ACCOUNT}:{principal}\
+                 &ActionName={action}&ResourceArn={resource}"
+            ),
+        );
+        answer.is_success()
+    };
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/reader");
+    grant(&users, "");
+    assert!(ask("user/nobody", "iam:ListUsers", "*"));
+    assert!(!ask("role/reader", "iam:ListUsers", "*"));
+    assert!(!ask("user/nobody", "sts:AssumeRole", &role));
+    grant(r#""*""#, "");
+    assert!(
+        !ask("role/reader", "iam:ListUsers", "*"),
+        "iam:GetRolePolicy is missing"
+    );
+    grant(r#""*""#, r#","iam:GetRole","iam:GetRolePolicy""#);
+    assert!(ask("role/reader", "iam:ListUsers", "*"));
+    assert!(ask("user/nobody", "sts:AssumeRole", &role));
 }

@@ -11,7 +11,7 @@ use keywright_wire::iam;
 use super::invalid;
 use crate::{
     fault::{IamFault, MissingEntity},
-    state::{DirectGrants, Group, User},
+    state::{DirectGrants, Group, Role, User},
     view::StateView,
 };
 
@@ -75,6 +75,8 @@ pub(super) enum SimulatedPrincipal<'a> {
     User(&'a Arc<User>),
     /// A group.
     Group(&'a Arc<Group>),
+    /// A role.
+    Role(&'a Arc<Role>),
 }
 
 impl<'a> SimulatedPrincipal<'a> {
@@ -96,6 +98,7 @@ impl<'a> SimulatedPrincipal<'a> {
         let found = match kind {
             "user" => view.account.user(name).map(Self::User),
             "group" => view.account.group(name).map(Self::Group),
+            "role" => view.account.role(name).map(Self::Role),
             _ => None,
         };
         found.ok_or_else(|| MissingEntity::Simulated.into())
@@ -106,6 +109,7 @@ impl<'a> SimulatedPrincipal<'a> {
         match self {
             Self::User(user) => user.arn(view.id()).to_string(),
             Self::Group(group) => group.arn(view.id()).to_string(),
+            Self::Role(role) => role.arn(view.id()).to_string(),
         }
     }
 
@@ -132,6 +136,9 @@ impl<'a> SimulatedPrincipal<'a> {
                 let owner = ("group", group.name.as_str(), &group.grants);
                 add(view, owner, excluded, &mut all)?;
             }
+            Self::Role(role) => {
+                add(view, ("role", &role.name, &role.grants), excluded, &mut all)?;
+            }
         }
         Ok(all)
     }
@@ -145,15 +152,15 @@ impl<'a> SimulatedPrincipal<'a> {
         view: &StateView<'_>,
         excluded: &[iam::PolicyIdentifier],
     ) -> Result<Option<InputPolicy>, IamFault> {
-        match self {
-            Self::User(user) => user
-                .boundary
-                .as_ref()
-                .filter(|_| !excludes_type(excluded, "permission-boundary"))
-                .map(|arn| managed(view, arn))
-                .transpose(),
-            Self::Group(_) => Ok(None),
-        }
+        let boundary = match self {
+            Self::User(user) => user.boundary.as_ref(),
+            Self::Role(role) => role.boundary.as_ref(),
+            Self::Group(_) => None,
+        };
+        boundary
+            .filter(|_| !excludes_type(excluded, "permission-boundary"))
+            .map(|arn| managed(view, arn))
+            .transpose()
     }
 }
 

@@ -76,7 +76,7 @@ impl SimulationInput {
         Ok(supposed)
     }
 
-    /// From the policies of a user or group, and more that the request brings.
+    /// From the policies of a user, group or role, and more that the request brings.
     ///
     /// # Errors
     /// `InvalidInput`, `NoSuchEntity`.

@@ -246,3 +246,37 @@ fn a_group_calls_for_itself() {
         ("allowed", &["ResourcePolicy".to_owned()][..])
     );
 }
+
+#[test]
+fn roles() {
+    let bench = staffed();
+    let trust = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
+    for form in [
+        format!("CreateRole&RoleName=job&Path=/x/&AssumeRolePolicyDocument={trust}"),
+        format!("PutRolePolicy&RoleName=job&PolicyName=put&PolicyDocument={PUT}"),
+        "PutRolePermissionsBoundary&RoleName=job\
+         &PermissionsBoundary=arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+            .to_owned(),
+    ] {
+        bench.root(&format!("Action={form}")).ok();
+    }
+    let decision = |more: &str| {
+        let answer = of_principal(&bench, "role/x/job", "s3:PutObject", more);
+        (
+            answer.value("EvalDecision"),
+            answer.values("SourcePolicyId"),
+        )
+    };
+    let allowed_by = |id: &str| ("allowed".to_owned(), vec![id.to_owned()]);
+    let (bounded, _) = decision("");
+    assert_eq!(bounded, "implicitDeny");
+    let without = "&PolicyExclusionList.member.1.PolicyType=permission-boundary";
+    assert_eq!(decision(without), allowed_by("role_job_put"));
+    let none = of_principal(&bench, "role/none", "s3:PutObject", "");
+    none.refused("NoSuchEntity", "Unable to retrieve specified IAM entity.");
+    let keys = bench.root(&format!(
+        "Action=GetContextKeysForPrincipalPolicy\
+         &PolicySourceArn=arn:aws:iam::{ACCOUNT}:role/x/job&PolicyInputList.member.1={ASKS}"
+    ));
+    assert_eq!(keys.values("member"), ["my:key"]);
+}
