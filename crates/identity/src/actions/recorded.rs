@@ -37,7 +37,11 @@ fn bench() -> TestInstallation {
 }
 
 #[track_caller]
-fn check(bench: &TestInstallation, keys: &TestKeys, (form, status, code, message): RecordedCase) {
+fn check(
+    bench: &TestInstallation,
+    keys: &TestKeys,
+    (form, status, code, message): (&str, u16, &str, &str),
+) {
     let own = format!("arn:aws:iam::{ACCOUNT}:policy");
     let fill = |text: &str| {
         let text = text.replace("{own}", &own).replace("{policy}", POLICY);
@@ -445,4 +449,119 @@ fn policies_of_services_are_for_services() {
     }
     let entities = format!("Action=ListEntitiesForPolicy&PolicyArn={arn}");
     bench.root(&entities).ok();
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "one row a refusal")]
+fn roles_and_instance_profiles() {
+    const ROWS: &[RecordedCase] = &[
+        (
+            "CreateRole&RoleName=r&AssumeRolePolicyDocument={trust}",
+            409,
+            "EntityAlreadyExists",
+            "Role with name r already exists.",
+        ),
+        (
+            "CreateRole&RoleName=new&AssumeRolePolicyDocument=x",
+            400,
+            "MalformedPolicyDocument",
+            "This policy contains invalid Json",
+        ),
+        (
+            "CreateRole&RoleName=new&AssumeRolePolicyDocument={trust}\
+             &Tags.member.1.Key=a&Tags.member.1.Value=1&Tags.member.2.Key=A&Tags.member.2.Value=2",
+            400,
+            "InvalidInput",
+            "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+        ),
+        (
+            "GetRole&RoleName=test-nonexistent-role",
+            404,
+            "NoSuchEntity",
+            "The role with name test-nonexistent-role cannot be found.",
+        ),
+        (
+            "GetRolePolicy&RoleName=R&PolicyName=non-existent-policy",
+            404,
+            "NoSuchEntity",
+            "The role policy with name non-existent-policy cannot be found.",
+        ),
+        (
+            "UpdateAssumeRolePolicy&RoleName=R&PolicyDocument={trust_of_s3}",
+            400,
+            "MalformedPolicyDocument",
+            "AssumeRole policy may only specify STS AssumeRole actions.",
+        ),
+        (
+            "UpdateAssumeRolePolicy&RoleName=R&PolicyDocument={trust_of_resource}",
+            400,
+            "MalformedPolicyDocument",
+            "Has prohibited field Resource",
+        ),
+        (
+            "PutRolePermissionsBoundary&RoleName=R\
+             &PermissionsBoundary=arn:aws:iam::{account}:not_a_policy/invalid",
+            400,
+            "InvalidInput",
+            "ARN arn:aws:iam::{account}:not_a_policy/invalid is not valid.",
+        ),
+        (
+            "PutRolePermissionsBoundary&RoleName=R&PermissionsBoundary={own}/nonexistent-policy",
+            404,
+            "NoSuchEntity",
+            "Scope ARN: {own}/nonexistent-policy does not exist or is not attachable.",
+        ),
+        (
+            "DetachRolePolicy&RoleName=R&PolicyArn={own}/P",
+            404,
+            "NoSuchEntity",
+            "Policy {own}/P was not found.",
+        ),
+        (
+            "AttachRolePolicy&RoleName=R&PolicyArn={own}/nonexistent-policy",
+            404,
+            "NoSuchEntity",
+            "Policy {own}/nonexistent-policy does not exist or is not attachable.",
+        ),
+        (
+            "CreateInstanceProfile&InstanceProfileName=I",
+            409,
+            "EntityAlreadyExists",
+            "Instance Profile I already exists.",
+        ),
+        (
+            "GetInstanceProfile&InstanceProfileName=nonexistent-profile",
+            404,
+            "NoSuchEntity",
+            "Instance Profile nonexistent-profile cannot be found.",
+        ),
+        (
+            "AddRoleToInstanceProfile&InstanceProfileName=I&RoleName=nonexistent-role",
+            404,
+            "NoSuchEntity",
+            "The role with name nonexistent-role cannot be found.",
+        ),
+        (
+            "RemoveRoleFromInstanceProfile&InstanceProfileName=I&RoleName=R",
+            404,
+            "NoSuchEntity",
+            "Role R in Instance Profile I cannot be found.",
+        ),
+    ];
+    let bench = bench();
+    let trust = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
+    let of_s3 = trust.replace("sts:AssumeRole", "s3:GetObject");
+    let of_resource = trust.replace(r#""Effect""#, r#""Resource":"*","Effect""#);
+    for form in [
+        format!("CreateRole&RoleName=R&AssumeRolePolicyDocument={trust}"),
+        "CreateInstanceProfile&InstanceProfileName=I".to_owned(),
+    ] {
+        bench.root(&format!("Action={form}")).ok();
+    }
+    for (form, status, code, message) in ROWS {
+        let form = form.replace("{trust}", trust);
+        let form = form.replace("{trust_of_s3}", &of_s3);
+        let form = form.replace("{trust_of_resource}", &of_resource);
+        check(&bench, &bench.root, (&form, *status, code, message));
+    }
 }

@@ -144,6 +144,13 @@ impl Account {
         })
     }
 
+    /// How many users and roles have a managed policy as their permissions boundary.
+    pub fn boundary_count(&self, policy_arn: &str) -> usize {
+        self.uses
+            .get(policy_arn)
+            .map_or(0, |uses| uses.boundaries.len() + uses.role_boundaries.len())
+    }
+
     /// The distinct managed policies that are attached to anything.
     pub fn policies_in_use(&self) -> usize {
         self.uses

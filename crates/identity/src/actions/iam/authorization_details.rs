@@ -216,10 +216,7 @@ impl<'a> DetailQuery<'a> {
 }
 
 fn is_used(view: &StateView<'_>, arn: &str) -> bool {
-    let account = view.account;
-    account.attachment_count(arn) > 0
-        || !account.bounded_users(arn).is_empty()
-        || !account.bounded_roles(arn).is_empty()
+    view.account.attachment_count(arn) > 0 || view.account.boundary_count(arn) > 0
 }
 
 fn user_detail(view: &StateView<'_>, user: &User) -> iam::UserDetail {

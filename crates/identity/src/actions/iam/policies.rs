@@ -99,9 +99,7 @@ impl<'a> ManagedPolicy<'a> {
             policy_name: Some(self.name().to_owned()),
             path: Some(self.path().to_owned()),
             attachment_count: count(view.account.attachment_count(&arn)),
-            permissions_boundary_usage_count: count(
-                view.account.bounded_users(&arn).len() + view.account.bounded_roles(&arn).len(),
-            ),
+            permissions_boundary_usage_count: count(view.account.boundary_count(&arn)),
             arn: Some(arn),
             ..iam::Policy::default()
         };
@@ -278,7 +276,7 @@ fn is_used_as(
     input: &Input<ListPolicies>,
 ) -> bool {
     let attached = || view.account.attachment_count(&policy.arn(view)) > 0;
-    let bounds = || !view.account.bounded_users(&policy.arn(view)).is_empty();
+    let bounds = || view.account.boundary_count(&policy.arn(view)) > 0;
     match input.policy_usage_filter.as_deref() {
         _ if !input.only_attached.unwrap_or(false) => true,
         Some(policy_usage_type::PERMISSIONS_POLICY) => attached(),
@@ -338,8 +336,8 @@ impl Action for DeletePolicy {
         let policy = ManagedPolicy::find(view, &input.policy_arn, MissingEntity::Policy)?;
         let policy = policy.own("Cannot delete policies outside your own account.")?;
         let arn = policy.arn(view.id());
-        let bounded = view.account.bounded_users(arn.as_str());
-        if view.account.attachment_count(arn.as_str()) > 0 || !bounded.is_empty() {
+        let (account, arn) = (view.account, arn.as_str());
+        if account.attachment_count(arn) > 0 || account.boundary_count(arn) > 0 {
             return Err(DeleteBlocker::PolicyAttached.into());
         }
         if policy.versions.len() > 1 {

@@ -378,3 +378,43 @@ fn arns_are_held_to_every_part_of_their_form() {
         bench.root(&form).refused("ValidationError", &message);
     }
 }
+
+#[test]
+fn a_policy_is_used_by_roles_as_well() {
+    let bench = bench();
+    let trust = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
+    let create = format!("Action=CreateRole&RoleName=r&AssumeRolePolicyDocument={trust}");
+    bench.root(&create).ok();
+    let arn = arn();
+    let attached = |usage: &str| {
+        let list = "Action=ListPolicies&OnlyAttached=true&PolicyUsageFilter=";
+        bench.root(&format!("{list}{usage}")).values("PolicyName")
+    };
+    let delete = || bench.root(&format!("Action=DeletePolicy&PolicyArn={arn}"));
+    let conflict = "Cannot delete a policy attached to entities.";
+    let uses = [
+        (
+            "PermissionsPolicy",
+            "AttachRolePolicy",
+            "DetachRolePolicy",
+            "PolicyArn",
+        ),
+        (
+            "PermissionsBoundary",
+            "PutRolePermissionsBoundary",
+            "DeleteRolePermissionsBoundary",
+            "PermissionsBoundary",
+        ),
+    ];
+    for (usage, put, remove, parameter) in uses {
+        assert_eq!(attached(usage), [""; 0]);
+        bench
+            .root(&format!("Action={put}&RoleName=r&{parameter}={arn}"))
+            .ok();
+        assert_eq!(attached(usage), ["Read"]);
+        delete().refused("DeleteConflict", conflict);
+        let remove = format!("Action={remove}&RoleName=r&{parameter}={arn}");
+        bench.root(&remove).ok();
+    }
+    delete().ok();
+}
