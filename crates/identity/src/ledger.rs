@@ -19,7 +19,7 @@ use std::{
 use arc_swap::ArcSwap;
 use keywright_base::{AccountId, Timestamp};
 use keywright_store::contract::{
-    CommitLineage, LedgerCommit, RecordWrite, Store, StoreError, VersionTag,
+    CommitLineage, LedgerCommit, LineageTag, RecordWrite, Store, StoreError,
 };
 use ring::digest;
 use tokio::sync::watch;
@@ -139,7 +139,7 @@ impl IamLedger {
     ) -> Result<(), LedgerError> {
         let none = LoadedAccount {
             account: Arc::new(Account::empty(id, now)),
-            tag: VersionTag::default(),
+            tag: LineageTag::default(),
         };
         let (commit, created) = none.changed(changes)?;
         self.store.commit(commit).await?;
@@ -235,7 +235,7 @@ enum CommitWait {
 #[derive(Clone)]
 struct LoadedAccount {
     account: Arc<Account>,
-    tag: VersionTag,
+    tag: LineageTag,
 }
 
 impl LoadedAccount {
@@ -260,7 +260,7 @@ impl LoadedAccount {
 
 /// The tag of a version follows from its base's tag and what was written, so that equal tags mean
 /// equal contents.
-fn tag_after(base: VersionTag, writes: &[RecordWrite]) -> VersionTag {
+fn tag_after(base: LineageTag, writes: &[RecordWrite]) -> LineageTag {
     let mut context = digest::Context::new(&digest::SHA256);
     context.update(&base);
     for write in writes {
@@ -273,7 +273,7 @@ fn tag_after(base: VersionTag, writes: &[RecordWrite]) -> VersionTag {
             context.update(text);
         }
     }
-    let mut tag = VersionTag::default();
+    let mut tag = LineageTag::default();
     for (byte, hash) in tag.iter_mut().zip(context.finish().as_ref()) {
         *byte = *hash;
     }

@@ -110,25 +110,25 @@ pub struct LedgerCommit {
 
 /// Identifies what a version consists of: two versions of an account with the same number and the
 /// same tag have the same records. Zero for a version whose commit had no lineage.
-pub type VersionTag = [u8; 16];
+pub type LineageTag = [u8; 16];
 
 /// Ties a commit to the content of its base. A number alone does not: if the base was computed here
 /// but not written, because another process was faster, its number may be that process's version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CommitLineage {
     /// The tag of the version that the commit was computed from.
-    pub base: VersionTag,
+    pub base: LineageTag,
     /// The tag of the version that it makes.
-    pub new: VersionTag,
+    pub new: LineageTag,
 }
 
 /// The version of an account's records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct StoredVersion {
+pub struct AccountVersion {
     /// Its number; 0 if the account does not exist.
     pub number: u64,
     /// Its tag.
-    pub tag: VersionTag,
+    pub tag: LineageTag,
 }
 
 /// The accounts that changed after a sequence number.
@@ -158,13 +158,13 @@ pub trait LedgerStore: Send + Sync {
         &self,
         account: AccountId,
         each: &mut dyn FnMut(StateRecord),
-    ) -> Result<StoredVersion, StoreError>;
+    ) -> Result<AccountVersion, StoreError>;
 
     /// Commits durably and returns the new version. Commits to one account take effect in call
     /// order, and many callers share one flush.
     ///
-    /// Errors: [`StoreError::Conflict`] when `base` is not the stored version, or the lineage is not
-    /// of its content (nothing was written); [`StoreError::Unavailable`] when the outcome is unknown.
+    /// Errors: [`StoreError::Conflict`] when `base` is not the stored version or the lineage is
+    /// another (nothing was written); [`StoreError::Unavailable`] when the outcome is unknown.
     fn commit(&self, commit: LedgerCommit) -> StoreFuture<Result<u64, StoreError>>;
 
     /// Returns the accounts that changed after this sequence number; 0 selects all accounts.

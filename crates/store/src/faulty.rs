@@ -12,10 +12,10 @@ use keywright_base::{AccessKeyId, AccountId, Timestamp};
 use tokio::sync::watch;
 
 use crate::contract::{
-    ActivityStore, BlobJournal, BlobName, BucketRow, DisplacedRows, IndexWrite, IssuedSession,
-    KeyAttempt, LastUse, LedgerChanges, LedgerCommit, LedgerStore, ListRange, ObjectIndex,
-    ObjectRow, PartRow, PendingDelete, PendingDeletePage, SessionPage, StateRecord, Store,
-    StoreError, StoreFuture, StoredVersion, UploadRow,
+    AccountVersion, ActivityStore, BlobJournal, BlobName, BucketRow, DisplacedRows, IndexWrite,
+    IssuedSession, KeyAttempt, LastUse, LedgerChanges, LedgerCommit, LedgerStore, ListRange,
+    ObjectIndex, ObjectRow, PartRow, PendingDelete, PendingDeletePage, SessionPage, StateRecord,
+    Store, StoreError, StoreFuture, UploadRow,
 };
 
 /// A part of the contract whose writes are counted together.
@@ -209,7 +209,7 @@ impl LedgerStore for FaultyStore {
         &self,
         account: AccountId,
         each: &mut dyn FnMut(StateRecord),
-    ) -> Result<StoredVersion, StoreError> {
+    ) -> Result<AccountVersion, StoreError> {
         self.up()?.load(account, each)
     }
 

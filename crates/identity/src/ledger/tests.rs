@@ -236,8 +236,8 @@ async fn a_write_behind_a_failed_one_is_computed_again() {
     }
 }
 
-/// The second of two writes, computed from the first, has the version that the other ledger's commit
-/// made as its base. Accepting it would undo that commit.
+/// The second of two writes was computed from the first, and its base has the number of the other
+/// ledger's version. Accepting it would undo that version.
 #[tokio::test]
 async fn a_write_behind_a_conflict_is_computed_again() {
     let faulty = FaultyLedger::new().await;

@@ -8,8 +8,8 @@ use tokio::sync::watch;
 
 use super::{SqliteStore, corrupt};
 use crate::contract::{
-    LedgerChanges, LedgerCommit, LedgerStore, RecordWrite, StateRecord, StoreError, StoreFuture,
-    StoredVersion, VersionTag,
+    AccountVersion, LedgerChanges, LedgerCommit, LedgerStore, LineageTag, RecordWrite, StateRecord,
+    StoreError, StoreFuture,
 };
 
 impl LedgerStore for SqliteStore {
@@ -28,7 +28,7 @@ impl LedgerStore for SqliteStore {
         &self,
         account: AccountId,
         each: &mut dyn FnMut(StateRecord),
-    ) -> Result<StoredVersion, StoreError> {
+    ) -> Result<AccountVersion, StoreError> {
         load(&self.reader()?, account, each)
     }
 
@@ -58,7 +58,7 @@ pub(super) fn load(
     connection: &Connection,
     account: AccountId,
     each: &mut dyn FnMut(StateRecord),
-) -> Result<StoredVersion, StoreError> {
+) -> Result<AccountVersion, StoreError> {
     // One snapshot for the version and the records.
     let snapshot = connection.unchecked_transaction()?;
     let version = stored_version(&snapshot, column(account))?;
@@ -75,7 +75,7 @@ pub(super) fn load(
     Ok(version)
 }
 
-fn stored_version(connection: &Connection, account: i64) -> Result<StoredVersion, StoreError> {
+fn stored_version(connection: &Connection, account: i64) -> Result<AccountVersion, StoreError> {
     let stored = connection
         .prepare_cached(
             "SELECT account.version, change.tag
@@ -85,10 +85,10 @@ fn stored_version(connection: &Connection, account: i64) -> Result<StoredVersion
         .query_row([account], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((number, tag)) = stored else {
-        return Ok(StoredVersion::default());
+        return Ok(AccountVersion::default());
     };
-    let tag: Option<VersionTag> = tag;
-    Ok(StoredVersion {
+    let tag: Option<LineageTag> = tag;
+    Ok(AccountVersion {
         number: version(number)?,
         tag: tag.unwrap_or_default(),
     })
