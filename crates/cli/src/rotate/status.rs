@@ -279,6 +279,7 @@ mod tests {
             verified: false,
             blind_secs: 0,
             used_before: None,
+            used_last: None,
             last_known: None,
             checked: None,
             retrieved: None,
