@@ -23,8 +23,8 @@ pub const SESSION_SECS: i64 = 129_600;
 /// Keys of one owner whose ended sessions are recorded one by one; beyond that, the sessions of all
 /// its keys are ended.
 pub const ENDED_KEYS_PER_OWNER: usize = 8;
-/// The same for keys that were gone before, whose owner is unknown; beyond that, the sessions of all
-/// keys of the account are ended.
+/// The same for keys that were gone before, whose owner is unknown; beyond that, the sessions of
+/// all keys of the account are ended.
 pub const ENDED_KEYS_WITHOUT_OWNER: usize = 1000;
 /// Virtual MFA devices per account, assigned or not: one per user.
 pub const MFA_DEVICES_PER_ACCOUNT: usize = USERS_PER_ACCOUNT;

@@ -359,7 +359,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (folder, file) = (folder.path(), folder.path().join(DEFAULT_FILE));
         assert_eq!(read_in(folder), Ok(None));
-        fs::write(&file, "text").unwrap();
+        keywright_store::durable::create_new(&file, b"text").unwrap();
         for (of_folder, of_file, expected) in [
             (0o755, 0o644, None),
             (0o700, 0o600, None),
@@ -379,7 +379,7 @@ mod tests {
         // A link to a file in another folder.
         let elsewhere = tempfile::tempdir().unwrap();
         let target = elsewhere.path().join("file");
-        fs::write(&target, "text").unwrap();
+        keywright_store::durable::create_new(&target, b"text").unwrap();
         set_mode(folder, 0o755);
         fs::remove_file(&file).unwrap();
         std::os::unix::fs::symlink(&target, &file).unwrap();
@@ -396,7 +396,7 @@ mod tests {
         }
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(DEFAULT_FILE);
-        fs::write(&file, "text").unwrap();
+        keywright_store::durable::create_new(&file, b"text").unwrap();
         for path in [folder.path(), &file] {
             std::os::unix::fs::chown(path, Some(65534), None).unwrap();
             let read = read_in(folder.path());

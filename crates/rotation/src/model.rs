@@ -17,12 +17,12 @@ pub struct KeyId(pub String);
 
 impl KeyId {
     /// The longest ID that a message shows. AWS's have twenty characters.
-    const SHOWN_MAX: usize = 32;
+    const DISPLAYED_MAX: usize = 32;
 
     /// Whether the text can be an access key ID.
     fn is_plausible(&self) -> bool {
         let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        !self.0.is_empty() && self.0.len() <= Self::SHOWN_MAX && self.0.chars().all(good)
+        !self.0.is_empty() && self.0.len() <= Self::DISPLAYED_MAX && self.0.chars().all(good)
     }
 }
 

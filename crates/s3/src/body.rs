@@ -96,8 +96,8 @@ impl DocumentLimit {
             return Err(S3Fault::MessageTooLong { limit });
         }
         self.marks += piece.iter().filter(|byte| **byte == b'<').count();
-        // The protocol layer would drop a CDATA section and read the rest, as a name of another key.
-        // No client of S3 sends one, nor comments or document types.
+        // The protocol layer would drop a CDATA section and read the rest, as a name of another
+        // key. No client of S3 sends one, nor comments or document types.
         let continued = self.opened && piece.first() == Some(&b'!');
         let declares = continued || piece.windows(2).any(|pair| pair == b"<!");
         if self.marks > self.marks_max || (self.xml && declares) {

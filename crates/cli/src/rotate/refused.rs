@@ -97,8 +97,8 @@ pub(super) fn change(error: DriveError, rotation: &Rotation) -> anyhow::Error {
             anyhow::anyhow!(
                 "{error}\nhint: deactivate it yourself (aws iam update-access-key --user-name \
                  {name} --access-key-id {old} --status Inactive), end this rotation (keywright \
-                 rotate abandon {name} --why TEXT){second}, and start another one (keywright rotate \
-                 {name} --now --deactivate-first --deliver ...); nothing was changed"
+                 rotate abandon {name} --why TEXT){second}, and start another one (keywright \
+                 rotate {name} --now --deactivate-first --deliver ...); nothing was changed"
             )
         }
         other => rejected(other),

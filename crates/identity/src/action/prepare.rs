@@ -91,8 +91,8 @@ impl<'a> Preparation<'a> {
         }
     }
 
-    /// As [`Preparation::resource`], for a response that quotes the resource's policy: also denied if
-    /// that policy itself denies the caller to read it.
+    /// As [`Preparation::resource`], for a response that quotes the resource's policy: also denied
+    /// if that policy itself denies the caller to read it.
     ///
     /// # Errors
     /// [`IamFault::AccessDenied`], or as [`Preparation::resource`].

@@ -549,7 +549,8 @@ fn roles_and_instance_profiles() {
         ),
     ];
     let bench = bench();
-    let trust = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
+    let trust = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow",
+        "Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
     let of_s3 = trust.replace("sts:AssumeRole", "s3:GetObject");
     let of_resource = trust.replace(r#""Effect""#, r#""Resource":"*","Effect""#);
     for form in [
