@@ -140,7 +140,7 @@ fn selectors_and_destinations() {
         ),
         (
             "users = ['bob']\ndeliver = ['dotenv:/{usr}']",
-            "5:12 {usr} is no placeholder | did you mean {user}?",
+            "5:12 {usr} is not a placeholder | did you mean {user}?",
         ),
     ] {
         let found = problems(&format!("{RULE}{words}"));
@@ -171,7 +171,7 @@ fn destinations_of_several_users() {
         ),
         (
             "users = ['bob']\ndeliver = ['csv:/x', 'csv:/x']",
-            "5:22 line 5 delivers to \"csv:/x\" already",
+            "5:22 line 5 already delivers to \"csv:/x\"",
         ),
         (
             "users = ['bob']\ndeliver = 'csv:/x'",
@@ -231,7 +231,7 @@ fn windows_that_are_none() {
             "{ from_hour = 9 }",
             "6:12 window has no key from_hour | did you mean from?",
         ),
-        ("{ zone = 'CET+1' }", "6:19 there is no time zone CET+1"),
+        ("{ zone = 'CET+1' }", "6:19 unknown time zone CET+1"),
     ] {
         let found = problems(&format!(
             "{RULE}users = ['bob']\nskip = true\nwindow = {window}"

@@ -575,7 +575,7 @@ async fn actions_in_question() {
             ask("PUT /bench/copy").with("x-amz-copy-source", "bench/src"),
             "s3:PutObject arn:aws:s3:::bench/copy, s3:GetObject arn:aws:s3:::bench/src, \
              s3:GetObjectTagging arn:aws:s3:::bench/src, \
-             s3:PutObjectTagging arn:aws:s3:::bench/copy",
+             s3:PutObject arn:aws:s3:::bench/copy, s3:PutObjectTagging arn:aws:s3:::bench/copy",
         ),
         (
             ask("GET /bench/none"),

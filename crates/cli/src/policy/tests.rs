@@ -400,7 +400,7 @@ fn what_cannot_be_read() {
             "simulate --policy {0} --action s3:GetObject --context aws:username=eve",
             "is set by --caller",
         ),
-        ("denials --principal bob", "--principal bob: not an ARN"),
+        ("denials --principal bob", "no server to ask"),
         ("explain bob s3:GetObject", "no server to ask"),
     ] {
         let refused = policy(words, &[GET]).unwrap_err();

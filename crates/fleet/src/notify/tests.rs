@@ -374,7 +374,7 @@ async fn slack_gets_text_without_mentions_or_markup() {
     desk.queue(&slack, &[notice("bob", NoticeKind::Held)]).await;
     let sent = desk.deliver(&slack, None).await;
     let why = sent.why.unwrap();
-    assert_eq!(why, "it answered 404 Not Found: no_service");
+    assert_eq!(why, "it responded with 404 Not Found: no_service");
     std::fs::remove_file(&listener.file).unwrap();
     let why = slack.check().unwrap_err();
     assert!(
@@ -437,7 +437,7 @@ async fn a_failed_delivery_is_retried_and_nothing_is_sent_twice() {
     assert_eq!((sent.delivered, sent.failed), (0, 1));
     assert_eq!(
         sent.why.as_deref(),
-        Some("it answered 503 Service Unavailable: no_service")
+        Some("it responded with 503 Service Unavailable: no_service")
     );
 
     listener.answer(200);

@@ -626,7 +626,7 @@ impl Sink for SimSink {
 
     async fn stage(&self, _: &RotationId) -> Result<SinkBackup, SinkError> {
         let text = self.call("stage", |store, _| {
-            format!("{} {}", store.held.id, store.held.secret.expose())
+            format!("{} {}", store.held.id.0, store.held.secret.expose())
         });
         Ok(Secret::new(text.await?.into_bytes()))
     }

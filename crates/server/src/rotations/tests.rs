@@ -242,8 +242,8 @@ async fn the_old_key_goes_only_when_a_consumer_uses_the_new_one() {
     );
     let waits = bench.ok("Action=ConfirmDelivery&UserName=bob").await;
     assert_eq!(text(&waits, "Phase"), "Dwelling");
-    let expected = format!("a consumer to use {new}");
-    assert_eq!(text(&waits, "WaitingFor"), expected);
+    let expected = format!("the next check whether a consumer has used {new};");
+    assert!(text(&waits, "WaitingFor").starts_with(&expected), "{waits}");
     assert_eq!(text(&waits, "CanRetrieveKey"), "true");
     bench.ok("Action=RetrieveRotationKey&UserName=bob").await;
     let secret = Secret::new(secret);
@@ -252,7 +252,7 @@ async fn the_old_key_goes_only_when_a_consumer_uses_the_new_one() {
         .ask_as((&new, &secret), "Action=GetCallerIdentity")
         .await;
     let still = bench.ok("Action=ResumeRotation&UserName=bob").await;
-    assert_eq!(text(&still, "WaitingFor"), expected);
+    assert!(text(&still, "WaitingFor").starts_with(&expected), "{still}");
     bench.ask_as((&new, &secret), "Action=ListUsers").await;
     let done = bench.ok("Action=ResumeRotation&UserName=bob").await;
     assert_eq!(text(&done, "Phase"), "Done", "{done}");
