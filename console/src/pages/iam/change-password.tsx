@@ -37,8 +37,8 @@ export function OwnPassword() {
     >
       {isRoot ? (
         <Box>
-          If you lose it, reset it on the server&apos;s machine: run{' '}
-          <Box variant="code">keywright root reset-password</Box> for the server&apos;s data folder.
+          If you lose it, stop the server and run{' '}
+          <Box variant="code">keywright root reset-password</Box> on its data folder.
         </Box>
       ) : (
         <Box>
