@@ -50,7 +50,6 @@ def test_who_can_lists_principals_and_through_what(keywright, server, new_user, 
     ("arguments", "says"),
     [
         (["explain", "nobody", "s3:GetObject"], "nobody"),
-        (["explain", "role/r", "s3:GetObject"], "role/r"),
         (["explain", "arn:aws:iam::123456789012:role/r", "s3:GetObject"], "neither the root user"),
         (["who-can", "s3:GetObjekt"], "did you mean s3:GetObject?"),
         (["who-can", "s3:GetObject", "bucket/key"], "bucket/key is not an ARN"),

@@ -650,7 +650,7 @@ def test_hints_for_common_mistakes(consumer, name, tmp_path):
     environment = consumer.keywright.environment
     environment["AWS_CA_BUNDLE"] = "/etc/ssl/none.pem"
     usage = consumer.keywright.run("policy", "explain").stderr
-    assert "Usage: keywright policy explain <PRINCIPAL> <ACTION>" in usage, usage
+    assert " policy explain <PRINCIPAL> <ACTION>" in usage and "--ca-bundle" not in usage, usage
     del environment["AWS_CA_BUNDLE"]
     environment["AWS_ACCESS_KEY_ID"] = "AKIAIOSFODNN7EXAMPLE"
     unknown = consumer.begin()
