@@ -185,7 +185,7 @@ def test_a_list_of_users_and_keys(root, server, new_user, keywright, name):
             one.old.access_key: "Inactive",
             one.key().access_key: "Active",
         }
-        assert f"What {one.old.access_key} did" in done.stdout
+        assert f"Activity of {one.old.access_key}: " in done.stdout
     assert keys(root, both.name)[both.old.access_key] == "Active"
 
     again = keywright.run("rotate", "--list", str(listed), "--json", *NOW, *deliver)

@@ -151,7 +151,7 @@ def test_a_word_is_no_evidence(server, root, rotations, new_user, name):
     assert used["ServiceName"] == "N/A", "the server verified it, which is nobody's use"
 
     new = fetched(rotations.deliver(name))
-    waits = rotations.until(name, lambda it: "a consumer to use" in it.get("WaitingFor", ""))
+    waits = rotations.until(name, lambda it: "whether a consumer has used" in it.get("WaitingFor", ""))
     assert (waits["Phase"], waits["CanRetrieveKey"]) == ("Dwelling", "true"), waits
     assert who(server, new).endswith(name), "the person's own check"
     rotations("ResumeRotation", UserName=name)

@@ -128,8 +128,17 @@ def test_the_lines_of_the_greeting_and_of_the_readme_work_as_printed(tmp_path):
         assert answers[0]["Arn"] == f"arn:aws:iam::{server.account}:root"
         key = answers[-1]["AccessKey"]
         typed = f"{key['AccessKeyId']}\n{key['SecretAccessKey']}\nap-south-1\njson\n"
-        said = shell(exports + readme[made + 1 :], folder, typed)
+        # The user's terminal knows nothing of root's.
+        last = next(at for at, line in enumerate(readme) if "s3 mb" in line)
+        theirs = [
+            line.replace("http://127.0.0.1:8787", server.endpoint)
+            for line in readme[made + 1 : last + 1]
+        ]
+        said = shell(theirs, folder, typed)
         assert "make_bucket: my-first-bucket" in said
+        again = [line.replace(" KEY ", f" {key['AccessKeyId']} ") for line in readme[last + 1 :]]
+        assert len(again) == 2 and all(key["AccessKeyId"] in line for line in again), again
+        shell(exports + again, folder)
         assert server.root == root, "whoever configures another key does not lose root's"
         location = root_s3(server).get_bucket_location(Bucket="my-first-bucket")
         assert location["LocationConstraint"] == "ap-south-1"

@@ -34,6 +34,8 @@ pub struct KeyUsage {
     last: RwLock<HashMap<String, LastUse>>,
     exact: Mutex<HashMap<String, LastUse>>,
     attempts: Mutex<HashMap<AttemptKey, (u64, Timestamp)>>,
+    /// Held by a flush: a listing must wait for what another one has taken and not stored yet.
+    flushing: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for KeyUsage {
@@ -57,6 +59,7 @@ impl KeyUsage {
             store,
             exact: Mutex::new(HashMap::new()),
             attempts: Mutex::new(HashMap::new()),
+            flushing: tokio::sync::Mutex::new(()),
         })
     }
 
@@ -204,6 +207,7 @@ impl KeyUsage {
     /// # Errors
     /// [`StoreError`] when they could not be written; they are then lost, and the caller says so.
     pub async fn flush(&self) -> Result<(), StoreError> {
+        let _alone = self.flushing.lock().await;
         let exact = {
             let mut exact = self.exact.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *exact)

@@ -28,13 +28,18 @@ fn old_key(named: Option<KeyId>, keys: &[ListedKey]) -> Result<KeyId, HoldReason
 /// A second key of a marked user was probably created by the rotation that the mark names, in
 /// another journal, even if the mark has expired: a rotation renews it only while something drives
 /// it, and removes it when it ends.
-fn second_or_marked(hold: HoldReason, user: &IssuerUser) -> HoldReason {
-    let mark = user.tags.iter().find(|(key, _)| key == MARK);
-    let owner = mark.and_then(|(_, value)| value.split_once(' '));
-    match (hold, owner) {
-        (HoldReason::SecondKey(_), Some((owner, _))) => HoldReason::Marked(owner.to_owned()),
+fn second_or_marked(hold: HoldReason, marked_by: Option<&str>) -> HoldReason {
+    match (hold, marked_by) {
+        (HoldReason::SecondKey(_), Some(other)) => HoldReason::Marked(other.to_owned()),
         (hold, _) => hold,
     }
+}
+
+/// The rotation that has marked the user.
+fn marked_by(user: &IssuerUser) -> Option<String> {
+    let mark = user.tags.iter().find(|(key, _)| key == MARK);
+    let (owner, _) = mark?.1.split_once(' ')?;
+    Some(owner.to_owned())
 }
 
 impl Executor<'_> {
@@ -46,7 +51,9 @@ impl Executor<'_> {
         let user = self.issuer.user(&order.user).await?;
         let listing = self.issuer.keys(&user.name).await?;
         self.check_clock(listing.at)?;
-        let refused = |hold| TickError::Refused(second_or_marked(hold, &user));
+        // Read before the plan adds this rotation's own mark.
+        let other = marked_by(&user);
+        let refused = |hold| TickError::Refused(second_or_marked(hold, other.as_deref()));
         let old = old_key(order.old.clone(), &listing.keys).map_err(refused)?;
         let blind_secs = self.check_windows(&order)?;
         self.check_own_key(&order, &old)?;
@@ -105,7 +112,7 @@ impl Executor<'_> {
         };
         let step = plan_marked(&rotation, &mut seen);
         if let PlanStep::Hold(hold) | PlanStep::Lose(hold) = step {
-            return Err(TickError::Refused(second_or_marked(hold, &seen.user)));
+            return Err(TickError::Refused(second_or_marked(hold, other.as_deref())));
         }
         let used = self.usage.last_use(&rotation.old).await?;
         rotation.used_before = used.map(NotedUse::from);
