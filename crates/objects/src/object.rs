@@ -4,7 +4,7 @@
 //! it replaced are freed only after that. Reading is in `read.rs`, assembling parts in
 //! `multipart.rs`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -23,9 +23,14 @@ use crate::{
     digest::Checksum,
     fault::S3Fault,
     ingest::{ClaimedBody, ObjectStream, ingest},
-    names, row,
+    names,
+    room::StorageCharge,
+    row,
     tags::Tags,
 };
+
+/// How often a row is read again because another process replaced it before it was rewritten.
+const REWRITE_ATTEMPTS: usize = 16;
 
 /// The headers that are stored with an object and returned with it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -306,24 +311,46 @@ impl Objects {
     /// [`S3Fault::NoSuchKey`], [`S3Fault::Tag`].
     pub async fn set_tags(&self, bucket: &str, key: &str, tags: &Tags) -> Result<(), S3Fault> {
         crate::check_object_tags(tags)?;
-        let held = self.alone(key).await;
-        let found = self.find(bucket, key).await?;
-        let mut object = found.ok_or_else(|| S3Fault::NoSuchKey(key.into()))?;
-        let before = row::row_bytes(&object.meta);
-        object.meta.tags.clone_from(tags);
-        let growth = row::row_bytes(&object.meta).saturating_sub(before);
-        // Held until the commit has counted the row; tags that shrink always fit.
-        let charge = match growth {
-            0 => None,
-            growth => Some((self.admit(bucket, Some(growth)).await?, growth)),
-        };
-        if let Some((charge, growth)) = &charge {
-            charge.take(*growth)?;
+        for _ in 0..REWRITE_ATTEMPTS {
+            let held = self.alone(key).await;
+            let found = self.index.object(bucket, key).await?;
+            let found = found.ok_or_else(|| S3Fault::NoSuchKey(key.into()))?;
+            let expect = ObjectCondition::Unchanged(found.body.clone());
+            let mut object = row::object(found)?;
+            let before = row::row_bytes(&object.meta);
+            object.meta.tags.clone_from(tags);
+            let growth = row::row_bytes(&object.meta).saturating_sub(before);
+            // Held until the commit has counted the row; tags that shrink always fit.
+            let charge = self.charge_growth(bucket, growth).await?;
+            let row = row::of_object(&object)?;
+            let write = IndexWrite::PutObject { row, expect };
+            let named = BlobRefs::Existing(object.blobs());
+            let written = self.commit(bucket, vec![write], named, held).await;
+            drop(charge);
+            match written {
+                Ok(_) => return Ok(()),
+                // Another process overwrote it.
+                Err(CommitError::Store(StoreError::Precondition(
+                    FailedPrecondition::ObjectChanged(_) | FailedPrecondition::BlobChanged(_),
+                ))) => {}
+                Err(error) => return Err(missing(error, bucket)),
+            }
         }
-        let condition = WriteIf::Matches(object.etag.clone());
-        let rewritten = self.rewrite(&object, &condition, Vec::new(), held).await;
-        drop(charge);
-        rewritten
+        Err(S3Fault::Throttled)
+    }
+
+    /// Charges the bytes by which a row grows, if it does.
+    async fn charge_growth(
+        &self,
+        bucket: &str,
+        growth: u64,
+    ) -> Result<Option<Arc<StorageCharge>>, S3Fault> {
+        if growth == 0 {
+            return Ok(None);
+        }
+        let charge = self.admit(bucket, Some(growth)).await?;
+        charge.take(growth)?;
+        Ok(Some(charge))
     }
 
     /// Deletes an object. A missing object is not an error unless a condition requires it.

@@ -112,7 +112,7 @@ impl Objects {
             None
         };
         let held = self.alone(&object.key).await;
-        let found = self.find(&object.bucket, &object.key).await?;
+        let found = self.index.object(&object.bucket, &object.key).await?;
         let name = (object.bucket.as_str(), object.key.as_str());
         let (content, named) = match encrypted {
             Some((content, blobs)) => (content, BlobRefs::Fresh(blobs, charge)),
@@ -127,15 +127,19 @@ impl Objects {
                 (content, BlobRefs::Existing(blobs))
             }
         };
-        if found.as_ref() != Some(&object) {
+        let body = found.as_ref().map(|row| row.body.clone());
+        let (Some(body), true) = (
+            body,
+            found.map(row::object).transpose()? == Some(object.clone()),
+        ) else {
             // The object was replaced, tagged or deleted meanwhile; the next pass sees its
             // replacement.
             return Ok(true);
-        }
+        };
         let object = Object { content, ..object };
         let write = IndexWrite::PutObject {
             row: row::of_object(&object)?,
-            expect: ObjectCondition::Etag(object.etag.clone()),
+            expect: ObjectCondition::Unchanged(body),
         };
         match self.commit(&object.bucket, vec![write], named, held).await {
             Ok(_) | Err(CommitError::Store(StoreError::Precondition(_))) => Ok(true),

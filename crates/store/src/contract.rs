@@ -379,6 +379,8 @@ pub enum ObjectCondition {
     Absent,
     /// The object must exist with this entity tag (`If-Match`).
     Etag(String),
+    /// The object must still have this body: a write that keeps parts of the row that it read.
+    Unchanged(Vec<u8>),
 }
 
 impl ObjectCondition {
@@ -388,6 +390,7 @@ impl ObjectCondition {
             Self::Any => true,
             Self::Absent => present.is_none(),
             Self::Etag(etag) => present.is_some_and(|row| row.etag == *etag),
+            Self::Unchanged(body) => present.is_some_and(|row| row.body == *body),
         }
     }
 }

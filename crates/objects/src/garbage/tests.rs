@@ -149,6 +149,7 @@ fn what_a_crashed_process_left_expires() {
 /// Overwrites the object with the same text, so that its entity tag stays, right before a commit.
 struct OverwritingCheck {
     other: Objects,
+    text: Vec<u8>,
     done: AtomicBool,
 }
 
@@ -161,7 +162,10 @@ impl CommitCheck for OverwritingCheck {
     fn check(&self) -> ApprovalFuture<'_> {
         Box::pin(async {
             if !self.done.swap(true, Ordering::Relaxed) {
-                put(&self.other, 1).await?;
+                let mut request = PutRequest::default();
+                request.meta.headers.content_type = Some("text/plain".into());
+                let body = bytes(self.text.clone());
+                self.other.put(B, "k", request, body).await?;
             }
             Ok(CommitApproval::by(Allowed))
         })
@@ -173,23 +177,35 @@ impl CommitCheck for OverwritingCheck {
     }
 }
 
+/// Rows: the size of the object, the number of its files.
 #[test]
-fn a_row_never_keeps_blobs_that_another_process_has_displaced() {
-    run(async {
-        let bench = TestObjects::new().await;
-        put(&bench.objects, 1).await.unwrap();
-        let check = OverwritingCheck {
-            other: bench.open_over(Arc::clone(&bench.index) as _),
-            done: AtomicBool::new(false),
-        };
-        let objects = bench.objects.checked_by(Arc::new(check));
-        let tags = Tags::from([("a".to_owned(), "b".to_owned())]);
-        let tagged = objects.set_tags(B, "k", &tags).await;
-        assert!(matches!(tagged, Err(S3Fault::Throttled)), "{tagged:?}");
-        objects.set_tags(B, "k", &tags).await.unwrap();
-        assert_eq!(bench.files_collected().await, 1);
-        assert_eq!(get(&bench.objects).await, Some(text(1)));
-    });
+fn tags_are_set_on_what_another_process_has_just_stored() {
+    for (size, files) in [(SIZE, 1), (10, 0)] {
+        run(async {
+            let bench = TestObjects::new().await;
+            let text = vec![7; size];
+            let putting = bench
+                .objects
+                .put(B, "k", PutRequest::default(), bytes(text.clone()));
+            putting.await.unwrap();
+            let check = OverwritingCheck {
+                other: bench.open_over(Arc::clone(&bench.index) as _),
+                text: text.clone(),
+                done: AtomicBool::new(false),
+            };
+            let objects = bench.objects.checked_by(Arc::new(check));
+            let tags = Tags::from([("a".to_owned(), "b".to_owned())]);
+            objects.set_tags(B, "k", &tags).await.unwrap();
+            assert_eq!(bench.files_collected().await, files);
+            assert_eq!(get(&bench.objects).await, Some(text));
+            let stored = objects.find(B, "k").await.unwrap().unwrap();
+            assert_eq!(stored.meta.tags, tags);
+            assert_eq!(
+                stored.meta.headers.content_type.as_deref(),
+                Some("text/plain")
+            );
+        });
+    }
 }
 
 /// A write of the store that is lost, before or after it took effect.

@@ -116,6 +116,7 @@ pub(super) fn objects(store: Arc<dyn ObjectIndex>) {
 pub(super) fn what_an_object_must_be(store: Arc<dyn ObjectIndex>) {
     done(store.apply(vec![create("b")]));
     let etag = |text: &str| ObjectCondition::Etag(text.into());
+    let body = |text: &str| ObjectCondition::Unchanged(text.into());
     for (present, expect, holds) in [
         (None, ObjectCondition::Any, true),
         (None, ObjectCondition::Absent, true),
@@ -126,6 +127,9 @@ pub(super) fn what_an_object_must_be(store: Arc<dyn ObjectIndex>) {
         (Some("1"), etag("1"), true),
         (Some("1"), etag("2"), false),
         (Some("a"), etag("A"), false),
+        (None, body("body of 1"), false),
+        (Some("1"), body("body of 1"), true),
+        (Some("2"), body("body of 1"), false),
     ] {
         let row = ObjectRow {
             body: b"new".to_vec(),
