@@ -210,6 +210,7 @@ async fn commit(store: &dyn Store, base: u64, writes: Vec<RecordWrite>) -> Resul
         account,
         base,
         lineage: None,
+        lease: None,
         writes,
     });
     written.await.map(drop)

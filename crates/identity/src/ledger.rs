@@ -19,7 +19,7 @@ use std::{
 use arc_swap::ArcSwap;
 use keywright_base::{AccountId, Timestamp};
 use keywright_store::contract::{
-    CommitLineage, LedgerCommit, LineageTag, RecordWrite, Store, StoreError,
+    CommitLineage, Lease, LedgerCommit, LineageTag, RecordWrite, Store, StoreError,
 };
 use ring::digest;
 use tokio::sync::watch;
@@ -52,7 +52,7 @@ impl LedgerError {
     const fn wrote_nothing(&self) -> bool {
         matches!(
             self,
-            Self::Superseded | Self::Store(StoreError::Conflict { .. })
+            Self::Superseded | Self::Store(StoreError::Conflict { .. } | StoreError::LeaseLost(_))
         )
     }
 }
@@ -60,7 +60,7 @@ impl LedgerError {
 impl From<LedgerError> for IamFault {
     fn from(error: LedgerError) -> Self {
         if error.wrote_nothing() {
-            // Others kept changing the account.
+            // Others kept changing the account, or took over.
             return Self::Throttled;
         }
         Self::Internal(error.to_string())
@@ -141,7 +141,7 @@ impl IamLedger {
             account: Arc::new(Account::empty(id, now)),
             tag: LineageTag::default(),
         };
-        let (commit, created) = none.changed(changes)?;
+        let (commit, created) = none.changed(changes, None)?;
         self.store.commit(commit).await?;
         self.admit(created);
         Ok(())
@@ -192,6 +192,19 @@ impl IamLedger {
     pub async fn write<T, E>(
         &self,
         cell: &Arc<AccountCell>,
+        compute: impl FnMut(&Account) -> Result<(T, Vec<StateChange>), E>,
+    ) -> Result<Result<T, E>, LedgerError> {
+        self.write_under(None, cell, compute).await
+    }
+
+    /// The same under a lease of the store: nothing is committed if another process has it by then.
+    ///
+    /// # Errors
+    /// As [`IamLedger::write`], and [`StoreError::LeaseLost`].
+    pub(crate) async fn write_under<T, E>(
+        &self,
+        lease: Option<&Lease>,
+        cell: &Arc<AccountCell>,
         mut compute: impl FnMut(&Account) -> Result<(T, Vec<StateChange>), E>,
     ) -> Result<Result<T, E>, LedgerError> {
         let mut overtaken = LedgerError::Superseded;
@@ -208,7 +221,7 @@ impl IamLedger {
                 let waiting = if changes.is_empty() {
                     CommitWait::For(head.newest.account.version(), head.generation)
                 } else {
-                    CommitWait::Flush(cell.flush(&mut head, &self.store, &changes)?)
+                    CommitWait::Flush(cell.flush(&mut head, &self.store, (&changes, lease))?)
                 };
                 (answer, waiting)
             };
@@ -218,6 +231,7 @@ impl IamLedger {
             };
             match waited {
                 Ok(()) => return Ok(answer),
+                Err(LedgerError::Store(lost @ StoreError::LeaseLost(_))) => return Err(lost.into()),
                 Err(error) if error.wrote_nothing() => overtaken = error,
                 Err(error) => return Err(error),
             }
@@ -240,7 +254,11 @@ struct LoadedAccount {
 
 impl LoadedAccount {
     /// The commit of these changes, and the state that it leads to.
-    fn changed(&self, changes: &[StateChange]) -> Result<(LedgerCommit, Self), LedgerError> {
+    fn changed(
+        &self,
+        changes: &[StateChange],
+        lease: Option<&Lease>,
+    ) -> Result<(LedgerCommit, Self), LedgerError> {
         let writes = changes.iter().map(StateChange::encode);
         let writes = writes.collect::<Result<Vec<_>, _>>()?;
         let tag = tag_after(self.tag, &writes);
@@ -251,6 +269,7 @@ impl LoadedAccount {
                 base: self.tag,
                 new: tag,
             }),
+            lease: lease.cloned(),
             writes,
         };
         let account = Arc::new(self.account.apply(changes));
@@ -351,9 +370,9 @@ impl AccountCell {
         self: &Arc<Self>,
         head: &mut ComputedHead,
         store: &Arc<dyn Store>,
-        changes: &[StateChange],
+        (changes, lease): (&[StateChange], Option<&Lease>),
     ) -> Result<tokio::task::JoinHandle<Result<(), LedgerError>>, LedgerError> {
-        let (commit, next) = head.newest.changed(changes)?;
+        let (commit, next) = head.newest.changed(changes, lease)?;
         let pending = store.commit(commit);
         head.newest = next.clone();
         let (cell, generation) = (Arc::clone(self), head.generation);

@@ -17,6 +17,7 @@ mod conditions;
 pub mod console;
 pub mod denials;
 pub mod fault;
+mod installation;
 pub mod keyring;
 pub mod ledger;
 mod mfa;

@@ -19,6 +19,7 @@ use crate::{
     console::ConsoleSessions,
     denials::DeniedRequests,
     fault::IamFault,
+    installation::InstallationLock,
     keyring::{Keyring, KeyringError},
     ledger::{IamLedger, LedgerError},
     mfa::MfaAttempts,
@@ -49,7 +50,7 @@ pub struct Identity {
     pub(crate) entropy: Arc<dyn Entropy>,
     /// Locked by actions that need exclusive access to the installation
     /// ([`crate::action::Action::ALONE`]).
-    pub(crate) alone: tokio::sync::Mutex<()>,
+    pub(crate) installation: InstallationLock,
     denials: DeniedRequests,
     pub(crate) mfa_attempts: MfaAttempts,
     password_attempts: PasswordAttempts,
@@ -173,6 +174,7 @@ impl Identity {
     /// [`OpenFault`].
     pub async fn open(parts: IdentityParts) -> Result<Arc<Self>, OpenFault> {
         let store = Arc::clone(&parts.store);
+        let installation = InstallationLock::new(&parts);
         let master = MasterKey::new(parts.master_key)?;
         let keyring = Keyring::open(Arc::clone(&store), &master, Arc::clone(&parts.entropy));
         let keyring = keyring.await?;
@@ -192,6 +194,7 @@ impl Identity {
         };
         Ok(Arc::new(Self {
             ledger,
+            installation,
             store: parts.store,
             usage,
             vault,
@@ -201,7 +204,6 @@ impl Identity {
             pages: WorkQueue::new(WorkLimits::of_pages()),
             listings: WorkQueue::new(WorkLimits::of_listings()),
             entropy: parts.entropy,
-            alone: tokio::sync::Mutex::new(()),
             denials: DeniedRequests::default(),
             mfa_attempts: MfaAttempts::default(),
             password_attempts: PasswordAttempts::default(),

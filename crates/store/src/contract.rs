@@ -3,12 +3,12 @@
 //! Invariants: nothing is acknowledged before it is durable, and a change is committed against the
 //! version it was computed from.
 //!
-//! The contract has three parts. [`LedgerStore`] holds IAM state as opaque records per account,
-//! under one version number per account. [`ActivityStore`] holds the few unbounded tables beside
-//! it: last use, attempts with inactive keys, sessions. [`ObjectIndex`] holds what S3 knows about
-//! buckets, objects and uploads, but never their bytes, and its [`BlobJournal`] which of the files
-//! with those bytes no row refers to. The store does not interpret records; secrets reach it
-//! already sealed.
+//! The contract has four parts. [`LedgerStore`] holds IAM state as opaque records per account,
+//! under one version number per account. [`LeaseStore`] has what one process at a time may do.
+//! [`ActivityStore`] holds the few unbounded tables beside them: last use, attempts with inactive
+//! keys, sessions. [`ObjectIndex`] holds what S3 knows about buckets, objects and uploads, but
+//! never their bytes, and its [`BlobJournal`] which of the files with those bytes no row refers to.
+//! The store does not interpret records; secrets reach it already sealed.
 
 use std::{future::Future, pin::Pin};
 
@@ -37,6 +37,9 @@ pub enum StoreError {
     /// A precondition of an index write failed; nothing in its batch was written.
     #[error("a precondition of the write did not hold")]
     Precondition(FailedPrecondition),
+    /// Another process has the lease that the commit was made under; nothing was written.
+    #[error("the lease {0} went to another process")]
+    LeaseLost(String),
     /// The stored schema is newer than this program supports.
     #[error("the database has schema {found}, this program knows up to {known}")]
     NewerSchema {
@@ -104,6 +107,8 @@ pub struct LedgerCommit {
     pub base: u64,
     /// Required of a commit that may have been computed from one that is not answered yet.
     pub lineage: Option<CommitLineage>,
+    /// The lease that must still be held. If it is not, nothing is written.
+    pub lease: Option<Lease>,
     /// The writes; the new version is `base + 1`.
     pub writes: Vec<RecordWrite>,
 }
@@ -164,7 +169,8 @@ pub trait LedgerStore: Send + Sync {
     /// order, and many callers share one flush.
     ///
     /// Errors: [`StoreError::Conflict`] when `base` is not the stored version or the lineage is
-    /// another (nothing was written); [`StoreError::Unavailable`] when the outcome is unknown.
+    /// another, and [`StoreError::LeaseLost`] (nothing was written in both cases);
+    /// [`StoreError::Unavailable`] when the outcome is unknown.
     fn commit(&self, commit: LedgerCommit) -> StoreFuture<Result<u64, StoreError>>;
 
     /// Returns the accounts that changed after this sequence number; 0 selects all accounts.
@@ -173,6 +179,45 @@ pub trait LedgerStore: Send + Sync {
     /// Returns the last sequence number that this engine has noticed, and each later one. A hint
     /// when to call [`LedgerStore::changes_since`]: numbers may be skipped.
     fn watch(&self) -> watch::Receiver<u64>;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Leases
+
+/// A right that one process of an installation has at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// What it is about.
+    pub name: String,
+    /// Greater than that of every earlier holder.
+    pub token: u64,
+}
+
+/// A request for a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseRequest {
+    /// What it is about.
+    pub name: String,
+    /// The process, known by random bytes that it chose when it started.
+    pub holder: [u8; 16],
+    /// The current time.
+    pub now: Timestamp,
+    /// When others may take it over if it is not released.
+    pub expires: Timestamp,
+}
+
+/// Leases. Their times decide when another process may take over, never whether a write is right:
+/// for that, commits name the lease that they were made under ([`LedgerCommit::lease`]).
+pub trait LeaseStore: Send + Sync {
+    /// Takes a lease that nobody has, that expired, or that the same holder has already; `None`
+    /// while another holder has it.
+    fn acquire_lease(
+        &self,
+        request: LeaseRequest,
+    ) -> StoreFuture<Result<Option<Lease>, StoreError>>;
+
+    /// Gives a lease back, unless it has gone to another holder.
+    fn release_lease(&self, lease: Lease) -> StoreFuture<Result<(), StoreError>>;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -650,7 +695,7 @@ pub trait ObjectIndex: BlobJournal {
     fn every_upload(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StoreError>;
 }
 
-/// An engine: all three parts on one durable medium.
-pub trait Store: LedgerStore + ActivityStore + ObjectIndex {}
+/// An engine: all parts on one durable medium.
+pub trait Store: LedgerStore + LeaseStore + ActivityStore + ObjectIndex {}
 
-impl<T: LedgerStore + ActivityStore + ObjectIndex> Store for T {}
+impl<T: LedgerStore + LeaseStore + ActivityStore + ObjectIndex> Store for T {}

@@ -13,9 +13,9 @@ use tokio::sync::watch;
 
 use crate::contract::{
     AccountVersion, ActivityStore, BlobJournal, BlobName, BucketRow, DisplacedRows, IndexWrite,
-    IssuedSession, KeyAttempt, LastUse, LedgerChanges, LedgerCommit, LedgerStore, ListRange,
-    ObjectIndex, ObjectRow, PartRow, PendingDelete, PendingDeletePage, SessionPage, StateRecord,
-    Store, StoreError, StoreFuture, UploadRow,
+    IssuedSession, KeyAttempt, LastUse, Lease, LeaseRequest, LeaseStore, LedgerChanges,
+    LedgerCommit, LedgerStore, ListRange, ObjectIndex, ObjectRow, PartRow, PendingDelete,
+    PendingDeletePage, SessionPage, StateRecord, Store, StoreError, StoreFuture, UploadRow,
 };
 
 /// A part of the contract whose writes are counted together.
@@ -23,6 +23,8 @@ use crate::contract::{
 pub enum ContractPart {
     /// [`LedgerStore::commit`].
     Ledger,
+    /// The writes of [`LeaseStore`].
+    Leases,
     /// The writes of [`ActivityStore`].
     Journal,
     /// [`ObjectIndex::apply`].
@@ -223,6 +225,19 @@ impl LedgerStore for FaultyStore {
 
     fn watch(&self) -> watch::Receiver<u64> {
         self.inner.watch()
+    }
+}
+
+impl LeaseStore for FaultyStore {
+    fn acquire_lease(
+        &self,
+        request: LeaseRequest,
+    ) -> StoreFuture<Result<Option<Lease>, StoreError>> {
+        self.write(ContractPart::Leases, |inner| inner.acquire_lease(request))
+    }
+
+    fn release_lease(&self, lease: Lease) -> StoreFuture<Result<(), StoreError>> {
+        self.write(ContractPart::Leases, |inner| inner.release_lease(lease))
     }
 }
 

@@ -9,6 +9,7 @@
 mod blobs;
 mod index;
 mod journal;
+mod leases;
 mod ledger;
 mod listing;
 mod queue;

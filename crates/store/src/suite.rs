@@ -11,6 +11,7 @@
 mod blobs;
 mod index;
 mod journal;
+mod leases;
 mod ledger;
 mod ranges;
 mod versions;
@@ -43,6 +44,8 @@ pub fn run_all(make: impl Fn() -> Arc<dyn Store>) {
         ledger::an_acknowledged_commit_is_visible,
         ledger::changes,
         ledger::lineages,
+        leases::one_holder_at_a_time,
+        leases::a_commit_without_its_lease_is_rejected,
         journal::last_uses,
         journal::attempts,
         journal::attempt_rows_are_capped,

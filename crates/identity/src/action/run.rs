@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use keywright_base::limits;
+use keywright_store::contract::Lease;
 use keywright_wire::OperationShape;
 
 use super::{
@@ -39,27 +40,22 @@ pub(super) async fn carry_out<A: PreparedAction>(
         call,
         cell,
         input: Arc::new(input),
+        lease: None,
         long: None,
     };
     let (snapshot, permit) = run.authorize().await?;
-    let alone = if A::ALONE {
-        Some(identity.alone.lock().await)
-    } else {
-        None
+    if !A::ALONE {
+        return run.carry_on(snapshot, permit).await;
+    }
+    let alone = identity.installation.acquire().await?;
+    run.lease = Some(alone.lease().clone());
+    // What other processes did while they had the lock.
+    let refreshed = identity.ledger.refresh().await;
+    let done = match refreshed {
+        Ok(()) => run.carry_on(snapshot, permit).await,
+        Err(error) => Err(error.into()),
     };
-    let prepared = Arc::new(run.prepare(&snapshot, &permit).await?);
-    let done = match A::EFFORT {
-        Effort::Page => run.page(&prepared).await,
-        Effort::Long => run.at_length(&prepared).await,
-        Effort::Small if A::writes(&run.input) => run.write(&prepared).await,
-        Effort::Small if A::PREPARES || A::ALONE => run.read(&prepared).await,
-        Effort::Small => {
-            let view = identity.view(&snapshot, call);
-            let done = A::run(&view, permit, &run.input, &prepared);
-            done.map(|done| encoded::<A>(done, call.request_id))
-        }
-    };
-    drop(alone);
+    alone.release().await;
     done
 }
 
@@ -69,6 +65,8 @@ struct Run<'a, A: PreparedAction> {
     call: ActionCall<'a>,
     cell: Arc<AccountCell>,
     input: Arc<Input<A>>,
+    /// What commits must name, if the action runs alone.
+    lease: Option<Lease>,
     /// The last permission, if the decision took long.
     long: Option<Arc<LongDecision<A>>>,
 }
@@ -85,6 +83,26 @@ enum Unwritten {
 }
 
 impl<A: PreparedAction> Run<'_, A> {
+    /// Carries out what was authorized.
+    async fn carry_on(
+        &mut self,
+        snapshot: Arc<Account>,
+        permit: Permit<A>,
+    ) -> Result<ActionResult<String>, IamFault> {
+        let prepared = Arc::new(self.prepare(&snapshot, &permit).await?);
+        match A::EFFORT {
+            Effort::Page => self.page(&prepared).await,
+            Effort::Long => self.at_length(&prepared).await,
+            Effort::Small if A::writes(&self.input) => self.write(&prepared).await,
+            Effort::Small if A::PREPARES || A::ALONE => self.read(&prepared).await,
+            Effort::Small => {
+                let view = self.identity.view(&snapshot, self.call);
+                let done = A::run(&view, permit, &self.input, &prepared);
+                done.map(|done| encoded::<A>(done, self.call.request_id))
+            }
+        }
+    }
+
     /// Authorizes the request. Returns the permit and the state on which it was decided.
     async fn authorize(&mut self) -> Result<(Arc<Account>, Permit<A>), IamFault> {
         let snapshot = self.cell.snapshot().clone();
@@ -188,7 +206,8 @@ impl<A: PreparedAction> Run<'_, A> {
         for _ in 0..limits::LONG_DECISIONS_EACH {
             let (identity, call, input) = (self.identity, self.call, &self.input);
             let long = self.long.as_deref();
-            let outcome = identity.ledger.write(&self.cell, |account| {
+            let lease = self.lease.as_ref();
+            let outcome = identity.ledger.write_under(lease, &self.cell, |account| {
                 let view = identity.view(account, call);
                 check_caller(identity, &view).map_err(Unwritten::Fault)?;
                 let permit = permit_shortly::<A>(&view, input, long);

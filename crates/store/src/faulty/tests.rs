@@ -21,6 +21,7 @@ fn commit(base: u64) -> LedgerCommit {
         account: AccountId::new(1).unwrap(),
         base,
         lineage: None,
+        lease: None,
         writes: Vec::new(),
     }
 }

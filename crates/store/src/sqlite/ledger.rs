@@ -6,7 +6,7 @@ use keywright_base::AccountId;
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::watch;
 
-use super::{SqliteStore, corrupt};
+use super::{SqliteStore, corrupt, leases};
 use crate::contract::{
     AccountVersion, LedgerChanges, LedgerCommit, LedgerStore, LineageTag, RecordWrite, StateRecord,
     StoreError, StoreFuture,
@@ -122,6 +122,11 @@ pub(super) fn last_sequence(connection: &Connection) -> Result<u64, StoreError> 
 
 /// Applies a commit. Returns the account's new version and the sequence number of the commit.
 fn write(connection: &Connection, commit: &LedgerCommit) -> Result<(u64, u64), StoreError> {
+    if let Some(lease) = &commit.lease
+        && !leases::is_held(connection, lease)?
+    {
+        return Err(StoreError::LeaseLost(lease.name.clone()));
+    }
     let account = column(commit.account);
     let actual = stored_version(connection, account)?;
     let lineage = commit.lineage;

@@ -53,6 +53,11 @@ const STEPS: &[MigrationStep] = &[
         sql: include_str!("../../migrations/sqlite/0007_changes.sql"),
         applied: None,
     },
+    MigrationStep {
+        name: "leases",
+        sql: include_str!("../../migrations/sqlite/0008_leases.sql"),
+        applied: None,
+    },
 ];
 
 /// Migrates the schema to the newest step.

@@ -31,6 +31,7 @@ fn commit(base: u64, id: &str) -> LedgerCommit {
         account: AccountId::new(1).unwrap(),
         base,
         lineage: None,
+        lease: None,
         writes: vec![RecordWrite::Put(record)],
     }
 }
@@ -372,6 +373,7 @@ fn the_log_is_bounded() {
             account,
             base,
             lineage: None,
+            lease: None,
             writes,
         }))
         .unwrap();

@@ -51,6 +51,7 @@ pub(super) fn records(store: Arc<dyn Store>) {
             account: mine,
             base: 0,
             lineage: None,
+            lease: None,
             writes
         })),
         1
@@ -72,6 +73,7 @@ pub(super) fn records(store: Arc<dyn Store>) {
         account: mine,
         base: 1,
         lineage: None,
+        lease: None,
         writes: vec![elsewhere],
     }));
     assert_eq!(
@@ -79,6 +81,7 @@ pub(super) fn records(store: Arc<dyn Store>) {
             account: mine,
             base: 2,
             lineage: None,
+            lease: None,
             writes: Vec::new()
         })),
         3
@@ -245,6 +248,7 @@ fn put(account: AccountId, base: u64, id: &str, body: &str) -> LedgerCommit {
         account,
         base,
         lineage: None,
+        lease: None,
         writes: vec![write(id, body)],
     }
 }
