@@ -57,14 +57,45 @@ impl Executor<'_> {
         let old = old_key(order.old.clone(), &listing.keys).map_err(refused)?;
         let blind_secs = self.check_windows(&order)?;
         self.check_own_key(&order, &old)?;
-        let mut rotation = Rotation {
+        let create = order.create;
+        let mut rotation = self.planned(order, &user, old, listing.at, blind_secs);
+        let mut seen = Observation {
+            user,
+            keys: listing.keys,
+            now: listing.at,
+            used: None,
+            used_new: None,
+            tried: None,
+            repeats_create: self.issuer.repeats_create(),
+            lags: self.issuer.lags_secs() > 0,
+        };
+        let step = plan_marked(&rotation, &mut seen);
+        if let PlanStep::Hold(hold) | PlanStep::Lose(hold) = step {
+            return Err(TickError::Refused(second_or_marked(hold, other.as_deref())));
+        }
+        let used = self.usage.last_use(&rotation.old).await?;
+        rotation.used_before = used.map(NotedUse::from);
+        self.look_at_sinks(&mut rotation, create).await?;
+        Ok(rotation)
+    }
+
+    /// The rotation as it begins. `old` is a key of `user`, seen at `at`.
+    fn planned(
+        &self,
+        order: NewRotation,
+        user: &IssuerUser,
+        old: KeyId,
+        at: Timestamp,
+        blind_secs: i64,
+    ) -> Rotation {
+        Rotation {
             id: order.id,
             generation: 1,
             access: order.access,
             origin: RotationOrigin {
                 by: order.by,
                 rule: order.rule,
-                at: listing.at,
+                at,
             },
             account: order.account,
             user: user.name.clone(),
@@ -75,7 +106,7 @@ impl Executor<'_> {
             calendar: None,
             incident: order.incident,
             phase: Phase::Planned,
-            since: listing.at,
+            since: at,
             pre_image: Vec::new(),
             new: None,
             orphan: None,
@@ -99,25 +130,7 @@ impl Executor<'_> {
                 old: None,
                 backups: vec![None; self.sinks.len()],
             },
-        };
-        let mut seen = Observation {
-            user,
-            keys: listing.keys,
-            now: listing.at,
-            used: None,
-            used_new: None,
-            tried: None,
-            repeats_create: self.issuer.repeats_create(),
-            lags: self.issuer.lags_secs() > 0,
-        };
-        let step = plan_marked(&rotation, &mut seen);
-        if let PlanStep::Hold(hold) | PlanStep::Lose(hold) = step {
-            return Err(TickError::Refused(second_or_marked(hold, other.as_deref())));
         }
-        let used = self.usage.last_use(&rotation.old).await?;
-        rotation.used_before = used.map(NotedUse::from);
-        self.look_at_sinks(&mut rotation, order.create).await?;
-        Ok(rotation)
     }
 
     fn pending_deliveries(&self) -> Vec<Delivery> {
