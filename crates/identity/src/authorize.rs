@@ -3,30 +3,27 @@
 //! Invariant: it fails closed. Denied, unknown, and an error during the decision all mean denied.
 //! Error messages are AWS's (`User: … is not authorized to perform: … on resource: … because …`).
 
+mod effective;
 mod implied;
 mod permit;
 
-use std::{
-    marker::PhantomData,
-    sync::{Arc, OnceLock},
-};
+use std::{marker::PhantomData, sync::Arc};
 
 use keywright_base::{AccountId, Arn};
-use keywright_policy::{
-    AccessRequest, Decision, PoliciesInForce, Policy, PolicySet, PolicySource, PrincipalRef,
-};
+use keywright_policy::{AccessRequest, Decision, PoliciesInForce, Policy, PolicySet, PrincipalRef};
 
+use self::effective::effective;
 pub(crate) use self::{
+    effective::policies_of,
     implied::{decide_on_every, implied_by, is_assuming},
     permit::{LongDecision, nobody_trusted, permit_at_length, permit_shortly, would_permit},
 };
 use crate::{
-    caller::{Caller, SessionAttributes},
-    catalogue::PolicyCatalogue,
+    caller::Caller,
     denials::{DenialEvidence, TargetPolicy},
     names::PolicyNames,
     principal::Principal,
-    state::{Account, CredentialOwner, DirectGrants, Grantee, Role, Tag},
+    state::{Account, Role, Tag},
     view::{RequestContext, StateView},
 };
 
@@ -80,16 +77,16 @@ pub struct AuthTarget {
     pub keys: Vec<(&'static str, String)>,
     /// The account that owns the resource, if it is not the caller's.
     pub owner: Option<AccountId>,
-    /// The trust policy that must allow the action too, for a role to be assumed.
+    /// The trust policy that must also allow the action, for a role to be assumed.
     pub trust: Option<TrustCheck>,
 }
 
 /// A role of any account of the installation.
 #[derive(Debug, Clone)]
 pub struct AssumableRole {
-    /// Its account.
+    /// The role's account.
     pub account: AccountId,
-    /// The role.
+    /// The role as stored in that account.
     pub role: Arc<Role>,
 }
 
@@ -200,7 +197,7 @@ impl AuthTarget {
         }
     }
 
-    /// A role to be assumed: its trust policy must allow the action as well.
+    /// A role to be assumed, whose trust policy must also allow the action.
     pub fn assumed(role: Option<&AssumableRole>, arn: &str) -> Self {
         let trust = role.and_then(|it| it.role.trust.compiled());
         Self {
@@ -292,8 +289,8 @@ impl AuthTarget {
         (found.resource == arn).then_some(found)
     }
 
-    /// The principal with this ARN, shown by ARN: a user or role with its tags, or one that may not
-    /// exist. A session of a role counts as the role.
+    /// The principal with this ARN, displayed by its ARN: a user or role with its tags, or one that
+    /// may not exist. A session of a role counts as the role.
     pub fn principal(view: &StateView<'_>, arn: &str) -> Self {
         let role = view.account.role_of_session(arn);
         let role = role.map(|role| Self::role(view, &role.name));
@@ -358,7 +355,7 @@ pub struct MeasuredOutcome {
 }
 
 /// Decides an action of a service that keeps its own resources, within a step limit. `account` is
-/// the caller's. An anonymous caller has none and can be allowed by the resource's policy only.
+/// the caller's. An anonymous caller has none and can be allowed only by the resource's policy.
 ///
 /// `names` returns, for a denial, the service's own condition keys that the context may have.
 /// Without it, no evidence is collected.
@@ -414,8 +411,8 @@ pub fn decide(
 }
 
 /// The policy of a resource, unless it does not apply. The root user of a bucket's account may
-/// read, replace and delete the bucket's policy whatever it says. Otherwise a policy that denies
-/// everyone could never be removed.
+/// read, replace and delete the bucket's policy regardless of its contents, because otherwise a
+/// policy that denies everyone could never be removed.
 pub(crate) fn binding<'a>(
     policy: Option<&'a Arc<Policy>>,
     request: &AccessRequest<'_>,
@@ -430,113 +427,6 @@ pub(crate) fn binding<'a>(
         })
     });
     policy.filter(|_| !(owner && freed))
-}
-
-/// The policies of a caller. Root has none and needs none.
-fn effective(account: &Account, caller: &Caller) -> PolicySet {
-    let grantee = caller.principal().grantee(account);
-    let set = match (caller.principal(), grantee) {
-        (Principal::Root { .. }, _) => return PolicySet::default(),
-        (_, Some(grantee)) => policies_of(account, &grantee),
-        // Root's federated users have no identity policies.
-        (Principal::FederatedUser(session), None) if session.issuer == CredentialOwner::Root => {
-            PolicySet::default()
-        }
-        (_, None) => return PolicySet::unreadable(),
-    };
-    let limited = match (caller.principal(), caller.attributes()) {
-        (Principal::FederatedUser(_), None) => Some(Vec::new()),
-        (Principal::FederatedUser(_), Some(session)) => session_policies(account, session),
-        (_, Some(session)) if session.has_policies() => session_policies(account, session),
-        (_, _) => return set,
-    };
-    limited.map_or_else(PolicySet::unreadable, |limited| set.with_session(limited))
-}
-
-/// The session policies of a session. `None` if one is unreadable.
-fn session_policies(account: &Account, session: &SessionAttributes) -> Option<Vec<Arc<Policy>>> {
-    let managed = session.policy_arns.iter().map(|arn| managed(account, arn));
-    let inline = session.policy.iter().map(|text| {
-        let document = keywright_policy::parse(text).ok()?;
-        Some(Arc::new(Policy::compile(&document)))
-    });
-    managed.chain(inline).collect()
-}
-
-/// The identity policies of a user or role, compiled once for each version of the account's grants.
-pub(crate) fn policies_of(account: &Account, grantee: &Grantee) -> PolicySet {
-    if let Some(cached) = &*grantee.effective().load()
-        && cached.0 == account.grants_version()
-    {
-        return cached.1.clone();
-    }
-    let set = collect(account, grantee).unwrap_or_else(PolicySet::unreadable);
-    let version = account.grants_version();
-    grantee
-        .effective()
-        .store(Some(Arc::new((version, set.clone()))));
-    set
-}
-
-/// All effective policies. `None` if one is unreadable, which must lead to a denial.
-fn collect(account: &Account, grantee: &Grantee) -> Option<PolicySet> {
-    let mut policies = Vec::new();
-    add(account, grantee.grants(), &mut policies)?;
-    for id in grantee.groups() {
-        add(account, &account.group_by_id(*id)?.grants, &mut policies)?;
-    }
-    let rules = account.settings().password_policy.as_ref();
-    if matches!(grantee, Grantee::User(_)) && rules.is_some_and(|it| it.allow_users_to_change) {
-        policies.push((PolicySource::Inline, own_password()?));
-    }
-    let set = PolicySet::new(policies);
-    match grantee.boundary() {
-        Some(arn) => Some(set.with_boundary(managed(account, arn)?)),
-        None => Some(set),
-    }
-}
-
-/// AllowUsersToChangePassword as the equivalent policy for every user, so that an explicit deny or
-/// a boundary still applies. ChangePassword always concerns the caller alone.
-const OWN_PASSWORD: &str = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow",
-    "Action": ["iam:ChangePassword", "iam:GetAccountPasswordPolicy"], "Resource": "*"}}"#;
-
-fn own_password() -> Option<Arc<Policy>> {
-    static COMPILED: OnceLock<Option<Arc<Policy>>> = OnceLock::new();
-    let compile = || {
-        let document = keywright_policy::parse(OWN_PASSWORD).ok()?;
-        Some(Arc::new(Policy::compile(&document)))
-    };
-    COMPILED.get_or_init(compile).clone()
-}
-
-fn add(
-    account: &Account,
-    grants: &DirectGrants,
-    policies: &mut Vec<(PolicySource, Arc<Policy>)>,
-) -> Option<()> {
-    for arn in &grants.attached {
-        policies.push((
-            PolicySource::Managed(Arc::clone(arn)),
-            managed(account, arn)?,
-        ));
-    }
-    for inline in &grants.inline {
-        policies.push((PolicySource::Inline, Arc::clone(inline.compiled()?)));
-    }
-    Some(())
-}
-
-fn managed(account: &Account, arn: &str) -> Option<Arc<Policy>> {
-    if let Some(policy) = PolicyCatalogue::built_in().by_arn(arn) {
-        return policy.compiled().map(Arc::clone);
-    }
-    let arn = Arn::parse(arn).ok()?;
-    account
-        .policy_by_arn(&arn)?
-        .default()?
-        .compiled()
-        .map(Arc::clone)
 }
 
 /// The condition keys of every request, for services that keep their own resources.

@@ -3,46 +3,45 @@
 //!
 //! Invariants:
 //!
-//! - Nothing is answered before what it says is durable. A write waits for its commit, and a
-//!   rejection computed from a change that is still being flushed waits for that change.
+//! No response is sent before the state it reports is durable. A write waits for its commit, and a
+//! rejection computed from a change that is still being flushed waits for that change.
 //! - A snapshot becomes visible only once it is durable, and before its write is answered, so a
 //!   revocation takes effect with the next request.
-//! - Other processes may write to the same store. A write that they overtook is computed again from
-//!   what they wrote, and [`IamLedger::refresh`] makes their commits visible here.
+//! - Other processes may write to the same store. A write that conflicts with theirs is computed
+//!   again from what they wrote, and [`IamLedger::refresh`] makes their commits visible here.
+
+mod loaded;
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread,
 };
 
 use arc_swap::ArcSwap;
 use keywright_base::{AccountId, Timestamp};
-use keywright_store::contract::{
-    CommitLineage, Lease, LedgerCommit, LineageTag, RecordWrite, Store, StoreError,
-};
-use ring::digest;
+use keywright_store::contract::{Lease, Store, StoreError};
 use tokio::sync::watch;
 
+use self::loaded::{LoadedAccount, load_accounts, reload, stopped};
 use crate::{
     fault::IamFault,
-    state::{Account, LoadContext, RecordError, StateChange},
+    state::{Account, RecordError, StateChange},
 };
 
-/// How often a write is computed before it gives way to the other processes that keep changing the
+/// How many times a write is computed before it gives up because other processes keep changing the
 /// account.
 const WRITE_ATTEMPTS: usize = 16;
 
 /// Why the ledger failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LedgerError {
-    /// The store failed, or an earlier change that this one was computed from did.
+    /// The store failed, for this change or for an earlier one that it was computed from.
     #[error("{0}")]
     Store(#[from] StoreError),
     /// A record cannot be read or written.
     #[error("{0}")]
     Record(#[from] RecordError),
-    /// An earlier change of the account was not committed, so nothing of this one was either.
+    /// An earlier change of the account was not committed, so this one was not written either.
     #[error("an earlier change of the account could not be committed")]
     Superseded,
 }
@@ -60,7 +59,7 @@ impl LedgerError {
 impl From<LedgerError> for IamFault {
     fn from(error: LedgerError) -> Self {
         if error.wrote_nothing() {
-            // Others kept changing the account, or took over.
+            // Other processes kept changing the account, or took over.
             return Self::Throttled;
         }
         Self::Internal(error.to_string())
@@ -71,7 +70,7 @@ impl From<LedgerError> for IamFault {
 pub struct IamLedger {
     store: Arc<dyn Store>,
     accounts: ArcSwap<HashMap<AccountId, Arc<AccountCell>>>,
-    /// The sequence number of the store up to which everything is visible here.
+    /// The store's sequence number up to which everything is visible here.
     refreshed: tokio::sync::Mutex<u64>,
 }
 
@@ -88,7 +87,7 @@ impl IamLedger {
     /// [`LedgerError`] if the store cannot be read or has a record that this version does not
     /// understand.
     pub fn load(store: Arc<dyn Store>) -> Result<Self, LedgerError> {
-        // Before the accounts are read: what is committed meanwhile is read again.
+        // Read before the accounts, so that commits made in the meantime are read again.
         let refreshed = *store.watch().borrow();
         let mut listed = store.accounts()?;
         listed.retain(|(id, _)| *id != AccountId::INSTALLATION);
@@ -110,7 +109,7 @@ impl IamLedger {
     }
 
     /// The account that has this alias or is about to get it. Includes changes still being flushed,
-    /// so an alias is never assigned twice.
+    /// so that an alias is never assigned twice.
     pub fn alias_holder(&self, alias: &str) -> Option<AccountId> {
         let accounts = self.accounts.load();
         let mut holders = accounts.iter().filter(|(_, cell)| {
@@ -137,18 +136,14 @@ impl IamLedger {
         now: Timestamp,
         changes: &[StateChange],
     ) -> Result<(), LedgerError> {
-        let none = LoadedAccount {
-            account: Arc::new(Account::empty(id, now)),
-            tag: LineageTag::default(),
-        };
-        let (commit, created) = none.changed(changes, None)?;
+        let (commit, created) = LoadedAccount::empty(id, now).changed(changes, None)?;
         self.store.commit(commit).await?;
         self.admit(created);
         Ok(())
     }
 
-    /// Makes everything visible that other processes have committed until now: their changes of
-    /// known accounts, and new accounts.
+    /// Makes everything visible that other processes have committed so far: changes of known
+    /// accounts, and new accounts.
     ///
     /// # Errors
     /// [`LedgerError`]; the next call tries again.
@@ -183,12 +178,13 @@ impl IamLedger {
     ///
     /// `compute` runs exclusively for the account and must be quick. It returns a response and the
     /// changes. The response is returned once the changes, and everything they were computed from,
-    /// are durable. A rejection (`Err`) is returned once what it was computed from is durable. If
-    /// another process changed the account meanwhile, `compute` runs again on the new state.
+    /// are durable. A rejection (`Err`) is returned once the state it was computed from is durable.
+    /// If another process changed the account in the meantime, `compute` runs again on the new
+    /// state.
     ///
     /// # Errors
-    /// The outer error if the store failed, whose outcome is then unknown and must not be reported,
-    /// or if others keep changing the account.
+    /// The outer error if the store failed, in which case the outcome is unknown and must not be
+    /// reported, or if other processes keep changing the account.
     pub async fn write<T, E>(
         &self,
         cell: &Arc<AccountCell>,
@@ -197,7 +193,8 @@ impl IamLedger {
         self.write_under(None, cell, compute).await
     }
 
-    /// The same under a lease of the store: nothing is committed if another process has it by then.
+    /// As [`IamLedger::write`], but under a lease of the store: nothing is committed if another
+    /// process has taken it.
     ///
     /// # Errors
     /// As [`IamLedger::write`], and [`StoreError::LeaseLost`].
@@ -245,64 +242,10 @@ enum CommitWait {
     Flush(tokio::task::JoinHandle<Result<(), LedgerError>>),
 }
 
-/// A state of an account with the tag of its version.
-#[derive(Clone)]
-struct LoadedAccount {
-    account: Arc<Account>,
-    tag: LineageTag,
-}
-
-impl LoadedAccount {
-    /// The commit of these changes, and the state that it leads to.
-    fn changed(
-        &self,
-        changes: &[StateChange],
-        lease: Option<&Lease>,
-    ) -> Result<(LedgerCommit, Self), LedgerError> {
-        let writes = changes.iter().map(StateChange::encode);
-        let writes = writes.collect::<Result<Vec<_>, _>>()?;
-        let tag = tag_after(self.tag, &writes);
-        let commit = LedgerCommit {
-            account: self.account.id(),
-            base: self.account.version(),
-            lineage: Some(CommitLineage {
-                base: self.tag,
-                new: tag,
-            }),
-            lease: lease.cloned(),
-            writes,
-        };
-        let account = Arc::new(self.account.apply(changes));
-        Ok((commit, Self { account, tag }))
-    }
-}
-
-/// The tag of a version follows from its base's tag and what was written, so that equal tags mean
-/// equal contents.
-fn tag_after(base: LineageTag, writes: &[RecordWrite]) -> LineageTag {
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(&base);
-    for write in writes {
-        let (word, kind, id, body): (&[u8], _, _, &[u8]) = match write {
-            RecordWrite::Put(record) => (b"put", &record.kind, &record.id, &record.body),
-            RecordWrite::Delete { kind, id } => (b"delete", kind, id, b""),
-        };
-        for text in [word, kind.as_bytes(), id.as_bytes(), body] {
-            context.update(&text.len().to_be_bytes());
-            context.update(text);
-        }
-    }
-    let mut tag = LineageTag::default();
-    for (byte, hash) in tag.iter_mut().zip(context.finish().as_ref()) {
-        *byte = *hash;
-    }
-    tag
-}
-
 /// The newest computed state, possibly not durable yet.
 struct ComputedHead {
     newest: LoadedAccount,
-    /// Incremented by each recovery, so that a waiter learns that its version will never be
+    /// Incremented by each recovery, so that waiters learn that their version will never be
     /// durable.
     generation: u64,
     failed: bool,
@@ -386,7 +329,7 @@ impl AccountCell {
                 Err(error) => {
                     cell.fail(generation);
                     if let StoreError::Conflict { .. } = error {
-                        // What the others wrote concerns readers, too.
+                        // Readers must see what the other processes wrote, too.
                         cell.recover(&store).await?;
                     }
                     Err(error.into())
@@ -422,8 +365,8 @@ impl AccountCell {
         }
     }
 
-    /// Makes the next write or [`AccountCell::recover`] read the stored state. Whoever waits for a
-    /// version of this generation that is not durable learns that it will not be.
+    /// Makes the next write or [`AccountCell::recover`] read the stored state. Waiters for a
+    /// version of this generation that is not durable learn that it never will be.
     fn discard(&self, head: &mut ComputedHead) {
         head.failed = true;
         head.generation += 1;
@@ -432,7 +375,7 @@ impl AccountCell {
             .send_modify(|durable| durable.generation = generation);
     }
 
-    /// Makes the stored version visible, or a later one.
+    /// Makes the stored version, or a later one, visible.
     async fn catch_up(
         self: &Arc<Self>,
         store: &Arc<dyn Store>,
@@ -446,8 +389,8 @@ impl AccountCell {
             }
             (!head.failed && ahead).then_some(head.generation)
         };
-        // If this process has computed that far, the stored version is its own commit and about to
-        // become visible, or its commit is about to fail.
+        // If this process has computed that version, then either the stored version is its own
+        // commit and about to become visible, or its commit is about to fail.
         if let Some(generation) = ahead
             && self.durable(version, generation).await.is_ok()
         {
@@ -486,66 +429,6 @@ impl AccountCell {
         };
         self.publish(loaded.account, generation);
         Ok(())
-    }
-}
-
-/// Reads an account from the store, off the request threads.
-async fn reload(
-    store: &Arc<dyn Store>,
-    id: AccountId,
-    before: Option<Arc<Account>>,
-) -> Result<LoadedAccount, LedgerError> {
-    let store = Arc::clone(store);
-    let loading = tokio::task::spawn_blocking(move || load_account(&*store, id, before.as_deref()));
-    loading.await.unwrap_or_else(|_| Err(stopped()))
-}
-
-fn stopped() -> LedgerError {
-    StoreError::Unavailable("a task of the ledger stopped".to_owned()).into()
-}
-
-/// Distributes the accounts over as many threads as there are processors.
-fn load_accounts(store: &dyn Store, ids: &[AccountId]) -> Result<Vec<LoadedAccount>, LedgerError> {
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let share = ids.len().div_ceil(threads).max(1);
-    thread::scope(|scope| {
-        let load = |share: &[AccountId]| {
-            let accounts = share.iter().map(|id| load_account(store, *id, None));
-            accounts.collect::<Result<Vec<_>, _>>()
-        };
-        let shares = ids.chunks(share);
-        let threads: Vec<_> = shares
-            .map(|share| scope.spawn(move || load(share)))
-            .collect();
-        let mut loaded = Vec::with_capacity(ids.len());
-        for thread in threads {
-            loaded.extend(thread.join().map_err(|_| stopped())??);
-        }
-        Ok(loaded)
-    })
-}
-
-fn load_account(
-    store: &dyn Store,
-    id: AccountId,
-    before: Option<&Account>,
-) -> Result<LoadedAccount, LedgerError> {
-    let mut account = Account::empty(id, Timestamp::default());
-    let (mut failure, mut context) = (None, LoadContext::replacing(before));
-    let version = store.load(
-        id,
-        &mut |record| match StateChange::decode(&record, &mut context) {
-            Ok(change) => account.load(std::slice::from_ref(&change), 0),
-            Err(error) => failure = Some(error),
-        },
-    )?;
-    account.load(&[], version.number);
-    match failure {
-        Some(error) => Err(error.into()),
-        None => Ok(LoadedAccount {
-            account: Arc::new(account),
-            tag: version.tag,
-        }),
     }
 }
 
