@@ -59,13 +59,13 @@ impl ActionLevel {
 /// How much an action computes, which determines where it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effort {
-    /// Little, with a short response, whatever the account holds. Runs on the request threads.
+    /// Short, with a small response, however large the account is. Runs on the request threads.
     Small,
-    /// A page of many items, or as much text. Runs on a few other threads, when it is the caller's
-    /// turn.
+    /// A page of many items, or a response of similar size. Runs on a small pool of other threads,
+    /// in the caller's turn.
     Page,
-    /// More than a page. Runs like one, but in a queue of its own, so that pages do not wait for
-    /// it.
+    /// More than a page. Runs on the same pool, but in a queue of its own, so that pages do not
+    /// wait for it.
     Long,
 }
 
@@ -91,7 +91,7 @@ pub struct ActionResult<O> {
     pub changes: Vec<StateChange>,
     /// The session it issued, which is recorded before the response is sent.
     pub session: Option<IssuedSession>,
-    /// Keys and users whose last use is deleted.
+    /// Keys and users whose last use is deleted along with them.
     pub forget: Vec<String>,
     /// Whether rotation policies changed, so that the engine must check them.
     pub policies_changed: bool,
@@ -149,7 +149,7 @@ pub trait Action: Sized + Send + Sync + 'static {
 }
 
 /// An action that does I/O, waits or computes for long before it runs. Every [`Action`] is one that
-/// prepares nothing.
+/// has nothing to prepare.
 pub trait PreparedAction: Sized + Send + Sync + 'static {
     /// As [`Action::Shape`].
     type Shape: OperationShape<Input: Send + Sync + 'static, Output: Send>;
@@ -161,7 +161,7 @@ pub trait PreparedAction: Sized + Send + Sync + 'static {
     const ALONE: bool = false;
     /// As [`Action::EFFORT`].
     const EFFORT: Effort = Effort::of(Self::ACCESS);
-    /// Whether it prepares anything, so that time passes before it runs.
+    /// Whether it prepares anything. If so, time passes before it runs.
     const PREPARES: bool = true;
 
     /// As [`Action::required`].
@@ -175,8 +175,8 @@ pub trait PreparedAction: Sized + Send + Sync + 'static {
         Self::ACCESS.changes_state()
     }
 
-    /// Prepares what [`PreparedAction::run`] needs. The request was authorized on the newest state
-    /// right before, and is again before it runs.
+    /// Prepares what [`PreparedAction::run`] needs. The request has just been authorized on the
+    /// newest state, and is authorized again before it runs.
     ///
     /// # Errors
     /// Those that AWS reports after authorization.
@@ -327,7 +327,7 @@ async fn handle<A: PreparedAction>(
     Ok(Answer { xml, changed })
 }
 
-/// Decodes and validates the input. A long one waits for the caller's turn.
+/// Decodes and validates the input. Large input waits for the caller's turn.
 async fn decode<A: PreparedAction>(
     identity: &Identity,
     call: ActionCall<'_>,

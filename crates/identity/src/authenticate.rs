@@ -63,7 +63,7 @@ pub struct SignedRequest<'a> {
 pub enum KeyUse {
     /// An ordinary request.
     Work,
-    /// A query for the key's owner, which is no evidence of a program that needs the key.
+    /// A query by the key's owner, which is no evidence of a program that needs the key.
     Check,
     /// Verification by the server's own rotation engine, which does not count as use.
     Verification,
@@ -241,7 +241,7 @@ impl Authenticator {
             });
         }
         let proof = verified.map_err(SignatureFault::from)?;
-        // Cache only now: a client that knows just the ID must not evict other entries.
+        // Cached only now, so that a client that knows just the key ID cannot evict other entries.
         if let (SignatureVersion::V4(signed), Some(derived)) = (signature, &signing_key) {
             let scope = signed.presented.scope();
             if key.material.cached(scope).is_none() {
@@ -259,9 +259,9 @@ impl Authenticator {
         })
     }
 
-    /// Whether a caller that was verified when its request arrived still would be. Called before a
-    /// delayed request is committed or answered. Expiry of temporary credentials in the meantime
-    /// does not count.
+    /// Whether a caller that was verified when its request arrived would still be accepted. Called
+    /// before a delayed request is committed or answered. Temporary credentials that have expired
+    /// in the meantime are still accepted.
     ///
     /// # Errors
     /// [`AuthFailure`] if the key, user or console session has been deleted or deactivated.
@@ -294,11 +294,11 @@ impl Authenticator {
         }
     }
 
-    /// Whether the sessions of the key that a session comes from are ended. The key of a role's
+    /// Whether the sessions of a session's source key have been ended. The source key of a role's
     /// session may belong to another account.
     fn is_ended(&self, principal: &Principal, facts: &SessionFacts, account: &Account) -> bool {
         let Some(source) = facts.source else {
-            // Only sessions of users and root may lack the key that minted them.
+            // Only sessions of users and root may lack their source key.
             let named = principal.credential_owner().is_none();
             return !named && facts.are_ended(account);
         };

@@ -1,10 +1,11 @@
 //! Browsers that have signed in to the console before.
 //!
-//! The rule: a browser is known only for a user as whom it has signed in, with the password and, if
-//! there are MFA devices, with a code of those that the user still has. What makes it known is a
-//! note that only this installation can write or read and that the browser carries; the server
-//! remembers nothing. A known browser has sign-in attempts of its own, however many others fail
-//! elsewhere; it is never let in because it is known.
+//! Invariant: a browser is known only for users as whom it has signed in, with the password and, if
+//! the user has MFA devices, with a code of a device that the user still has.
+//!
+//! A known browser carries a cookie that only this installation can create or read; the server
+//! stores nothing. Known browsers have a count of sign-in attempts of their own, so that failures
+//! elsewhere do not lock them out. Being known never replaces signing in.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use keywright_base::{AccountId, Secret, UniqueId, limits};
@@ -18,37 +19,38 @@ use crate::{
     vault::SealPurpose,
 };
 
-/// Seconds for which a browser is known after its last sign-in.
+/// Seconds for which a browser stays known after its last sign-in.
 pub const BROWSER_SECS: i64 = 180 * 24 * 60 * 60;
-/// Random bytes of a browser's id.
+/// Random bytes in a browser's ID.
 const ID_BYTES: usize = 16;
-/// Bytes of a password's hash that a note holds.
+/// Bytes of a password hash's digest in a cookie.
 const MARK_BYTES: usize = 12;
 
-/// What a browser is known by.
+/// Identifies a browser.
 pub type BrowserId = [u8; ID_BYTES];
 
-/// What a browser carries, sealed.
+/// The contents of the cookie, sealed.
 #[derive(Serialize, Deserialize)]
 struct DeviceCookie {
     id: BrowserId,
-    /// As whom it has signed in, the latest last.
+    /// The users as whom it has signed in, most recent last.
     users: Vec<KnownUser>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct KnownUser {
     account: String,
-    /// The unique id; `None` for root.
+    /// The unique ID; `None` for root.
     user: Option<String>,
-    /// Of the password and the MFA devices that it signed in with.
+    /// Identifies the password and MFA devices that it signed in with.
     mark: String,
-    /// When, in milliseconds.
+    /// The time of the sign-in, in milliseconds.
     at: i64,
 }
 
 impl Identity {
-    /// The browser that carries a note, if it is known for this user, or for root without a name.
+    /// The browser that presents a cookie, if it is known for this user, or for root without a
+    /// name.
     pub fn known_browser(
         &self,
         note: &str,
@@ -71,13 +73,13 @@ impl Identity {
         known.then_some(note.id)
     }
 
-    /// The note for a browser that has just signed in and got this cookie; it goes on with the one
-    /// that it carried.
+    /// The cookie for a browser that has just signed in with this console session, continuing the
+    /// one that it presented.
     pub fn remember_browser(&self, before: Option<&str>, cookie: &str) -> Option<Secret<String>> {
         let (_, session, state) = self.session(cookie)?;
         let has_devices = state.devices_of(owner(session.user)).next().is_some();
         if has_devices && !session.mfa {
-            // It began before there was a device, and has only had to know the password.
+            // The session began before there was a device, so it only required the password.
             return None;
         }
         let mut note = match before.and_then(|note| self.open_note(note)) {
@@ -130,7 +132,7 @@ fn owner(user: Option<UniqueId>) -> CredentialOwner {
     user.map_or(CredentialOwner::Root, CredentialOwner::User)
 }
 
-/// Tells one password and one set of MFA devices from the next.
+/// Identifies a password together with a set of MFA devices.
 fn mark_of(hash: &str, account: &Account, user: Option<UniqueId>) -> String {
     let devices = account.devices_of(owner(user));
     let mut assigned: Vec<_> = devices

@@ -1,4 +1,4 @@
-//! Who is calling: an identity that a signature has proven.
+//! The verified identity behind a request.
 
 use std::borrow::Cow;
 
@@ -11,38 +11,38 @@ use crate::{
     state::{Account, CredentialOwner, Tag},
 };
 
-/// What temporary credentials carry beside the principal.
+/// The facts that temporary credentials carry besides the principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionFacts {
     /// When they were issued.
     pub issued: Timestamp,
-    /// When a multi-factor code was given, if one was.
+    /// When an MFA code was given, if one was.
     pub mfa: Option<Timestamp>,
     /// The console session that they end with, for someone who signed in with a password.
     pub(crate) console: Option<SessionId>,
-    /// The long-term key that minted them, directly or through other sessions; earlier versions did
-    /// not write it down.
+    /// The long-term key they come from, directly or through other sessions. Absent in tokens of
+    /// earlier versions.
     pub(crate) source: Option<AccessKeyId>,
-    /// The owner of that key; earlier versions did not write it down.
+    /// The owner of that key. Absent in tokens of earlier versions.
     pub(crate) source_owner: Option<CredentialOwner>,
-    /// The service that uses them on behalf of the principal, if it is not the principal itself.
+    /// The service that uses them on behalf of the principal, unless the principal does so itself.
     pub service: Option<&'static str>,
-    /// What a role's or federated user's session was created with.
+    /// The attributes of a role's or federated user's session.
     pub attributes: Option<Box<SessionAttributes>>,
 }
 
-/// What the session of a role or of a federated user was created with.
+/// The attributes that the session of a role or federated user was created with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionAttributes {
     /// The inline session policy.
     pub policy: Option<String>,
     /// The managed session policies, by ARN.
     pub policy_arns: Vec<String>,
-    /// Session tags, those inherited from the session before included.
+    /// Session tags, including those inherited from the previous session.
     pub tags: Vec<Tag>,
     /// The keys of those tags that sessions created with this one inherit.
     pub transitive_keys: Vec<String>,
-    /// The source identity, which stays through role chaining.
+    /// The source identity, which persists through role chaining.
     pub source_identity: Option<String>,
 }
 
@@ -54,8 +54,8 @@ impl SessionAttributes {
 }
 
 impl SessionFacts {
-    /// Whether they were minted from a key whose sessions are ended. Those of a console session and
-    /// of a service come from none. `account` is the source key's.
+    /// Whether the sessions of their source key have been ended. Credentials of console sessions
+    /// and of services have no source key. `account` is the source key's.
     pub(crate) fn are_ended(&self, account: &Account) -> bool {
         self.console.is_none()
             && self.service.is_none()
@@ -67,7 +67,7 @@ impl SessionFacts {
     }
 }
 
-/// A verified caller. Only [`crate::authenticate`] makes one, from a [`Verified`] signature.
+/// A verified caller. Only [`crate::authenticate`] creates one, from a [`Verified`] signature.
 #[derive(Debug)]
 pub struct Caller {
     principal: Principal,
@@ -96,7 +96,7 @@ impl Caller {
         self.principal.account()
     }
 
-    /// Who it is.
+    /// The principal.
     pub const fn principal(&self) -> &Principal {
         &self.principal
     }
@@ -116,8 +116,8 @@ impl Caller {
         &self.proof
     }
 
-    /// Whether the caller may call IAM at all. On AWS, credentials of GetSessionToken may only if a
-    /// multi-factor code was given, and those of GetFederationToken never.
+    /// Whether the caller may call IAM at all. On AWS, credentials of GetSessionToken may do so
+    /// only with MFA, and those of GetFederationToken never.
     pub const fn may_call_iam(&self) -> bool {
         match (&self.principal, &self.session) {
             (Principal::FederatedUser(_), _) => false,
@@ -128,7 +128,7 @@ impl Caller {
         }
     }
 
-    /// What its session was created with, if it is one of a role or a federated user.
+    /// The attributes of its session, if it is one of a role or a federated user.
     pub fn attributes(&self) -> Option<&SessionAttributes> {
         self.session.as_ref()?.attributes.as_deref()
     }

@@ -1,8 +1,7 @@
 //! The AWS managed policies: names, dates and real documents, compressed in the binary.
 //!
-//! The data is `models/aws-managed-policies.jsonl`, one policy a line, compressed by the build
-//! script. It is decompressed once, at the first use; a document is compiled when it is first
-//! evaluated.
+//! The data is `models/aws-managed-policies.jsonl`, one policy per line, compressed by the build
+//! script. It is decompressed on first use; a document is compiled when it is first evaluated.
 
 mod history;
 
@@ -24,10 +23,10 @@ use self::history::EarlierVersion;
 static COMPRESSED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/aws-managed-policies.gz"));
 static CATALOGUE: LazyLock<PolicyCatalogue> = LazyLock::new(PolicyCatalogue::unpack);
 
-/// One AWS managed policy.
+/// An AWS managed policy.
 #[derive(Debug)]
 pub struct AwsPolicy {
-    /// `ANPA` and seventeen symbols, made from the name.
+    /// `ANPA` and seventeen symbols, derived from the name.
     pub id: String,
     /// For example `AmazonS3FullAccess`.
     pub name: String,
@@ -56,12 +55,12 @@ impl AwsPolicy {
         self.compiled.get_or_init(compile).as_ref()
     }
 
-    /// The versions before the one in effect that are known, the newest first.
+    /// The known versions before the one in effect, newest first.
     pub fn earlier_versions(&self) -> &'static [EarlierVersion] {
         history::earlier_versions(&self.name)
     }
 
-    /// The document of a version; nothing for an unknown one.
+    /// The document of a version; `None` if it is unknown.
     pub fn document_of(&self, version: &str) -> Option<String> {
         if version == self.version {
             return Some(self.document.to_string());
@@ -71,7 +70,7 @@ impl AwsPolicy {
         found.document(&self.document)
     }
 
-    /// Whether only AWS's own services may have it attached.
+    /// Whether only AWS's own services can have it attached.
     pub fn is_service_role_policy(&self) -> bool {
         self.path.starts_with("/aws-service-role/")
     }
@@ -85,7 +84,7 @@ pub struct PolicyCatalogue {
 }
 
 impl PolicyCatalogue {
-    /// The catalogue that is in the binary.
+    /// The catalogue in this binary.
     pub fn built_in() -> &'static Self {
         &CATALOGUE
     }
@@ -101,8 +100,8 @@ impl PolicyCatalogue {
     }
 
     fn unpack() -> Self {
-        // The bytes are made by the build script of this very crate and read by the test below;
-        // were they unreadable, there would be no AWS managed policies, which grants nothing.
+        // The bytes are written by this crate's build script and tested below. If they were
+        // unreadable there would be no AWS managed policies, which grants nothing.
         let mut text = Vec::new();
         if GzDecoder::new(COMPRESSED).read_to_end(&mut text).is_err() {
             text.clear();
@@ -148,7 +147,7 @@ fn read_line(line: &[u8]) -> Option<AwsPolicy> {
     })
 }
 
-/// A stable id: AWS's real ones are not public as a list.
+/// A stable ID: AWS does not publish a list of the real ones.
 fn policy_id(name: &str) -> String {
     const SYMBOLS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let digest = digest(&SHA256, name.as_bytes());

@@ -1,6 +1,7 @@
-//! The condition keys of a request, filled in from what is really known of it.
+//! The condition keys of a request, with the values known to the server.
 //!
-//! A key that is not known is absent, never guessed: a condition on it then decides as AWS's does.
+//! Invariant: an unknown key is absent, never guessed. A condition on it is then decided as AWS
+//! does.
 
 use std::borrow::Cow;
 
@@ -75,7 +76,7 @@ impl RequestConditions<'_> {
     }
 }
 
-/// The global keys that may have a value, the tags of the caller among them.
+/// The global keys that may have a value, including the caller's tags.
 pub(crate) fn common_names(caller: Option<(&Caller, &Account)>) -> Vec<String> {
     let mut names: Vec<String> = KNOWN.iter().map(|&name| name.to_owned()).collect();
     if let Some((caller, account)) = caller {
@@ -87,7 +88,7 @@ pub(crate) fn common_names(caller: Option<(&Caller, &Account)>) -> Vec<String> {
     names
 }
 
-/// The global keys, but for those that follow from who calls: they are the evaluator's own.
+/// The global keys, except those that follow from the caller, which the evaluator fills in.
 pub(crate) fn common<'a>(
     caller: Option<(&'a Caller, &'a Account)>,
     facts: &'a RequestContext,
@@ -163,7 +164,7 @@ fn principal_tag<'a>(caller: &'a Caller, account: &'a Account, key: &str) -> Con
     ContextValues::of_tag(tags.map(|tag| (&*tag.key, &*tag.value)), key)
 }
 
-/// The lower-case key, up to a slash, and what follows it.
+/// The lower-case key up to a slash, and the rest.
 fn split(key: &str) -> (&'static str, Option<&str>) {
     let (name, suffix) = match key.split_once('/') {
         Some((name, suffix)) => (name, Some(suffix)),

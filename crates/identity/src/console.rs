@@ -1,10 +1,14 @@
-//! Who is signed in to the console.
+//! The sessions of the console.
 //!
-//! It protects two rules. A session lasts no longer than the password it began with: it ends after
-//! [`SESSION_SECS`], after [`IDLE_SECS`] without use, at sign-out, and as soon as the password is
-//! changed by anyone else or taken away. And whatever temporary credentials a session was given end
-//! with it. Sessions are in memory only, under the hash of their cookie: a restart signs everyone
-//! out. Passwords are checked in [`crate::sign_in`]; cookies are the server's business.
+//! Invariants:
+//!
+//! - A session lasts no longer than the password it began with: it ends after [`SESSION_SECS`],
+//!   after [`IDLE_SECS`] without use, at sign-out, and as soon as anyone else changes or deletes
+//!   the password.
+//! - All temporary credentials issued to a session end with it.
+//!
+//! Sessions are in memory only, under the hash of their cookie, so a restart signs everyone out.
+//! Passwords are checked in [`crate::sign_in`]; the server handles cookies.
 
 use std::{
     collections::HashMap,
@@ -17,19 +21,19 @@ use ring::digest;
 
 use crate::state::{Account, LoginProfile};
 
-/// Seconds that a session lasts at most.
+/// The maximum duration of a session, in seconds.
 pub const SESSION_SECS: i64 = 12 * 60 * 60;
-/// Seconds that a session lasts without being used.
+/// Seconds after which an unused session ends.
 pub const IDLE_SECS: i64 = 60 * 60;
-/// Random bytes of a cookie.
+/// Random bytes in a cookie.
 const COOKIE_BYTES: usize = 32;
 
-/// What a session is known by on the server: the hash of its cookie.
+/// Identifies a session on the server: the hash of its cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionId([u8; 32]);
 
 impl SessionId {
-    /// Of the value of a cookie, whatever a client sent.
+    /// Hashes a cookie's value, which may be anything a client sent.
     pub fn of(cookie: &str) -> Self {
         let hash = digest::digest(&digest::SHA256, cookie.as_bytes());
         let mut id = [0; 32];
@@ -37,19 +41,18 @@ impl SessionId {
         Self(id)
     }
 
-    /// As a session token writes it.
+    /// Its form in a session token.
     pub(crate) fn to_text(self) -> String {
         BASE64_URL_SAFE_NO_PAD.encode(self.0)
     }
 
-    /// As [`SessionId::to_text`] wrote it.
+    /// Parses the output of [`SessionId::to_text`].
     pub(crate) fn from_text(text: &str) -> Option<Self> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         Some(Self(bytes.try_into().ok()?))
     }
 }
 
-/// A session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConsoleSession {
     pub account: AccountId,
@@ -57,16 +60,16 @@ pub(crate) struct ConsoleSession {
     pub user: Option<UniqueId>,
     /// The hash of the password that it began with.
     pub password: String,
-    /// Whether it may do nothing but change the password.
+    /// Whether the session may only change the password.
     pub must_change: bool,
-    /// Whether it began with a multi-factor code.
+    /// Whether it began with an MFA code.
     pub mfa: bool,
     pub began: Timestamp,
     pub used: Timestamp,
 }
 
 impl ConsoleSession {
-    /// The first instant at which it is over, however much it is used.
+    /// The instant at which it ends, however much it is used.
     pub(crate) const fn expires(&self) -> Timestamp {
         self.began.plus_secs(SESSION_SECS)
     }
@@ -89,7 +92,6 @@ pub(crate) fn login(account: &Account, user: Option<UniqueId>) -> Option<&LoginP
     }
 }
 
-/// Every session.
 #[derive(Default)]
 pub(crate) struct ConsoleSessions(Mutex<HashMap<SessionId, ConsoleSession>>);
 
@@ -100,8 +102,8 @@ impl std::fmt::Debug for ConsoleSessions {
 }
 
 impl ConsoleSessions {
-    /// Begins a session; gives the cookie, which is nowhere else. Makes room where there is none:
-    /// of the same principal's sessions, or else of all, the one unused for longest goes.
+    /// Begins a session and returns its cookie, which is stored nowhere. If there is no room,
+    /// removes the least recently used session of the same principal, or else of all.
     pub(crate) fn begin(&self, session: ConsoleSession, entropy: &dyn Entropy) -> Secret<String> {
         let mut bytes = [0; COOKIE_BYTES];
         entropy.fill(&mut bytes);
@@ -121,14 +123,14 @@ impl ConsoleSessions {
         cookie
     }
 
-    /// The account of a session that is not over.
+    /// The account of a session that has not ended.
     pub(crate) fn account(&self, id: SessionId, now: Timestamp) -> Option<AccountId> {
         let all = self.all();
         let session = all.get(&id).filter(|session| !session.over(now))?;
         Some(session.account)
     }
 
-    /// A session that is not over and whose password still is the one it began with.
+    /// A session that has not ended and whose password has not changed.
     pub(crate) fn find(
         &self,
         id: SessionId,
@@ -147,7 +149,7 @@ impl ConsoleSessions {
         Some(session.clone())
     }
 
-    /// Notes that a session was used.
+    /// Records that a session was used.
     pub(crate) fn touch(&self, id: SessionId, now: Timestamp) {
         if let Some(session) = self.all().get_mut(&id) {
             session.used = session.used.max(now);

@@ -1,8 +1,10 @@
 //! The lock of the whole installation, for the few actions that depend on other accounts.
 //!
-//! Invariant: while an action holds it, no other such action changes anything, in this process or
-//! another one. Within the process it is a mutex; between processes, a lease of the store, which
-//! the action's commit names. If the process stops, the others wait until the lease has expired.
+//! Invariant: while one action holds it, no other action that takes it changes anything, in this
+//! process or another one.
+//!
+//! Within the process it is a mutex; between processes, a lease in the store, which the action's
+//! commit must present. If the process stops, the others wait until the lease has expired.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,20 +14,19 @@ use tokio::{sync::MutexGuard, time};
 
 use crate::{fault::IamFault, service::IdentityParts};
 
-/// What the lease is called.
+/// The name of the lease.
 const NAME: &str = "installation";
-/// Seconds after which others may take over a lease that was not given back.
+/// Seconds after which others may take over a lease that was not released.
 const LEASE_SECS: i64 = 30;
-/// Milliseconds between two tries to get the lease, and how many there are.
+/// Milliseconds between two attempts to get the lease, and the number of attempts.
 const RETRY_MS: u64 = 50;
 const TRIES: usize = 100;
 
-/// The lock.
 pub(crate) struct InstallationLock {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     holder: [u8; 16],
-    /// Locked within this process.
+    /// The lock within this process.
     local: tokio::sync::Mutex<()>,
 }
 
@@ -78,12 +79,12 @@ impl InstallationLock {
 }
 
 impl InstallationGuard<'_> {
-    /// What a commit must name.
+    /// The lease that commits must present.
     pub(crate) const fn lease(&self) -> &Lease {
         &self.lease
     }
 
-    /// Gives the lock back. Without this call, other processes wait until the lease has expired.
+    /// Releases the lock. Without this call, other processes wait until the lease has expired.
     pub(crate) async fn release(self) {
         let released = self.lock.store.release_lease(self.lease).await;
         if let Err(error) = released {

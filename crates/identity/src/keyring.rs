@@ -1,7 +1,7 @@
-//! The stored ring of data keys, one record each, under the installation's own account.
+//! The stored ring of data keys, one record per key, under the installation's own account.
 //!
-//! The rule: all stored data keys are sealed by one master key, and a data key seals nothing before
-//! it is stored. So a crash at any point leaves a ring that one master key opens as a whole.
+//! Invariant: all stored data keys are sealed by one master key, and a data key is stored before it
+//! seals anything. After a crash at any point, one master key therefore opens the whole ring.
 
 use std::sync::Arc;
 
@@ -10,13 +10,14 @@ use keywright_store::contract::{LedgerCommit, RecordWrite, StateRecord, Store, S
 
 use crate::vault::{DataVault, KeyId, MasterKey, OpenError, SealedValue};
 
-/// The kind of the records of data keys; the id is the key's number.
+/// The record kind of data keys; the ID is the key's number.
 const DATA_KEY: &str = "keyring";
-/// The kind of the records of when a data key was succeeded, in milliseconds; the id is its number.
+/// The record kind of the time at which a data key was replaced, in milliseconds; the ID is its
+/// number.
 const SUCCEEDED: &str = "keyring-succeeded";
 
-/// Seconds for which a data key that was succeeded still opens: session tokens, which only clients
-/// have, are not sealed again, and live for 36 hours at most.
+/// Seconds for which a replaced data key can still open. Session tokens, which only clients have,
+/// cannot be resealed, and live for 36 hours at most.
 const RETENTION_SECS: i64 = 36 * 60 * 60 + 60 * 60;
 
 /// Why the ring could not be opened or changed.
@@ -32,7 +33,7 @@ pub enum KeyringError {
         named(*.needed)
     )]
     WrongMasterKey {
-        /// The key that sealed the ring; nothing for a ring of before keys had ids.
+        /// The key that sealed the ring; `None` for a ring created before keys had IDs.
         needed: Option<KeyId>,
         /// The key that was given.
         given: KeyId,
@@ -46,7 +47,7 @@ fn named(id: Option<KeyId>) -> String {
     id.map_or_else(|| "another one".to_owned(), |id| id.to_string())
 }
 
-/// What is stored of the ring.
+/// The stored form of the ring.
 #[derive(Default)]
 struct StoredKeyring {
     version: u64,
@@ -54,7 +55,7 @@ struct StoredKeyring {
     succeeded: Vec<(u32, Timestamp)>,
 }
 
-/// The ring of an installation.
+/// The ring of data keys of an installation, in memory and in the store.
 pub struct Keyring {
     store: Arc<dyn Store>,
     vault: Arc<DataVault>,
@@ -68,7 +69,8 @@ impl std::fmt::Debug for Keyring {
 }
 
 impl Keyring {
-    /// Opens the ring; makes the first data key where there is none. Reads the store, blocking.
+    /// Opens the ring, and creates the first data key if there is none. Blocks while it reads the
+    /// store.
     ///
     /// # Errors
     /// [`KeyringError`].
@@ -96,11 +98,11 @@ impl Keyring {
         })
     }
 
-    /// Seals the ring by another master key and adds a data key, which seals from now on, all in
-    /// one commit: after it the old master key opens nothing that is stored.
+    /// Seals the ring with another master key and adds a new current data key, all in one commit.
+    /// After it, the old master key opens nothing that is stored.
     ///
     /// # Errors
-    /// [`KeyringError`]; when the store's outcome is unknown, this ring must not be used on.
+    /// [`KeyringError`]; if the store's outcome is unknown, this ring must no longer be used.
     pub async fn change_master(
         &self,
         master: &MasterKey,
@@ -122,7 +124,7 @@ impl Keyring {
         Ok(())
     }
 
-    /// The data keys that were succeeded so long ago that no session token can need them.
+    /// The data keys that were replaced so long ago that no session token can need them.
     ///
     /// # Errors
     /// [`KeyringError`].
@@ -137,7 +139,7 @@ impl Keyring {
         Ok(over.map(|(number, _)| number).collect())
     }
 
-    /// Drops data keys. Nothing that is stored may be sealed by them any more.
+    /// Removes data keys. Nothing stored may still be sealed with them.
     ///
     /// # Errors
     /// [`KeyringError`].
@@ -155,14 +157,14 @@ impl Keyring {
         Ok(())
     }
 
-    /// What seals and opens.
+    /// The vault that seals and opens with these keys.
     pub const fn vault(&self) -> &Arc<DataVault> {
         &self.vault
     }
 }
 
 /// Whether a master key opens the data keys among these records, which are those of
-/// [`AccountId::INSTALLATION`]. Any key opens a ring that has none.
+/// [`AccountId::INSTALLATION`]. Any key opens a ring without data keys.
 pub fn opens(records: &[StateRecord], master: &MasterKey) -> bool {
     let mut stored = StoredKeyring::default();
     records.iter().for_each(|record| stored.take(record));

@@ -1,10 +1,12 @@
-//! What IAM and STS mean: users, groups, keys and policies as a pure function over an account's
-//! immutable snapshot, with authentication before it and durable commits after it.
+//! IAM and STS: users, groups, keys and policies as a pure function over an account's immutable
+//! snapshot, with authentication before it and durable commits after it.
 //!
-//! Floor 3. It protects the request path: a [`caller::Caller`] exists only after a verified
-//! signature, a [`authorize::Permit`] only after a decision, and an answer only after what it says
-//! is durable. It knows nothing of sockets; bytes come in as a decoded [`keywright_wire::Form`]
-//! and go out as XML.
+//! Floor 3. Invariants of the request path: a [`caller::Caller`] exists only after a signature was
+//! verified, a [`authorize::Permit`] only after a decision, and a response is sent only after the
+//! state it reports is durable.
+//!
+//! It knows nothing of sockets: requests come in as a decoded [`keywright_wire::Form`], responses
+//! go out as XML.
 
 pub mod action;
 pub mod actions;

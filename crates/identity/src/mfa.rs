@@ -1,9 +1,11 @@
-//! The codes of virtual MFA devices: six digits that a seed and the time make (RFC 6238), and the
-//! seed itself, made, shown as a QR code and sealed.
+//! The codes of virtual MFA devices: six digits computed from a seed and the time (RFC 6238), and
+//! the seed itself: created, rendered as a QR code and sealed.
 //!
-//! It protects three rules: no code is accepted twice, since a device remembers the newest step
-//! that was; codes cannot be guessed, since [`attempts`] limits how often they are tried; and a
-//! seed is in clear only while it is made or a code is checked.
+//! Invariants:
+//!
+//! - No code is accepted twice: a device remembers the latest time step that was accepted.
+//! - Codes cannot be guessed: [`attempts`] limits how often they are tried.
+//! - A seed is in clear only while it is created or a code is checked.
 
 mod attempts;
 
@@ -23,15 +25,16 @@ use crate::{
     view::StateView,
 };
 
-/// Seconds that a code is shown.
+/// Seconds for which a code is displayed.
 const STEP_SECS: i64 = 30;
-/// Codes differ in so many low digits.
+/// Codes are the low digits, below this number.
 const MODULUS: u32 = 1_000_000;
-/// Steps by which a code may be early or late.
+/// Time steps by which a code may be early or late.
 const TOLERANCE_STEPS: i64 = 2;
-/// Steps by which the clock of a device may be off when it is enabled or synchronised: ten minutes.
+/// Time steps by which a device's clock may be off when it is enabled or resynchronized: ten
+/// minutes.
 const DRIFT_STEPS_MAX: i64 = 20;
-/// Random bytes of a seed; AWS's have as many, which is 64 characters of base 32.
+/// Random bytes in a seed, as many as AWS's: 64 characters in base 32.
 const SEED_BYTES: usize = 40;
 
 /// A seed in clear.
@@ -41,7 +44,7 @@ fn step(now: Timestamp) -> i64 {
     now.secs().div_euclid(STEP_SECS)
 }
 
-/// The code of a step.
+/// The code at a time step.
 fn code(seed: &TotpSeed, step: i64) -> Secret<String> {
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, seed.expose());
     let tag = hmac::sign(&key, &step.to_be_bytes());
@@ -52,7 +55,7 @@ fn code(seed: &TotpSeed, step: i64) -> Secret<String> {
     Secret::new(format!("{:06}", word % MODULUS))
 }
 
-/// The step whose code this is, if it is near enough and newer than every one before.
+/// The time step of this code, if it is close enough and later than every accepted one.
 fn accepted(
     device: &MfaDevice,
     enabled: &MfaAssignment,
@@ -64,7 +67,7 @@ fn accepted(
         .find(|step| *step > device.last_used_step && code(seed, *step) == *given)
 }
 
-/// A code in hand, to be tried at one device after another.
+/// A code to check against devices.
 #[derive(Clone, Copy)]
 pub(crate) struct CodeCheck<'a> {
     pub vault: &'a DataVault,
@@ -74,22 +77,22 @@ pub(crate) struct CodeCheck<'a> {
     pub now: Timestamp,
 }
 
-/// What came of a try.
+/// The outcome of an attempt.
 #[derive(Debug)]
 pub(crate) enum CodeOutcome {
-    /// The code is right; the device as it is from now on.
+    /// The code is correct; the device's new state.
     Right(MfaDevice),
-    /// The code is wrong or was used before.
+    /// The code is wrong, or was used before.
     Wrong,
-    /// Too many were tried, or the device is assigned to nobody.
+    /// There were too many attempts, or the device is not assigned.
     Refused,
 }
 
 impl CodeCheck<'_> {
-    /// Tries a code at the device with this serial number.
+    /// Checks a code against the device with this serial number.
     ///
     /// # Errors
-    /// [`OpenError`] when the seed cannot be opened.
+    /// [`OpenError`] if the seed cannot be opened.
     pub(crate) fn code(
         self,
         device: &MfaDevice,
@@ -122,14 +125,15 @@ impl CodeCheck<'_> {
         self.attempts.begin(device, self.origin, exists, self.now)
     }
 
-    /// A right code was given for an attempt that was counted.
+    /// Records that the code of a counted attempt was correct.
     pub(crate) fn succeeded(self, serial: &str, enabled: &MfaAssignment) {
         let device = DeviceAssignment::new(serial, enabled.since);
         self.attempts.succeeded(&device, self.origin);
     }
 
-    /// By how many steps the device's clock is ahead, and the newest step that is used now, if
-    /// these are two codes of it in a row. What a code may be off at any time is no drift.
+    /// By how many time steps the device's clock is ahead, and the latest step used, if these are
+    /// two consecutive codes of it. An offset within the tolerance that every code has is not
+    /// drift.
     ///
     /// # Errors
     /// [`IamFault::InvalidAuthenticationCode`], or an internal one.
@@ -174,7 +178,7 @@ impl<'a> From<&StateView<'a>> for CodeCheck<'a> {
     }
 }
 
-/// Where the seed of a device is sealed to.
+/// The seal purpose and context of a device's seed.
 pub(crate) const fn place(serial: &str) -> (SealPurpose, &str) {
     (SealPurpose::MfaSeed, serial)
 }
@@ -188,8 +192,7 @@ pub(crate) fn new_seed(entropy: &dyn Entropy) -> TotpSeed {
 
 /// Seals the seed of the device with this serial number.
 ///
-/// # Errors
-/// [`OpenError`] when the cipher refuses.
+/// [`OpenError`] if the cipher fails.
 pub(crate) fn seal(
     vault: &DataVault,
     serial: &str,
@@ -199,14 +202,14 @@ pub(crate) fn seal(
     vault.seal(place(serial), seed.expose(), entropy)
 }
 
-/// A seed as people type it into an authenticator app.
+/// A seed in the form that users type into an authenticator app.
 pub(crate) fn base32(seed: &TotpSeed) -> Secret<Vec<u8>> {
     Secret::new(BASE32.encode(seed.expose()).into_bytes())
 }
 
-/// Pixels of one module of a QR code.
+/// Pixels per module of a QR code.
 const MODULE_PIXELS: usize = 5;
-/// Light modules around a QR code, which readers need.
+/// The light margin that QR readers require, in modules.
 const QUIET_MODULES: usize = 4;
 
 /// The QR code that an authenticator app scans, as a PNG.

@@ -1,7 +1,7 @@
-//! What people call the policies that decide for a user: by name and owner.
+//! Human-readable names of the policies that apply to a user: by name and owner.
 //!
-//! It protects one rule: the names stand in the order in which the authorizer collects the
-//! policies, so that an explanation never names another policy than the one that it is about.
+//! Invariant: the names are in the order in which the authorizer collects the policies, so that an
+//! explanation never names the wrong policy.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub(crate) struct PolicyNames {
 }
 
 impl PolicyNames {
-    /// Of a user or role: its own policies, its groups', its boundary.
+    /// For a user or role: its own policies, its groups' and its boundary.
     pub(crate) fn of(account: &Account, grantee: &Grantee) -> Self {
         let mut names = Self {
             boundary: grantee.boundary().cloned(),
@@ -32,13 +32,14 @@ impl PolicyNames {
         for group in groups.filter_map(|id| account.group_by_id(*id)) {
             names.add(&group.grants, &format!("group {}", group.name));
         }
-        // The authorizer adds what this setting amounts to; without it the name is never asked for.
+        // The authorizer adds a policy equivalent to this setting. Without the setting the name is
+        // unused.
         let setting = "AllowUsersToChangePassword of the account";
         names.identity.push(setting.to_owned());
         names
     }
 
-    /// Of the caller. Root has none.
+    /// For the caller. Root has none.
     pub(crate) fn of_caller(account: &Account, caller: &Caller) -> Self {
         let grantee = caller.principal().grantee(account);
         grantee.map_or_else(Self::default, |grantee| Self::of(account, &grantee))
@@ -53,7 +54,7 @@ impl PolicyNames {
         self.identity.extend(named);
     }
 
-    /// Calls the policies of an explanation so.
+    /// Sets the names of the policies in an explanation.
     pub(crate) fn name(&self, explanation: &mut Explanation) {
         explanation.name_policies(|layer, place| match layer {
             PolicyLayer::Identity => self.identity.get(place).cloned(),
@@ -62,7 +63,7 @@ impl PolicyNames {
         });
     }
 
-    /// The bytes that they take.
+    /// The size in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.identity.iter().map(String::len).sum()
     }

@@ -1,9 +1,12 @@
-//! Acting on behalf of somebody who asked for what takes longer than a request.
+//! Acting on behalf of a principal whose request takes longer than the request itself.
 //!
-//! It protects two rules. What is lent is nothing but the principal's own rights of the moment it
-//! is used: temporary credentials that are verified and authorized like everybody's, that say by
-//! which service they are used (`aws:ViaAWSService`, `aws:CalledVia`), and that end with the user.
-//! And they are lent inside this process only: no request leads to [`Identity::lend`].
+//! Invariants:
+//!
+//! - The service gets only the principal's own permissions at the time of use: temporary
+//!   credentials that are verified and authorized like any others, that identify the service using
+//!   them (`aws:ViaAWSService`, `aws:CalledVia`), and that end with the user.
+//! - They are issued inside this process only: no request leads to
+//!   [`Identity::issue_forward_access_session`].
 
 use keywright_base::{AccountId, Timestamp, limits};
 
@@ -17,17 +20,17 @@ use crate::{
     state::CredentialOwner,
 };
 
-/// The service that rotates keys on behalf of those who ask for it, as conditions name it.
+/// The rotation service, as condition keys name it.
 pub const ROTATION_SERVICE: &str = "rotation.keywright";
 
-/// Whom something is done for.
+/// The principal that a service acts for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OnBehalf {
     /// The account.
     pub account: AccountId,
     /// Root, or a user.
     pub owner: CredentialOwner,
-    /// When a multi-factor code had been given by whoever asked, if one had.
+    /// When the principal had authenticated with MFA, if it had.
     pub mfa: Option<Timestamp>,
 }
 
@@ -35,11 +38,11 @@ const SESSIONS_END: &str = "Rotations take longer than a session lasts. Start th
                             as root.";
 
 impl OnBehalf {
-    /// Of whoever asks.
+    /// For the caller of a request.
     ///
     /// # Errors
-    /// [`IamFault`] for a session of a role or a federated user: what is done on its behalf would
-    /// go on after it has ended.
+    /// [`IamFault`] for a session of a role or a federated user, because the work would continue
+    /// after the session has ended.
     pub fn of(caller: &Caller) -> Result<Self, IamFault> {
         let owner = caller.principal().credential_owner();
         Ok(Self {
@@ -51,8 +54,8 @@ impl OnBehalf {
 }
 
 impl Identity {
-    /// Lends the rotation service credentials of a principal; `None` if there is none such any
-    /// more.
+    /// Issues credentials of a principal to the rotation service; `None` if the principal no longer
+    /// exists.
     pub fn issue_forward_access_session(&self, to: &OnBehalf) -> Option<TemporaryCredentials> {
         let account = self.ledger.account(to.account)?.snapshot().clone();
         let principal = Principal::of_owner(&account, to.owner)?;
@@ -68,7 +71,7 @@ impl Identity {
     }
 }
 
-/// The condition keys that tell a request of the service from one of the principal itself.
+/// The condition keys that distinguish a request of the service from one of the principal itself.
 pub const SERVICE_CONTEXT: [(&str, &str); 6] = [
     ("aws:ViaAWSService", "true"),
     ("aws:CalledVia", ROTATION_SERVICE),
@@ -78,7 +81,7 @@ pub const SERVICE_CONTEXT: [(&str, &str); 6] = [
     ("aws:SecureTransport", "true"),
 ];
 
-/// A target as the service will ask for it later.
+/// A target as the service will request it later.
 pub(crate) fn requested_by_service(target: AuthTarget) -> AuthTarget {
     let keys = SERVICE_CONTEXT.into_iter();
     keys.fold(target, |target, (key, value)| target.with_key(key, value))

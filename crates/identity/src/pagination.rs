@@ -1,19 +1,19 @@
-//! Pages of a listing: opaque markers that name the last item seen, so that they stay stable when
-//! others write in between.
+//! Pages of a listing. Opaque markers name the last item returned, so pages stay consistent while
+//! others write.
 //!
-//! A marker is bound to its operation and filter; with another one it is refused.
+//! Invariant: a marker is bound to its operation and filter, and refused with any other.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use ring::digest::{SHA256, digest};
 
 use crate::fault::IamFault;
 
-/// Items of a page when the request does not say.
+/// The default page size.
 const DEFAULT_ITEMS: i32 = 100;
 /// Bytes of the digest that binds a marker to its operation and filter.
 const BINDING_BYTES: usize = 8;
 
-/// Which page is asked for.
+/// The requested page.
 #[derive(Debug)]
 pub struct PageRequest {
     binding: Vec<u8>,
@@ -22,11 +22,10 @@ pub struct PageRequest {
 }
 
 impl PageRequest {
-    /// From a request's `Marker` and `MaxItems`. `filter` is whatever else selects the items.
+    /// From a request's `Marker` and `MaxItems`. `filter` is everything else that selects items.
     ///
     /// # Errors
-    /// `ValidationError` with `Invalid Marker.` for a marker that is not of this operation and
-    /// filter.
+    /// `ValidationError` with `Invalid Marker.` if the marker is not of this operation and filter.
     pub fn of(
         operation: &str,
         filter: &[&str],
@@ -43,17 +42,17 @@ impl PageRequest {
         })
     }
 
-    /// The sort key of the last item of the page before, if any.
+    /// The sort key of the last item of the previous page, if any.
     pub fn after(&self) -> Option<&str> {
         self.after.as_deref()
     }
 
-    /// Items of the page.
+    /// The maximum number of items.
     pub const fn items_max(&self) -> usize {
         self.items_max
     }
 
-    /// Takes a page from items that are sorted by `key` and already begin after [`Page::after`].
+    /// Takes a page from items that are sorted by `key` and start after [`PageRequest::after`].
     /// Returns them and the marker of the next page, if there is one.
     pub fn take<T>(
         &self,
@@ -69,8 +68,8 @@ impl PageRequest {
         (page, marker)
     }
 
-    /// Like [`Page::take`], but the page ends before its items exceed `bytes_max`. It has at least
-    /// one item.
+    /// As [`PageRequest::take`], but ends the page before its items exceed `bytes_max`. It has at
+    /// least one item.
     pub fn take_within<T>(
         &self,
         items: impl IntoIterator<Item = T>,
@@ -91,7 +90,7 @@ impl PageRequest {
         (page, None)
     }
 
-    /// Like [`Page::take`] for items that are all there, sorted by `key`.
+    /// As [`PageRequest::take`], for the complete list of items, sorted by `key`.
     pub fn cut<T>(
         &self,
         items: impl IntoIterator<Item = T>,

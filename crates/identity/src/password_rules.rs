@@ -1,16 +1,17 @@
-//! Which passwords an account accepts: its own password policy, or AWS's default rules where it
+//! Which passwords an account accepts: by its own password policy, or by AWS's default rules if it
 //! has none.
 //!
-//! It protects one rule: every way to set a password goes through [`accepts`]. It knows nothing of
-//! hashes; that a password does not come back is checked where the hashes are.
+//! Invariant: every way to set a password goes through [`accepts`].
+//!
+//! Reuse prevention needs the hashes and is checked where they are.
 
 use crate::state::{AccountSettings, PasswordPolicy};
 
-/// Characters of a password under the default rules.
+/// The minimum length under the default rules.
 const DEFAULT_LENGTH: usize = 8;
-/// Classes of characters that the default rules ask for.
+/// The number of character classes that the default rules require.
 const DEFAULT_CLASSES: usize = 3;
-/// What AWS counts as a symbol.
+/// The characters that AWS counts as symbols.
 const SYMBOLS: &str = "!@#$%^&*()_+-=[]{}|'";
 
 /// Whether the account's rules accept a new password.
@@ -31,7 +32,7 @@ pub(crate) fn accepts(settings: &AccountSettings, password: &str) -> bool {
     }
 }
 
-/// Which classes of characters a password has.
+/// The character classes in a password.
 struct CharacterClasses {
     upper: bool,
     lower: bool,

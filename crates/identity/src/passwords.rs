@@ -1,8 +1,8 @@
 //! Password hashing: Argon2id with the crate's recommended parameters (19 MiB, two passes), off the
-//! async threads, and never more at once than there are places.
+//! async threads, with a limit on concurrent hashes.
 //!
-//! It protects one rule: however many passwords are checked, the memory of the few hashes that run
-//! at the same time is all that is ever used, and what they used goes back to the system.
+//! Invariant: the memory in use is that of the hashes running at the same time, however many
+//! passwords are checked, and it is returned to the system afterwards.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,14 +17,13 @@ use crate::{
     work::{WorkLimits, WorkOwner, WorkQueue},
 };
 
-/// Bytes of a salt.
+/// Bytes in a salt.
 const SALT_BYTES: usize = 16;
-/// Blocks of 1 KiB for which memory is asked at least. Only those that a hash uses become resident.
-/// What is larger than 32 MiB the allocator always maps by itself and gives back when it is freed;
-/// smaller blocks would stay in its arenas, one for each thread (glibc, `M_MMAP_THRESHOLD`).
+/// The minimum allocation, in blocks of 1 KiB. Only those that a hash uses become resident. The
+/// allocator maps anything above 32 MiB separately and returns it when freed; smaller blocks would
+/// stay in its per-thread arenas (glibc, `M_MMAP_THRESHOLD`).
 const MAPPED_BLOCKS: usize = 33 * 1024;
 
-/// Hashes and checks passwords.
 pub(crate) struct PasswordHasher {
     entropy: Arc<dyn Entropy>,
     queue: WorkQueue,
@@ -56,7 +55,7 @@ impl PasswordHasher {
         .await?
     }
 
-    /// Each hash, and whether it is the password's. A hash that cannot be read is not.
+    /// Each hash with whether it matches the password. An unreadable hash does not.
     pub(crate) async fn matches(
         &self,
         owner: WorkOwner,
@@ -85,12 +84,12 @@ impl PasswordHasher {
     }
 }
 
-/// The memory of one hash, which the next one uses again.
+/// The memory of one hash, reused by the next.
 #[derive(Default)]
 struct HashMemory(Mutex<Option<Vec<Block>>>);
 
 impl HashMemory {
-    /// Memory for one work: the one that is here, or new memory where hashes run side by side.
+    /// Runs `work` with the retained memory, or with new memory if other hashes are running.
     fn with_memory<T>(&self, work: impl FnOnce(&mut Vec<Block>) -> T) -> T {
         let idle = self.idle().take();
         let mut blocks = idle.unwrap_or_else(|| Vec::with_capacity(MAPPED_BLOCKS));
@@ -122,7 +121,7 @@ fn hashed(
     })
 }
 
-/// Whether a hash is a password's; an error for a hash that nothing can be compared with.
+/// Whether a hash is of a password. An error if nothing can be compared with the hash.
 fn is_of(
     password: &Secret<String>,
     hash: &PasswordHash,
@@ -165,7 +164,7 @@ mod tests {
 
     use super::{HashMemory, hashed, is_of};
 
-    /// What the library's own allocating functions say is the reference.
+    /// The reference are the library's own allocating functions.
     #[test]
     fn hashes_are_the_librarys() {
         let memory = HashMemory::default();
@@ -173,7 +172,7 @@ mod tests {
         let reference = Argon2::default().hash_password_with_salt(b"right", &salt);
         let reference = reference.unwrap();
         for round in 0..3 {
-            // From the second round on the memory holds what the last hash left.
+            // From the second round on, the memory contains what the last hash left.
             let made = memory.with_memory(|blocks| hashed(&right, &salt, blocks));
             assert_eq!(made.unwrap().to_string(), reference.to_string(), "{round}");
             for (text, expected) in [("right", true), ("wrong", false), ("", false)] {
@@ -206,7 +205,7 @@ mod tests {
         let address = |blocks: &mut Vec<argon2::Block>| blocks.as_ptr();
         let first = memory.with_memory(address);
         assert_eq!(memory.with_memory(address), first);
-        // Side by side each has its own, and one of them stays.
+        // Concurrent hashes have memory of their own, and one allocation is retained.
         let (inner, outer) = memory.with_memory(|outer| {
             let outer = outer.as_ptr();
             (memory.with_memory(address), outer)

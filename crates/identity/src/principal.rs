@@ -21,7 +21,7 @@ pub enum Principal {
     User {
         /// The account.
         account: AccountId,
-        /// `AIDA…`, which stays when the user is renamed.
+        /// `AIDA…`, which persists when the user is renamed.
         id: UniqueId,
         /// The user's name, without path.
         name: String,
@@ -39,7 +39,7 @@ pub enum Principal {
 pub struct RoleSession {
     /// The role's account.
     pub account: AccountId,
-    /// `AROA…`, which a new role of the same name does not have.
+    /// `AROA…`, which differs for a new role of the same name.
     pub role: UniqueId,
     /// The role's ARN, with its path.
     pub role_arn: Arn,
@@ -148,7 +148,7 @@ impl Principal {
         }
     }
 
-    /// Itself as an owner of long-term credentials. Sessions are none.
+    /// The principal as an owner of long-term credentials. Sessions are not.
     pub const fn credential_owner(&self) -> Option<CredentialOwner> {
         match self {
             Self::Root { .. } => Some(CredentialOwner::Root),

@@ -1,8 +1,8 @@
-//! Bringing the stored secrets of IAM under the vault's newest data key.
+//! Reseals IAM's stored secrets with the vault's newest data key.
 //!
-//! The rule: a batch is an ordinary change of an account, computed from its newest state, so
-//! requests go on meanwhile and nothing that they change is undone. It may be interrupted anywhere
-//! and be begun again.
+//! Invariant: a batch is an ordinary change of an account, computed from its newest state, so
+//! requests continue meanwhile and none of their changes are lost. It can be interrupted at any
+//! point and started again.
 
 use std::sync::Arc;
 
@@ -16,33 +16,33 @@ use crate::{
     vault::{DataVault, OpenError, SealPurpose, SealedValue},
 };
 
-/// Users and devices in one commit: a few milliseconds in which the account's other writes wait.
+/// Users and devices per commit: a few milliseconds during which the account's other writes wait.
 const BATCH: usize = 256;
 
-/// Why not everything was sealed again.
+/// Why some secrets were not resealed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ResealError {
     /// A change was not committed.
     #[error("{0}")]
     Ledger(#[from] LedgerError),
-    /// A stored secret does not open.
+    /// A stored secret cannot be opened.
     #[error("{0}")]
     Sealed(#[from] OpenError),
 }
 
 impl Identity {
-    /// Whether a stored secret is sealed by another than the newest data key.
+    /// Whether a stored secret is sealed with a data key other than the newest.
     pub fn is_stale(&self) -> bool {
         let accounts = self.ledger.ids().into_iter();
         let mut cells = accounts.filter_map(|id| self.ledger.account(id));
         cells.any(|cell| !stale(&cell.snapshot(), &self.vault, 1).is_empty())
     }
 
-    /// Seals every stored secret that another than the newest data key sealed again by that one;
-    /// how many owners of secrets that were.
+    /// Reseals every stored secret that was sealed with an older data key. Returns the number of
+    /// owners of such secrets.
     ///
     /// # Errors
-    /// [`ResealError`]; what was done by then stays done.
+    /// [`ResealError`]; what was resealed before stays so.
     pub async fn reseal(&self) -> Result<u64, ResealError> {
         let mut total = 0;
         for id in self.ledger.ids() {
@@ -68,14 +68,14 @@ impl Identity {
     }
 }
 
-/// What owns secrets.
+/// An owner of secrets.
 enum SecretOwner {
     Root(Arc<RootUser>),
     User(Arc<User>),
     Device(Arc<MfaDevice>),
 }
 
-/// Owners of secrets that another than the newest key sealed, at most `limit`.
+/// Owners of secrets sealed with an older key, at most `limit`.
 fn stale(account: &Account, vault: &DataVault, limit: usize) -> Vec<SecretOwner> {
     let old = |sealed: &SealedValue| !vault.is_current(sealed);
     let keys = |keys: &[AccessKey]| keys.iter().any(|key| old(key.material.sealed()));

@@ -25,7 +25,7 @@ pub trait PermissionCheck: Send + Sync {
     async fn check(&self) -> Result<(), IamFault>;
 }
 
-/// Who gives the engine an order.
+/// The principal that gives the engine an order.
 pub struct RotationCaller<'a> {
     /// The principal that the engine acts for.
     pub principal: OnBehalf,
@@ -84,7 +84,7 @@ pub struct RotationQuery {
     pub open: bool,
     /// Only those started before this one.
     pub after: Option<String>,
-    /// How many at most.
+    /// The maximum number.
     pub limit: usize,
 }
 
@@ -99,7 +99,7 @@ pub struct HistoryQuery {
     pub rotation: Option<String>,
     /// Only those after this number.
     pub after: i64,
-    /// How many at most.
+    /// The maximum number.
     pub limit: usize,
 }
 

@@ -1,5 +1,5 @@
-//! Makes access keys: an id that carries the account, and a 40-character secret that is sealed at
-//! once.
+//! Creates access keys: an ID that encodes the account, and a 40-character secret that is sealed
+//! immediately.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     vault::{DataVault, OpenError, SealPurpose},
 };
 
-/// Random bytes of a secret access key: 30 make exactly 40 base64 characters.
+/// Random bytes in a secret access key: 30 give exactly 40 base64 characters.
 const SECRET_BYTES: usize = 30;
 
 /// A new 40-character secret.
@@ -22,7 +22,7 @@ pub(crate) fn new_secret(entropy: &dyn Entropy) -> Secret<String> {
     Secret::new(BASE64_STANDARD.encode(bytes.expose()))
 }
 
-/// A new active key and its secret, which is nowhere else in clear.
+/// A new active key and its secret, of which no other copy in clear exists.
 pub(crate) fn new_key(
     account: AccountId,
     now: Timestamp,

@@ -48,7 +48,7 @@ pub struct Identity {
     pub(crate) vault: Arc<DataVault>,
     keyring: Keyring,
     pub(crate) entropy: Arc<dyn Entropy>,
-    /// Locked by actions that need exclusive access to the installation
+    /// Taken by actions that need exclusive access to the installation
     /// ([`crate::action::Action::ALONE`]).
     pub(crate) installation: InstallationLock,
     denials: DeniedRequests,
@@ -136,8 +136,8 @@ impl Identity {
         self.listings.enter(owner).await
     }
 
-    /// Runs a computation for a caller or an unverified address outside the request threads, when
-    /// its turn has come.
+    /// Runs a computation for a caller or an unauthenticated address outside the request threads,
+    /// in its turn.
     ///
     /// # Errors
     /// [`IamFault::Throttled`] if the queue is full or the wait takes too long.
@@ -151,8 +151,8 @@ impl Identity {
         self.heavy.enter(owner).await?.run(work).await
     }
 
-    /// Parses a long text from a request outside the request threads, when the address's turn among
-    /// pages has come.
+    /// Parses a long text from a request outside the request threads, in the address's turn among
+    /// pages.
     ///
     /// # Errors
     /// [`IamFault::Throttled`] if the queue is full or the wait takes too long.
@@ -168,7 +168,7 @@ impl Identity {
         place.run(move || read(&text)).await
     }
 
-    /// Opens an installation, creating its data key if it is new, and loads all accounts.
+    /// Opens an installation and loads all accounts. Creates its data key if it is new.
     ///
     /// # Errors
     /// [`OpenFault`].
@@ -216,7 +216,7 @@ impl Identity {
     }
 
     /// Creates an account whose root user has one access key. `keep` stores the credentials. It
-    /// runs before the account exists, so no account is ever without them.
+    /// runs before the account exists, so that there is never an account without them.
     ///
     /// # Errors
     /// [`OpenFault`] if the account exists, the store fails, or `keep` does.

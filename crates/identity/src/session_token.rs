@@ -1,8 +1,8 @@
-//! Session tokens: temporary credentials, sealed and held by the client only.
+//! Session tokens: temporary credentials that are sealed and stored only by the client.
 //!
 //! Invariant: a token that this version does not fully understand is invalid. Whatever restricts a
-//! session is part of what identifies its principal, so that an earlier version, which does not
-//! know the restriction, does not know the principal either.
+//! session is therefore encoded in its principal: an earlier version that does not know the
+//! restriction does not recognize the principal either.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use keywright_base::{AccessKeyId, AccountId, Entropy, Secret, Timestamp, UniqueId};
@@ -28,7 +28,7 @@ pub(crate) struct SessionToken {
     principal: Option<String>,
     issued: i64,
     expires: i64,
-    /// When MFA was passed.
+    /// When the caller authenticated with MFA.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mfa_at: Option<i64>,
     /// The console session with which it ends.
@@ -47,7 +47,7 @@ pub(crate) struct SessionToken {
     attributes: Option<Box<StoredAttributes>>,
 }
 
-/// What a role's or federated user's session was created with.
+/// The attributes that a role's or federated user's session was created with.
 #[derive(Serialize, Deserialize, Default)]
 struct StoredAttributes {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -126,7 +126,7 @@ pub(crate) struct ValidityPeriod {
 pub(crate) struct SessionSource {
     /// The key.
     pub key: AccessKeyId,
-    /// Its owner, unless the session between was issued by an earlier version.
+    /// Its owner, unless an intermediate session was issued by an earlier version.
     pub owner: Option<CredentialOwner>,
 }
 
@@ -183,7 +183,7 @@ impl SessionToken {
         self
     }
 
-    /// Records when MFA was passed, if it was.
+    /// Records when the caller authenticated with MFA, if it did.
     pub(crate) fn with_mfa(mut self, at: Option<Timestamp>) -> Self {
         self.mfa_at = at.map(Timestamp::millis);
         self
@@ -261,7 +261,7 @@ impl SessionToken {
         }
     }
 
-    /// What it carries beside the principal. `None` if a part is malformed or unknown.
+    /// The facts it carries besides the principal. `None` if a part is malformed or unknown.
     pub(crate) fn facts(&self) -> Option<SessionFacts> {
         let service = match self.service.as_deref() {
             None => None,

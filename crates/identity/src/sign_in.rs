@@ -1,11 +1,15 @@
-//! Signing in to the console with a password and, for whoever has an MFA device, a code of it; and
-//! what a signed-in person gets: temporary credentials, or a new password.
+//! Signing in to the console with a password and, for users with an MFA device, one of its codes;
+//! and what a signed-in session obtains: temporary credentials, or a new password.
 //!
-//! It protects three rules. An account, a user and a console access that do not exist are refused
-//! with the same answer as a wrong password or code, after the same work. A session that must first
-//! change its password gets nothing else. And the console has no private door: what it does it does
-//! with signed requests, of which a user's ChangePassword is one; only root's own password, which
-//! no operation of IAM can change, is set here. How often someone may try is the server's business.
+//! Invariants:
+//!
+//! - An account, user or console access that does not exist is refused with the same response as a
+//!   wrong password or code, after the same amount of work.
+//! - A session that must first change its password gets nothing else.
+//! - The console has no private API: it uses signed requests, including ChangePassword. The
+//!   exception is root's own password, which no IAM operation can change and which is set here.
+//!
+//! The server limits how often sign-in may be tried.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -25,23 +29,23 @@ use crate::{
     work::WorkOwner,
 };
 
-/// Characters of a password that is made for root.
+/// Characters in a password generated for root.
 const ROOT_PASSWORD_CHARS: usize = 24;
 
-/// Why nobody was signed in.
+/// Why a sign-in failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SignInError {
-    /// Something given is wrong; nobody is told what.
+    /// Account, user, password or code is wrong; the client does not learn which.
     Wrong,
-    /// The password is right, and a code of an MFA device is needed too.
+    /// The password is correct, and an MFA code is required too.
     MfaRequired,
-    /// The password was right, and expired so that only an administrator can set a new one.
+    /// The password is correct but has expired, and only an administrator can set a new one.
     Expired,
-    /// Our own failure.
+    /// An internal failure.
     Failed(IamFault),
 }
 
-/// A session as its owner may see it.
+/// A session as reported to its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedIn {
     /// The account.
@@ -54,13 +58,13 @@ pub struct SignedIn {
     pub arn: Arn,
     /// Whether the password must be changed before anything else.
     pub must_change: bool,
-    /// Whether a code of an MFA device was given.
+    /// Whether an MFA code was given.
     pub mfa: bool,
-    /// When it ends, however much it is used.
+    /// When it ends at the latest.
     pub expires: Timestamp,
 }
 
-/// What someone gives who wants in.
+/// The credentials given at sign-in.
 #[derive(Debug)]
 pub struct SignInRequest<'a> {
     /// The account; `None` for one that does not exist.
@@ -78,17 +82,17 @@ pub struct SignInRequest<'a> {
 }
 
 impl Identity {
-    /// The account that someone means by an id or an alias.
+    /// The account with this ID or alias.
     pub fn account_named(&self, name: &str) -> Option<AccountId> {
         let by_id = name.parse::<AccountId>().ok();
         let known = by_id.filter(|id| self.ledger.account(*id).is_some());
         known.or_else(|| self.ledger.alias_holder(name))
     }
 
-    /// Begins a session; gives its cookie.
+    /// Begins a session and returns its cookie.
     ///
     /// # Errors
-    /// [`Denied`].
+    /// [`SignInError`].
     pub async fn sign_in(&self, claim: SignInRequest<'_>) -> Result<Secret<String>, SignInError> {
         let cell = claim
             .account
@@ -132,7 +136,7 @@ impl Identity {
         Ok(self.sessions.begin(session, &*self.entropy))
     }
 
-    /// Takes the code of any device that they have; afterwards it is spent.
+    /// Uses up the code of any of the user's devices.
     async fn spend_code(
         &self,
         cell: &Arc<AccountCell>,
@@ -163,7 +167,7 @@ impl Identity {
         written.map_err(|error| SignInError::Failed(error.into()))?
     }
 
-    /// Who is signed in with a cookie.
+    /// The session of a cookie.
     pub fn signed_in(&self, cookie: &str) -> Option<SignedIn> {
         let (_, session, account) = self.session(cookie)?;
         let user = match session.user {
@@ -184,16 +188,16 @@ impl Identity {
         })
     }
 
-    /// Ends a session, and with it the credentials it was given.
+    /// Ends a session, and with it the credentials issued to it.
     pub fn sign_out(&self, cookie: &str) {
         self.sessions.end(SessionId::of(cookie));
     }
 
-    /// Temporary credentials of a session, which are refused once it is over; `None` where there is
-    /// none.
+    /// Temporary credentials of a session, which are refused once it ends; `None` if there is no
+    /// session.
     ///
-    /// Also for a session that must change its password: ChangePassword is signed with them. The
-    /// server keeps those to itself.
+    /// Also for a session that must change its password, because ChangePassword is signed with
+    /// them. The server never hands those out.
     pub fn console_credentials(&self, cookie: &str) -> Option<TemporaryCredentials> {
         let (id, session, account) = self.session(cookie)?;
         let now = self.clock.now();
@@ -215,8 +219,8 @@ impl Identity {
         Some(credentials)
     }
 
-    /// Goes on with a session whose password it has just changed itself, under a new cookie. Other
-    /// sessions of the same principal are over.
+    /// Continues a session that has just changed its own password, under a new cookie. The
+    /// principal's other sessions have ended.
     pub fn password_changed(&self, cookie: &str) -> Option<Secret<String>> {
         let session = self.sessions.end(SessionId::of(cookie))?;
         let account = self.ledger.account(session.account)?.snapshot().clone();
@@ -230,11 +234,11 @@ impl Identity {
         Some(self.sessions.begin(session, &*self.entropy))
     }
 
-    /// Changes root's own console password. AWS's default rules hold for it, whatever the
+    /// Changes root's own console password. It is subject to AWS's default rules, whatever the
     /// account's password policy says.
     ///
     /// # Errors
-    /// `AccessDenied` with a wrong old password, `PasswordPolicyViolation`.
+    /// `AccessDenied` if the old password is wrong, `PasswordPolicyViolation`.
     pub async fn change_root_password(
         &self,
         account: AccountId,
@@ -275,11 +279,11 @@ impl Identity {
         written.await?
     }
 
-    /// Gives root a console password if it has none. `keep` puts it where it stays; it runs before
-    /// the password is in effect, so that there is never one that nobody knows.
+    /// Gives root a console password if it has none. `keep` stores it. It runs before the password
+    /// takes effect, so that there is never one that no one knows.
     ///
     /// # Errors
-    /// [`OpenFault`] when the store or `keep` fails.
+    /// [`OpenFault`] if the store or `keep` fails.
     pub async fn ensure_root_password(
         &self,
         account: AccountId,
@@ -292,11 +296,11 @@ impl Identity {
         self.make_root_password(account, keep, false).await
     }
 
-    /// Gives root another console password, as [`Identity::ensure_root_password`] does. Its console
+    /// Gives root a new console password, like [`Identity::ensure_root_password`]. Its console
     /// sessions end; its access keys and MFA devices stay.
     ///
     /// # Errors
-    /// [`OpenFault`] when the store or `keep` fails.
+    /// [`OpenFault`] if the store or `keep` fails.
     pub async fn reset_root_password(
         &self,
         account: AccountId,
@@ -305,7 +309,7 @@ impl Identity {
         self.make_root_password(account, keep, true).await
     }
 
-    /// Makes a password, and puts it in effect if root has none or it is to be reset.
+    /// Generates a password, which takes effect if root has none or it is to be reset.
     async fn make_root_password(
         &self,
         account: AccountId,
@@ -333,7 +337,7 @@ impl Identity {
                 hash: hash.clone(),
                 earlier: Vec::new(),
             };
-            // Another request may have set one meanwhile.
+            // Another request may have set one in the meantime.
             let change = (reset || created.is_none()).then(|| with_login(root, login));
             Ok::<_, std::convert::Infallible>(((), change.into_iter().collect()))
         };
@@ -358,12 +362,12 @@ impl Identity {
 pub(crate) const OLD_PASSWORD: &str = "The old password was incorrect.";
 pub(crate) const VIOLATION: &str = "Password does not conform to the account password policy.";
 
-/// What the password of somebody who does not exist is held against: a hash of no password, as
-/// costly as every other.
+/// What a password is compared with if the user does not exist: a hash that matches no password and
+/// is as costly as any other.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$a2V5d3JpZ2h0LW5vYm9keQ\
                       $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Who is meant, if they have console access.
+/// The named principal, if it has console access.
 fn known<'a>(
     account: &'a Account,
     user: Option<&str>,
@@ -377,10 +381,10 @@ fn known<'a>(
     }
 }
 
-/// How far a password is expired.
+/// Whether and how a password has expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PasswordExpiry {
-    /// It is not.
+    /// It has not.
     Not,
     /// It must be changed.
     Soft,
@@ -389,7 +393,7 @@ enum PasswordExpiry {
 }
 
 impl PasswordExpiry {
-    /// By the account's password policy, which is not about root.
+    /// By the account's password policy, which does not apply to root.
     fn of(
         settings: &AccountSettings,
         login: &LoginProfile,
@@ -418,8 +422,8 @@ fn with_login(root: &RootUser, login: LoginProfile) -> StateChange {
     })
 }
 
-/// A password that keeps the default rules: in turn a capital, a small letter and a digit, none of
-/// which looks like another; 88 random bits.
+/// A password that satisfies the default rules: in turn a capital letter, a small letter and a
+/// digit, without look-alikes; 88 random bits.
 fn new_password(entropy: &dyn Entropy) -> Secret<String> {
     const SETS: [&[u8]; 3] = [b"ABCDEFGHKLMNPRTW", b"abcdefghkmnprtwx", b"23456789"];
     let mut bytes = [0; ROOT_PASSWORD_CHARS];

@@ -1,7 +1,7 @@
-//! How policies on resources and roles store principals.
+//! How resource and trust policies store principals.
 //!
-//! A user or role of this installation is stored by its unique ID and shown by its ARN, so that a
-//! grant follows a rename and ends when the entity is deleted.
+//! A user or role of this installation is stored by its unique ID and displayed by its ARN, so that
+//! a grant follows a rename and ends when the entity is deleted.
 
 use keywright_base::{Arn, IdKind, UniqueId};
 
@@ -11,12 +11,12 @@ use crate::{ledger::IamLedger, state::Account};
 #[derive(Debug, Clone, Copy)]
 pub struct PrincipalLookup<'a> {
     ledger: &'a IamLedger,
-    /// The newest state of one account, which its snapshot may not have yet.
+    /// The newest state of one account, which its snapshot may not reflect yet.
     newest: Option<&'a Account>,
 }
 
 impl<'a> PrincipalLookup<'a> {
-    /// In the durable snapshots of all accounts.
+    /// Looks up in the durable snapshots of all accounts.
     pub const fn new(ledger: &'a IamLedger) -> Self {
         Self {
             ledger,
@@ -24,7 +24,7 @@ impl<'a> PrincipalLookup<'a> {
         }
     }
 
-    /// The same with an account in a state of its own.
+    /// As [`PrincipalLookup::new`], with one account in the given state.
     pub(crate) const fn with(ledger: &'a IamLedger, newest: &'a Account) -> Self {
         Self {
             ledger,
@@ -33,8 +33,8 @@ impl<'a> PrincipalLookup<'a> {
     }
 
     /// The form in which a policy stores a principal: a user or role as its unique ID, everything
-    /// else as it was written, such as a principal of another installation. `None`: the account
-    /// exists here and has no such user or role.
+    /// else unchanged, such as a principal of another installation. `None` if the account exists
+    /// here but has no such user or role.
     pub fn to_stored(self, principal: &str) -> Option<String> {
         let as_named = || Some(principal.to_owned());
         if let Ok(id) = principal.parse::<UniqueId>() {
@@ -58,8 +58,8 @@ impl<'a> PrincipalLookup<'a> {
         }
     }
 
-    /// The ARN of the user or role that a policy stores under this text. `None` for other texts,
-    /// and if it was deleted.
+    /// The ARN of the user or role that a policy stores in this form. `None` for other texts, and
+    /// if the entity was deleted.
     pub fn stored_to_arn(self, stored: &str) -> Option<String> {
         self.to_arn(stored.parse().ok()?)
     }

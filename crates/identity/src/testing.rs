@@ -1,8 +1,8 @@
-//! For tests: an installation in a temporary folder, whose requests are really signed, verified,
+//! For tests: an installation in a temporary folder, whose requests are actually signed, verified,
 //! decided and committed. Time and randomness are scripted.
 //!
-//! It stands where the server stands, but for sockets: what the server does with a request before
-//! and after [`Identity::call`] has tests of its own.
+//! It takes the place of the server, without sockets. What the server does with a request before
+//! and after [`Identity::call`] has its own tests.
 
 use std::sync::{
     Arc,
@@ -49,7 +49,7 @@ impl Entropy for TestEntropy {
     }
 }
 
-/// A clock that stands still until it is moved.
+/// A clock that advances only when a test moves it.
 pub(crate) struct ManualClock(AtomicI64);
 
 impl Clock for ManualClock {
@@ -76,14 +76,14 @@ pub(crate) struct TestInstallation {
     folder: Arc<tempfile::TempDir>,
 }
 
-/// The answer to a request.
+/// The response to a request.
 #[derive(Debug)]
 pub(crate) struct TestResponse {
     request: String,
     result: Result<String, WireError>,
 }
 
-/// The account of every bench.
+/// The account of every test installation.
 pub(crate) const ACCOUNT: &str = "123456789012";
 
 /// 2026-11-24T08:00:00Z.
@@ -94,7 +94,7 @@ impl TestInstallation {
         Self::of(ACCOUNT)
     }
 
-    /// Of another account.
+    /// The root credentials of another account.
     pub(crate) fn of(account: &str) -> Self {
         let runtime = new_runtime();
         let clock = Arc::new(ManualClock(AtomicI64::new(START_SECS * 1000)));
@@ -119,7 +119,7 @@ impl TestInstallation {
         }
     }
 
-    /// Stops and opens the same installation again: everything is read back from the store.
+    /// Stops and reopens the installation, which reads everything back from the store.
     pub(crate) fn reopen(&mut self) {
         self.block_on(self.identity().usage().flush()).unwrap();
         self.identity = None;
@@ -128,7 +128,7 @@ impl TestInstallation {
         self.identity = Some(opened);
     }
 
-    /// The same installation opened a second time over the same store, as by another process.
+    /// A second instance over the same store, as in another process.
     pub(crate) fn second(&self) -> Self {
         let runtime = new_runtime();
         let store = Arc::clone(self.identity().store());
@@ -143,7 +143,7 @@ impl TestInstallation {
         }
     }
 
-    /// Makes the commits of others visible here.
+    /// Makes the commits of other instances visible here.
     pub(crate) fn refresh(&self) {
         let refreshed = self.identity().ledger().refresh();
         self.block_on(refreshed).unwrap();
@@ -153,7 +153,7 @@ impl TestInstallation {
         self.identity.as_ref().unwrap()
     }
 
-    /// Moves the clock on.
+    /// Advances the clock.
     pub(crate) fn pass(&self, secs: i64) {
         self.clock.0.fetch_add(secs * 1000, Ordering::SeqCst);
     }
@@ -166,17 +166,17 @@ impl TestInstallation {
         self.runtime.block_on(future)
     }
 
-    /// As [`Bench::call`], as root.
+    /// As [`TestInstallation::call`], as root.
     pub(crate) fn root(&self, form: &str) -> TestResponse {
         self.call(&self.root, form)
     }
 
-    /// Sends `Action=…&…` (no `Version`) to the service that has the action (IAM if none).
+    /// Sends `Action=…&…` (without `Version`) to the service that has the action (IAM if none has).
     pub(crate) fn call(&self, keys: &TestKeys, form: &str) -> TestResponse {
         self.call_with(keys, form, |_| {})
     }
 
-    /// As [`Bench::call`], with other facts of the request's head.
+    /// As [`TestInstallation::call`], with a different request context.
     pub(crate) fn call_with(
         &self,
         keys: &TestKeys,
@@ -249,7 +249,7 @@ impl TestInstallation {
         Ok(authenticated?.caller)
     }
 
-    /// Whether the signing key of a request is remembered.
+    /// Whether the signing key of a request is cached.
     fn is_cached(&self, presented: &PresentedSignature) -> bool {
         let id = presented.access_key_id().parse::<AccessKeyId>().ok();
         let account = id.and_then(|id| self.identity().ledger().account(id.account()?));
@@ -291,7 +291,7 @@ impl TestInstallation {
         }
     }
 
-    /// A new user with one key and, if given, one inline policy's worth of permissions attached.
+    /// A new user with one key and these managed policies attached.
     pub(crate) fn user(&self, name: &str, managed_policies: &[&str]) -> TestKeys {
         self.root(&format!("Action=CreateUser&UserName={name}"))
             .ok();
@@ -303,7 +303,7 @@ impl TestInstallation {
         self.key(name)
     }
 
-    /// A new user who may do everything in IAM, by a policy that takes some hundred thousand steps.
+    /// A new user with full access to IAM, through a policy that takes some hundred thousand steps.
     pub(crate) fn wide_user(&self, name: &str) -> TestKeys {
         let path = format!("/{}/", "ab".repeat(250));
         let create = format!("Action=CreateUser&UserName={name}&Path={path}");
@@ -329,7 +329,7 @@ impl TestInstallation {
         TestAuthenticator::of(&self.root(&form))
     }
 
-    /// What the rotation service would sign with on behalf of a user.
+    /// The credentials of the rotation service on behalf of a user.
     pub(crate) fn forward_access_session(&self, user: &str, mfa: Option<Timestamp>) -> TestKeys {
         let account = ACCOUNT.parse().unwrap();
         let cell = self.identity().ledger().account(account).unwrap();
@@ -359,7 +359,7 @@ impl TestInstallation {
 }
 
 impl TestKeys {
-    /// Temporary credentials, from the answer that has them.
+    /// Temporary credentials, from the response that contains them.
     #[track_caller]
     pub(crate) fn of(answer: &TestResponse) -> Self {
         Self {
@@ -370,7 +370,8 @@ impl TestKeys {
     }
 }
 
-/// What a person has an app for: it knows the seed of a device. Its codes are not ours.
+/// An authenticator app that knows the seed of a device. It computes codes independently of the
+/// code under test.
 pub(crate) struct TestAuthenticator {
     pub(crate) serial: String,
     seed: Vec<u8>,
@@ -384,7 +385,7 @@ impl TestAuthenticator {
         }
     }
 
-    /// From the answer to CreateVirtualMFADevice.
+    /// From the response to CreateVirtualMFADevice.
     #[track_caller]
     pub(crate) fn of(answer: &TestResponse) -> Self {
         let text = BASE64_STANDARD.decode(answer.value("Base32StringSeed"));
@@ -396,7 +397,7 @@ impl TestAuthenticator {
         }
     }
 
-    /// The code of so many steps after the present one.
+    /// The code at a number of time steps after the current one.
     pub(crate) fn code(&self, bench: &TestInstallation, steps: i64) -> String {
         let made = totp_rs::Builder::new()
             .with_algorithm(totp_rs::Algorithm::SHA1)
@@ -407,12 +408,12 @@ impl TestAuthenticator {
         made.generate(u64::try_from(secs).unwrap()).to_string()
     }
 
-    /// EnableMFADevice with two codes, by their steps.
+    /// EnableMFADevice with the codes of two time steps.
     pub(crate) fn enable(&self, bench: &TestInstallation, user: &str, steps: [i64; 2]) -> String {
         self.with_codes("EnableMFADevice", bench, user, steps)
     }
 
-    /// ResyncMFADevice with two codes, by their steps.
+    /// ResyncMFADevice with the codes of two time steps.
     pub(crate) fn resync(&self, bench: &TestInstallation, user: &str, steps: [i64; 2]) -> String {
         self.with_codes("ResyncMFADevice", bench, user, steps)
     }
@@ -434,7 +435,7 @@ impl TestAuthenticator {
 }
 
 impl TestResponse {
-    /// The body of a success.
+    /// The body of a successful response.
     #[track_caller]
     pub(crate) fn ok(&self) -> &str {
         match &self.result {
@@ -443,7 +444,7 @@ impl TestResponse {
         }
     }
 
-    /// Whether it was carried out.
+    /// Whether it succeeded.
     pub(crate) const fn is_success(&self) -> bool {
         self.result.is_ok()
     }
@@ -462,7 +463,7 @@ impl TestResponse {
         self.result.as_ref().err().map(|error| error.code)
     }
 
-    /// Asserts the code and the message of a refusal.
+    /// Asserts the code and the message of an error.
     #[track_caller]
     pub(crate) fn refused(&self, code: &str, message: &str) {
         let error = self.error();

@@ -1,4 +1,4 @@
-//! The request path as a whole: sign, verify, decode, decide, commit, answer.
+//! The request path as a whole: sign, verify, decode, decide, commit, respond.
 
 use keywright_base::Secret;
 
@@ -47,7 +47,7 @@ fn temporary_credentials_end_on_time() {
     );
 }
 
-/// Each row mends one more thing than the row above it, so it shows what is looked at first.
+/// Each row fixes one more problem than the row above, which shows the order of the checks.
 #[test]
 fn the_order_of_refusals() {
     let bench = TestInstallation::new();
@@ -87,8 +87,8 @@ fn the_order_of_refusals() {
     assert_eq!(bench.call(&admin, third).code(), Some("LimitExceeded"));
 }
 
-/// The default account of other tools is an account like any other: nothing of the installation's
-/// own is stored under it.
+/// Other tools' default account is an account like any other: nothing of the installation itself is
+/// stored under it.
 #[test]
 fn an_account_of_zeros_works() {
     let zeros = "000000000000";

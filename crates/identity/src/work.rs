@@ -1,10 +1,13 @@
-//! The places for work that needs the processor: few of them, given in turn to those who wait.
+//! Queues for processor-bound work: a few slots, granted to waiting owners in turn.
 //!
-//! It protects three rules. However much is asked for, only so many threads compute at a time, none
-//! of which is one that answers requests. A principal that asks for much waits behind its own work,
-//! not others behind it: the places go round from principal to principal. And nobody waits without
-//! end: a full line and a wait that took too long are `Throttling`, which clients try again later,
-//! and a client that goes away leaves the line.
+//! Invariants:
+//!
+//! - However much work is requested, only a limited number of threads compute at a time, none of
+//!   which is a request thread.
+//! - A principal with much work waits behind its own work and does not delay others: slots go
+//!   round-robin from principal to principal.
+//! - No one waits indefinitely. A full queue and a wait that takes too long are answered with
+//!   `Throttling`, which clients retry, and a client that disconnects leaves the queue.
 
 use std::{
     collections::VecDeque,
@@ -19,21 +22,21 @@ use tokio::sync::oneshot;
 
 use crate::{caller::Caller, fault::IamFault, principal::Principal, state::CredentialOwner};
 
-/// Who work is done for: each has a line of its own.
+/// The owner of work. Each has a queue of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WorkOwner {
     /// The root user of an account.
     Root(AccountId),
-    /// An IAM user or a role, by whichever credentials.
+    /// An IAM user or a role, with any credentials.
     Entity(UniqueId),
-    /// A network address that has proven nothing yet.
+    /// An unauthenticated network address.
     Address(IpAddr),
     /// The server itself.
     Installation,
 }
 
 impl WorkOwner {
-    /// Of a proven caller.
+    /// The owner of a verified caller's work.
     pub const fn of(caller: &Caller) -> Self {
         match caller.principal() {
             Principal::Root { account, .. } => Self::Root(*account),
@@ -46,7 +49,8 @@ impl WorkOwner {
         }
     }
 
-    /// Of an address; of IPv6 the network of 64 bits, which one client has whole.
+    /// The owner of an address's work. For IPv6 the /64 network, which one client usually has to
+    /// itself.
     pub fn address(address: IpAddr) -> Self {
         Self::Address(match address {
             IpAddr::V4(_) => address,
@@ -55,14 +59,14 @@ impl WorkOwner {
     }
 }
 
-/// How much may run and wait.
+/// The limits of running and waiting work.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WorkLimits {
-    /// Works at the same time.
+    /// Concurrent work.
     pub(crate) permits: usize,
-    /// Works of one owner that wait.
+    /// Waiting work per owner.
     pub(crate) waiting_each: usize,
-    /// Works that wait altogether.
+    /// Waiting work of all owners.
     pub(crate) waiting: usize,
     /// The longest wait.
     pub(crate) wait: Duration,
@@ -89,7 +93,7 @@ impl WorkLimits {
         }
     }
 
-    /// For listings of S3, which read many rows: one reader of the index stays free for others.
+    /// For S3 listings, which read many rows: one reader of the index stays free for others.
     pub(crate) fn of_listings() -> Self {
         Self {
             permits: spare_processors(),
@@ -99,7 +103,7 @@ impl WorkLimits {
         }
     }
 
-    /// For password hashes, which need memory too.
+    /// For password hashes, which also need memory.
     pub(crate) fn of_passwords() -> Self {
         Self {
             permits: spare_processors().min(limits::PASSWORD_HASHES),
@@ -115,20 +119,20 @@ fn spare_processors() -> usize {
     all.saturating_sub(1).max(1)
 }
 
-/// The places and the lines before them.
+/// The slots and their queues.
 #[derive(Debug, Clone)]
 pub(crate) struct WorkQueue {
     limits: WorkLimits,
     state: Arc<Mutex<WaitingLines>>,
 }
 
-/// Everyone who waits. While a place is free nobody does.
+/// All waiting work. Empty while a slot is free.
 #[derive(Debug)]
 struct WaitingLines {
     free: usize,
     waiting: usize,
     next_ticket: u64,
-    /// The one whose turn it is stands first.
+    /// The owner whose turn it is comes first.
     lines: VecDeque<OwnerLine>,
 }
 
@@ -144,7 +148,7 @@ struct Waiter {
     place: oneshot::Sender<WorkPermit>,
 }
 
-/// A place; it is free again when this is dropped.
+/// A slot, released when this is dropped.
 #[derive(Debug)]
 pub struct WorkPermit {
     queue: WorkQueue,
@@ -164,16 +168,15 @@ impl WorkQueue {
         }
     }
 
-    /// How much may run and wait.
     #[cfg(test)]
     pub(crate) const fn limits(&self) -> WorkLimits {
         self.limits
     }
 
-    /// Waits for a place.
+    /// Waits for a slot.
     ///
     /// # Errors
-    /// [`IamFault::Throttled`] when too much waits already, or the wait takes too long.
+    /// [`IamFault::Throttled`] if too much work is waiting, or the wait takes too long.
     pub(crate) async fn enter(&self, owner: WorkOwner) -> Result<WorkPermit, IamFault> {
         let (ticket, place) = {
             let mut state = self.state();
@@ -204,7 +207,7 @@ impl WorkQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a place that became free to whoever is next.
+    /// Passes a released slot to the next in turn.
     fn release(&self) {
         let next = {
             let mut state = self.state();
@@ -215,7 +218,7 @@ impl WorkQueue {
             next
         };
         if let Some(waiter) = next {
-            // Who went away meanwhile gives the place back by dropping it, which comes here again.
+            // If the waiter has gone, it drops the permit, which calls this again.
             let _ = waiter.place.send(self.permit());
         }
     }
@@ -248,7 +251,7 @@ impl WaitingLines {
         Ok((ticket, receiver))
     }
 
-    /// The first of the first line, which then is the last line.
+    /// Takes the first waiter of the first queue, and moves that queue to the end.
     fn take_next(&mut self) -> Option<Waiter> {
         let mut line = self.lines.pop_front()?;
         let waiter = line.waiters.pop_front()?;
@@ -259,7 +262,7 @@ impl WaitingLines {
         Some(waiter)
     }
 
-    /// Takes one out who no longer waits; nothing if its turn has come.
+    /// Removes a waiter that no longer waits. Does nothing if its turn has come.
     fn leave(&mut self, owner: WorkOwner, ticket: u64) {
         let Some(at) = self.lines.iter().position(|line| line.owner == owner) else {
             return;
@@ -276,7 +279,7 @@ impl WaitingLines {
     }
 }
 
-/// Someone in a line, until the place or the client's patience ends it.
+/// A waiter in a queue, until it gets a slot or its client gives up.
 struct QueuedWork<'a> {
     queue: &'a WorkQueue,
     owner: WorkOwner,
@@ -290,11 +293,11 @@ impl Drop for QueuedWork<'_> {
 }
 
 impl WorkPermit {
-    /// Computes off the async threads. The place stays taken until the work has ended, also when
-    /// nobody waits for its result any more.
+    /// Computes off the async threads. The slot stays taken until the computation ends, even if no
+    /// one waits for its result any more.
     ///
     /// # Errors
-    /// [`IamFault::Internal`] when the work panicked.
+    /// [`IamFault::Internal`] if the computation panics.
     pub(crate) async fn run<T: Send + 'static>(
         self,
         work: impl FnOnce() -> T + Send + 'static,

@@ -1,4 +1,4 @@
-//! What an action can do before it runs, when it has been authorized.
+//! What an authorized action can do before it runs.
 
 use std::sync::Arc;
 
@@ -18,14 +18,14 @@ use crate::{
     work::WorkOwner,
 };
 
-/// The means of [`PreparedAction::prepare`](super::PreparedAction::prepare).
+/// The services available to [`PreparedAction::prepare`](super::PreparedAction::prepare).
 pub struct Preparation<'a> {
     pub(super) identity: &'a Identity,
     /// The state on which the request was authorized.
     pub(super) snapshot: &'a Arc<Account>,
     /// The view of that state.
     pub view: StateView<'a>,
-    /// Decides the request again.
+    /// Repeats the authorization of the request.
     pub(super) permission: &'a dyn PermissionCheck,
 }
 
@@ -45,7 +45,7 @@ impl<'a> Preparation<'a> {
         passwords.hash(self.owner(), password.clone()).await
     }
 
-    /// Each of these hashes with whether a password matches it.
+    /// Returns each of these hashes with whether a password matches it.
     ///
     /// # Errors
     /// As [`Preparation::hash`].
@@ -67,7 +67,7 @@ impl<'a> Preparation<'a> {
         self.identity.usage.attempts(key).await.map_err(failed)
     }
 
-    /// A page of the sessions issued by a key, the last to end first.
+    /// A page of the sessions issued by a key, latest expiry first.
     ///
     /// # Errors
     /// [`IamFault::Internal`] if the store fails.
@@ -80,7 +80,7 @@ impl<'a> Preparation<'a> {
         self.identity.ledger.alias_holder(alias)
     }
 
-    /// The owner and the policy of another service's resource. `None` if there is no such resource.
+    /// The owner and policy of another service's resource, or `None` if there is no such resource.
     ///
     /// # Errors
     /// [`IamFault::Internal`] if they cannot be determined.
@@ -91,21 +91,21 @@ impl<'a> Preparation<'a> {
         }
     }
 
-    /// As [`Preparation::resource`], for a response that quotes the resource's policy: also denied
-    /// if that policy itself denies the caller to read it.
+    /// As [`Preparation::resource`], for a response that quotes the resource's policy: a policy
+    /// that denies the caller permission to read it also denies the request.
     ///
     /// # Errors
     /// [`IamFault::AccessDenied`], or as [`Preparation::resource`].
     pub async fn quotable_resource(&self, arn: &str) -> Result<Option<ResourcePolicy>, IamFault> {
         let found = self.resource(arn).await?;
-        // What belongs to another account is refused later, in other words.
+        // Resources of other accounts are refused later, with a different message.
         if let Some(resource) = found.as_ref().filter(|it| it.owner == self.view.id()) {
             check_readable(&self.view, arn, resource)?;
         }
         Ok(found)
     }
 
-    /// Computes from the account's state outside the request threads, when it is the caller's turn.
+    /// Computes from the account's state outside the request threads, in the caller's turn.
     ///
     /// # Errors
     /// [`IamFault::Throttled`] if the queue is full or the wait takes too long.
@@ -118,12 +118,12 @@ impl<'a> Preparation<'a> {
         place.run(move || work(&snapshot)).await
     }
 
-    /// Last uses, for work that takes long.
+    /// Last uses, for long-running work.
     pub const fn usage(&self) -> &Arc<KeyUsage> {
         &self.identity.usage
     }
 
-    /// The caller of the rotation engine, which acts on its behalf.
+    /// The identity under which the rotation engine acts for the caller.
     ///
     /// # Errors
     /// As [`OnBehalf::of`].
@@ -172,7 +172,7 @@ fn check_readable(
     })
 }
 
-/// The condition keys that follow from the caller and its request.
+/// The condition keys that follow from the caller and the request.
 struct CallerContext<'a>(&'a StateView<'a>);
 
 impl ContextLookup for CallerContext<'_> {

@@ -1,4 +1,4 @@
-//! Runs an action: authorizes it, lets it prepare, and executes it where its declaration says.
+//! Runs an action: authorizes it, lets it prepare, and executes it on the threads it declares.
 //!
 //! Invariants:
 //!
@@ -49,7 +49,7 @@ pub(super) async fn carry_out<A: PreparedAction>(
     }
     let alone = identity.installation.acquire().await?;
     run.lease = Some(alone.lease().clone());
-    // What other processes did while they had the lock.
+    // Picks up what other processes committed while they held the lease.
     let refreshed = identity.ledger.refresh().await;
     let done = match refreshed {
         Ok(()) => run.carry_on(snapshot, permit).await,
@@ -65,9 +65,9 @@ struct Run<'a, A: PreparedAction> {
     call: ActionCall<'a>,
     cell: Arc<AccountCell>,
     input: Arc<Input<A>>,
-    /// What commits must name, if the action runs alone.
+    /// The lease that commits must present, if the action runs exclusively.
     lease: Option<Lease>,
-    /// The last permission, if the decision took long.
+    /// The previous decision, if it took long.
     long: Option<Arc<LongDecision<A>>>,
 }
 
@@ -83,7 +83,7 @@ enum Unwritten {
 }
 
 impl<A: PreparedAction> Run<'_, A> {
-    /// Carries out what was authorized.
+    /// Carries out the authorized action.
     async fn carry_on(
         &mut self,
         snapshot: Arc<Account>,
@@ -103,7 +103,7 @@ impl<A: PreparedAction> Run<'_, A> {
         }
     }
 
-    /// Authorizes the request. Returns the permit and the state on which it was decided.
+    /// Authorizes the request. Returns the permit and the state it was decided on.
     async fn authorize(&mut self) -> Result<(Arc<Account>, Permit<A>), IamFault> {
         let snapshot = self.cell.snapshot().clone();
         let view = self.identity.view(&snapshot, self.call);
@@ -113,7 +113,7 @@ impl<A: PreparedAction> Run<'_, A> {
         }
     }
 
-    /// The same outside the request threads, when it is the caller's turn.
+    /// As [`Run::authorize`], outside the request threads and in the caller's turn.
     async fn authorize_beside(&mut self) -> Result<(Arc<Account>, Permit<A>), IamFault> {
         let (snapshot, permit, long) = self.decide_beside().await?;
         self.long = long.map(Arc::new);
@@ -143,7 +143,7 @@ impl<A: PreparedAction> Run<'_, A> {
         A::prepare(&with, permit, &self.input).await
     }
 
-    /// Runs an action that changes nothing, after time has passed.
+    /// Runs a read-only action after time has passed.
     async fn read(&mut self, prepared: &A::Prepared) -> Result<ActionResult<String>, IamFault> {
         for _ in 0..limits::LONG_DECISIONS_EACH {
             let snapshot = self.cell.snapshot().clone();
@@ -159,7 +159,7 @@ impl<A: PreparedAction> Run<'_, A> {
         Err(IamFault::Throttled)
     }
 
-    /// Runs a page when it is the caller's turn.
+    /// Runs a page in the caller's turn.
     async fn page(
         &mut self,
         prepared: &Arc<A::Prepared>,
@@ -184,7 +184,7 @@ impl<A: PreparedAction> Run<'_, A> {
         Err(IamFault::Throttled)
     }
 
-    /// Runs a long action when it is the caller's turn.
+    /// Runs a long action in the caller's turn.
     async fn at_length(
         &self,
         prepared: &Arc<A::Prepared>,
@@ -201,7 +201,8 @@ impl<A: PreparedAction> Run<'_, A> {
     }
 
     /// Runs and commits a change. It is authorized again on the newest state, under the account's
-    /// write lock: a permission revoked by a change that is still being flushed no longer counts.
+    /// write lock, so that a permission revoked by a change that is still being flushed no longer
+    /// counts.
     async fn write(&mut self, prepared: &A::Prepared) -> Result<ActionResult<String>, IamFault> {
         for _ in 0..limits::LONG_DECISIONS_EACH {
             let (identity, call, input) = (self.identity, self.call, &self.input);
@@ -220,7 +221,7 @@ impl<A: PreparedAction> Run<'_, A> {
             match outcome.await? {
                 Ok(done) => return Ok(encoded::<A>(done, call.request_id)),
                 Err(Unwritten::Fault(fault)) => return Err(fault),
-                // An action with exclusive access blocks all others, so do not retry.
+                // An exclusive action blocks all others, so do not retry.
                 Err(Unwritten::Undecided) if A::ALONE => break,
                 Err(Unwritten::Undecided) => drop(self.authorize_beside().await?),
             }

@@ -1,5 +1,5 @@
-//! Dispatch of actions: expensive ones are queued and delay nobody else, and after waiting they are
-//! authenticated and authorized again.
+//! Dispatch of actions: expensive ones are queued without delaying other requests, and are
+//! authenticated and authorized again after waiting.
 
 use std::{
     sync::Arc,

@@ -1,7 +1,8 @@
-//! The extension is no way around IAM: all of AWS's managed policies against all of its operations.
+//! The extension cannot be used to bypass IAM: tests every AWS managed policy against every
+//! extension operation.
 //!
-//! What each operation amounts to is written here by hand, so that the table in the policy crate is
-//! held against something else than itself.
+//! The equivalents of each operation are written by hand, independently of the table in the policy
+//! crate.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +30,7 @@ const POLICIES: [&str; 4] = [
     "iam:ListGroupsForUser",
 ];
 
-/// An operation, and what somebody without it would call on a user to the same effect.
+/// An operation, and the IAM actions with the same effect on a user.
 fn equivalents() -> Vec<(&'static str, Vec<&'static str>)> {
     let both = |some: &[&'static str]| [&KEYS[..], some].concat();
     vec![
@@ -70,7 +71,7 @@ fn equivalents() -> Vec<(&'static str, Vec<&'static str>)> {
     ]
 }
 
-/// Whether a policy alone lets a user do something to another.
+/// Whether a policy by itself allows a user an action on another user.
 fn allows(policy: &std::sync::Arc<Policy>, action: &str) -> bool {
     let set = PolicySet::new(vec![(PolicySource::Inline, std::sync::Arc::clone(policy))]);
     let user = |name: &str| format!("arn:aws:iam::{ACCOUNT}:user/{name}");
@@ -154,7 +155,7 @@ fn no_managed_policy_gives_more_by_the_extension_than_by_iam() {
     assert_eq!(admin.count(), equivalents.len());
 }
 
-/// What is missing has a name wherever somebody looks for it.
+/// Every report of a missing permission names it.
 #[test]
 fn the_missing_permission_is_named_everywhere() {
     let bench = TestInstallation::new();

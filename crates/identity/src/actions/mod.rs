@@ -29,7 +29,7 @@ pub fn actions() -> impl Iterator<Item = &'static ActionEntry> {
     tables.into_iter().flatten()
 }
 
-/// The operations of the models that this server knows and does not serve.
+/// The operations in the models that this server recognizes but does not implement.
 pub fn not_served() -> impl Iterator<Item = &'static Operation> {
     operations().filter(|operation| find(operation).is_none())
 }

@@ -1,7 +1,7 @@
-//! Errors as they were recorded from AWS: status, code and text of every recorded error of an
-//! operation that is served.
+//! Errors recorded from AWS: status, code and text of every recorded error of an operation that is
+//! served.
 //!
-//! Those of decoding alone are in `wire`, those of policy documents in `corpus/`.
+//! Decoding errors are tested in `wire`, errors in policy documents in `corpus/`.
 
 use crate::testing::{ACCOUNT, TestInstallation, TestKeys};
 
@@ -9,8 +9,8 @@ const POLICY: &str =
     r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#;
 const AWS: &str = "arn:aws:iam::aws:policy/AmazonS3FullAccess";
 
-/// One row: the form, and the status, code and message that it gets. `{own}` is the start of the
-/// ARNs of the account's own policies.
+/// One row: the form, and the expected status, code and message. `{own}` is the prefix of the ARNs
+/// of the account's own policies.
 type RecordedCase = (&'static str, u16, &'static str, &'static str);
 
 /// Users `bob` and `eve`, groups `some` and `other`, the policy `P` with five versions.

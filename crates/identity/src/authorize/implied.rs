@@ -69,7 +69,7 @@ pub(crate) fn implied_by(view: &StateView<'_>, action: &str, resource: &str) -> 
     implied(action, &subjects)
 }
 
-/// Decides a request on every resource that a target stands for, within a step limit.
+/// Decides a request on every resource that a target covers, within a step limit.
 pub(crate) fn decide_on_every(
     set: &PolicySet,
     request: &AccessRequest<'_>,
@@ -91,7 +91,7 @@ fn on(name: &'static str, implied: &ServiceAction, subjects: &[AuthTarget]) -> V
     let Some(kind) = kind_of_action(implied) else {
         return vec![ask(AuthTarget::everything())];
     };
-    // Some actions are about users and roles, and about groups as well.
+    // Some actions apply to groups as well as to users and roles.
     let is_about = |subject: &&AuthTarget| match kind_of(&subject.resource) {
         principal @ ("user" | "role") => implied.is_on(principal),
         other => other == kind,
@@ -150,7 +150,7 @@ impl AuthTarget {
         }
     }
 
-    /// Every user and every role, also those of later.
+    /// Every user and every role, including future ones.
     pub(crate) fn every_principal(view: &StateView<'_>) -> [Self; 2] {
         let roles = format!("arn:aws:iam::{}:role/", view.id());
         let listed = format!("{roles}*");
@@ -206,7 +206,7 @@ impl AuthTarget {
         subjects
     }
 
-    /// Whether the condition key is unknown for the resources that the target stands for.
+    /// Whether the condition key is unknown for the resources that the target covers.
     fn leaves_open(&self, key: &str) -> bool {
         let tag = ["aws:resourcetag/", "iam:resourcetag/"];
         let tag = tag.into_iter().find_map(|prefix| key.strip_prefix(prefix));

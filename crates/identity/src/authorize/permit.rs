@@ -42,7 +42,7 @@ pub(crate) struct LongDecision<A> {
 }
 
 impl<A> LongDecision<A> {
-    /// For a user or role. Root has no policies that could take long.
+    /// `None` for root, which has no policies that could take long.
     fn of(view: &StateView<'_>, targets: Vec<AuthTarget>) -> Option<Self> {
         Some(Self {
             grantee: grantee(view)?,
@@ -52,7 +52,7 @@ impl<A> LongDecision<A> {
         })
     }
 
-    /// Whether the same policies, tags and targets would decide the request.
+    /// Whether the request would be decided by the same policies, tags and targets.
     fn is_of(&self, view: &StateView<'_>, targets: &[AuthTarget]) -> bool {
         grantee(view).is_some_and(|grantee| grantee.is_same(&self.grantee))
             && self.grants_version == view.account.grants_version()
@@ -126,7 +126,8 @@ pub(crate) fn permit_shortly<A: PreparedAction>(
     }
 }
 
-/// The same without the short limit, with the decision if it took long. Not for request threads.
+/// As [`permit_shortly`] without the short limit. Also returns the decision if it took long. Not
+/// for request threads.
 ///
 /// # Errors
 /// [`IamFault::AccessDenied`] with AWS's message, or what AWS reports before authorization.
@@ -183,7 +184,7 @@ fn targets<A: PreparedAction>(
         Requirement::All(targets) => targets,
         Requirement::Nothing | Requirement::On { .. } => Vec::new(),
     };
-    // What a session may not do in IAM itself, it may not do through the extension either.
+    // Actions that a session may not call in IAM are closed to it in the extension too.
     if operation.service == Service::Keywright && !may_do(view, &targets) {
         return Err(IamFault::Revoked);
     }
@@ -195,8 +196,8 @@ fn targets<A: PreparedAction>(
     Ok(targets)
 }
 
-/// Whether the caller's credentials are good for the actions: those of IAM are closed to sessions
-/// without a multi-factor code and to federated users, whatever their policies say.
+/// Whether the kind of credentials can be used for the actions: those of IAM are closed to sessions
+/// without MFA and to federated users, whatever their policies say.
 fn may_do(view: &StateView<'_>, targets: &[AuthTarget]) -> bool {
     let is_iam = |target: &AuthTarget| {
         let service = target.action.and_then(|action| action.split_once(':'));
@@ -273,7 +274,7 @@ fn decide(
     }
 }
 
-/// A trust policy that trusts nobody.
+/// A trust policy that trusts no one.
 pub(crate) fn nobody_trusted() -> &'static Arc<Policy> {
     static COMPILED: OnceLock<Arc<Policy>> = OnceLock::new();
     COMPILED.get_or_init(|| {
@@ -312,8 +313,8 @@ fn check(
         let mut request = *request;
         if target.every {
             request.resource = display;
-            // A denial that only follows from possible differences between users has no explanation
-            // as a single request.
+            // A denial caused only by differences between users has no explanation as a single
+            // request.
             let one = |most| PoliciesInForce::new(set).decide_within(&request, most);
             if steps.decide(one)?.is_allowed() {
                 return Ok(None);

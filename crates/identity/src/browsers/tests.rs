@@ -1,4 +1,4 @@
-//! What a note is good for, and how long.
+//! What a known-browser cookie allows, and for how long.
 
 use std::net::Ipv4Addr;
 
@@ -23,7 +23,7 @@ fn bench(users: &[String]) -> TestInstallation {
     bench
 }
 
-/// The note of a browser after a sign-in.
+/// The cookie of a browser after a sign-in.
 fn signed_in(bench: &TestInstallation, user: &str, before: Option<&str>) -> String {
     let claim = SignInRequest {
         account: ACCOUNT.parse().ok(),
@@ -67,7 +67,7 @@ fn a_note_is_good_for_its_user_for_half_a_year_and_over_restarts() {
     assert!(!is_known(&bench, &note, Some("ann")));
 }
 
-/// What a password alone made known tries no codes of its own.
+/// A browser known by password alone gets no MFA attempts of its own.
 #[test]
 fn a_note_lapses_with_the_password_and_the_mfa_devices() {
     let bench = bench(&["ann".to_owned(), "bob".to_owned()]);

@@ -1,8 +1,8 @@
-//! The versions of AWS managed policies before those in effect.
+//! Earlier versions of AWS managed policies.
 //!
-//! The data is `models/aws-managed-policy-versions.jsonl`, one version a line, as differences from
-//! the document in effect. It is decompressed at the first question about a version; a document is
-//! put together when somebody asks for it.
+//! The data is `models/aws-managed-policy-versions.jsonl`, one version per line, as differences
+//! from the document in effect. It is decompressed on first use; a document is reconstructed on
+//! demand.
 
 use std::{collections::BTreeMap, io::Read, sync::LazyLock};
 
@@ -14,14 +14,14 @@ use serde_json::value::RawValue;
 static COMPRESSED: &[u8] =
     include_bytes!(concat!(env!("OUT_DIR"), "/aws-managed-policy-versions.gz"));
 static TEXT: LazyLock<String> = LazyLock::new(|| {
-    // As for the catalogue: were the bytes unreadable, there would be no earlier versions.
+    // As for the catalogue: if the bytes were unreadable, there would be no earlier versions.
     let mut text = String::new();
     let read = GzDecoder::new(COMPRESSED).read_to_string(&mut text);
     read.map(|_| text).unwrap_or_default()
 });
 static VERSIONS: LazyLock<BTreeMap<String, Vec<EarlierVersion>>> = LazyLock::new(unpack);
 
-/// A version that is in effect no more.
+/// A version that is no longer in effect.
 #[derive(Debug)]
 pub struct EarlierVersion {
     /// For example `v1`.
@@ -32,7 +32,8 @@ pub struct EarlierVersion {
 }
 
 impl EarlierVersion {
-    /// Its document, from the one in effect; nothing where the two do not belong together.
+    /// Its document, reconstructed from the one in effect; `None` if the two do not belong
+    /// together.
     pub(super) fn document(&self, in_effect: &str) -> Option<String> {
         let pieces: Vec<DocumentPiece> = serde_json::from_str(self.differences).ok()?;
         let tokens: Vec<&str> = in_effect.split_inclusive(',').collect();
@@ -50,7 +51,7 @@ impl EarlierVersion {
     }
 }
 
-/// The versions of a policy before the one in effect, the newest first.
+/// The versions of a policy before the one in effect, newest first.
 pub(super) fn earlier_versions(name: &str) -> &'static [EarlierVersion] {
     VERSIONS.get(name).map_or(&[], Vec::as_slice)
 }
@@ -59,7 +60,8 @@ pub(super) fn earlier_versions(name: &str) -> &'static [EarlierVersion] {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum DocumentPiece {
-    /// So many tokens of the document in effect, from that one on. A token ends with a comma.
+    /// A number of tokens of the document in effect, starting at a token. A token ends with a
+    /// comma.
     Same(usize, usize),
     Text(String),
 }

@@ -1,5 +1,5 @@
-//! Every condition key of the tables: filled in from a real request, or listed as one that no
-//! request here can have.
+//! Every condition key in the tables is either filled in from a real request, or listed as one that
+//! no request here can have.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::testing::{ACCOUNT, TestInstallation, TestKeys};
 
 const DIFFERENCES: &str = include_str!("../../../../docs/differences.md");
 
-/// Global keys, as AWS lists them; the tables of actions do not.
+/// The global keys from AWS's documentation; the action tables do not contain them.
 const GLOBAL: &str = "CurrentTime EpochTime SecureTransport SourceIp UserAgent Referer \
     RequestedRegion PrincipalArn PrincipalAccount PrincipalType PrincipalTag PrincipalOrgID \
     PrincipalOrgPaths PrincipalIsAWSService PrincipalServiceName PrincipalServiceNamesList userid \
@@ -155,7 +155,7 @@ fn keys_come_from_the_request() {
     }
 }
 
-/// Who may give others rights only under a boundary is held to it by these keys.
+/// A principal who may grant permissions only under a boundary is restricted by these keys.
 #[test]
 fn the_boundary_of_a_user_is_a_key_wherever_its_grants_change() {
     let bound = "arn:aws:iam::aws:policy/IAMReadOnlyAccess";
@@ -270,7 +270,7 @@ fn every_key_of_the_tables_is_filled_or_listed() {
         .map(|key| stem(&format!("aws:{key}")));
     for key in iam.chain(global) {
         let known = (filled.contains(&key), absent.contains(&key));
-        // S3's table has this key too, which is absent there and filled here.
+        // S3's table has this key too. It is absent there and filled in here.
         let tags = key == "aws:resourcetag";
         assert!(
             known.0 != known.1 || tags && known.0,

@@ -1,4 +1,4 @@
-//! How long a session lasts, and how many there are.
+//! The duration and number of sessions.
 
 use keywright_base::{AccountId, Timestamp, limits};
 

@@ -1,4 +1,4 @@
-//! An alias names one account, also when several processes assign aliases at the same time.
+//! An alias names one account, even when several processes assign aliases at the same time.
 
 use std::thread;
 
@@ -47,7 +47,7 @@ fn the_lock_of_a_process_that_stopped_expires() {
     assert!(one.block_on(stopped).unwrap().is_some());
     one.pass(LEASE_SECS);
     one.root("Action=CreateAccountAlias&AccountAlias=mine").ok();
-    // Each action gives the lock back.
+    // Each action releases the lock.
     one.second()
         .root("Action=CreateAccountAlias&AccountAlias=other")
         .ok();

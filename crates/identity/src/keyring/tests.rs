@@ -55,7 +55,7 @@ fn master(byte: u8) -> MasterKey {
     MasterKey::new(Secret::new(vec![byte; 32])).unwrap()
 }
 
-/// The secret of root's key, from the state in memory.
+/// The secret of root's key, from the in-memory state.
 fn secret(identity: &Identity) -> Option<String> {
     let account = identity.ledger().account(ACCOUNT.parse().unwrap()).unwrap();
     let snapshot = account.snapshot();
@@ -74,7 +74,7 @@ async fn a_change_of_the_master_key_reaches_every_secret_whenever_it_is_interrup
     let wanted = Some(root.secret.expose().clone());
     assert!(!identity.is_stale());
 
-    // Killed after the commit that changes the ring.
+    // Stopped after the commit that changes the ring.
     identity
         .keyring()
         .change_master(&master(8), Noon.now())
@@ -92,7 +92,7 @@ async fn a_change_of_the_master_key_reaches_every_secret_whenever_it_is_interrup
     let text = refused.to_string();
     assert!(text.contains(&master(8).id().to_string()), "{text}");
 
-    // What was not sealed again is found by the next start, and readable until then.
+    // What was not resealed is readable until the next start finds it.
     let identity = open(&path, 8).await.unwrap();
     assert!(identity.is_stale());
     assert_eq!(secret(&identity), wanted);

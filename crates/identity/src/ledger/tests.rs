@@ -58,7 +58,7 @@ fn a_revocation_by_one_holds_at_the_other() {
     let one = TestInstallation::new();
     let keys = one.user("alice", &["ReadOnlyAccess"]);
     let two = one.second();
-    // The second one has derived and cached the signing key.
+    // The second ledger has derived and cached the signing key.
     two.call(&keys, "Action=ListUsers").ok();
     one.root(&deactivate("alice", &keys)).ok();
     two.refresh();
@@ -79,7 +79,7 @@ fn a_revocation_by_one_holds_at_the_other() {
     );
 }
 
-/// A write is also decided again on what the other one wrote.
+/// A write that conflicts is authorized again, on the other ledger's commit.
 #[test]
 fn a_write_that_was_overtaken_is_authorized_again() {
     let one = TestInstallation::new();
@@ -89,7 +89,7 @@ fn a_write_that_was_overtaken_is_authorized_again() {
     one.root(&deactivate("alice", &keys)).ok();
     let denied = two.call(&keys, "Action=CreateUser&UserName=second");
     assert_eq!(denied.code(), Some("InvalidClientTokenId"));
-    // What made it conflict is visible now, without a refresh.
+    // The commit that it conflicted with is visible now, without a refresh.
     two.root("Action=GetUser&UserName=alice").ok();
     assert_eq!(
         two.call(&keys, "Action=ListUsers").code(),
@@ -172,7 +172,7 @@ fn an_account_of_another_writer_becomes_known() {
     assert_eq!(ids(&one), ids(&two));
 }
 
-/// A reload goes on with what is known about keys, so that last use stays as coarse as AWS's.
+/// A reload preserves the recorded use of keys, so that last use stays as coarse as AWS's.
 #[test]
 fn a_reload_opens_no_new_window_of_last_use() {
     let one = TestInstallation::new();
@@ -196,7 +196,7 @@ fn appended(account: &Account, letter: char) -> Result<((), Vec<StateChange>), I
     Ok(((), vec![StateChange::put(settings)]))
 }
 
-/// A ledger with one account over a store that fails on cue.
+/// A ledger with one account over a store that fails on demand.
 struct FaultyLedger {
     store: Arc<FaultyStore>,
     ledger: IamLedger,
@@ -233,8 +233,8 @@ impl FaultyLedger {
     }
 }
 
-/// Rows: when the first commit fails; what is stored after the second one, which was computed from
-/// the first and waited behind it.
+/// When the first commit fails, and what is stored after the second one, which was computed from
+/// the first and queued behind it.
 #[tokio::test]
 async fn a_write_behind_a_failed_one_is_computed_again() {
     for (moment, expected) in [(FaultMoment::Before, "b"), (FaultMoment::After, "ab")] {
@@ -248,8 +248,8 @@ async fn a_write_behind_a_failed_one_is_computed_again() {
     }
 }
 
-/// The second of two writes was computed from the first, and its base has the number of the other
-/// ledger's version. Accepting it would undo that version.
+/// The second of two writes was computed from the first, so its base has the same number as the
+/// other ledger's version. Accepting it would undo that version.
 #[tokio::test]
 async fn a_write_behind_a_conflict_is_computed_again() {
     let faulty = FaultyLedger::new().await;
@@ -268,7 +268,7 @@ async fn a_write_behind_a_conflict_is_computed_again() {
     assert_eq!(letters, ['a', 'b', 'x']);
 }
 
-/// A refresh that finds a commit of another ledger while an own one is under way.
+/// A refresh that finds a commit of another ledger while one of its own is in progress.
 #[tokio::test]
 async fn a_refresh_waits_for_the_own_commit_that_conflicts() {
     let faulty = FaultyLedger::new().await;

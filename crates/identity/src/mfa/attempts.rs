@@ -1,11 +1,13 @@
-//! How often codes of a device may be tried.
+//! Limits how often the codes of a device can be tried.
 //!
-//! It protects two rules. Codes cannot be guessed: an attempt counts from the moment it begins, in
-//! the console by windows of time, by the API with a wait that doubles. And who tries by one way
-//! uses up nothing of another: the console counts apart from the API, each browser that is known
-//! apart from the others, as long as they all together try few wrong codes, and of the API each
-//! access key. A leaked access key, which may call
-//! GetSessionToken without any permission, locks only itself out.
+//! Invariants:
+//!
+//! - Codes cannot be guessed: an attempt counts from the moment it begins, in the console by time
+//!   windows, in the API with a delay that doubles.
+//! - Attempts on one path do not use up those on another. The console is counted separately from
+//!   the API, each known browser separately from the others (as long as all of them together try
+//!   few wrong codes), and each access key separately in the API. A leaked access key, which can
+//!   call GetSessionToken without any permission, therefore locks only itself out.
 
 use std::{
     collections::HashMap,
@@ -16,16 +18,16 @@ use keywright_base::{AccessKeyId, Timestamp, limits};
 
 use crate::browsers::BrowserId;
 
-/// Who gives a code.
+/// The origin of a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum CodeOrigin {
-    /// Someone with the right password, from this browser if it is a known one.
+    /// Someone who knows the password, in this browser if it is a known one.
     Console(Option<BrowserId>),
-    /// A request that this access key signed; `None` for temporary credentials.
+    /// A request signed by this access key; `None` for temporary credentials.
     Api(Option<AccessKeyId>),
 }
 
-/// A device for as long as it is assigned: assigned again, it has no attempts behind it.
+/// A device during one assignment. A new assignment starts without attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct DeviceAssignment {
     serial: String,
@@ -39,14 +41,14 @@ impl DeviceAssignment {
     }
 }
 
-/// Attempts at each device. Memory only, and of devices that exist.
+/// The attempts at each device. In memory only, and only for existing devices.
 #[derive(Debug, Default)]
 pub(crate) struct MfaAttempts {
     console: Mutex<ConsoleWindow>,
     api: Mutex<HashMap<DeviceAssignment, Vec<ApiFailures>>>,
 }
 
-/// The attempts of the present window, right ones included.
+/// The attempts in the current window, including correct ones.
 #[derive(Debug, Default)]
 struct ConsoleWindow {
     number: i64,
@@ -54,8 +56,8 @@ struct ConsoleWindow {
     known: KnownBrowserHour,
 }
 
-/// The attempts that known browsers made this hour and that were not right. However many browsers
-/// someone makes known, they guess no more codes.
+/// The wrong attempts of all known browsers in this hour. Making more browsers known therefore does
+/// not allow more guesses.
 #[derive(Debug, Default)]
 struct KnownBrowserHour {
     number: i64,
@@ -78,7 +80,7 @@ impl KnownBrowserHour {
         room
     }
 
-    /// Takes back one attempt.
+    /// Takes back an attempt.
     fn undo(&mut self, device: &DeviceAssignment) {
         if let Some(count) = self.counts.get_mut(device) {
             *count = count.saturating_sub(1);
@@ -107,7 +109,7 @@ struct ApiFailures {
 }
 
 impl ApiFailures {
-    /// The first instant at which the next attempt is let in.
+    /// The earliest time of the next attempt.
     fn until(self) -> Timestamp {
         let Some(doublings) = self.count.checked_sub(limits::MFA_ATTEMPTS) else {
             return self.last;
@@ -122,7 +124,7 @@ impl ApiFailures {
 }
 
 impl MfaAttempts {
-    /// Counts an attempt, unless there were too many. `exists` says which access keys do.
+    /// Counts an attempt, unless there were too many. `exists` tells which access keys exist.
     pub(super) fn begin(
         &self,
         device: DeviceAssignment,
@@ -136,9 +138,9 @@ impl MfaAttempts {
         }
     }
 
-    /// A right code was given.
+    /// Records a correct code.
     pub(super) fn succeeded(&self, device: &DeviceAssignment, origin: CodeOrigin) {
-        // Of the console the window counts right codes too, the hour does not.
+        // The console's window counts correct codes too, the hour does not.
         if let CodeOrigin::Console(Some(_)) = origin {
             let mut window = self.console.lock().unwrap_or_else(PoisonError::into_inner);
             window.known.undo(device);
@@ -188,7 +190,8 @@ impl MfaAttempts {
         let keys = devices.entry(device).or_default();
         keys.retain(|failures| !failures.forgotten(now));
         let same = keys.iter().position(|failures| failures.key == key);
-        // A new key takes over what a deleted one has tried: to make keys is no way to guess on.
+        // A new key inherits the attempts of a deleted one, so that creating keys does not allow
+        // more guesses.
         let before = same.or_else(|| {
             let deleted = |failures: &ApiFailures| failures.key.is_some_and(|key| !exists(key));
             let deleted = keys.iter().enumerate().filter(|(_, f)| deleted(f));

@@ -1,4 +1,4 @@
-//! Codes as RFC 6238 has them, which ones are accepted, and what a QR code says.
+//! Codes as in RFC 6238, which ones are accepted, and the contents of a QR code.
 
 use keywright_base::{Secret, Timestamp, limits};
 
@@ -32,7 +32,8 @@ fn codes_are_those_of_the_rfc() {
     }
 }
 
-/// Which steps around the present a device takes that last_used_step one and whose clock is ahead.
+/// The time steps, relative to the current one, whose codes a device with this last used step and
+/// clock drift accepts.
 fn taken(last_used_step: i64, drift: i64) -> Vec<i64> {
     let seed = Secret::new(vec![7; 40]);
     let master = MasterKey::new(Secret::new(vec![7; KEY_BYTES])).unwrap();
@@ -93,7 +94,7 @@ fn a_code_is_taken_near_its_time_and_never_after_a_newer_one() {
     }
 }
 
-/// The modules that a PNG shows, dark ones as `#`, a line for each row and the margin left out.
+/// The modules in a PNG, dark ones as `#`, one line per row, without the margin.
 fn read(file: &[u8]) -> String {
     let mut reader = png::Decoder::new(std::io::Cursor::new(file))
         .read_info()

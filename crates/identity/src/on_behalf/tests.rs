@@ -1,4 +1,4 @@
-//! What is lent to the service that acts for somebody, and for how long.
+//! The credentials issued to a service that acts for a principal, and their lifetime.
 
 use keywright_base::limits;
 use keywright_wire::{Service, operations};
@@ -104,7 +104,7 @@ fn the_caller_names_the_service_that_acts_for_it() {
     }
 }
 
-/// A token is sealed by the server: what it says cannot be added to, and no operation makes one.
+/// A token is sealed by the server: a client cannot add to it, and no operation issues one.
 #[test]
 fn no_request_returns_a_forward_access_session() {
     let bench = TestInstallation::new();

@@ -1,4 +1,4 @@
-//! What signing in rests on: equal work for nobody, root's first password, memory only.
+//! Signing in: equal work for unknown users, root's first password, sessions in memory only.
 
 use std::{
     collections::HashSet,

@@ -11,7 +11,7 @@ use super::{
     mfa::DeviceIndex, policy::PolicyIndex, role::RoleIndex, user::UserIndex,
 };
 
-/// Who has a managed policy attached, or as boundary.
+/// The entities that have a managed policy attached, or as boundary.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PolicyUses {
     pub(super) users: OrdSet<FoldedName>,
@@ -21,7 +21,7 @@ pub(super) struct PolicyUses {
     pub(super) role_boundaries: OrdSet<FoldedName>,
 }
 
-/// An account at one version. Immutable; [`Account::apply`] makes the next one.
+/// An account at one version. Immutable; [`Account::apply`] creates the next one.
 #[derive(Debug, Clone)]
 pub struct Account {
     id: AccountId,
@@ -45,7 +45,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// An account with nothing in it but a root user without keys, at version 0.
+    /// An empty account with a root user without keys, at version 0.
     pub fn empty(id: AccountId, created: Timestamp) -> Self {
         Self {
             id,
@@ -77,17 +77,17 @@ impl Account {
         self.id
     }
 
-    /// The version of the store that this snapshot is.
+    /// The version in the store.
     pub const fn version(&self) -> u64 {
         self.version
     }
 
-    /// Changes whenever something other than a user's own record may change what users are granted.
+    /// Changes whenever something other than a user's own record may change users' permissions.
     pub const fn grants_version(&self) -> u64 {
         self.grants_version
     }
 
-    /// A long-term key of anyone in the account, with its owner.
+    /// A long-term key of any owner in the account, with its owner.
     pub fn key(&self, id: AccessKeyId) -> Option<(CredentialOwner, &AccessKey)> {
         let owner = *self.keys.get(&id)?;
         let key = match owner {
@@ -170,7 +170,7 @@ impl Account {
         next
     }
 
-    /// Applies changes in place and sets the version: how a snapshot is loaded.
+    /// Applies changes in place and sets the version, to load a snapshot.
     pub(crate) fn load(&mut self, changes: &[StateChange], version: u64) {
         self.apply_all(changes);
         self.version = version;
@@ -182,7 +182,7 @@ impl Account {
         }
     }
 
-    /// Users may be granted something else from now on.
+    /// Records that users' permissions may have changed.
     pub(super) const fn grants_changed(&mut self) {
         self.grants_version += 1;
     }

@@ -1,4 +1,4 @@
-//! Deletions of service-linked roles, remembered for the question how they ended.
+//! Deletions of service-linked roles, stored so that their status can be queried.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -18,17 +18,17 @@ pub struct DeletionTask {
     pub id: String,
     /// The ARN of the role.
     pub role_arn: String,
-    /// When it was deleted, whole seconds.
+    /// When it was deleted, in whole seconds.
     pub deleted: Timestamp,
 }
 
 impl Account {
-    /// A deletion by its id.
+    /// A deletion by its ID.
     pub fn deletion_task(&self, id: &str) -> Option<&Arc<DeletionTask>> {
         self.deletion_tasks.get(id)
     }
 
-    /// All deletions that are remembered, by id.
+    /// All stored deletions, by ID.
     pub const fn deletion_tasks(&self) -> &OrdMap<String, Arc<DeletionTask>> {
         &self.deletion_tasks
     }

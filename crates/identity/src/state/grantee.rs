@@ -1,4 +1,4 @@
-//! What a user and a role have in common: identity policies, a boundary and tags.
+//! What users and roles have in common: identity policies, a boundary and tags.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub enum Grantee {
 }
 
 impl Grantee {
-    /// What AWS calls its kind in messages: `user` or `role`.
+    /// AWS's name for its kind in messages: `user` or `role`.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::User(_) => "user",
@@ -26,7 +26,7 @@ impl Grantee {
         }
     }
 
-    /// Its immutable id.
+    /// Its immutable ID.
     pub fn id(&self) -> UniqueId {
         match self {
             Self::User(user) => user.id,

@@ -1,4 +1,4 @@
-//! Groups: a name, a path and grants. Who belongs to one is kept with the users.
+//! Groups: a name, a path and grants. Membership is stored with the users.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -56,7 +56,7 @@ impl Account {
         self.groups.by_name.get(&FoldedName::new(name))
     }
 
-    /// A group by its immutable id.
+    /// A group by its immutable ID.
     pub fn group_by_id(&self, id: UniqueId) -> Option<&Arc<Group>> {
         self.groups.by_name.get(self.groups.names.get(&id)?)
     }

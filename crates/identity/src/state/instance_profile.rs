@@ -25,7 +25,7 @@ pub struct InstanceProfile {
     pub name: String,
     /// When it was created, whole seconds.
     pub created: Timestamp,
-    /// The role in it. A role is not deleted while it is in a profile.
+    /// The role in it. A role cannot be deleted while it is in a profile.
     pub role: Option<UniqueId>,
     /// At most 50; keys are case-sensitive.
     pub tags: Vec<Tag>,
@@ -75,7 +75,7 @@ impl Account {
         &self.instance_profiles.by_name
     }
 
-    /// The instance profiles that a role is in, in the same order.
+    /// The instance profiles that contain a role, in the same order.
     pub fn profiles_of(&self, role: UniqueId) -> impl Iterator<Item = &Arc<InstanceProfile>> {
         let index = &self.instance_profiles;
         let names = index.by_role.get(&role).into_iter().flatten();

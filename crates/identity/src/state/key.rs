@@ -1,4 +1,4 @@
-//! Access keys: id, status, and the sealed secret with the signing key derived from it.
+//! Access keys: ID, status, and the sealed secret with the signing keys derived from it.
 
 use std::sync::{
     Arc,
@@ -24,7 +24,7 @@ pub enum KeyStatus {
 }
 
 impl KeyStatus {
-    /// AWS's word: `Active` or `Inactive`.
+    /// AWS's spelling: `Active` or `Inactive`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Active => "Active",
@@ -33,28 +33,28 @@ impl KeyStatus {
     }
 }
 
-/// The idempotency token under which a key was created. It holds for
+/// The idempotency token with which a key was created. It is valid for
 /// [`keywright_base::limits::IDEMPOTENCY_MINUTES`] after the key's creation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyRecord {
     /// SHA-256 of the token, in hexadecimal.
     pub token_digest: String,
-    /// The key or principal that sent it, so that tokens of two callers never meet.
+    /// The key or principal that sent it, so that the tokens of different callers are independent.
     pub caller: String,
 }
 
 /// A long-term access key.
 #[derive(Debug, Clone)]
 pub struct AccessKey {
-    /// Its id.
+    /// Its ID.
     pub id: AccessKeyId,
     /// Whether it is accepted.
     pub status: KeyStatus,
     /// When it was created, whole seconds.
     pub created: Timestamp,
-    /// The token it was created under, if any.
+    /// The token it was created with, if any.
     pub replay: Option<IdempotencyRecord>,
-    /// The secret; shared by every snapshot that has the key.
+    /// The secret, shared by every snapshot that has the key.
     pub material: Arc<KeyMaterial>,
 }
 
@@ -78,7 +78,7 @@ impl KeyMaterial {
         }
     }
 
-    /// The same secret sealed again.
+    /// The same secret, resealed.
     pub(crate) fn resealed(&self, sealed: SealedValue) -> Self {
         let recorded = self.use_recorded.load(Ordering::Relaxed);
         Self {
@@ -92,7 +92,7 @@ impl KeyMaterial {
         &self.sealed
     }
 
-    /// The signing key of a scope, if it is among the last two that were derived.
+    /// The signing key of a scope, if it is among the last two derived.
     pub fn cached(&self, scope: &CredentialScope) -> Option<SigningKey> {
         self.derived.iter().find_map(|slot| {
             let entry = slot.load();
@@ -101,14 +101,14 @@ impl KeyMaterial {
         })
     }
 
-    /// Remembers a derived signing key; the older of the two slots gives way.
+    /// Caches a derived signing key, replacing the older of the two slots.
     pub fn remember(&self, scope: CredentialScope, key: SigningKey) {
         let [newest, older] = &self.derived;
         older.store(newest.swap(Some(Arc::new((scope, key)))));
     }
 
-    /// Whether a use at `now` opens a new window of `window_secs`; if so it is taken as recorded,
-    /// so that of many concurrent uses exactly one gets `true`.
+    /// Whether a use at `now` starts a new window of `window_secs`. If so, it counts as recorded,
+    /// so that exactly one of many concurrent uses gets `true`.
     pub fn opens_window(&self, now: Timestamp, window_secs: i64) -> bool {
         let recorded = self.use_recorded.load(Ordering::Relaxed);
         let due = recorded.saturating_add(window_secs.saturating_mul(1000));
@@ -119,8 +119,8 @@ impl KeyMaterial {
                 .is_ok()
     }
 
-    /// Whether this second is later than all in which the key was used, for anything or by a
-    /// consumer; if so it is taken as recorded.
+    /// Whether this second is later than every recorded use of the key, by anyone or by a consumer.
+    /// If so, it counts as recorded.
     pub(crate) fn opens_second(&self, now: Timestamp, consumer: bool) -> bool {
         let [any, by_consumer] = &self.seconds_used;
         let last = if consumer { by_consumer } else { any };

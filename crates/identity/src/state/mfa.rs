@@ -1,4 +1,4 @@
-//! Virtual MFA devices: a name, a sealed seed, and whom one is assigned to.
+//! Virtual MFA devices: a name, a sealed seed, and the assignment to an owner.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -27,21 +27,21 @@ pub struct MfaDevice {
     pub tags: Vec<Tag>,
     /// The seed of its codes.
     pub seed: SealedValue,
-    /// The newest step of time whose code was accepted: this and earlier ones never are again, not
-    /// even after the device was assigned anew.
+    /// The latest time step whose code was accepted. Its code and earlier ones are never accepted
+    /// again, not even after the device is assigned to another owner.
     pub last_used_step: i64,
-    /// To whom it is assigned, if it is.
+    /// The current assignment, if any.
     pub enabled: Option<MfaAssignment>,
 }
 
 /// The assignment of a device.
 #[derive(Debug, Clone)]
 pub struct MfaAssignment {
-    /// To whom.
+    /// The owner.
     pub owner: CredentialOwner,
-    /// Since when, whole seconds.
+    /// When it was assigned, in whole seconds.
     pub since: Timestamp,
-    /// By how many steps the device's clock is ahead of ours.
+    /// By how many time steps the device's clock is ahead of the server's.
     pub drift: i64,
 }
 
@@ -51,12 +51,12 @@ impl MfaDevice {
         Arn::iam_entity(account, "mfa", &self.path, &self.name)
     }
 
-    /// What it is known by inside its account: path and name in any case.
+    /// Its identity within the account: path and name in any case.
     pub fn place(&self) -> FoldedName {
         FoldedName::new(&format!("{}{}", self.path, self.name))
     }
 
-    /// To whom it is assigned.
+    /// The owner it is assigned to.
     pub fn bearer(&self) -> Option<CredentialOwner> {
         self.enabled.as_ref().map(|enabled| enabled.owner)
     }
@@ -102,7 +102,7 @@ pub(crate) struct MfaRecord {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct EnabledRecord {
-    /// The user's unique id; absent for root.
+    /// The user's unique ID; absent for root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     user: Option<String>,
     since: i64,

@@ -1,9 +1,10 @@
-//! The state of one account as an immutable snapshot, and the changes that lead from one to the
+//! The state of one account as an immutable snapshot, and the changes from one snapshot to the
 //! next.
 //!
-//! Invariant: everything derivable is derived in [`Account::apply`] and nowhere else,
-//! so a snapshot loaded from the store and one reached by changes are the same. Cloning is cheap
-//! (persistent maps). Nothing here knows about the wire or permission.
+//! Invariant: everything derivable is derived in [`Account::apply`] and nowhere else, so that a
+//! snapshot loaded from the store and one reached by changes are the same.
+//!
+//! Cloning is cheap (persistent maps). Nothing here knows about the wire format or permissions.
 
 mod account;
 mod deletion_task;
@@ -40,7 +41,7 @@ pub use rotation::{RotationPolicy, UserSelector};
 pub use settings::{AccountSettings, EndedSessions, PasswordPolicy};
 pub use user::{LoginProfile, User};
 
-/// A tag; order of insertion is kept.
+/// A tag. Tags are stored in order of insertion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag {
     /// 1 to 128 characters.

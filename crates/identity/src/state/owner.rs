@@ -1,4 +1,4 @@
-//! Who has credentials of its own.
+//! The owners of credentials.
 
 use keywright_base::UniqueId;
 
@@ -9,12 +9,12 @@ use super::entity::{RecordError, RecordReader};
 pub enum CredentialOwner {
     /// The root user.
     Root,
-    /// The user with this id.
+    /// The user with this ID.
     User(UniqueId),
 }
 
 impl CredentialOwner {
-    /// As stored: the user's id; `None` for root.
+    /// The stored form: the user's ID; `None` for root.
     pub fn to_stored(self) -> Option<String> {
         match self {
             Self::Root => None,
@@ -22,7 +22,7 @@ impl CredentialOwner {
         }
     }
 
-    /// From the stored form. `None` if the id does not parse.
+    /// From the stored form. `None` if the ID does not parse.
     pub fn from_stored(user: Option<&str>) -> Option<Self> {
         match user {
             None => Some(Self::Root),

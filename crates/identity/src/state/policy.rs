@@ -1,5 +1,5 @@
-//! Policies as an account holds them: customer managed policies with versions, and the grants of a
-//! user or a group (inline policies and attachments).
+//! The policies in an account: customer managed policies with versions, and the grants of a user,
+//! group or role (inline policies and attachments).
 
 use std::{
     borrow::Cow,
@@ -19,7 +19,7 @@ use super::{
     },
 };
 
-/// A policy document with its compiled form, compiled at the first use.
+/// A policy document, compiled on first use.
 #[derive(Debug)]
 struct PolicyText {
     text: Arc<str>,
@@ -34,14 +34,14 @@ impl PolicyText {
         }
     }
 
-    /// Under a name for explanations, where it has none of its own.
+    /// The compiled document, with a name for explanations if it has none of its own.
     fn compiled(&self, name: Option<&str>) -> Option<&Arc<Policy>> {
         let compile = || compile(&self.text, name);
         self.compiled.get_or_init(compile).as_ref()
     }
 }
 
-/// Compiles a stored document; `None` if it no longer parses, which callers must treat as "refuse".
+/// Compiles a stored document; `None` if it no longer parses, in which case callers must refuse.
 fn compile(text: &str, name: Option<&str>) -> Option<Arc<Policy>> {
     let document = keywright_policy::parse(text).ok()?;
     let policy = Policy::compile(&document);
@@ -51,7 +51,7 @@ fn compile(text: &str, name: Option<&str>) -> Option<Arc<Policy>> {
     }))
 }
 
-/// An inline policy of a user or group.
+/// An inline policy of a user, group or role.
 #[derive(Debug, Clone)]
 pub struct InlinePolicy {
     /// Its name, as first written.
@@ -84,7 +84,7 @@ impl InlinePolicy {
 pub struct TrustPolicy(Arc<PolicyText>);
 
 impl TrustPolicy {
-    /// From its stored form, in which principals of this installation are unique ids.
+    /// From its stored form, in which principals of this installation are unique IDs.
     pub fn new(stored: Arc<str>) -> Self {
         Self(Arc::new(PolicyText::new(stored)))
     }
@@ -100,7 +100,7 @@ impl TrustPolicy {
     }
 }
 
-/// What a user, a group or a role is granted directly.
+/// The policies that a user, group or role has directly.
 #[derive(Debug, Clone, Default)]
 pub struct DirectGrants {
     /// Inline policies, sorted by folded name.
@@ -122,8 +122,8 @@ impl DirectGrants {
         self.attached.iter().any(|attached| &**attached == arn)
     }
 
-    /// Adds an inline policy, or replaces the document of the one with that name (its spelling
-    /// stays).
+    /// Adds an inline policy, or replaces the document of the one with that name, which retains its
+    /// spelling.
     pub fn put_inline(&mut self, name: &str, text: Arc<str>) {
         let same = |p: &&mut InlinePolicy| p.name.eq_ignore_ascii_case(name);
         if let Some(policy) = self.inline.iter_mut().find(same) {
@@ -230,7 +230,7 @@ impl Account {
     }
 
     /// A customer managed policy of this account by ARN. Paths and names are compared as stored,
-    /// but for the name's case.
+    /// except for the case of the name.
     pub fn policy_by_arn(&self, arn: &Arn) -> Option<&Arc<CustomerPolicy>> {
         let name = arn.resource().strip_prefix("policy/")?.rsplit('/').next()?;
         let policy = self.policy(name)?;

@@ -1,4 +1,4 @@
-//! Roles: a trust policy, grants, and how long their sessions may last.
+//! Roles: a trust policy, grants, and the maximum duration of their sessions.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -30,7 +30,7 @@ pub struct Role {
     pub description: Option<String>,
     /// When it was created, whole seconds.
     pub created: Timestamp,
-    /// The longest session, 3600 to 43200 seconds.
+    /// The maximum session duration, 3600 to 43200 seconds.
     pub max_session_secs: i32,
     /// Who may assume it.
     pub trust: TrustPolicy,
@@ -40,12 +40,13 @@ pub struct Role {
     pub grants: DirectGrants,
     /// ARN of the permissions boundary.
     pub boundary: Option<Arc<str>>,
-    /// The compiled policies in effect, with the [`Account::grants_version`] they were made at.
+    /// The compiled policies in effect, with the [`Account::grants_version`] at which they were
+    /// compiled.
     pub effective: ArcSwapOption<(u64, PolicySet)>,
 }
 
 impl Clone for Role {
-    /// Everything but the compiled policies: the copy may be about to change.
+    /// Omits the compiled policies, because the copy may be about to change.
     fn clone(&self) -> Self {
         Self {
             id: self.id,
@@ -69,7 +70,7 @@ impl Role {
         Arn::iam_entity(account, "role", &self.path, &self.name)
     }
 
-    /// Whether only the service that it is linked to may change it.
+    /// Whether only its service may change it.
     pub fn is_service_linked(&self) -> bool {
         self.path.starts_with("/aws-service-role/")
     }
@@ -88,7 +89,7 @@ impl Account {
         self.roles.by_name.get(&FoldedName::new(name))
     }
 
-    /// A role by its ARN, in the spelling that it has now.
+    /// A role by its ARN, in its current spelling.
     pub fn role_by_arn(&self, arn: &str) -> Option<&Arc<Role>> {
         let named = self.role(arn.rsplit('/').next()?);
         named.filter(|role| role.arn(self.id()).as_str() == arn)
@@ -101,7 +102,7 @@ impl Account {
         self.role(name)
     }
 
-    /// A role by its immutable id.
+    /// A role by its immutable ID.
     pub fn role_by_id(&self, id: UniqueId) -> Option<&Arc<Role>> {
         self.roles.by_id.get(&id)
     }

@@ -24,7 +24,7 @@ pub struct RootUser {
 }
 
 impl RootUser {
-    /// The key with this id.
+    /// The key with this ID.
     pub fn key(&self, id: AccessKeyId) -> Option<&AccessKey> {
         self.keys.iter().find(|key| key.id == id)
     }

@@ -1,4 +1,4 @@
-//! Rotation policies: which users' keys the server rotates by itself.
+//! Rotation policies: the users whose keys the server rotates automatically.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -15,14 +15,14 @@ use super::{
 };
 use crate::on_behalf::OnBehalf;
 
-/// Which users a policy is about.
+/// The users that a policy covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserSelector {
-    /// Those whose path begins so; it ends with a slash.
+    /// Users whose path starts with this, which ends with a slash.
     Path(String),
-    /// Those that have all these tags.
+    /// Users that have all of these tags.
     Tags(Vec<Tag>),
-    /// All.
+    /// All users.
     Everyone,
 }
 
@@ -31,21 +31,21 @@ pub enum UserSelector {
 pub struct RotationPolicy {
     /// Its name, as given.
     pub name: String,
-    /// Whom it is about.
+    /// The users it covers.
     pub selector: UserSelector,
-    /// Days at which a key is due.
+    /// Age in days at which a key is due.
     pub max_age_days: i32,
-    /// Days over which users are spread before that.
+    /// The number of days before that over which users' rotations are spread.
     pub jitter_days: i32,
-    /// Seconds that the old key must be quiet.
+    /// Seconds for which the old key must be unused.
     pub observe_secs: i32,
-    /// Seconds that it stays inactive.
+    /// Seconds for which it stays inactive.
     pub dwell_secs: i32,
-    /// Where new keys go; `{user}` is replaced.
+    /// The destinations of new keys; `{user}` is replaced.
     pub places: Vec<String>,
-    /// For whom its rotations are done: whoever put it last.
+    /// The principal that its rotations act for: the one who last put it.
     pub by: OnBehalf,
-    /// That principal's ARN of then.
+    /// That principal's ARN at the time.
     pub by_arn: String,
     /// When it was first put.
     pub created: Timestamp,
@@ -82,10 +82,10 @@ pub(crate) struct RotationPolicyRecord {
     dwell_secs: i32,
     places: Vec<String>,
     account: String,
-    /// The user's unique id; absent for root.
+    /// The user's unique ID; absent for root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     user: Option<String>,
-    /// When a multi-factor code had been given.
+    /// When the principal had authenticated with MFA.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mfa_at: Option<i64>,
     arn: String,

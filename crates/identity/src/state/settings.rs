@@ -15,14 +15,14 @@ use super::{
 pub struct AccountSettings {
     /// At most one alias.
     pub alias: Option<String>,
-    /// The custom password policy; without one AWS's default rules hold.
+    /// The custom password policy; without one, AWS's default rules apply.
     pub password_policy: Option<PasswordPolicy>,
-    /// The sessions that are ended before they expire.
+    /// The sessions that were ended before they expire.
     pub ended_sessions: EndedSessions,
 }
 
 impl AccountSettings {
-    /// The same, with every session ended that a key has issued until now.
+    /// The same settings, with every session ended that a key has issued so far.
     #[must_use]
     pub fn with_ended_sessions(
         &self,
@@ -36,16 +36,16 @@ impl AccountSettings {
     }
 }
 
-/// Keys whose sessions are ended. The record of each owner is short: nobody can use up the room of
-/// others, and a session is never left alive for lack of room.
+/// Keys whose sessions have been ended. The record of each owner is short: no owner can use up the
+/// space of others, and a session never survives for lack of space.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EndedSessions {
-    /// Until when a key's sessions are ended, and its owner. A key may be gone by now; its owner is
-    /// not known if it was gone before.
+    /// A key, the time up to which its sessions are ended, and its owner. The key may be deleted;
+    /// the owner is unknown if the key was deleted before its sessions were ended.
     pub(super) keys: BTreeMap<AccessKeyId, (Timestamp, Option<CredentialOwner>)>,
-    /// Until when the sessions of all keys of an owner are ended.
+    /// The time up to which the sessions of all keys of an owner are ended.
     pub(super) owners: BTreeMap<CredentialOwner, Timestamp>,
-    /// Until when the sessions of all keys are ended.
+    /// The time up to which the sessions of all keys are ended.
     pub(super) all: Option<Timestamp>,
 }
 
@@ -71,8 +71,8 @@ impl EndedSessions {
         }
     }
 
-    /// Whether a session is ended that this key has issued then. What earlier versions did not
-    /// write into a session counts against it.
+    /// Whether a session issued by this key at this time has been ended. Facts that earlier
+    /// versions did not record in a session count against it.
     pub fn has_ended(
         &self,
         source: Option<AccessKeyId>,
@@ -109,7 +109,7 @@ pub struct PasswordPolicy {
     pub allow_users_to_change: bool,
     /// Days until a password must be changed, 1 to 1095.
     pub max_age_days: Option<i32>,
-    /// How many earlier passwords may not come back, 1 to 24.
+    /// How many earlier passwords must not be reused, 1 to 24.
     pub reuse_prevention: Option<i32>,
     /// Whether an expired password can only be reset by an administrator.
     pub hard_expiry: Option<bool>,
@@ -139,13 +139,13 @@ pub(crate) struct PasswordPolicyRecord {
 pub(crate) struct SettingsRecord {
     alias: Option<String>,
     password_policy: Option<PasswordPolicyRecord>,
-    /// IDs of keys, and until when the sessions that they have issued are ended.
+    /// Key IDs, and the time up to which their sessions are ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     ended_sessions: Vec<(String, i64)>,
-    /// The owners of those keys: a key's ID, and the user's or nothing for root.
+    /// The owners of those keys: the key's ID, and the user's ID or nothing for root.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     ended_owners_of: Vec<(String, Option<String>)>,
-    /// Owners, and until when the sessions of all their keys are ended.
+    /// Owners, and the time up to which the sessions of all their keys are ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     ended_of_owners: Vec<(Option<String>, i64)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -243,7 +243,7 @@ impl Entity for AccountSettings {
 
     fn insert(account: &mut Account, settings: &Arc<Self>) {
         account.settings = Arc::clone(settings);
-        // A password policy may let every user change its own password.
+        // A password policy may allow all users to change their own passwords.
         account.grants_changed();
     }
 }

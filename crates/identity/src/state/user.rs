@@ -1,4 +1,4 @@
-//! Users: identity, credentials, grants and memberships.
+//! Users: identity, credentials, grants and group membership.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -18,18 +18,18 @@ use super::{
     policy::GrantsRecord,
 };
 
-/// A console password. The hash is an Argon2id PHC string; the password itself is nowhere.
+/// A console password. The hash is an Argon2id PHC string; the password itself is not stored.
 #[derive(Debug, Clone)]
 pub struct LoginProfile {
     /// When console access was given, whole seconds.
     pub created: Timestamp,
     /// When the password was last set.
     pub changed: Timestamp,
-    /// Whether the next sign-in must set a new one.
+    /// Whether a new one must be set at the next sign-in.
     pub reset_required: bool,
     /// Argon2id PHC string.
     pub hash: String,
-    /// Hashes of earlier passwords, newest first, for the reuse rule.
+    /// Hashes of earlier passwords, newest first, for reuse prevention.
     pub earlier: Vec<String>,
 }
 
@@ -64,13 +64,13 @@ pub struct User {
     pub boundary: Option<Arc<str>>,
     /// Groups, in order of joining.
     pub groups: Vec<UniqueId>,
-    /// The compiled policies in effect, with the [`super::Account::grants_version`] they were made
-    /// at.
+    /// The compiled policies in effect, with the [`super::Account::grants_version`] at which they
+    /// were compiled.
     pub effective: ArcSwapOption<(u64, PolicySet)>,
 }
 
 impl Clone for User {
-    /// Everything but the compiled policies, which the copy makes anew: it may be about to change.
+    /// Omits the compiled policies, because the copy may be about to change.
     fn clone(&self) -> Self {
         Self {
             id: self.id,
@@ -94,13 +94,13 @@ impl User {
         Arn::iam_entity(account, "user", &self.path, &self.name)
     }
 
-    /// The key with this id.
+    /// The key with this ID.
     pub fn key(&self, id: AccessKeyId) -> Option<&AccessKey> {
         self.keys.iter().find(|key| key.id == id)
     }
 }
 
-/// The users of an account. Both are trees: a hash trie takes twice their memory.
+/// The users of an account. Both indexes are trees: a hash trie takes twice the memory.
 #[derive(Debug, Clone, Default)]
 pub(super) struct UserIndex {
     by_name: OrdMap<FoldedName, Arc<User>>,
@@ -113,13 +113,13 @@ impl Account {
         self.users.by_name.get(&FoldedName::new(name))
     }
 
-    /// A user by its ARN, in the spelling that it has now.
+    /// A user by its ARN, in its current spelling.
     pub fn user_by_arn(&self, arn: &str) -> Option<&Arc<User>> {
         let named = self.user(arn.rsplit('/').next()?);
         named.filter(|user| user.arn(self.id()).as_str() == arn)
     }
 
-    /// A user by its immutable id.
+    /// A user by its immutable ID.
     pub fn user_by_id(&self, id: UniqueId) -> Option<&Arc<User>> {
         self.users.by_id.get(&id)
     }

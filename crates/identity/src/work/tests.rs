@@ -1,4 +1,4 @@
-//! Turns, bounds and cancellation of heavy work, without a clock: what waits is let in by hand.
+//! Turns, limits and cancellation of heavy work, without a clock: slots are granted by hand.
 
 use std::{
     pin::{Pin, pin},
@@ -27,7 +27,7 @@ fn poll(entering: &mut Entering<'_>) -> Poll<Result<WorkPermit, IamFault>> {
     entering.as_mut().poll(&mut context)
 }
 
-/// Someone in line: has asked, and was not let in.
+/// A waiter that has queued and not been granted a slot.
 #[track_caller]
 fn wait(queue: &WorkQueue, number: u8) -> Entering<'_> {
     let mut entering: Entering<'_> = Box::pin(queue.enter(owner(number)));
@@ -81,7 +81,7 @@ async fn lines_are_bounded_each_and_altogether() {
         queue.enter(owner(4)).await.unwrap_err(),
         IamFault::Throttled
     );
-    // Who goes away makes room, and does not use up a turn.
+    // A waiter that leaves makes room, and does not use up a turn.
     drop(others);
     let mut fourth = wait(&queue, 4);
     drop(place);
@@ -98,7 +98,7 @@ async fn a_place_given_to_who_went_away_is_passed_on() {
     let queue = WorkQueue::new(LIMITS);
     let place = queue.enter(owner(1)).await.unwrap();
     let (first, mut second) = (wait(&queue, 2), wait(&queue, 3));
-    // The place is in the channel when its receiver goes.
+    // The slot is in the channel when its receiver is dropped.
     drop(place);
     drop(first);
     drop(admitted(&mut second));
@@ -126,7 +126,7 @@ async fn work_keeps_its_place_when_nobody_waits_for_it_any_more() {
     let place = queue.enter(owner(1)).await.unwrap();
     let mut running = Box::pin(place.run(move || finished.recv()));
     let mut context = Context::from_waker(Waker::noop());
-    // This thread is the runtime's only one, and it goes on.
+    // This is the runtime's only thread, and it is not blocked.
     assert!(running.as_mut().poll(&mut context).is_pending());
     drop(running);
     let mut next = wait(&queue, 2);

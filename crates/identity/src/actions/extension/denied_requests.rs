@@ -1,7 +1,7 @@
-//! Past denials: the list, and why each was decided as it was.
+//! Past denials: the list, and the explanation of each.
 //!
-//! It protects one rule: the explanation of a past request is that of its decision, by the policies
-//! of then; what the policies of now would say stands beside it.
+//! Invariant: the explanation of a past request shows the decision as it was made, under the
+//! policies in force at that time. The decision under the current policies is reported separately.
 
 use keywright_base::Arn;
 use keywright_policy::{Decision, PolicySet};
@@ -33,7 +33,6 @@ fn to_wire(denial: &DeniedRequest) -> keywright::DeniedRequest {
     }
 }
 
-/// `keywright:ListDeniedRequests`
 pub(crate) struct ListDeniedRequests;
 
 impl Action for ListDeniedRequests {
@@ -67,7 +66,6 @@ impl Action for ListDeniedRequests {
     }
 }
 
-/// `keywright:ExplainDeniedRequest`
 pub(crate) struct ExplainDeniedRequest;
 
 impl PreparedAction for ExplainDeniedRequest {
@@ -126,7 +124,7 @@ impl PreparedAction for ExplainDeniedRequest {
     }
 }
 
-/// What the policies of now say. Whoever was deleted has none.
+/// The decision under the current policies. A deleted principal has none.
 fn decision_now(
     view: &StateView<'_>,
     evidence: &DenialEvidence,
@@ -149,7 +147,7 @@ fn decision_now(
     evidence.decide_by(&set, resource)
 }
 
-/// An entry for each value.
+/// One entry per value.
 fn context(evidence: &DenialEvidence) -> Vec<keywright::ContextEntry> {
     let keys = evidence.context().iter();
     let entries = keys.flat_map(|(key, values)| {

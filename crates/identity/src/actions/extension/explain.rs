@@ -1,8 +1,11 @@
-//! Why a principal may or may not do something, and who may: from the very policies that are in
+//! Explains why a principal may or may not do something, and lists who may, from the policies in
 //! effect now.
 //!
-//! It protects two rules: an explanation asks the same compiled policies as a decision does, those
-//! of buckets included; and nobody learns here what a bucket's policy of another account says.
+//! Invariants:
+//!
+//! - An explanation evaluates the same compiled policies as a decision does, bucket policies
+//!   included.
+//! - It reveals nothing about the bucket policies of other accounts.
 
 mod implied;
 mod supplied_context;
@@ -34,14 +37,14 @@ use crate::{
     view::{ResourcePolicy, StateView},
 };
 
-/// Users and roles that one page of [`ListAuthorizedPrincipals`] looks at.
+/// Users and roles examined for one page of [`ListAuthorizedPrincipals`].
 const PRINCIPALS_PER_PAGE: i32 = 500;
 
-/// The name of the session by which a role's requests are explained.
+/// The session name used to explain a role's requests.
 const EXPLAINED: &str = "explained";
 
-/// Explains a request of a user. One that another implies is denied also if it is not allowed for
-/// all that it is about.
+/// Explains a request of a user. A request implied by another is also denied if it is not allowed
+/// for every resource that the original request covers.
 fn of_user(
     view: &ExplainView<'_>,
     user: &Grantee,
@@ -76,7 +79,7 @@ fn of_user(
     Ok(explanation)
 }
 
-/// The steps of matching that an answer may still take.
+/// The matching steps that a response may still take.
 struct StepsLeft(u64);
 
 impl StepsLeft {
@@ -131,7 +134,7 @@ impl<'a> std::ops::Deref for ExplainView<'a> {
 
 impl<'a> ExplainView<'a> {
     /// The trust policy that decides a request to assume a role of the account. A role that does
-    /// not exist trusts nobody.
+    /// not exist trusts no one.
     fn trust(&self, request: &AccessRequest<'_>) -> Option<&'a Arc<Policy>> {
         let roles = Arn::iam(self.view.id(), "role/");
         let assumes = is_assuming(request.action) && request.resource.starts_with(roles.as_str());
@@ -142,7 +145,6 @@ impl<'a> ExplainView<'a> {
         })
     }
 
-    /// The policy of the resource.
     fn policy(&self) -> Option<&'a Arc<Policy>> {
         self.resource?.policy.as_ref()
     }
@@ -169,8 +171,8 @@ fn of_root(
     explained(view, &set, &request, steps)
 }
 
-/// Refuses what no request could ask, and a resource of another account, whose policy is not ours
-/// to tell.
+/// Refuses requests that cannot occur, and resources of other accounts, whose policies must not be
+/// disclosed.
 fn check(view: &ExplainView<'_>, action: &str, resource: &str) -> Result<(), IamFault> {
     check_question(action, resource).map_err(|fault| IamFault::Validation(fault.to_string()))?;
     match view.resource {
@@ -181,8 +183,8 @@ fn check(view: &ExplainView<'_>, action: &str, resource: &str) -> Result<(), Iam
     }
 }
 
-/// The condition keys on which the answer turns and of which nothing was told: those that a
-/// statement about the action asks for.
+/// The condition keys that the decision depends on and that were not supplied, from the statements
+/// about the action.
 fn not_given(explanation: &Explanation, supplied: &SuppliedContext<'_>) -> Vec<String> {
     let about = explanation.statements.iter();
     let about = about.filter(|examined| !examined.mismatches.contains(&StatementMismatch::Action));
@@ -217,12 +219,12 @@ fn not_given(explanation: &Explanation, supplied: &SuppliedContext<'_>) -> Vec<S
     keys.into_iter().collect()
 }
 
-/// A decision in the words of the simulator.
+/// A decision as the policy simulator spells it.
 pub(super) fn word(decision: &Decision) -> String {
     PolicyOutcome::from(decision).as_str().to_owned()
 }
 
-/// Every statement that was examined and what it lacked, and whether some are left out.
+/// The examined statements with what each lacked, and whether the list was cut off.
 pub(super) fn statements(explanation: &Explanation) -> (Vec<keywright::ExaminedStatement>, bool) {
     let all = &explanation.statements;
     let listed = all
@@ -249,7 +251,6 @@ pub(super) fn statements(explanation: &Explanation) -> (Vec<keywright::ExaminedS
     (listed.collect(), all.len() > limits::EXAMINED_STATEMENTS)
 }
 
-/// `keywright:ExplainAuthorization`
 pub(crate) struct ExplainAuthorization;
 
 impl PreparedAction for ExplainAuthorization {
@@ -293,7 +294,7 @@ impl PreparedAction for ExplainAuthorization {
         let entries = input.context_entries.as_deref().unwrap_or_default();
         let mut keys = entries.iter().map(|entry| &entry.context_key_name);
         if let Some(key) = keys.find(|key| is_of_principal(key)) {
-            let text = format!("{key} follows from the principal and cannot be told");
+            let text = format!("{key} is derived from the principal and cannot be supplied");
             return Err(IamFault::Validation(text));
         }
         let (explanation, text) = in_words(view, user.as_ref(), requested, entries)?;
@@ -309,7 +310,7 @@ impl PreparedAction for ExplainAuthorization {
     }
 }
 
-/// The answer that no policy has a part in.
+/// The response for a request that is settled before policies are evaluated.
 fn settled_answer(settled: SettledAnswer) -> keywright::ExplainAuthorizationOutput {
     let outcome = PolicyOutcome::from(settled);
     let word = match outcome {
@@ -324,8 +325,8 @@ fn settled_answer(settled: SettledAnswer) -> keywright::ExplainAuthorizationOutp
     }
 }
 
-/// An explanation and its text. What an action of the extension implies is asked after it; the
-/// first that is denied is the answer.
+/// An explanation and its text. Actions that an extension action implies are evaluated after it;
+/// the first one that is denied decides.
 fn in_words(
     view: &ExplainView<'_>,
     user: Option<&Grantee>,
@@ -367,7 +368,7 @@ fn in_words(
     Ok(own)
 }
 
-/// The user or role that an ARN names; nobody for the root user.
+/// The user or role with this ARN; `None` for the root user.
 fn principal(view: &StateView<'_>, arn: &str) -> Result<Option<Grantee>, IamFault> {
     if arn == Arn::iam(view.id(), "root").as_str() {
         return Ok(None);
@@ -389,11 +390,12 @@ fn principal(view: &StateView<'_>, arn: &str) -> Result<Option<Grantee>, IamFaul
     )))
 }
 
-/// `keywright:ListAuthorizedPrincipals`: who may, through what, and under which conditions.
+/// `keywright:ListAuthorizedPrincipals`: who is allowed, through which statement, and under which
+/// conditions.
 pub(crate) struct ListAuthorizedPrincipals;
 
-/// Whether a user, or the root user, may, or might if the conditions held; also all that an action
-/// of the extension implies.
+/// Whether a user or the root user is allowed, or would be if the conditions held. Includes
+/// everything that an extension action implies.
 fn authorized(
     view: &ExplainView<'_>,
     user: Option<&Grantee>,
@@ -421,7 +423,7 @@ fn authorized(
     Ok(Some(found))
 }
 
-/// The same for one action, whatever it implies.
+/// As [`authorized`] for a single action, without those it implies.
 fn authorized_alone(
     view: &ExplainView<'_>,
     user: Option<&Grantee>,
@@ -456,7 +458,7 @@ fn authorized_alone(
     )
 }
 
-/// What lets someone do what an explanation is about, and under which conditions.
+/// The statements that allow the explained request, and their conditions.
 fn authorized_through(
     view: &ExplainView<'_>,
     user: Option<&Grantee>,
@@ -500,8 +502,8 @@ fn authorized_through(
     Some((through, conditions))
 }
 
-/// The Allow that could serve a silent layer if a request met its conditions: the one with fewest.
-/// For the identity policies, a policy of the resource that names the user serves as well.
+/// The Allow with the fewest unmet conditions that could satisfy a layer which allows nothing yet.
+/// For identity policies, a resource policy that names the user also counts.
 fn nearly<'a>(
     view: &ExplainView<'_>,
     user: &Grantee,
@@ -520,7 +522,7 @@ fn nearly<'a>(
     allows.min_by_key(|examined| examined.mismatches.len())
 }
 
-/// Whether a statement of the resource's policy names the user or everyone, not only the account.
+/// Whether a statement of the resource policy names the user or everyone, not just the account.
 fn names(view: &ExplainView<'_>, user: &Grantee, statement: usize) -> bool {
     let written = view
         .policy()
@@ -533,7 +535,7 @@ fn names(view: &ExplainView<'_>, user: &Grantee, statement: usize) -> bool {
     })
 }
 
-/// Whether a statement would apply to a request that says the right things.
+/// Whether a statement would apply to a request with suitable values for the open keys.
 fn lacks_open_only(examined: &StatementTrace, supplied: &SuppliedContext<'_>) -> bool {
     let mut lacks = examined.mismatches.iter();
     lacks.all(
@@ -541,7 +543,7 @@ fn lacks_open_only(examined: &StatementTrace, supplied: &SuppliedContext<'_>) ->
     )
 }
 
-/// The conditions that a statement lacks.
+/// The conditions that a statement does not meet.
 fn tests(examined: &StatementTrace) -> impl Iterator<Item = &ConditionTrace> {
     examined.mismatches.iter().filter_map(|lack| match lack {
         StatementMismatch::Condition(tested) => Some(tested),
@@ -549,13 +551,13 @@ fn tests(examined: &StatementTrace) -> impl Iterator<Item = &ConditionTrace> {
     })
 }
 
-/// How a request escapes a Deny.
+/// The conditions under which a Deny does not apply.
 fn unless<'a>(deny: &StatementRef, tests: impl Iterator<Item = &'a ConditionTrace>) -> String {
     let requested: Vec<String> = tests.map(ConditionTrace::condition_text).collect();
     format!("not ({}), which {deny} denies", requested.join(" and "))
 }
 
-/// Where a user or role stands in the list: users first, each by name.
+/// The sort key of a user or role in the list: users first, each by name.
 fn place(grantee: &Grantee) -> String {
     let name = FoldedName::new(grantee.name());
     let kind = match grantee {
@@ -568,7 +570,7 @@ fn place(grantee: &Grantee) -> String {
 const USERS: &str = "1";
 const ROLES: &str = "2";
 
-/// The users and roles after a place, in order.
+/// The users and roles after a position, in order.
 fn following<'a>(
     view: &'a ExplainView<'_>,
     after: Option<&str>,
@@ -639,7 +641,7 @@ impl PreparedAction for ListAuthorizedPrincipals {
             match (authorized(view, Some(grantee), requested, &mut steps), last) {
                 (Ok(found), _) => principals.extend(found),
                 (Err(fault), None) => return Err(fault),
-                // The page ends before whoever takes too many steps.
+                // The page ends before the first principal that takes too many steps.
                 (Err(_), Some(last)) => {
                     marker = Some(page.marker(&place(last)));
                     break;

@@ -1,5 +1,5 @@
-//! What AWS cannot tell or do: who still tries an inactive key, and which sessions were minted from
-//! a key, and how they end.
+//! What AWS does not offer: attempts with an inactive key, the sessions issued by a key, and ending
+//! those sessions.
 
 use keywright_base::{AccessKeyId, Timestamp};
 use keywright_store::contract::{IssuedSession, KeyAttempt, SessionPage};
@@ -17,19 +17,18 @@ use crate::{
     view::StateView,
 };
 
-/// The owner of the key, or for a deleted key the whole account.
+/// The owner of the key, or the whole account if the key was deleted.
 fn target(view: &StateView<'_>, key: &str) -> AuthTarget {
     owner(view, key).map_or_else(AuthTarget::everything, |owner| owner_target(view, owner))
 }
 
-/// The key, if its id is one of the caller's account.
+/// The key, if it belongs to the caller's account.
 fn own_key(view: &StateView<'_>, id: &str) -> Result<AccessKeyId, IamFault> {
     let key = id.parse::<AccessKeyId>().ok();
     key.filter(|key| key.account() == Some(view.id()))
         .ok_or_else(|| MissingEntity::AccessKey(id.to_owned()).into())
 }
 
-/// `keywright:ListAccessKeyAttempts`
 pub(crate) struct ListAccessKeyAttempts;
 
 impl PreparedAction for ListAccessKeyAttempts {
@@ -73,7 +72,6 @@ impl PreparedAction for ListAccessKeyAttempts {
     }
 }
 
-/// `keywright:GetAccessKeyUse`
 pub(crate) struct GetAccessKeyUse;
 
 impl Action for GetAccessKeyUse {
@@ -88,7 +86,7 @@ impl Action for GetAccessKeyUse {
         let key = own_key(view, &input.access_key_id)?;
         let any = view.usage.exact(key.as_str(), false);
         let consumer = view.usage.exact(key.as_str(), true);
-        // Of uses before the server knew them to the second, the coarse record is left.
+        // For uses before the server recorded them to the second, the coarse record remains.
         let coarse = view.usage.last(key.as_str());
         let any = any.or_else(|| coarse.clone());
         let consumer = consumer.or(coarse.filter(|used| used.service != "sts"));
@@ -104,7 +102,7 @@ impl Action for GetAccessKeyUse {
     }
 }
 
-/// `keywright:ListAccessKeySessions`, the last to end first.
+/// `keywright:ListAccessKeySessions`, latest expiry first.
 pub(crate) struct ListAccessKeySessions;
 
 impl ListAccessKeySessions {
@@ -113,7 +111,8 @@ impl ListAccessKeySessions {
         PageRequest::of("ListAccessKeySessions", &[key], marker, input.max_items)
     }
 
-    /// Where a page ends: sessions may end together, so the key is part of it.
+    /// The sort key of a session. Several may expire at the same time, so it includes the session's
+    /// key.
     fn place(session: &IssuedSession) -> String {
         format!("{}/{}", session.expires.millis(), session.key)
     }
@@ -181,8 +180,8 @@ impl PreparedAction for ListAccessKeySessions {
     }
 }
 
-/// `keywright:EndAccessKeySessions`: whatever a key has minted until now is refused from now on.
-/// The key itself stays what it is; a deleted one's sessions end as well.
+/// `keywright:EndAccessKeySessions`: every session that a key has issued so far is refused from now
+/// on. The key itself is unchanged. Also works for deleted keys.
 pub(crate) struct EndAccessKeySessions;
 
 impl Action for EndAccessKeySessions {

@@ -1,4 +1,4 @@
-//! The actions of Keywright's extension: what AWS has no action for.
+//! The actions of Keywright's extension, which have no counterpart in AWS.
 
 mod denied_requests;
 mod explain;

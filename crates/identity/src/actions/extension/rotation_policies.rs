@@ -1,8 +1,13 @@
-//! Rotation policies: whose keys are rotated by themselves, when, and where the new ones go.
+//! Rotation policies: whose keys are rotated automatically, when, and where the new keys go.
 //!
-//! A user has the first policy that fits, in the order of names. What a policy begins is done for
-//! whoever put it last, so that nobody's rights are used by somebody else's words; and who cannot
-//! rotate a user's keys can neither put a policy about it nor take another principal's away.
+//! The first policy that matches a user applies, in order of names.
+//!
+//! Invariants:
+//!
+//! - A rotation that a policy starts acts for the principal who last put that policy, so no one can
+//!   use another principal's permissions by editing its policy.
+//! - A principal who cannot rotate a user's keys can neither put a policy that covers the user nor
+//!   delete another principal's policy that does.
 
 use keywright_base::{FoldedName, limits};
 use keywright_wire::keywright;
@@ -18,11 +23,11 @@ use crate::{
     view::StateView,
 };
 
-/// Days at which a key is due where the policy does not say: CIS's 90.
+/// Age in days at which a key is due if the policy does not set one: 90, as in CIS.
 const MAX_AGE_DAYS: i32 = 90;
-/// Seconds that the old key must be quiet where the policy does not say.
+/// Seconds for which the old key must be unused if the policy does not set it.
 const OBSERVE_SECS: i32 = 24 * 3600;
-/// Seconds that it stays inactive where the policy does not say.
+/// Seconds for which the old key stays inactive if the policy does not set it.
 const DWELL_SECS: i32 = 7 * 24 * 3600;
 
 fn invalid(text: &str) -> IamFault {
@@ -39,7 +44,7 @@ fn to_wire(view: &StateView<'_>, policy: &RotationPolicy) -> keywright::Rotation
         UserSelector::Tags(tags) => (None, Some(tags.iter().map(tag).collect()), None),
         UserSelector::Everyone => (None, None, Some(true)),
     };
-    // Policies of earlier versions have names that callers do not see any more.
+    // Policies of earlier versions contain destination names that are no longer exposed to callers.
     let places = policy.places.iter();
     let places = places.map(|place| destination(view, place, None));
     keywright::RotationPolicy {
@@ -59,7 +64,6 @@ fn to_wire(view: &StateView<'_>, policy: &RotationPolicy) -> keywright::Rotation
     }
 }
 
-/// `keywright:PutRotationPolicy`
 pub(crate) struct PutRotationPolicy;
 
 fn selector(input: &Input<PutRotationPolicy>) -> Result<UserSelector, IamFault> {
@@ -115,8 +119,8 @@ fn policy(
     })
 }
 
-/// The users of a policy, if it acts for somebody else: what it does for them cannot be taken from
-/// them without the rights to do it.
+/// The users that a policy covers, if it acts for another principal: taking the rotation away from
+/// them requires the permissions to perform it.
 fn of_another(view: &StateView<'_>, policy: &RotationPolicy) -> Option<AuthTarget> {
     let caller = view.caller.principal();
     let owner = Some(policy.by.owner);
@@ -129,7 +133,7 @@ impl Action for PutRotationPolicy {
     const ACCESS: ActionLevel = ActionLevel::Write;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
-        // Who selects nobody is told so after being let in.
+        // A selector that matches no users is reported after authorization.
         let selected = selector(input).unwrap_or(UserSelector::Everyone);
         let before = view.account.rotation_policy(&input.rotation_policy_name);
         let mut subjects = vec![AuthTarget::every_user(view, &selected)];
@@ -159,7 +163,6 @@ impl Action for PutRotationPolicy {
     }
 }
 
-/// `keywright:ListRotationPolicies`
 pub(crate) struct ListRotationPolicies;
 
 impl Action for ListRotationPolicies {
@@ -192,7 +195,6 @@ impl Action for ListRotationPolicies {
     }
 }
 
-/// `keywright:DeleteRotationPolicy`
 pub(crate) struct DeleteRotationPolicy;
 
 impl Action for DeleteRotationPolicy {

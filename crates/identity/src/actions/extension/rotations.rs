@@ -1,10 +1,11 @@
-//! Rotations of users' access keys: begin, look, deliver by hand, hold, put back.
+//! Rotations of users' access keys: start, inspect, deliver by hand, hold, roll back.
 //!
-//! The engine carries them out, in [`PreparedAction::prepare`]. It acts for
-//! whoever began a rotation, so beginning one takes every right that the rotation will need, and an
-//! order every right that it leads to (the policy crate's table says which): what cannot end is
-//! refused at once. It protects one rule: a secret is told by RetrieveRotationKey
-//! only, which is an action of its own.
+//! The engine carries them out, in [`PreparedAction::prepare`]. It acts for the principal who
+//! started the rotation. Starting one therefore requires every permission that the rotation will
+//! need, and an order requires every permission that it leads to (listed in the policy crate's
+//! table): a rotation that could not finish is refused at once.
+//!
+//! Invariant: only RetrieveRotationKey returns a secret, and it is an action of its own.
 
 use keywright_base::limits;
 use keywright_wire::keywright;
@@ -26,10 +27,11 @@ use crate::{
     view::StateView,
 };
 
-/// The place of whoever names none.
+/// The destination if the request names none.
 pub(super) const PERSON: &str = "person";
 
-/// A target of the operation itself for each destination, so that a policy can limit them.
+/// A target of the operation itself for each destination, so that a policy can restrict
+/// destinations.
 pub(super) fn to_each(
     view: &StateView<'_>,
     target: &AuthTarget,
@@ -42,14 +44,14 @@ pub(super) fn to_each(
     each.collect()
 }
 
-/// What the operator calls a destination to callers.
+/// The name of a destination as callers see it.
 pub(super) fn destination(view: &StateView<'_>, place: &str, user: Option<&str>) -> String {
     let engine = view.rotations;
     let known = engine.and_then(|engine| engine.destination(place, user));
     known.unwrap_or_else(|| place.to_owned())
 }
 
-/// The places of a request that may leave them out.
+/// The destinations of a request that may omit them.
 pub(super) fn places(given: Option<&Vec<String>>) -> Vec<String> {
     given.cloned().unwrap_or_else(|| vec![PERSON.to_owned()])
 }
@@ -73,7 +75,8 @@ fn check_incident(incident: bool, first: bool, observe_secs: Option<i32>) -> Res
     Err(InvalidInput::Other(text.to_owned()).into())
 }
 
-/// What an incident takes beside the rights of every rotation: the engine ends the key's sessions.
+/// The permission that an incident needs in addition to those of every rotation: the engine ends
+/// the key's sessions.
 fn ends_sessions(user: &AuthTarget, incident: Option<bool>) -> Option<AuthTarget> {
     let target = user.clone().as_action("keywright:EndAccessKeySessions");
     incident
@@ -81,7 +84,6 @@ fn ends_sessions(user: &AuthTarget, incident: Option<bool>) -> Option<AuthTarget
         .then(|| requested_by_service(target))
 }
 
-/// `keywright:StartRotation`
 pub(crate) struct StartRotation;
 
 impl PreparedAction for StartRotation {
@@ -89,7 +91,7 @@ impl PreparedAction for StartRotation {
     type Prepared = keywright::Rotation;
     const ACCESS: ActionLevel = ActionLevel::Write;
 
-    /// What changes is the engine's.
+    /// The state that changes belongs to the engine.
     fn writes(_: &Input<Self>) -> bool {
         false
     }
@@ -139,7 +141,6 @@ impl PreparedAction for StartRotation {
     }
 }
 
-/// `keywright:GetRotation`
 pub(crate) struct GetRotation;
 
 impl PreparedAction for GetRotation {
@@ -174,7 +175,6 @@ impl PreparedAction for GetRotation {
     }
 }
 
-/// `keywright:ListRotations`
 pub(crate) struct ListRotations;
 
 impl ListRotations {
@@ -231,13 +231,13 @@ impl PreparedAction for ListRotations {
     }
 }
 
-/// `keywright:RetrieveRotationKey`: the one action that tells a rotation's secret.
+/// `keywright:RetrieveRotationKey`: the only action that returns a rotation's secret.
 pub(crate) struct RetrieveRotationKey;
 
 impl PreparedAction for RetrieveRotationKey {
     type Shape = keywright::RetrieveRotationKey;
     type Prepared = RetrievedKey;
-    // Whoever may do this can act as the user: no grant of reading should bring it along.
+    // The secret lets the caller act as the user, so read-only grants must not include this.
     const ACCESS: ActionLevel = ActionLevel::Write;
 
     fn writes(_: &Input<Self>) -> bool {
@@ -272,7 +272,7 @@ impl PreparedAction for RetrieveRotationKey {
     }
 }
 
-/// The actions that give a user's open rotation an order.
+/// The actions that give an order to a user's open rotation.
 macro_rules! orders {
     ($($action:ident -> $answer:ident: $order:expr, $own:expr;)*) => {$(
         #[doc = concat!("`keywright:", stringify!($action), "`")]
@@ -337,13 +337,14 @@ orders! {
         |input| Ok(RotationOrder::RollBack(input.reason.clone())), on_the_user;
 }
 
-/// For an order that takes the rights of every rotation only.
+/// For an order that needs only the permissions of every rotation.
 fn on_the_user<I>(_: &StateView<'_>, user: &AuthTarget, _: &I) -> Vec<AuthTarget> {
     vec![user.clone()]
 }
 
-/// A change of destinations is authorized once for each, as the beginning is; where another one
-/// gets the new key, whoever orders that could as well make a key of the user.
+/// A change of destinations is authorized for each of them, as starting a rotation is. An added
+/// destination receives the new key, so adding one also requires permission to create keys for the
+/// user.
 fn change_targets(
     view: &StateView<'_>,
     user: &AuthTarget,
@@ -377,7 +378,6 @@ fn change(input: &Input<ChangeRotation>) -> Result<RotationChange, IamFault> {
     })
 }
 
-/// `keywright:ListRotationHistory`
 pub(crate) struct ListRotationHistory;
 
 impl ListRotationHistory {
@@ -431,13 +431,13 @@ impl PreparedAction for ListRotationHistory {
     }
 }
 
-/// `keywright:ListRotationPlaces`: the destinations of users whom the caller may rotate.
+/// `keywright:ListRotationPlaces`: the destinations for users whose keys the caller may rotate.
 pub(crate) struct ListRotationPlaces;
 
 impl Action for ListRotationPlaces {
     type Shape = keywright::ListRotationPlaces;
     const ACCESS: ActionLevel = ActionLevel::List;
-    // It decides about every user that a destination is for.
+    // It evaluates every user of each destination.
     const EFFORT: Effort = Effort::Long;
 
     fn required(_: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
@@ -456,8 +456,8 @@ impl Action for ListRotationPlaces {
     }
 }
 
-/// Whether the caller may start a rotation to a destination: of every user, those of the future
-/// included, or of one whose keys may go there.
+/// Whether the caller may start a rotation to a destination: for every user, including future ones,
+/// or for a user whose keys may go there.
 fn is_usable(view: &StateView<'_>, place: &str, steps_left: &mut u64) -> bool {
     let mut may_start = |user: AuthTarget| {
         let own = user.clone().with_key("keywright:Destination", place);

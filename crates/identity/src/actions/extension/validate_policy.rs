@@ -1,7 +1,9 @@
-//! Advice on a policy's text for whoever writes one.
+//! Findings about the text of a policy that is being written.
 //!
-//! It protects one rule: what is an error here is refused when stored, and nothing else is; both
-//! ask the policy crate. It reads no state: a policy that names what does not exist is fine here.
+//! Invariant: an error here is exactly what is refused when the policy is stored, because both use
+//! the policy crate.
+//!
+//! It reads no state: a policy may name entities that do not exist.
 
 use keywright_base::limits;
 use keywright_policy::{
@@ -19,7 +21,6 @@ use crate::{
     view::StateView,
 };
 
-/// `keywright:ValidatePolicy`
 pub(crate) struct ValidatePolicy;
 
 impl Action for ValidatePolicy {
@@ -71,7 +72,7 @@ fn kind(input: &Input<ValidatePolicy>) -> Result<DocumentKind<'_>, IamFault> {
     }
 }
 
-/// The one finding on a text that is longer than any policy may be, which is not looked into.
+/// The only finding for a text beyond any policy size limit, which is not parsed.
 fn oversized(text: &str, size: usize) -> keywright::PolicyFinding {
     let finding = LintFinding {
         severity: Severity::Error,
@@ -90,7 +91,7 @@ fn oversized(text: &str, size: usize) -> keywright::PolicyFinding {
     show(text, &finding)
 }
 
-/// Access Analyzer's words for how bad a finding is.
+/// Access Analyzer's name for the severity of a finding.
 const fn finding_type(severity: Severity) -> &'static str {
     match severity {
         Severity::Error => finding_type::ERROR,
@@ -99,8 +100,8 @@ const fn finding_type(severity: Severity) -> &'static str {
     }
 }
 
-/// Lines and columns count from 1, in characters; offsets from 0, in characters too, so that an
-/// editor needs no bytes.
+/// Lines and columns count from 1, in characters. Offsets count from 0, also in characters, so that
+/// editors need not convert from bytes.
 fn show(text: &str, finding: &LintFinding) -> keywright::PolicyFinding {
     let number = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
     let characters = |byte: usize| {

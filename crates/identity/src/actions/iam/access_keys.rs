@@ -1,7 +1,7 @@
 //! Access keys of users and of root: create, list, change status, delete, last used.
 //!
-//! Two keys at most, inactive ones included. The secret is answered once, by CreateAccessKey; the
-//! one exception is a repeated call with the same idempotency token within fifteen minutes.
+//! A user has at most two keys, inactive ones included. CreateAccessKey returns the secret once;
+//! the only exception is a repeated call with the same idempotency token within fifteen minutes.
 
 use keywright_base::{AccessKeyId, Secret, limits};
 use keywright_wire::iam;
@@ -21,7 +21,7 @@ use crate::{
     view::{CredentialSubject, StateView},
 };
 
-/// The owner of keys, as a copy to change.
+/// The owner of keys, as a copy to modify.
 enum KeyHolder {
     Root(RootUser),
     User(User),
@@ -56,7 +56,7 @@ impl KeyHolder {
         }
     }
 
-    /// Where a key of this owner stands in its list.
+    /// The index of a key in its owner's list.
     fn position(&self, id: &str) -> Result<usize, IamFault> {
         let position = self.keys().iter().position(|key| key.id.as_str() == id);
         position.ok_or_else(|| MissingEntity::AccessKey(id.to_owned()).into())
@@ -70,7 +70,6 @@ impl KeyHolder {
     }
 }
 
-/// `iam:CreateAccessKey`
 pub(crate) struct CreateAccessKey;
 
 impl Action for CreateAccessKey {
@@ -119,7 +118,7 @@ fn created(user: &str, key: &AccessKey, secret: Secret<String>) -> iam::CreateAc
     }
 }
 
-/// The idempotency token of this request, as it is kept with the key.
+/// The idempotency token of this request, in the form stored with the key.
 fn replay(view: &StateView<'_>) -> Result<Option<IdempotencyRecord>, IamFault> {
     let Some(token) = view.context.idempotency_token.as_deref() else {
         return Ok(None);
@@ -148,7 +147,6 @@ fn is_replay(view: &StateView<'_>, key: &AccessKey, replay: Option<&IdempotencyR
     replay.is_some() && key.replay.as_ref() == replay && age_secs < limits::IDEMPOTENCY_MINUTES * 60
 }
 
-/// `iam:ListAccessKeys`
 pub(crate) struct ListAccessKeys;
 
 impl Action for ListAccessKeys {
@@ -181,7 +179,6 @@ impl Action for ListAccessKeys {
     }
 }
 
-/// `iam:UpdateAccessKey`
 pub(crate) struct UpdateAccessKey;
 
 impl Action for UpdateAccessKey {
@@ -211,7 +208,6 @@ impl Action for UpdateAccessKey {
     }
 }
 
-/// `iam:DeleteAccessKey`
 pub(crate) struct DeleteAccessKey;
 
 impl Action for DeleteAccessKey {
@@ -232,10 +228,9 @@ impl Action for DeleteAccessKey {
     }
 }
 
-/// `iam:GetAccessKeyLastUsed`
 pub(crate) struct GetAccessKeyLastUsed;
 
-/// What AWS writes where a key was never used.
+/// AWS's value for a key that was never used.
 const NOT_APPLICABLE: &str = "N/A";
 
 impl Action for GetAccessKeyLastUsed {
@@ -245,7 +240,7 @@ impl Action for GetAccessKeyLastUsed {
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         let arn = view.caller.arn();
         let refused = || {
-            // AWS's own form for a key that is not the account's, even for an administrator.
+            // AWS's special form for a key of another account, even for an administrator.
             let id = &input.access_key_id;
             IamFault::AccessDenied(format!(
                 "User: {arn} is not authorized to perform iam:GetAccessKeyLastUsed on resource: \

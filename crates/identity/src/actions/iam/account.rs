@@ -1,7 +1,7 @@
-//! The account as a whole: its alias and the summary of what it has against its quotas.
+//! The account as a whole: its alias, and the summary of its usage and quotas.
 //!
-//! It protects one rule: an alias names one account of the installation. CreateAccountAlias
-//! therefore runs alone, and looks at what the other accounts have or are about to have.
+//! Invariant: an alias is unique within the installation. CreateAccountAlias therefore runs
+//! exclusively and checks the aliases of other accounts, including those still being committed.
 
 use std::collections::BTreeMap;
 
@@ -20,10 +20,10 @@ use crate::{
     view::StateView,
 };
 
-/// `iam:CreateAccountAlias`; replaces the alias that the account has.
+/// `iam:CreateAccountAlias`; replaces an existing alias.
 pub(crate) struct CreateAccountAlias;
 
-/// Digits of an account id, which an alias must not look like.
+/// Digits of an account ID, which an alias must not look like.
 const ACCOUNT_ID_DIGITS: usize = 12;
 
 impl PreparedAction for CreateAccountAlias {
@@ -64,7 +64,6 @@ impl PreparedAction for CreateAccountAlias {
     }
 }
 
-/// `iam:DeleteAccountAlias`
 pub(crate) struct DeleteAccountAlias;
 
 impl Action for DeleteAccountAlias {
@@ -83,7 +82,6 @@ impl Action for DeleteAccountAlias {
     }
 }
 
-/// `iam:ListAccountAliases`
 pub(crate) struct ListAccountAliases;
 
 impl Action for ListAccountAliases {
@@ -108,7 +106,6 @@ impl Action for ListAccountAliases {
     }
 }
 
-/// `iam:GetAccountSummary`
 pub(crate) struct GetAccountSummary;
 
 impl Action for GetAccountSummary {
@@ -131,7 +128,7 @@ impl Action for GetAccountSummary {
     }
 }
 
-/// What there is. Keywright has no identity providers and no certificates.
+/// The usage counts. Keywright has no identity providers and no certificates.
 fn counts(account: &Account) -> [(&'static str, usize); 15] {
     let root = account.root();
     let devices = account.devices();
@@ -164,7 +161,7 @@ fn counts(account: &Account) -> [(&'static str, usize); 15] {
     ]
 }
 
-/// How much there may be: our limits, and AWS's defaults for what Keywright does not have.
+/// The quotas: our limits, and AWS's defaults for what Keywright does not have.
 const fn quotas() -> [(&'static str, usize); 19] {
     [
         (key::USERS_QUOTA, limits::USERS_PER_ACCOUNT),

@@ -1,7 +1,7 @@
-//! Managed policies on users, groups and roles: attach, detach, list, and who has one.
+//! Managed policies on users, groups and roles: attach, detach, list, and find who has one.
 //!
-//! Each behaviour is written once over [`PolicyOwner`]; the macro only names it for
-//! each of them.
+//! Each behaviour is implemented once, over [`PolicyOwner`]; the macro only creates the actions of
+//! each kind.
 
 use std::sync::Arc;
 
@@ -18,10 +18,10 @@ use crate::{
     view::StateView,
 };
 
-/// A managed policy's ARN, held to every part of its form, as IAM does since 2024.
+/// Parses a managed policy's ARN, checking every part of its form, as IAM has done since 2024.
 ///
 /// # Errors
-/// `ValidationError` for what is no ARN of a managed policy.
+/// `ValidationError` if it is not the ARN of a managed policy.
 pub(super) fn parse(arn: &str) -> Result<Arn, IamFault> {
     let invalid = || IamFault::Validation(format!("ARN {arn} is not valid."));
     let parsed = Arn::parse(arn).map_err(|_| invalid())?;
@@ -121,7 +121,7 @@ fn list<O: PolicyOwner>(
     Ok((Some(attached.collect()), marker))
 }
 
-/// An attached policy as lists show it.
+/// An attached policy as list responses have it.
 pub(super) fn to_wire(arn: &str) -> iam::AttachedPolicy {
     iam::AttachedPolicy {
         policy_name: arn.rsplit('/').next().map(str::to_owned),
@@ -243,7 +243,7 @@ attachments_of!(
 /// `iam:ListEntitiesForPolicy`: groups, roles, then users, each by name.
 pub(crate) struct ListEntitiesForPolicy;
 
-/// Someone who has a policy.
+/// An entity that has a policy.
 enum PolicyHolder<'a> {
     Group(&'a Group),
     Role(&'a Role),
@@ -251,7 +251,7 @@ enum PolicyHolder<'a> {
 }
 
 impl PolicyHolder<'_> {
-    /// Where it stands in the listing.
+    /// Its sort key in the listing.
     fn place(&self) -> String {
         match self {
             Self::Group(group) => format!("group {}", group.name.to_ascii_lowercase()),
@@ -269,7 +269,7 @@ impl PolicyHolder<'_> {
     }
 }
 
-/// Everyone who has the policy attached or, as the filters say, as boundary.
+/// Everyone who has the policy attached or, depending on the filters, as a boundary.
 fn holders<'a>(
     view: &StateView<'a>,
     arn: &str,

@@ -1,7 +1,7 @@
-//! GetAccountAuthorizationDetails: users, groups, roles and managed policies with all that they
+//! GetAccountAuthorizationDetails: users, groups, roles and managed policies with everything they
 //! grant, in pages.
 //!
-//! Policies of AWS are listed if the account uses them.
+//! AWS managed policies are listed only if the account uses them.
 
 use std::ops::Bound;
 
@@ -29,7 +29,6 @@ use crate::{
     view::StateView,
 };
 
-/// `iam:GetAccountAuthorizationDetails`
 pub(crate) struct GetAccountAuthorizationDetails;
 
 impl Action for GetAccountAuthorizationDetails {
@@ -100,7 +99,7 @@ enum PolicyOrigin {
     Aws,
 }
 
-/// The places of the kinds in the list.
+/// The sort keys of the kinds in the list.
 const USERS: &str = "1";
 const GROUPS: &str = "2";
 const ROLES: &str = "3";
@@ -108,7 +107,7 @@ const OWN_POLICIES: &str = "4";
 const AWS_POLICIES: &str = "5";
 
 impl EntityDetail {
-    /// Where it stands in the list: the place of its kind and its name.
+    /// Its sort key in the list: that of its kind, and its name.
     fn place(&self) -> String {
         let (kind, name) = match self {
             Self::User(user) => (USERS, &user.user_name),
@@ -143,16 +142,15 @@ impl EntityDetail {
     }
 }
 
-/// What is listed.
 struct DetailQuery<'a> {
     view: &'a StateView<'a>,
     filter: &'a [&'a str],
-    /// The last item of the page before: the place of its kind and its folded name.
+    /// The last item of the previous page: the sort key of its kind and its folded name.
     after: Option<(&'a str, &'a str)>,
 }
 
 impl<'a> DetailQuery<'a> {
-    /// The details in order. Each is computed when it is needed.
+    /// The details in order, each computed lazily.
     fn details(&self) -> impl Iterator<Item = EntityDetail> + 'a {
         let (view, account) = (self.view, self.view.account);
         let users = self.rest(account.users(), entity_type::USER, USERS);
@@ -174,7 +172,7 @@ impl<'a> DetailQuery<'a> {
             .chain(self.aws_policies())
     }
 
-    /// The items of one kind that follow.
+    /// The remaining items of one kind.
     fn rest<T>(
         &self,
         all: &'a OrdMap<FoldedName, T>,
@@ -196,7 +194,7 @@ impl<'a> DetailQuery<'a> {
         wanted && self.after.is_none_or(|(last, _)| last <= place)
     }
 
-    /// The policies of AWS that are attached to anything or are a boundary.
+    /// The AWS managed policies that are attached to anything or are a boundary.
     fn aws_policies(&self) -> impl Iterator<Item = EntityDetail> + 'a {
         let view = self.view;
         let after = self.after.filter(|(place, _)| *place == AWS_POLICIES);

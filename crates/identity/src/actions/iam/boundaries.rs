@@ -1,4 +1,4 @@
-//! Permissions boundaries of users and roles: the check when one is named, set and delete.
+//! Permissions boundaries of users and roles: validate, set and delete.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
     view::StateView,
 };
 
-/// The boundary that a request names, which must be a managed policy that exists.
+/// Checks that the boundary named by a request is an existing managed policy.
 pub(super) fn checked(
     view: &StateView<'_>,
     arn: Option<&str>,
@@ -35,7 +35,7 @@ pub(super) fn checked(
     Ok(Some(policy.arn(view.id()).as_str().into()))
 }
 
-/// As answers show it.
+/// As responses have it.
 pub(super) fn to_wire(arn: &str) -> iam::AttachedPermissionsBoundary {
     iam::AttachedPermissionsBoundary {
         permissions_boundary_type: Some("Policy".to_owned()),
@@ -43,7 +43,6 @@ pub(super) fn to_wire(arn: &str) -> iam::AttachedPermissionsBoundary {
     }
 }
 
-/// `iam:PutUserPermissionsBoundary`
 pub(crate) struct PutUserPermissionsBoundary;
 
 impl Action for PutUserPermissionsBoundary {
@@ -65,7 +64,6 @@ impl Action for PutUserPermissionsBoundary {
     }
 }
 
-/// `iam:DeleteUserPermissionsBoundary`
 pub(crate) struct DeleteUserPermissionsBoundary;
 
 impl Action for DeleteUserPermissionsBoundary {
@@ -86,7 +84,6 @@ impl Action for DeleteUserPermissionsBoundary {
     }
 }
 
-/// `iam:PutRolePermissionsBoundary`
 pub(crate) struct PutRolePermissionsBoundary;
 
 impl Action for PutRolePermissionsBoundary {
@@ -109,7 +106,6 @@ impl Action for PutRolePermissionsBoundary {
     }
 }
 
-/// `iam:DeleteRolePermissionsBoundary`
 pub(crate) struct DeleteRolePermissionsBoundary;
 
 impl Action for DeleteRolePermissionsBoundary {

@@ -1,8 +1,10 @@
 //! The credential report: one CSV row for root and for each user.
 //!
-//! It protects the form that auditors' tools read: AWS's columns in AWS's order, LF between rows,
-//! none after the last. A report stays the same for four hours, whatever changes meanwhile; it is
-//! made from one snapshot, at once, so there is never one in progress.
+//! Invariant: the format that auditors' tools parse: AWS's columns in AWS's order, LF between rows,
+//! none after the last.
+//!
+//! A report stays the same for four hours, whatever changes in the meantime. It is computed from
+//! one snapshot within the request, so the state is never `STARTED` or `INPROGRESS`.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -30,7 +32,7 @@ const HEADER: &str = "user,arn,user_creation_time,password_enabled,password_last
     access_key_2_active,access_key_2_last_rotated,access_key_2_last_used_date,\
     access_key_2_last_used_region,access_key_2_last_used_service,\
     cert_1_active,cert_1_last_rotated,cert_2_active,cert_2_last_rotated";
-/// Bytes of a usual row, to reserve.
+/// Bytes of a typical row, to reserve.
 const ROW_BYTES: usize = 400;
 
 const NOT_APPLICABLE: &str = "N/A";
@@ -38,7 +40,7 @@ const NO_INFORMATION: &str = "no_information";
 const NOT_SUPPORTED: &str = "not_supported";
 const STARTED: &str = "No report exists. Starting a new report generation task";
 
-/// `iam:GenerateCredentialReport`; reads for AWS, but leaves a report behind.
+/// `iam:GenerateCredentialReport`; AWS classes it as a read, but it stores a report.
 pub(crate) struct GenerateCredentialReport;
 
 impl PreparedAction for GenerateCredentialReport {
@@ -96,7 +98,6 @@ impl PreparedAction for GenerateCredentialReport {
     }
 }
 
-/// `iam:GetCredentialReport`
 pub(crate) struct GetCredentialReport;
 
 impl Action for GetCredentialReport {
@@ -125,7 +126,7 @@ fn is_fresh(report: &CredentialReport, now: Timestamp) -> bool {
     now.secs_since(report.generated) < limits::CREDENTIAL_REPORT_HOURS * 60 * 60
 }
 
-/// What a report is made from.
+/// The data that a report is computed from.
 #[derive(Clone, Copy)]
 struct ReportSources<'a> {
     account: &'a Account,
@@ -194,7 +195,7 @@ fn mfa_active<'a>(from: ReportSources<'_>, bearer: CredentialOwner) -> Cow<'a, s
     has_one.to_string().into()
 }
 
-/// The last columns: two slots for keys (active ones first), no certificates.
+/// The last columns: two key slots (active keys first), no certificates.
 fn credentials(from: ReportSources<'_>, keys: &[AccessKey], row: &mut Vec<Cow<'_, str>>) {
     let mut keys: Vec<_> = keys.iter().collect();
     keys.sort_by_key(|key| (key.status == KeyStatus::Inactive, key.id));
@@ -232,7 +233,7 @@ fn date<'a>(at: Timestamp) -> Cow<'a, str> {
     at.iso8601().into()
 }
 
-/// A line feed and the row; fields are quoted where RFC 4180 asks for it.
+/// A line feed and the row; fields are quoted as RFC 4180 requires.
 fn push_row(csv: &mut String, row: Vec<Cow<'_, str>>) {
     let mut separator = '\n';
     for field in row {

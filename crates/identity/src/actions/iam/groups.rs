@@ -1,7 +1,7 @@
-//! Groups and who belongs to them.
+//! Groups and their members.
 //!
-//! Membership is kept with the user; a group is found by name in any case and keeps its id when it
-//! is renamed or moved.
+//! Membership is stored with the user. A group is found by name in any case and keeps its ID when
+//! it is renamed or moved.
 
 use std::ops::Bound;
 
@@ -18,7 +18,6 @@ use crate::{
     view::StateView,
 };
 
-/// `iam:CreateGroup`
 pub(crate) struct CreateGroup;
 
 impl Action for CreateGroup {
@@ -82,7 +81,6 @@ impl Action for GetGroup {
     }
 }
 
-/// `iam:ListGroups`
 pub(crate) struct ListGroups;
 
 impl Action for ListGroups {
@@ -130,7 +128,7 @@ impl Action for UpdateGroup {
         if input.new_path.is_none() && input.new_group_name.is_none() {
             return Ok(Requirement::one(old));
         }
-        // AWS asks for permission on both the old and the new name.
+        // AWS requires permission on both the old and the new name.
         let stored = view.account.group(&input.group_name);
         let path = input.new_path.as_deref();
         let path = path.or(stored.map(|group| group.path.as_str()));
@@ -156,7 +154,6 @@ impl Action for UpdateGroup {
     }
 }
 
-/// `iam:DeleteGroup`
 pub(crate) struct DeleteGroup;
 
 impl Action for DeleteGroup {
@@ -169,7 +166,7 @@ impl Action for DeleteGroup {
 
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let group = view.group(&input.group_name)?;
-        // In AWS's order.
+        // Checked in AWS's order.
         let dependant = if !group.grants.attached.is_empty() {
             Some(DeleteBlocker::AttachedPolicies)
         } else if !group.grants.inline.is_empty() {
@@ -214,7 +211,7 @@ impl Action for AddUserToGroup {
     }
 }
 
-/// `iam:RemoveUserFromGroup`; removing who is no member changes nothing.
+/// `iam:RemoveUserFromGroup`; removing a non-member changes nothing.
 pub(crate) struct RemoveUserFromGroup;
 
 impl Action for RemoveUserFromGroup {
@@ -233,7 +230,6 @@ impl Action for RemoveUserFromGroup {
     }
 }
 
-/// `iam:ListGroupsForUser`
 pub(crate) struct ListGroupsForUser;
 
 impl Action for ListGroupsForUser {

@@ -1,7 +1,7 @@
-//! Inline policies of users and groups: put, get, list, delete.
+//! Inline policies of users, groups and roles: put, get, list, delete.
 //!
-//! Each behaviour is written once over [`Owner`]. Documents are kept byte for byte as they were
-//! put, and are answered percent-encoded.
+//! Each behaviour is implemented once, over [`PolicyOwner`]. Documents are stored byte for byte and
+//! returned percent-encoded.
 
 use keywright_base::limits;
 use keywright_policy::{DocumentKind, size_without_whitespace, validate};
@@ -29,7 +29,7 @@ fn put<O: PolicyOwner>(
         let name = owner.name().to_owned();
         IamFault::from(ReachedQuota::InlinePolicies(O::INLINE_SIZE, O::KIND, name))
     };
-    // First: what no policy may be would take long to validate, while other changes wait.
+    // Checked first: an oversized document would take long to validate, while other changes wait.
     if size_without_whitespace(document) > O::INLINE_SIZE {
         return Err(too_large(&owner));
     }
@@ -140,7 +140,7 @@ macro_rules! inline_of {
                 let (owner, inline) = get::<$owner>(view, &input.$name, &input.policy_name)?;
                 Ok(ActionResult::answer(iam::$got {
                     $name: owner.name.clone(),
-                    // As AWS does: in the spelling that was asked for.
+                    // In the spelling of the request, as AWS does.
                     policy_name: input.policy_name.clone(),
                     policy_document: percent_encode_document(inline.text()),
                 }))
@@ -226,7 +226,7 @@ mod tests {
 
     use crate::testing::TestInstallation;
 
-    /// White space is not in AWS's quota, but it is stored.
+    /// AWS's quota does not count white space, but white space is stored, so it needs a limit too.
     #[test]
     fn all_that_is_stored_of_inline_policies_has_a_limit() {
         let bench = TestInstallation::new();

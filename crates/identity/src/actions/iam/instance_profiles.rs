@@ -1,4 +1,4 @@
-//! Instance profiles: create, read, list, tag and delete them, and put a role in.
+//! Instance profiles: create, read, list, tag and delete them, and add or remove a role.
 
 use std::{ops::Bound, sync::Arc};
 
@@ -25,12 +25,12 @@ fn profile_target(view: &StateView<'_>, name: &str) -> Result<Requirement, IamFa
     Ok(Requirement::one(AuthTarget::instance_profile(view, name)))
 }
 
-/// The instance profile as a copy to be changed.
+/// The instance profile as a copy to modify.
 fn changed(view: &StateView<'_>, name: &str) -> Result<InstanceProfile, IamFault> {
     Ok(InstanceProfile::clone(view.instance_profile(name)?))
 }
 
-/// As lists show it: without tags.
+/// As list responses have it: without tags.
 pub(super) fn brief(view: &StateView<'_>, profile: &InstanceProfile) -> iam::InstanceProfile {
     let role = profile.role.and_then(|id| view.account.role_by_id(id));
     iam::InstanceProfile {
@@ -47,7 +47,6 @@ pub(super) fn brief(view: &StateView<'_>, profile: &InstanceProfile) -> iam::Ins
     }
 }
 
-/// `iam:CreateInstanceProfile`
 pub(crate) struct CreateInstanceProfile;
 
 impl Action for CreateInstanceProfile {
@@ -94,7 +93,6 @@ impl Action for CreateInstanceProfile {
     }
 }
 
-/// `iam:GetInstanceProfile`
 pub(crate) struct GetInstanceProfile;
 
 impl Action for GetInstanceProfile {
@@ -116,7 +114,6 @@ impl Action for GetInstanceProfile {
     }
 }
 
-/// `iam:ListInstanceProfiles`
 pub(crate) struct ListInstanceProfiles;
 
 impl Action for ListInstanceProfiles {
@@ -150,7 +147,7 @@ impl Action for ListInstanceProfiles {
     }
 }
 
-/// A page of instance profiles that begin after the last one of the page before.
+/// A page of instance profiles, after the last one of the previous page.
 fn listed<'a>(
     view: &StateView<'_>,
     page: &PageRequest,
@@ -164,12 +161,11 @@ fn listed<'a>(
     )
 }
 
-/// Where a name stands in a listing.
+/// The sort key of a name in a listing.
 fn place(name: &str) -> String {
     FoldedName::new(name).as_str().to_owned()
 }
 
-/// `iam:ListInstanceProfilesForRole`
 pub(crate) struct ListInstanceProfilesForRole;
 
 impl Action for ListInstanceProfilesForRole {
@@ -198,7 +194,6 @@ impl Action for ListInstanceProfilesForRole {
     }
 }
 
-/// `iam:AddRoleToInstanceProfile`
 pub(crate) struct AddRoleToInstanceProfile;
 
 impl Action for AddRoleToInstanceProfile {
@@ -224,7 +219,6 @@ impl Action for AddRoleToInstanceProfile {
     }
 }
 
-/// `iam:RemoveRoleFromInstanceProfile`
 pub(crate) struct RemoveRoleFromInstanceProfile;
 
 impl Action for RemoveRoleFromInstanceProfile {
@@ -247,7 +241,6 @@ impl Action for RemoveRoleFromInstanceProfile {
     }
 }
 
-/// `iam:DeleteInstanceProfile`
 pub(crate) struct DeleteInstanceProfile;
 
 impl Action for DeleteInstanceProfile {
@@ -268,7 +261,6 @@ impl Action for DeleteInstanceProfile {
     }
 }
 
-/// `iam:TagInstanceProfile`
 pub(crate) struct TagInstanceProfile;
 
 impl Action for TagInstanceProfile {
@@ -291,7 +283,6 @@ impl Action for TagInstanceProfile {
     }
 }
 
-/// `iam:UntagInstanceProfile`
 pub(crate) struct UntagInstanceProfile;
 
 impl Action for UntagInstanceProfile {
@@ -314,7 +305,6 @@ impl Action for UntagInstanceProfile {
     }
 }
 
-/// `iam:ListInstanceProfileTags`
 pub(crate) struct ListInstanceProfileTags;
 
 impl Action for ListInstanceProfileTags {

@@ -1,8 +1,12 @@
-//! Console access of users: give, read, change and take away the password; change one's own.
+//! Users' console passwords: create, read, change and delete one; change one's own.
 //!
-//! It protects two rules: every new password keeps the account's rules, the one against reuse
-//! included, as they are when it is committed; and what was found out about a password's hash holds
-//! only for that hash, so a password that was changed meanwhile is never taken for the old one.
+//! Invariants:
+//!
+//! - Every new password satisfies the account's password policy, reuse prevention included, as it
+//!   is at commit.
+//! - The result of comparing a password applies only to the hash that was compared, so after a
+//!   concurrent change the old password is never accepted as the current one.
+//!
 //! Root's own password is not set here.
 
 use std::sync::Arc;
@@ -25,11 +29,10 @@ use crate::{
     view::{CredentialSubject, StateView},
 };
 
-/// `iam:CreateLoginProfile`
 pub(crate) struct CreateLoginProfile;
 
 impl CreateLoginProfile {
-    /// The user, and the password if the account's rules accept it.
+    /// The user, and the password if the account's policy accepts it.
     fn checked<'a>(
         view: &StateView<'a>,
         input: &'a Input<Self>,
@@ -38,7 +41,7 @@ impl CreateLoginProfile {
         if user.login.is_some() {
             return Err(ExistingEntity::LoginProfile(user.name.clone()).into());
         }
-        // AWS lets the password be left out in sessions of AssumeRoot only.
+        // AWS allows omitting the password only in AssumeRoot sessions.
         let password = input.password.as_ref().ok_or_else(missing_password)?;
         check_password_rules(view, password)?;
         Ok((user, password))
@@ -84,7 +87,6 @@ impl PreparedAction for CreateLoginProfile {
     }
 }
 
-/// `iam:GetLoginProfile`
 pub(crate) struct GetLoginProfile;
 
 impl Action for GetLoginProfile {
@@ -104,7 +106,7 @@ impl Action for GetLoginProfile {
     }
 }
 
-/// `iam:UpdateLoginProfile`; what is left out stays.
+/// `iam:UpdateLoginProfile`; omitted values stay.
 pub(crate) struct UpdateLoginProfile;
 
 impl PreparedAction for UpdateLoginProfile {
@@ -167,7 +169,7 @@ impl Action for DeleteLoginProfile {
     }
 }
 
-/// `iam:ChangePassword`; the caller's own.
+/// `iam:ChangePassword`, for the caller's own password.
 pub(crate) struct ChangePassword;
 
 impl ChangePassword {
@@ -240,7 +242,8 @@ impl PreparedAction for ChangePassword {
     }
 }
 
-/// The user that an optional `UserName` names. Root has no login profile that these actions see.
+/// The user that an optional `UserName` names. Root has no login profile as far as these actions
+/// are concerned.
 fn subject_user<'a>(view: &StateView<'a>, name: Option<&str>) -> Result<&'a Arc<User>, IamFault> {
     match view.subject(name)? {
         CredentialSubject::User(name) => view.user(&name),
@@ -273,8 +276,8 @@ fn missing_password() -> IamFault {
     )
 }
 
-/// The hashes of the passwords that may not come back, newest first: of the last passwords, as
-/// many as the policy says, the present one counted.
+/// The hashes of passwords that must not be reused, newest first: as many of the last passwords as
+/// the policy says, including the current one.
 fn unwanted(view: &StateView<'_>, login: &LoginProfile) -> Vec<String> {
     let policy = view.account.settings().password_policy.as_ref();
     let count = policy
@@ -287,7 +290,7 @@ fn unwanted(view: &StateView<'_>, login: &LoginProfile) -> Vec<String> {
         .collect()
 }
 
-/// A new password, hashed and compared with those that may not come back.
+/// A new password, hashed and compared with those that must not be reused.
 pub(crate) struct NewPassword {
     hash: String,
     /// Each of those hashes with whether it is of the same password. The state may have changed
@@ -307,7 +310,8 @@ impl NewPassword {
         })
     }
 
-    /// Refuses a new password that is one of the unwanted ones, or was not compared with each.
+    /// Refuses a new password that is one of the unwanted ones, or was not compared with all of
+    /// them.
     fn refuse_reuse(&self, user: &User, unwanted: &[String]) -> Result<(), IamFault> {
         for hash in unwanted {
             match self.compared.iter().find(|(compared, _)| compared == hash) {
@@ -319,7 +323,7 @@ impl NewPassword {
         Ok(())
     }
 
-    /// The profile with its new password. The previous one is remembered.
+    /// The profile with its new password, after remembering the previous one.
     fn renewed(&self, view: &StateView<'_>, mut login: LoginProfile) -> LoginProfile {
         let before = std::mem::replace(&mut login.hash, self.hash.clone());
         login.earlier.insert(0, before);
@@ -329,7 +333,6 @@ impl NewPassword {
     }
 }
 
-/// The passwords of a ChangePassword request.
 pub(crate) struct CheckedPasswords {
     /// The hash that the old password was compared with, and whether it matches.
     old: Vec<(String, bool)>,

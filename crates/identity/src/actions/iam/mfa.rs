@@ -1,9 +1,13 @@
-//! Virtual MFA devices: make, enable, synchronise, list, tag, deactivate, delete.
+//! Virtual MFA devices: create, enable, resynchronize, list, tag, deactivate, delete.
 //!
-//! It protects two rules: a device is enabled only by who can show two of its codes in a row, and
-//! whoever has one already adds and removes their own only with credentials that a code was given
-//! for. Root's access key is the exception, being the way back when its device is lost. Where root
-//! itself says `root` it means itself, never a user of that name.
+//! Invariants:
+//!
+//! - Enabling a device takes two consecutive codes of it.
+//! - A principal who already has a device can add or remove their own only with credentials that
+//!   were obtained with an MFA code. Root's access key is the exception, as the way back when its
+//!   device is lost.
+//!
+//! When root itself names `root` it means the root user, never a user of that name.
 
 use std::sync::Arc;
 
@@ -25,10 +29,10 @@ use crate::{
     view::{CredentialSubject, StateView},
 };
 
-/// What root is called where a user is named.
+/// The name of the root user where a user name is expected.
 const ROOT: &str = "root";
 
-/// Whom an action on devices is about.
+/// The subject of an action on devices.
 fn subject(view: &StateView<'_>, name: Option<&str>) -> Result<CredentialSubject, IamFault> {
     match (name, view.caller.principal()) {
         (Some(ROOT), Principal::Root { .. }) => Ok(CredentialSubject::Root),
@@ -40,7 +44,7 @@ fn target(view: &StateView<'_>, name: Option<&str>) -> Result<Requirement, IamFa
     Ok(Requirement::one(target_of(view, &subject(view, name)?)))
 }
 
-/// Whom an action on devices is about, if they exist.
+/// The subject of an action on devices, if it exists.
 fn bearer(view: &StateView<'_>, name: Option<&str>) -> Result<CredentialOwner, IamFault> {
     Ok(match subject(view, name)? {
         CredentialSubject::Root => CredentialOwner::Root,
@@ -48,7 +52,7 @@ fn bearer(view: &StateView<'_>, name: Option<&str>) -> Result<CredentialOwner, I
     })
 }
 
-/// The name of who has a device, as answers give it.
+/// The name of a device's owner in responses.
 fn bearer_name(view: &StateView<'_>, bearer: CredentialOwner) -> String {
     match bearer {
         CredentialOwner::Root => ROOT.to_owned(),
@@ -64,7 +68,7 @@ fn device<'a>(view: &StateView<'a>, serial: &str) -> Result<&'a Arc<MfaDevice>, 
     device.ok_or_else(|| MissingEntity::MfaDevice(serial.to_owned()).into())
 }
 
-/// The device with this serial number, if it is enabled for them.
+/// The device with this serial number, if it is enabled for this owner.
 fn device_of<'a>(
     view: &StateView<'a>,
     serial: &str,
@@ -84,7 +88,7 @@ fn put(device: MfaDevice) -> StateChange {
 const WITHOUT_CODE: &str = "You have an MFA device: adding and removing your own devices \
      needs credentials that an MFA code was given for.";
 
-/// Refuses whoever has a device, and is about to add or remove one of their own without it.
+/// Refuses a caller who has a device and would add or remove one of their own without using it.
 fn obey_own_device(view: &StateView<'_>, bearer: CredentialOwner) -> Result<(), IamFault> {
     let caller = view.caller.principal().credential_owner();
     let session = view.caller.session();
@@ -97,7 +101,7 @@ fn obey_own_device(view: &StateView<'_>, bearer: CredentialOwner) -> Result<(), 
     Ok(())
 }
 
-/// `iam:CreateVirtualMFADevice`; the only answer that has the seed.
+/// `iam:CreateVirtualMFADevice`, the only response that contains the seed.
 pub(crate) struct CreateVirtualMFADevice;
 
 impl Action for CreateVirtualMFADevice {
@@ -168,7 +172,6 @@ fn too_long() -> IamFault {
     ))
 }
 
-/// `iam:EnableMFADevice`
 pub(crate) struct EnableMFADevice;
 
 impl Action for EnableMFADevice {
@@ -193,7 +196,7 @@ impl Action for EnableMFADevice {
         }
         let codes = [&*input.authentication_code1, &input.authentication_code2];
         let serial = device.serial(view.id());
-        // Not counted: an unassigned device opens nothing that a guess would be worth.
+        // Not counted as an attempt: guessing the codes of an unassigned device gains nothing.
         let (drift, last_used_step) =
             CodeCheck::from(view).synchronise(device, serial.as_str(), codes)?;
         let enabled = MfaAssignment {
@@ -210,7 +213,6 @@ impl Action for EnableMFADevice {
     }
 }
 
-/// `iam:ResyncMFADevice`
 pub(crate) struct ResyncMFADevice;
 
 impl Action for ResyncMFADevice {
@@ -244,7 +246,6 @@ impl Action for ResyncMFADevice {
     }
 }
 
-/// `iam:DeactivateMFADevice`
 pub(crate) struct DeactivateMFADevice;
 
 impl Action for DeactivateMFADevice {
@@ -267,7 +268,6 @@ impl Action for DeactivateMFADevice {
     }
 }
 
-/// `iam:DeleteVirtualMFADevice`
 pub(crate) struct DeleteVirtualMFADevice;
 
 impl Action for DeleteVirtualMFADevice {
@@ -293,7 +293,6 @@ impl Action for DeleteVirtualMFADevice {
     }
 }
 
-/// `iam:ListMFADevices`
 pub(crate) struct ListMFADevices;
 
 impl Action for ListMFADevices {
@@ -329,7 +328,7 @@ fn since(device: &MfaDevice) -> Option<Timestamp> {
     device.enabled.as_ref().map(|enabled| enabled.since)
 }
 
-/// `iam:ListVirtualMFADevices`; without seeds and tags, as AWS's.
+/// `iam:ListVirtualMFADevices`, without seeds and tags, as AWS.
 pub(crate) struct ListVirtualMFADevices;
 
 impl Action for ListVirtualMFADevices {
@@ -375,7 +374,7 @@ fn owner(view: &StateView<'_>, bearer: CredentialOwner) -> Option<iam::User> {
     })
 }
 
-/// `iam:GetMFADevice`; without a user name it finds whoever has the device.
+/// `iam:GetMFADevice`; without a user name it finds the device's owner.
 pub(crate) struct GetMFADevice;
 
 impl Action for GetMFADevice {

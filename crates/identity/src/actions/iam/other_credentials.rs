@@ -1,8 +1,8 @@
-//! Credentials that no user can have here yet: SSH public keys, signing certificates and those for
-//! single services.
+//! Credentials that users cannot have here yet: SSH public keys, signing certificates and
+//! service-specific credentials.
 //!
 //! Their lists are served, and empty, because clients that delete a user (Ansible, Terraform with
-//! `force_destroy`) read them first and give up half-way where they are not. Creating one is
+//! `force_destroy`) read them first and would otherwise stop half-way. Creating one is
 //! `NotImplemented`.
 
 use keywright_wire::iam;
@@ -16,7 +16,7 @@ use crate::{
     view::{CredentialSubject, StateView},
 };
 
-/// The user whose credentials are listed: must exist, unless it is root itself.
+/// The user whose credentials are listed, which must exist unless it is root.
 fn check_user(view: &StateView<'_>, name: Option<&str>) -> Result<String, IamFault> {
     match view.subject(name)? {
         CredentialSubject::Root => Ok("root".to_owned()),
@@ -24,7 +24,7 @@ fn check_user(view: &StateView<'_>, name: Option<&str>) -> Result<String, IamFau
     }
 }
 
-/// The first page is the only one; a marker can only be another list's.
+/// The first page is the only one, so a marker must be from another list.
 fn check_page<A: Action>(
     view: &StateView<'_>,
     name: Option<&str>,
@@ -73,7 +73,6 @@ macro_rules! empty_list {
 empty_list!(ListSSHPublicKeys -> ListSSHPublicKeysOutput { ssh_public_keys: Some(Vec::new()) });
 empty_list!(ListSigningCertificates -> ListSigningCertificatesOutput { certificates: Vec::new() });
 
-/// `iam:ListServiceSpecificCredentials`
 pub(crate) struct ListServiceSpecificCredentials;
 
 impl Action for ListServiceSpecificCredentials {

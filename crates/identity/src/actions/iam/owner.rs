@@ -1,4 +1,4 @@
-//! Who can be granted something: a user, a group or a role. What is done to their grants is written
+//! The owners of policies: users, groups and roles. Operations on their grants are implemented
 //! once, over [`PolicyOwner`].
 
 use keywright_base::limits;
@@ -12,32 +12,29 @@ use crate::{
 
 /// A principal that holds grants.
 pub(super) trait PolicyOwner: Clone {
-    /// Its word in AWS's texts.
+    /// Its kind in AWS's texts.
     const KIND: &'static str;
     /// The quota of attached managed policies: AWS's name and the number.
     const ATTACHED: (&'static str, usize);
-    /// Characters of all its inline policies, white space not counted.
+    /// The size limit of all its inline policies together, in characters without white space.
     const INLINE_SIZE: usize;
 
     /// Finds one by name in any case.
     fn find<'a>(view: &StateView<'a>, name: &str) -> Result<&'a Self, IamFault>;
     /// Its target for authorization.
     fn target(view: &StateView<'_>, name: &str) -> AuthTarget;
-    /// Its target for actions that change its grants, for which the boundary is a condition key.
+    /// Its target for actions that change its grants, where the boundary is a condition key.
     fn bounded_target(view: &StateView<'_>, name: &str) -> AuthTarget;
-    /// Its name with its own spelling.
+    /// Its name as created.
     fn name(&self) -> &str;
-    /// Its path.
     fn path(&self) -> &str;
-    /// Its grants.
     fn grants(&self) -> &DirectGrants;
-    /// Its grants, to be changed.
     fn grants_mut(&mut self) -> &mut DirectGrants;
     /// The change that stores it.
     fn put(self) -> StateChange;
-    /// That it has no inline policy of this name.
+    /// The error if it has no inline policy of this name.
     fn no_inline(policy: &str) -> MissingEntity;
-    /// Whether customers may change its grants.
+    /// Checks that customers may change its grants.
     ///
     /// # Errors
     /// `UnmodifiableEntity`.

@@ -1,4 +1,4 @@
-//! The account's password policy: set, read, delete. What it demands of a password is in
+//! The account's password policy: set, read, delete. Its requirements for passwords are in
 //! [`crate::password_rules`], what it lets users do in [`crate::authorize`].
 
 use keywright_wire::iam;
@@ -11,10 +11,10 @@ use crate::{
     view::StateView,
 };
 
-/// Characters that a policy demands when it does not say.
+/// The minimum length if a policy does not set one.
 const MINIMUM_LENGTH: i32 = 6;
 
-/// `iam:UpdateAccountPasswordPolicy`; what is left out goes back to AWS's default.
+/// `iam:UpdateAccountPasswordPolicy`; omitted values are reset to AWS's defaults.
 pub(crate) struct UpdateAccountPasswordPolicy;
 
 impl Action for UpdateAccountPasswordPolicy {
@@ -41,7 +41,6 @@ impl Action for UpdateAccountPasswordPolicy {
     }
 }
 
-/// `iam:GetAccountPasswordPolicy`
 pub(crate) struct GetAccountPasswordPolicy;
 
 impl Action for GetAccountPasswordPolicy {
@@ -61,7 +60,6 @@ impl Action for GetAccountPasswordPolicy {
     }
 }
 
-/// `iam:DeleteAccountPasswordPolicy`
 pub(crate) struct DeleteAccountPasswordPolicy;
 
 impl Action for DeleteAccountPasswordPolicy {

@@ -1,7 +1,8 @@
 //! Managed policies: the account's own and AWS's.
 //!
-//! It protects one rule: what belongs to AWS is read and attached, never changed. Versions are in
-//! `policy_versions`, attachments in `attachments`.
+//! Invariant: AWS managed policies can be read and attached, but never changed.
+//!
+//! Versions are in `policy_versions`, attachments in `attachments`.
 
 use std::sync::Arc;
 
@@ -23,9 +24,9 @@ use crate::{
 /// A managed policy, of AWS or of the account.
 #[derive(Clone, Copy)]
 pub(super) enum ManagedPolicy<'a> {
-    /// AWS's.
+    /// An AWS managed policy.
     Aws(&'a AwsPolicy),
-    /// The account's own.
+    /// A customer managed policy of the account.
     Own(&'a Arc<CustomerPolicy>),
 }
 
@@ -33,7 +34,7 @@ impl<'a> ManagedPolicy<'a> {
     /// The policy with this ARN.
     ///
     /// # Errors
-    /// `ValidationError` for what is no ARN, and `missing`.
+    /// `ValidationError` if it is not an ARN, or `missing`.
     pub(super) fn find(
         view: &StateView<'a>,
         arn: &str,
@@ -48,11 +49,11 @@ impl<'a> ManagedPolicy<'a> {
             .ok_or_else(|| missing(arn.to_owned()).into())
     }
 
-    /// The account's own policy, to be changed. Explanations and simulations say no as well, by
-    /// `keywright_policy::settled`.
+    /// The account's own policy, to be modified. Explanations and simulations deny such changes
+    /// too, through `keywright_policy::settled`.
     ///
     /// # Errors
-    /// `AccessDenied` with `foreign` for a policy of AWS.
+    /// `AccessDenied` with `foreign` for an AWS managed policy.
     pub(super) fn own(self, foreign: &str) -> Result<&'a Arc<CustomerPolicy>, IamFault> {
         match self {
             Self::Own(policy) => Ok(policy),
@@ -81,8 +82,8 @@ impl<'a> ManagedPolicy<'a> {
         }
     }
 
-    /// Where it stands in a listing: the account's own by name, then AWS's by age, as AWS lists
-    /// them (AdministratorAccess, PowerUserAccess, ReadOnlyAccess, ...).
+    /// Its sort key in a listing: the account's own by name, then AWS's by age, as AWS lists them
+    /// (AdministratorAccess, PowerUserAccess, ReadOnlyAccess, ...).
     fn place(&self) -> String {
         let name = FoldedName::new(self.name());
         match self {
@@ -91,7 +92,7 @@ impl<'a> ManagedPolicy<'a> {
         }
     }
 
-    /// As lists show it.
+    /// As list responses have it.
     pub(super) fn brief(&self, view: &StateView<'_>) -> iam::Policy {
         let arn = self.arn(view);
         let count = |count: usize| i32::try_from(count).ok();
@@ -123,7 +124,7 @@ impl<'a> ManagedPolicy<'a> {
         }
     }
 
-    /// As GetPolicy shows it: with description and tags.
+    /// As GetPolicy returns it: with description and tags.
     fn full(&self, view: &StateView<'_>) -> iam::Policy {
         let listed = self.brief(view);
         match self {
@@ -143,18 +144,18 @@ impl<'a> ManagedPolicy<'a> {
 /// The target of an action on a managed policy.
 ///
 /// # Errors
-/// `ValidationError` for what is no ARN.
+/// `ValidationError` if it is not an ARN.
 pub(super) fn policy_target(view: &StateView<'_>, arn: &str) -> Result<Requirement, IamFault> {
     parse(arn)?;
     Ok(Requirement::one(AuthTarget::policy(view, arn)))
 }
 
-/// A document that may become a version of a managed policy.
+/// Validates a document as a version of a managed policy.
 ///
 /// # Errors
 /// `MalformedPolicyDocument`, `LimitExceeded`.
 pub(super) fn checked_document(document: &str) -> Result<Arc<str>, IamFault> {
-    // First: what no policy may be would take long to validate, while other changes wait.
+    // Checked first: an oversized document would take long to validate, while other changes wait.
     if size_without_whitespace(document) > limits::POLICY_SIZE {
         return Err(ReachedQuota::Named("PolicySize", limits::POLICY_SIZE).into());
     }
@@ -163,7 +164,6 @@ pub(super) fn checked_document(document: &str) -> Result<Arc<str>, IamFault> {
     Ok(document.into())
 }
 
-/// `iam:CreatePolicy`
 pub(crate) struct CreatePolicy;
 
 impl Action for CreatePolicy {
@@ -218,7 +218,6 @@ impl Action for CreatePolicy {
     }
 }
 
-/// `iam:GetPolicy`
 pub(crate) struct GetPolicy;
 
 impl Action for GetPolicy {
@@ -241,7 +240,7 @@ impl Action for GetPolicy {
 pub(crate) struct ListPolicies;
 
 impl ListPolicies {
-    /// The policies that the filters let through, with their places, in order.
+    /// The policies that pass the filters, with their sort keys, in order.
     fn selected<'a>(
         view: &StateView<'a>,
         input: &Input<Self>,
@@ -269,7 +268,7 @@ impl ListPolicies {
     }
 }
 
-/// AWS looks at the usage only where it is asked for what is attached.
+/// AWS considers the usage filter only with `OnlyAttached`.
 fn is_used_as(
     view: &StateView<'_>,
     policy: &ManagedPolicy<'_>,
@@ -321,7 +320,6 @@ impl Action for ListPolicies {
     }
 }
 
-/// `iam:DeletePolicy`
 pub(crate) struct DeletePolicy;
 
 impl Action for DeletePolicy {

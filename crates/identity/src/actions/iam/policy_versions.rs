@@ -1,7 +1,8 @@
-//! Versions of managed policies: at most five, numbers never used again, one in effect.
+//! Versions of managed policies: at most five, of which one is the default; numbers are never
+//! reused.
 //!
-//! A change of the default version is in effect for everyone it is attached to before it is
-//! answered.
+//! Invariant: SetDefaultPolicyVersion is answered only after the new version is in effect for every
+//! entity that has the policy attached.
 
 use keywright_base::limits;
 use keywright_wire::{iam, percent_encode_document};
@@ -21,17 +22,17 @@ const FOREIGN: &str = "Cannot update policies outside your own account.";
 const FOREIGN_VERSION: &str =
     "Cannot delete policy versions for policies outside your own account.";
 
-/// The number in `v3`; nothing for what no version of ours is called.
+/// The number in `v3`; `None` if it is not a version ID of ours.
 fn number(version: &str) -> Option<u32> {
     version.strip_prefix('v')?.parse().ok()
 }
 
-/// That a policy, or this version of it, does not exist.
+/// The error for a missing policy or version.
 fn missing(version: &str) -> impl Fn(String) -> MissingEntity {
     move |arn| MissingEntity::PolicyVersion(arn, version.to_owned())
 }
 
-/// A version of the account's own policy, which was asked for by this ARN.
+/// A version of the account's own policy, given the ARN in the request.
 fn version_of<'a>(
     policy: &'a CustomerPolicy,
     arn: &str,
@@ -41,7 +42,7 @@ fn version_of<'a>(
     version.ok_or_else(|| missing(id)(arn.to_owned()).into())
 }
 
-/// A version as answers show it; lists leave the document out.
+/// A version as responses have it; lists omit the document.
 fn to_wire(policy: &CustomerPolicy, version: &PolicyVersion, full: bool) -> iam::PolicyVersion {
     iam::PolicyVersion {
         document: full.then(|| percent_encode_document(version.text())),
@@ -51,7 +52,7 @@ fn to_wire(policy: &CustomerPolicy, version: &PolicyVersion, full: bool) -> iam:
     }
 }
 
-/// The versions of a policy of AWS as lists show them, the newest first.
+/// The versions of an AWS managed policy as lists have them, newest first.
 fn of_aws(policy: &AwsPolicy) -> impl Iterator<Item = iam::PolicyVersion> {
     let to_wire = |id: &str, created, in_effect| iam::PolicyVersion {
         document: None,
@@ -65,8 +66,8 @@ fn of_aws(policy: &AwsPolicy) -> impl Iterator<Item = iam::PolicyVersion> {
     std::iter::once(in_effect).chain(earlier)
 }
 
-/// The versions with their documents, the newest first; of a policy of AWS, which can have
-/// hundreds, only the one in effect.
+/// The versions with their documents, newest first. For an AWS managed policy, which can have
+/// hundreds, only the default one.
 pub(super) fn with_documents(policy: ManagedPolicy<'_>) -> Vec<iam::PolicyVersion> {
     match policy {
         ManagedPolicy::Own(policy) => {
@@ -86,7 +87,6 @@ pub(super) fn with_documents(policy: ManagedPolicy<'_>) -> Vec<iam::PolicyVersio
     }
 }
 
-/// `iam:CreatePolicyVersion`
 pub(crate) struct CreatePolicyVersion;
 
 impl Action for CreatePolicyVersion {
@@ -118,7 +118,6 @@ impl Action for CreatePolicyVersion {
     }
 }
 
-/// `iam:GetPolicyVersion`
 pub(crate) struct GetPolicyVersion;
 
 impl Action for GetPolicyVersion {
@@ -153,7 +152,7 @@ impl Action for GetPolicyVersion {
     }
 }
 
-/// `iam:ListPolicyVersions`, the newest first.
+/// `iam:ListPolicyVersions`, newest first.
 pub(crate) struct ListPolicyVersions;
 
 impl Action for ListPolicyVersions {
@@ -192,7 +191,6 @@ impl Action for ListPolicyVersions {
     }
 }
 
-/// `iam:SetDefaultPolicyVersion`
 pub(crate) struct SetDefaultPolicyVersion;
 
 impl Action for SetDefaultPolicyVersion {
@@ -213,7 +211,6 @@ impl Action for SetDefaultPolicyVersion {
     }
 }
 
-/// `iam:DeletePolicyVersion`
 pub(crate) struct DeletePolicyVersion;
 
 impl Action for DeletePolicyVersion {

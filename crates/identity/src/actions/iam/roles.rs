@@ -19,10 +19,10 @@ use crate::{
     view::StateView,
 };
 
-/// Seconds that a session of a role may last unless the role says otherwise.
+/// The default maximum session duration of a role.
 pub(super) const MAX_SESSION_SECS: i32 = 3600;
 
-/// A trust policy that may become a role's, in its stored form.
+/// Validates a role's trust policy and converts it to its stored form.
 ///
 /// # Errors
 /// `MalformedPolicyDocument`, `LimitExceeded`.
@@ -52,7 +52,7 @@ fn checked_trust(view: &StateView<'_>, document: &str) -> Result<TrustPolicy, Ia
     Ok(TrustPolicy::new(stored.into()))
 }
 
-/// Rejects one role too many.
+/// Enforces the quota of roles.
 pub(super) fn check_quota(view: &StateView<'_>) -> Result<(), IamFault> {
     if view.account.roles().len() >= limits::ROLES_PER_ACCOUNT {
         return Err(ReachedQuota::Named("RolesPerAccount", limits::ROLES_PER_ACCOUNT).into());
@@ -60,7 +60,7 @@ pub(super) fn check_quota(view: &StateView<'_>) -> Result<(), IamFault> {
     Ok(())
 }
 
-/// Refuses changes to a role that only its service may change.
+/// Refuses changes to a role that only its service may modify.
 pub(super) fn check_modifiable(role: &Role) -> Result<(), IamFault> {
     if role.is_service_linked() {
         return Err(IamFault::UnmodifiableEntity(format!(
@@ -76,14 +76,13 @@ fn role_target(view: &StateView<'_>, name: &str) -> Result<Requirement, IamFault
     Ok(Requirement::one(AuthTarget::role(view, name)))
 }
 
-/// The role as a copy to be changed.
+/// The role as a copy to modify.
 fn changed(view: &StateView<'_>, name: &str) -> Result<Role, IamFault> {
     let role = view.role(name)?;
     check_modifiable(role)?;
     Ok(Role::clone(role))
 }
 
-/// `iam:CreateRole`
 pub(crate) struct CreateRole;
 
 impl Action for CreateRole {
@@ -135,7 +134,7 @@ impl Action for CreateRole {
             role: iam::Role {
                 tags: (!role.tags.is_empty()).then(|| tags::to_wire(&role.tags)),
                 permissions_boundary: role.boundary.as_deref().map(boundaries::to_wire),
-                // Recorded in 2026: no description and no maximum duration here.
+                // Recorded in 2026: CreateRole returns no description and no maximum duration.
                 ..in_profile(view, &role)
             },
         };
@@ -143,7 +142,6 @@ impl Action for CreateRole {
     }
 }
 
-/// `iam:GetRole`
 pub(crate) struct GetRole;
 
 impl Action for GetRole {
@@ -160,7 +158,6 @@ impl Action for GetRole {
     }
 }
 
-/// `iam:ListRoles`
 pub(crate) struct ListRoles;
 
 impl Action for ListRoles {
@@ -198,7 +195,7 @@ impl Action for ListRoles {
     }
 }
 
-/// `iam:UpdateRole`; what is left out stays.
+/// `iam:UpdateRole`; omitted values stay.
 pub(crate) struct UpdateRole;
 
 impl Action for UpdateRole {
@@ -211,7 +208,7 @@ impl Action for UpdateRole {
 
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let mut role = Role::clone(view.role(&input.role_name)?);
-        // The description of a service-linked role may be changed, and nothing else.
+        // Only the description of a service-linked role can be changed.
         if input.max_session_duration.is_some() {
             check_modifiable(&role)?;
         }
@@ -226,7 +223,6 @@ impl Action for UpdateRole {
     }
 }
 
-/// `iam:UpdateRoleDescription`
 pub(crate) struct UpdateRoleDescription;
 
 impl Action for UpdateRoleDescription {
@@ -247,7 +243,6 @@ impl Action for UpdateRoleDescription {
     }
 }
 
-/// `iam:UpdateAssumeRolePolicy`
 pub(crate) struct UpdateAssumeRolePolicy;
 
 impl Action for UpdateAssumeRolePolicy {
@@ -265,7 +260,6 @@ impl Action for UpdateAssumeRolePolicy {
     }
 }
 
-/// `iam:DeleteRole`
 pub(crate) struct DeleteRole;
 
 impl Action for DeleteRole {
@@ -294,7 +288,7 @@ impl Action for DeleteRole {
     }
 }
 
-/// A role as GetRole shows it.
+/// A role as GetRole returns it.
 fn full(view: &StateView<'_>, role: &Role) -> iam::Role {
     iam::Role {
         tags: (!role.tags.is_empty()).then(|| tags::to_wire(&role.tags)),
@@ -304,7 +298,7 @@ fn full(view: &StateView<'_>, role: &Role) -> iam::Role {
     }
 }
 
-/// The last request of a session of a role. Empty if there was none for a long time.
+/// The last request of a session of a role. Empty if there was none for [`limits::LAST_USED_SECS`].
 pub(super) fn last_used(view: &StateView<'_>, role: &Role) -> iam::RoleLastUsed {
     let used = view.usage.last(role.id.as_str());
     let used = used.filter(|used| view.now().secs_since(used.at) <= limits::LAST_USED_SECS);
@@ -321,7 +315,7 @@ pub(super) fn document_bytes(role: &iam::Role) -> usize {
         .map_or(0, String::len)
 }
 
-/// A role as lists show it: without tags, boundary and last use.
+/// A role as lists have it: without tags, boundary and last use.
 pub(super) fn brief(view: &StateView<'_>, role: &Role) -> iam::Role {
     iam::Role {
         path: role.path.clone(),
@@ -336,7 +330,7 @@ pub(super) fn brief(view: &StateView<'_>, role: &Role) -> iam::Role {
     }
 }
 
-/// A role as instance profiles show it.
+/// A role as instance profiles have it.
 pub(super) fn in_profile(view: &StateView<'_>, role: &Role) -> iam::Role {
     iam::Role {
         description: None,
@@ -345,7 +339,7 @@ pub(super) fn in_profile(view: &StateView<'_>, role: &Role) -> iam::Role {
     }
 }
 
-/// The trust policy as it is shown: principals by their present ARN, deleted ones by their ID.
+/// The trust policy in a response: principals by their current ARN, deleted ones by their ID.
 pub(super) fn trust_text(view: &StateView<'_>, role: &Role) -> String {
     let stored = role.trust.stored();
     let lookup = PrincipalLookup::with(view.ledger, view.account);

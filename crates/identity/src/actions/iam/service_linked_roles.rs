@@ -1,7 +1,7 @@
-//! Roles that are linked to a service of AWS: create and delete them.
+//! Service-linked roles: create and delete them.
 //!
-//! The services are in `data/service_linked_roles.txt`. No service of AWS runs here that would use
-//! such a role, so every deletion succeeds.
+//! The services are listed in `data/service_linked_roles.txt`. None of them runs here, so no role
+//! is ever in use and every deletion succeeds.
 
 use std::sync::{Arc, LazyLock};
 
@@ -34,7 +34,7 @@ static SERVICES: LazyLock<Vec<LinkedService>> = LazyLock::new(|| {
 });
 
 impl LinkedService {
-    /// A line of the data. Empty ones are none.
+    /// Parses a line of the data. `None` for an empty one.
     fn parse(line: &'static str) -> Option<Self> {
         let mut fields = line.splitn(5, '|').map(str::trim);
         let (principal, role_name) = (fields.next()?, fields.next()?);
@@ -72,7 +72,6 @@ fn path(principal: &str) -> String {
     format!("/aws-service-role/{principal}/")
 }
 
-/// `iam:CreateServiceLinkedRole`
 pub(crate) struct CreateServiceLinkedRole;
 
 impl Action for CreateServiceLinkedRole {
@@ -145,7 +144,6 @@ impl Action for CreateServiceLinkedRole {
     }
 }
 
-/// `iam:DeleteServiceLinkedRole`
 pub(crate) struct DeleteServiceLinkedRole;
 
 impl Action for DeleteServiceLinkedRole {
@@ -180,7 +178,7 @@ impl Action for DeleteServiceLinkedRole {
     }
 }
 
-/// Makes room for another deletion to be remembered.
+/// Drops the oldest deletion task if there is no room for another.
 fn forgotten(view: &StateView<'_>) -> Option<StateChange> {
     let tasks = view.account.deletion_tasks();
     if tasks.len() < limits::DELETION_TASKS_PER_ACCOUNT {
@@ -190,7 +188,7 @@ fn forgotten(view: &StateView<'_>) -> Option<StateChange> {
     Some(StateChange::delete::<DeletionTask>(oldest.id.clone()))
 }
 
-/// A random UUID, version 4.
+/// A random version 4 UUID.
 fn uuid(entropy: &dyn Entropy) -> String {
     let mut bytes = [0; 16];
     entropy.fill(&mut bytes);
@@ -202,7 +200,6 @@ fn uuid(entropy: &dyn Entropy) -> String {
     groups.join("-")
 }
 
-/// `iam:GetServiceLinkedRoleDeletionStatus`
 pub(crate) struct GetServiceLinkedRoleDeletionStatus;
 
 impl Action for GetServiceLinkedRoleDeletionStatus {

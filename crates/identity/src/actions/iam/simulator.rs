@@ -1,9 +1,11 @@
-//! AWS's policy simulator: what policies would say to requests that nobody made, and which
-//! condition keys they ask for.
+//! AWS's policy simulator: how policies decide hypothetical requests, and which condition keys they
+//! use.
 //!
-//! It protects one rule: a simulation is the real evaluator's answer, only the caller and the
-//! context are supposed. Shapes, texts and the order of refusals are AWS's. It never asks trust
-//! policies, policies of real resources or an organization; who wants those asked, sends them.
+//! Invariant: a simulation is the decision of the real evaluator; only the caller and the context
+//! are hypothetical.
+//!
+//! Shapes, texts and the order of errors are AWS's. Trust policies, policies of real resources and
+//! organization policies are not evaluated unless the request supplies them.
 
 mod fit;
 mod given;
@@ -29,7 +31,7 @@ fn invalid(text: impl Into<String>) -> IamFault {
     InvalidInput::Other(text.into()).into()
 }
 
-/// What both simulations take: the smaller one's input without its list of policies.
+/// The parameters that both simulations share, other than the policy lists.
 struct SimulationQuery<'a> {
     operation: &'static str,
     actions: &'a [String],
@@ -38,7 +40,8 @@ struct SimulationQuery<'a> {
     marker: Option<&'a str>,
 }
 
-/// A page of results: whole actions, as many as the page and the work for one answer allow.
+/// A page of results: whole actions, as many as the page size and the work limit of a response
+/// allow.
 fn page(
     requested: &SimulationQuery<'_>,
     supposed: &SimulationInput,
@@ -73,21 +76,21 @@ fn page(
     Ok((results, marker))
 }
 
-/// How many actions one answer can take, by the work for each: the statements on all resources, and
-/// the patterns that all values of the context and all resources are matched with.
+/// The number of actions that fit in one response by the work per action: the statements on all
+/// resources, and the patterns matched against all context values and resources.
 fn affordable(
     actions: &[String],
     resources: Option<&[String]>,
     supposed: &SimulationInput,
 ) -> Result<i32, IamFault> {
-    // An action of the extension is simulated with those that it implies.
+    // An extension action is simulated together with the actions it implies.
     let known = |action: &String| keywright_policy::ActionCatalogue::built_in().action(action);
     let implied = actions.iter().filter_map(known);
     let implied = implied.map(|known| known.implied().count()).max();
     let count = resources.map_or(1, <[String]>::len) * (1 + implied.unwrap_or(0));
     let per_action = count * supposed.statements().max(1);
     let by_statements = limits::SIMULATED_STATEMENTS / per_action;
-    // Patterns take time by the length of what they are matched with.
+    // The cost of a pattern grows with the length of the text it is matched against.
     let longest = |texts: &[String]| texts.iter().max_by_key(|text| text.len()).cloned();
     let action = longest(actions).unwrap_or_default();
     let resource = resources
@@ -113,12 +116,11 @@ fn affordable(
     }
 }
 
-/// Actions of a page when the request does not say.
+/// The default page size, in actions.
 const PAGE: i32 = 100;
 
 type ResultPage = (Vec<iam::EvaluationResult>, Option<String>);
 
-/// `iam:SimulateCustomPolicy`
 pub(crate) struct SimulateCustomPolicy;
 
 impl Action for SimulateCustomPolicy {
@@ -148,7 +150,6 @@ impl Action for SimulateCustomPolicy {
     }
 }
 
-/// `iam:SimulatePrincipalPolicy`
 pub(crate) struct SimulatePrincipalPolicy;
 
 impl Action for SimulatePrincipalPolicy {
@@ -189,7 +190,6 @@ fn target(view: &StateView<'_>, arn: &str) -> AuthTarget {
     }
 }
 
-/// `iam:GetContextKeysForCustomPolicy`
 pub(crate) struct GetContextKeysForCustomPolicy;
 
 impl Action for GetContextKeysForCustomPolicy {
@@ -211,7 +211,6 @@ impl Action for GetContextKeysForCustomPolicy {
     }
 }
 
-/// `iam:GetContextKeysForPrincipalPolicy`
 pub(crate) struct GetContextKeysForPrincipalPolicy;
 
 impl Action for GetContextKeysForPrincipalPolicy {
@@ -236,7 +235,7 @@ impl Action for GetContextKeysForPrincipalPolicy {
     }
 }
 
-/// The condition keys that policies ask for, sorted.
+/// The condition keys that policies use, sorted.
 fn keys(given: &[InputPolicy]) -> Vec<String> {
     keywright_policy::context_keys(given.iter().map(|given| given.policy.document()))
 }

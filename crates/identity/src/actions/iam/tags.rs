@@ -1,8 +1,8 @@
-//! Tags of users, roles, managed policies and MFA devices: their rules, and the actions that change
+//! Tags of users, roles, managed policies and MFA devices: validation, and the actions that change
 //! and list them.
 //!
-//! Keys of a user's or role's tags are unique without regard to case; tagging again in another case
-//! replaces both the spelling and the value. Keys of the others' tags differ in case.
+//! The keys of a user's or role's tags are unique without regard to case; setting a tag in another
+//! case replaces both the spelling and the value. Keys of other tags are case-sensitive.
 
 use keywright_base::limits;
 use keywright_wire::iam;
@@ -20,7 +20,7 @@ use crate::{
     view::StateView,
 };
 
-/// As requests carry them.
+/// Tags of a request.
 pub(super) fn from_wire(tags: Option<&[iam::Tag]>) -> Vec<Tag> {
     let tag = |tag: &iam::Tag| Tag {
         key: tag.key.clone(),
@@ -29,7 +29,7 @@ pub(super) fn from_wire(tags: Option<&[iam::Tag]>) -> Vec<Tag> {
     tags.unwrap_or_default().iter().map(tag).collect()
 }
 
-/// As answers carry them.
+/// Tags of a response.
 pub(super) fn to_wire(tags: &[Tag]) -> Vec<iam::Tag> {
     let tag = |tag: &Tag| iam::Tag {
         key: tag.key.clone(),
@@ -38,7 +38,7 @@ pub(super) fn to_wire(tags: &[Tag]) -> Vec<iam::Tag> {
     tags.iter().map(tag).collect()
 }
 
-/// The tags that a user has after `add` is put on `existing`.
+/// The tags of a user or role after `add` is applied to `existing`.
 ///
 /// # Errors
 /// `InvalidInput` for repeated or reserved keys, `LimitExceeded` beyond fifty.
@@ -50,7 +50,7 @@ pub(super) fn checked_any_case(
     checked(existing, add, (str::eq_ignore_ascii_case, repeated))
 }
 
-/// The tags that a managed policy or an MFA device has after `add` is put on `existing`.
+/// The tags of a managed policy or an MFA device after `add` is applied to `existing`.
 ///
 /// # Errors
 /// As [`checked_any_case`].
@@ -65,7 +65,7 @@ pub(super) fn checked_exact_case(
     )
 }
 
-/// Which keys are the same, and what is said of repeated ones.
+/// Which keys are equal, and the error for repeated ones.
 type TagKeyComparison = (fn(&str, &str) -> bool, InvalidInput);
 
 fn checked(
@@ -101,7 +101,6 @@ pub(super) fn listed(tags: &[Tag], page: &PageRequest) -> (Vec<iam::Tag>, Option
     (to_wire(&tags), marker)
 }
 
-/// `iam:TagUser`
 pub(crate) struct TagUser;
 
 impl Action for TagUser {
@@ -125,7 +124,6 @@ impl Action for TagUser {
     }
 }
 
-/// `iam:UntagUser`
 pub(crate) struct UntagUser;
 
 impl Action for UntagUser {
@@ -152,7 +150,6 @@ impl Action for UntagUser {
     }
 }
 
-/// `iam:ListUserTags`
 pub(crate) struct ListUserTags;
 
 impl Action for ListUserTags {
@@ -177,7 +174,6 @@ impl Action for ListUserTags {
     }
 }
 
-/// `iam:TagRole`
 pub(crate) struct TagRole;
 
 impl Action for TagRole {
@@ -201,7 +197,6 @@ impl Action for TagRole {
     }
 }
 
-/// `iam:UntagRole`
 pub(crate) struct UntagRole;
 
 impl Action for UntagRole {
@@ -228,7 +223,6 @@ impl Action for UntagRole {
     }
 }
 
-/// `iam:ListRoleTags`
 pub(crate) struct ListRoleTags;
 
 impl Action for ListRoleTags {
@@ -261,7 +255,6 @@ fn own_policy(view: &StateView<'_>, arn: &str) -> Result<CustomerPolicy, IamFaul
     Ok(CustomerPolicy::clone(policy.own(FOREIGN)?))
 }
 
-/// `iam:TagPolicy`
 pub(crate) struct TagPolicy;
 
 impl Action for TagPolicy {
@@ -286,7 +279,6 @@ impl Action for TagPolicy {
     }
 }
 
-/// `iam:UntagPolicy`
 pub(crate) struct UntagPolicy;
 
 impl Action for UntagPolicy {
@@ -308,7 +300,6 @@ impl Action for UntagPolicy {
     }
 }
 
-/// `iam:ListPolicyTags`
 pub(crate) struct ListPolicyTags;
 
 impl Action for ListPolicyTags {
@@ -344,7 +335,6 @@ fn device(view: &StateView<'_>, serial: &str) -> Result<MfaDevice, IamFault> {
     Ok(MfaDevice::clone(device))
 }
 
-/// `iam:TagMFADevice`
 pub(crate) struct TagMFADevice;
 
 impl Action for TagMFADevice {
@@ -368,7 +358,6 @@ impl Action for TagMFADevice {
     }
 }
 
-/// `iam:UntagMFADevice`
 pub(crate) struct UntagMFADevice;
 
 impl Action for UntagMFADevice {
@@ -389,7 +378,6 @@ impl Action for UntagMFADevice {
     }
 }
 
-/// `iam:ListMFADeviceTags`
 pub(crate) struct ListMFADeviceTags;
 
 impl Action for ListMFADeviceTags {

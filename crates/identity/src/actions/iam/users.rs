@@ -15,7 +15,6 @@ use crate::{
     view::{CredentialSubject, StateView},
 };
 
-/// `iam:CreateUser`
 pub(crate) struct CreateUser;
 
 impl Action for CreateUser {
@@ -65,7 +64,6 @@ impl Action for CreateUser {
     }
 }
 
-/// `iam:GetUser`
 pub(crate) struct GetUser;
 
 impl Action for GetUser {
@@ -85,7 +83,6 @@ impl Action for GetUser {
     }
 }
 
-/// `iam:ListUsers`
 pub(crate) struct ListUsers;
 
 impl Action for ListUsers {
@@ -120,7 +117,6 @@ impl Action for ListUsers {
     }
 }
 
-/// `iam:UpdateUser`
 pub(crate) struct UpdateUser;
 
 impl Action for UpdateUser {
@@ -132,7 +128,7 @@ impl Action for UpdateUser {
         if input.new_path.is_none() && input.new_user_name.is_none() {
             return Ok(Requirement::one(old));
         }
-        // AWS asks for permission on both the old and the new name.
+        // AWS requires permission on both the old and the new name.
         let stored = view.account.user(&input.user_name);
         let path = input
             .new_path
@@ -152,7 +148,7 @@ impl Action for UpdateUser {
         let mut user = User::clone(view.user(&input.user_name)?);
         if let Some(name) = &input.new_user_name {
             let holder = view.account.user(name);
-            // AWS refuses the user's own name in another case as well (recorded 2025-11-30).
+            // AWS also refuses the user's own name in another case (recorded 2025-11-30).
             if holder.is_some_and(|holder| holder.id != user.id || holder.name != *name) {
                 return Err(ExistingEntity::User(name.clone()).into());
             }
@@ -165,7 +161,6 @@ impl Action for UpdateUser {
     }
 }
 
-/// `iam:DeleteUser`
 pub(crate) struct DeleteUser;
 
 impl Action for DeleteUser {
@@ -217,7 +212,7 @@ pub(super) fn subject_target(
     Ok(Requirement::one(target_of(view, &view.subject(name)?)))
 }
 
-/// Whom an action on credentials is about, as its target.
+/// The target for an action on credentials.
 pub(super) fn target_of(view: &StateView<'_>, subject: &CredentialSubject) -> AuthTarget {
     match subject {
         CredentialSubject::Root => AuthTarget::root(view),
@@ -225,7 +220,7 @@ pub(super) fn target_of(view: &StateView<'_>, subject: &CredentialSubject) -> Au
     }
 }
 
-/// A user as CreateUser and GetUser show it: with tags and boundary, where it has them.
+/// A user as CreateUser and GetUser return it: with tags and boundary, if any.
 fn full(view: &StateView<'_>, user: &User) -> iam::User {
     iam::User {
         permissions_boundary: user.boundary.as_deref().map(super::boundaries::to_wire),
@@ -234,7 +229,7 @@ fn full(view: &StateView<'_>, user: &User) -> iam::User {
     }
 }
 
-/// A user as lists show it.
+/// A user as lists have it.
 pub(super) fn brief(view: &StateView<'_>, user: &User) -> iam::User {
     iam::User {
         path: user.path.clone(),
@@ -247,7 +242,7 @@ pub(super) fn brief(view: &StateView<'_>, user: &User) -> iam::User {
     }
 }
 
-/// Root as GetUser and lists show it.
+/// Root as GetUser and lists have it.
 pub(super) fn root(view: &StateView<'_>, root: &RootUser) -> iam::User {
     iam::User {
         path: "/".to_owned(),

@@ -16,14 +16,13 @@ use crate::{
     view::StateView,
 };
 
-/// Seconds that a session lasts when the request does not say, and at most with role chaining.
+/// The default duration of a session in seconds, and the maximum with role chaining.
 const SESSION_SECS: i32 = 3600;
 
-/// `sts:AssumeRole`
 pub(crate) struct AssumeRole;
 
 impl AssumeRole {
-    /// The tags of the session: those of the request, and the transitive ones of the caller's
+    /// The tags of the session: those in the request, and the transitive ones of the caller's
     /// session.
     fn tags(view: &StateView<'_>, input: &Input<Self>) -> Vec<Tag> {
         let mut tags = requested_tags(input.tags.as_deref());
@@ -31,7 +30,7 @@ impl AssumeRole {
         tags
     }
 
-    /// The permission on the role, as both sides must grant it.
+    /// The permission on the role, which both sides must grant.
     fn target(view: &StateView<'_>, input: &Input<Self>) -> AuthTarget {
         let role = AssumableRole::find(view, &input.role_arn);
         let tags = Self::tags(view, input);
@@ -53,7 +52,7 @@ impl AssumeRole {
         for key in input.transitive_tag_keys.iter().flatten() {
             target = target.with_key("sts:TransitiveTagKeys", key);
         }
-        // A code that turns out wrong is refused before the session is created.
+        // The code is verified before the session is created, so that a wrong one is refused.
         if input.serial_number.is_some() && input.token_code.is_some() {
             target = target
                 .with_key("aws:MultiFactorAuthPresent", "true")
@@ -80,7 +79,7 @@ impl Action for AssumeRole {
     type Shape = sts::AssumeRole;
     const ACCESS: ActionLevel = ActionLevel::Write;
 
-    /// A code that is accepted is spent.
+    /// Accepting a code uses it up.
     fn writes(input: &Input<Self>) -> bool {
         input.serial_number.is_some()
     }
@@ -95,7 +94,8 @@ impl Action for AssumeRole {
         if matches!(view.caller.principal(), Principal::Root { .. }) {
             return Err(denied("Roles may not be assumed by root accounts."));
         }
-        // AWS: federated users call nothing of STS but GetCallerIdentity, whatever policies say.
+        // On AWS, federated users can call no STS operation except GetCallerIdentity, whatever
+        // their policies say.
         if matches!(view.caller.principal(), Principal::FederatedUser(_)) {
             return Err(denied(&format!(
                 "User: {} is not authorized to perform: sts:AssumeRole on resource: {}",
@@ -108,7 +108,7 @@ impl Action for AssumeRole {
         if !target.request_tags.is_empty() {
             targets.push(target.clone().as_action("sts:TagSession"));
         }
-        // AWS: also if the caller's session has one, which the new session inherits.
+        // As on AWS: also if the caller's session has one, which the new session inherits.
         let before = view.caller.attributes();
         let inherited = before.and_then(|before| before.source_identity.as_ref());
         if inherited.or(input.source_identity.as_ref()).is_some() {
@@ -120,7 +120,7 @@ impl Action for AssumeRole {
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let code = (input.serial_number.as_deref(), input.token_code.as_deref());
         let device = second_factor(view, code)?;
-        // The permit was given for this very state of the role's account, or a newer one.
+        // The permit was issued for this state of the role's account, or a newer one.
         let found = AssumableRole::find(view, &input.role_arn);
         let found = found.ok_or_else(|| denied("The role was deleted meanwhile."))?;
         let secs = duration(view, input, found.role.max_session_secs)?;
@@ -133,7 +133,7 @@ impl Action for AssumeRole {
             principal: &principal,
             action: "sts:AssumeRole",
             secs,
-            // AWS: a code given for AssumeRole does not count in requests of the session.
+            // As on AWS: a code given for AssumeRole does not count in requests of the session.
             mfa: None,
             attributes: Some(attributes),
         };

@@ -1,4 +1,4 @@
-//! Who the caller is, and which account a key belongs to.
+//! The caller's identity, and the account that a key belongs to.
 
 use keywright_base::AccessKeyId;
 use keywright_wire::sts;
@@ -30,7 +30,7 @@ impl Action for GetCallerIdentity {
     }
 }
 
-/// `sts:GetAccessKeyInfo`; answers from the id alone.
+/// `sts:GetAccessKeyInfo`, computed from the key ID alone.
 pub(crate) struct GetAccessKeyInfo;
 
 impl Action for GetAccessKeyInfo {

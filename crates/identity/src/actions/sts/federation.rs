@@ -17,7 +17,6 @@ use crate::{
     view::StateView,
 };
 
-/// `sts:GetFederationToken`
 pub(crate) struct GetFederationToken;
 
 impl Action for GetFederationToken {

@@ -1,5 +1,5 @@
-//! What all operations that create sessions share: the second factor, session policies and tags,
-//! and the credentials.
+//! Shared by all operations that create sessions: MFA, session policies and tags, and the
+//! credentials.
 
 use keywright_base::{AccountId, Secret, Timestamp};
 use keywright_policy::{DocumentKind, validate};
@@ -17,15 +17,16 @@ use crate::{
     view::StateView,
 };
 
-/// Seconds that a session of a user lasts when the request does not say.
+/// The default duration of a user's session, in seconds.
 pub(super) const SESSION_SECS: i32 = 43_200;
-/// Seconds that a session of root lasts at most.
+/// The maximum duration of a root session, in seconds.
 pub(super) const ROOT_SESSION_SECS: i32 = 3600;
-/// Managed policies in a request for a session.
+/// The maximum number of managed policies in a request for a session.
 const SESSION_POLICIES: usize = 10;
-/// Characters of the session policies and their ARNs together, white space included.
+/// The maximum size of the session policies and their ARNs together, in characters, white space
+/// included.
 const SESSION_POLICY_CHARS: usize = 2048;
-/// Bytes of policies, tags and source identity that a session token may carry.
+/// The maximum size of the policies, tags and source identity in a session token.
 const PACKED_BYTES: usize = 16 * 1024;
 
 pub(super) fn denied(text: &str) -> IamFault {
@@ -34,19 +35,18 @@ pub(super) fn denied(text: &str) -> IamFault {
 
 /// A session to be created for a permitted request.
 pub(super) struct SessionRequest<'a> {
-    /// Whose session it is.
+    /// The principal that the session is for.
     pub(super) principal: &'a Principal,
     /// The policy action that creates it.
     pub(super) action: &'static str,
     pub(super) secs: i32,
-    /// When a multi-factor code was given.
+    /// When an MFA code was given.
     pub(super) mfa: Option<Timestamp>,
     pub(super) attributes: Option<SessionAttributes>,
 }
 
 impl SessionRequest<'_> {
-    /// Creates the session. It is recorded for the long-term key that it comes from, if it comes
-    /// from one.
+    /// Creates the session. It is recorded for the long-term key that it comes from, if any.
     pub(super) fn issue(
         self,
         view: &StateView<'_>,
@@ -100,7 +100,8 @@ fn source(view: &StateView<'_>) -> Option<SessionSource> {
     }
 }
 
-/// The caller's device whose code was given, as it is from now on; `None` if none was named.
+/// The state of the caller's MFA device after the code in the request; `None` if the request names
+/// no device.
 pub(super) fn second_factor(
     view: &StateView<'_>,
     (serial, code): (Option<&str>, Option<&str>),
@@ -181,7 +182,7 @@ pub(super) fn session_policies(
     })
 }
 
-/// The tags that a request gives a session.
+/// The session tags in a request.
 pub(super) fn requested_tags(tags: Option<&[sts::Tag]>) -> Vec<Tag> {
     let tag = |tag: &sts::Tag| Tag {
         key: tag.key.clone(),
@@ -190,7 +191,7 @@ pub(super) fn requested_tags(tags: Option<&[sts::Tag]>) -> Vec<Tag> {
     tags.unwrap_or_default().iter().map(tag).collect()
 }
 
-/// Checks the tags of a request.
+/// Checks the tags in a request.
 ///
 /// # Errors
 /// `InvalidParameterValue` with AWS's texts.
@@ -212,10 +213,10 @@ pub(super) fn check_tags(tags: &[Tag]) -> Result<(), IamFault> {
     Ok(())
 }
 
-/// How much of the space for policies and tags a session uses, in percent. `None` if none.
+/// How much of the space for policies and tags a session uses, in percent. `None` if it has none.
 ///
 /// # Errors
-/// `PackedPolicyTooLarge` beyond all of it.
+/// `PackedPolicyTooLarge` if it exceeds that space.
 pub(super) fn packed_size(attributes: &SessionAttributes) -> Result<Option<i32>, IamFault> {
     let policies = attributes.policy.iter().chain(&attributes.policy_arns);
     let policies: usize = policies.map(String::len).sum();
@@ -231,7 +232,7 @@ pub(super) fn packed_size(attributes: &SessionAttributes) -> Result<Option<i32>,
     Ok((bytes > 0).then(|| i32::try_from(percent).unwrap_or(100)))
 }
 
-/// The user of an assumed role or of a federation, as answers give it: its ID and ARN.
+/// The assumed-role or federated user in a response: its ID and ARN.
 pub(super) fn user_of(principal: &Principal) -> (String, String) {
     (
         principal.user_id().into_owned(),
@@ -239,7 +240,7 @@ pub(super) fn user_of(principal: &Principal) -> (String, String) {
     )
 }
 
-/// An account's state, for what is looked up in accounts other than the caller's.
+/// The state of an account that may not be the caller's.
 pub(super) fn account_of(view: &StateView<'_>, id: AccountId) -> Option<std::sync::Arc<Account>> {
     Some(std::sync::Arc::clone(&view.ledger.account(id)?.snapshot()))
 }

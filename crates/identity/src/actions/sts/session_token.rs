@@ -12,7 +12,7 @@ use crate::{
     view::StateView,
 };
 
-/// `sts:GetSessionToken`; needs no permission, but a long-term key.
+/// `sts:GetSessionToken`; requires no permission, but a long-term key.
 pub(crate) struct GetSessionToken;
 
 impl Action for GetSessionToken {
@@ -23,7 +23,7 @@ impl Action for GetSessionToken {
         Ok(Requirement::Nothing)
     }
 
-    /// A code that is accepted is spent.
+    /// Accepting a code uses it up.
     fn writes(input: &Input<Self>) -> bool {
         input.serial_number.is_some()
     }

@@ -85,10 +85,10 @@ fn both_sides_must_agree_and_neither_is_named() {
     assume(&bench, &ann, "delegated", "")
         .refused("AccessDenied", &not_authorized("ann", "delegated"));
     assume(&bench, &bob, "delegated", "").ok();
-    // It names the user: that is enough.
+    // It names the user, which suffices.
     assume(&bench, &ann, "anns", "").ok();
     assume(&bench, &bob, "anns", "").refused("AccessDenied", &not_authorized("bob", "anns"));
-    // A role that does not exist is denied in the same words.
+    // The error for a role that does not exist is the same.
     assume(&bench, &bob, "none", "").refused("AccessDenied", &not_authorized("bob", "none"));
     assume(&bench, &bench.root.clone(), "delegated", "")
         .refused("AccessDenied", "Roles may not be assumed by root accounts.");
@@ -124,7 +124,7 @@ fn an_external_id_and_a_code_are_conditions_of_trust() {
     bench.pass(60);
     let code = phone.code(&bench, 1);
     with(&code).ok();
-    // It is spent.
+    // The code has been used.
     assert_eq!(with(&code).code(), Some("AccessDenied"));
 }
 
@@ -174,7 +174,7 @@ fn trusted_users_are_stored_by_id() {
     assert!(trust_of(&bench).contains(&user_arn("anna")));
     bench.reopen();
     assume(&bench, &ann, "r", "").ok();
-    // Another user of that name is not trusted.
+    // A new user of the same name is not trusted.
     bench
         .root("Action=UpdateUser&UserName=anna&NewUserName=old")
         .ok();
@@ -254,7 +254,7 @@ fn tags_and_source_identity_follow_the_chain() {
     ));
     let second = TestKeys::of(&assume(&bench, &first, "second", ""));
     bench.call(&second, "Action=ListUsers").ok();
-    // Not transitive: it ends with the first session.
+    // Not transitive, so it is lost after the first session.
     let first = TestKeys::of(&assume(&bench, &ann, "first", tag));
     let plain = TestKeys::of(&assume(&bench, &first, "second", ""));
     assert_eq!(
@@ -359,7 +359,7 @@ fn federated_users_have_what_the_user_and_the_session_policy_allow() {
             "AccessDenied",
             "Cannot call GetFederationToken with session credentials",
         );
-    // Whatever policies say.
+    // Regardless of policies.
     role(&bench, "r", &format!("arn:aws:iam::{ACCOUNT}:root"), &[]);
     let all =
         r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
@@ -478,7 +478,7 @@ fn roles_are_assumed_across_accounts_if_both_sides_allow_it() {
         "User: {eve_arn} is not authorized to perform: sts:AssumeRole on resource: \
          arn:aws:iam::{ACCOUNT}:role/shared"
     );
-    // Named by the trust policy, but her own account must allow it too.
+    // The trust policy names her, but her own account must allow it too.
     assume(&bench, &eve, "shared", "").refused("AccessDenied", &denied);
     let allow = format!(
         r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"arn:aws:iam::{ACCOUNT}:role/*"}}}}"#
@@ -489,12 +489,12 @@ fn roles_are_assumed_across_accounts_if_both_sides_allow_it() {
     let identity = bench.call(&session, "Action=GetCallerIdentity");
     assert_eq!(identity.value("Account"), ACCOUNT);
     bench.call(&session, "Action=ListUsers").ok();
-    // Her key ends the sessions in the other account.
+    // The key's owner ends the sessions in the other account.
     let end = format!("Action=EndAccessKeySessions&AccessKeyId={}", eve.id);
     bench.call(&other, &end).ok();
     let ended = bench.caller(&session, Service::Sts, "Action=GetCallerIdentity");
     assert!(ended.is_err());
-    // Another user of her name is not trusted.
+    // A new user of the same name is not trusted.
     bench.pass(1);
     let again = TestKeys::of(&assume(&bench, &eve, "shared", ""));
     bench.call(&again, "Action=ListUsers").ok();

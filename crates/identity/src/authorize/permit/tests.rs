@@ -43,7 +43,7 @@ fn a_long_decision_stands_for_the_same_policies_tags_and_targets_only() {
         permit_shortly::<TagUser>(&view, input, long.as_ref()).map(|permit| permit.is_ok())
     };
     assert_eq!(again(&tag), Some(true));
-    // Other users' changes do not matter.
+    // Changes to other users do not matter.
     bench.root("Action=CreateAccessKey&UserName=other").ok();
     assert_eq!(again(&tag), Some(true));
     let mut longer = tag.clone();

@@ -1,4 +1,5 @@
-//! Who waits for whom, how long, and for how many devices that is remembered.
+//! Which attempts delay which others, for how long, and for how many devices attempts are
+//! remembered.
 
 use keywright_base::{AccessKeyId, AccountId, Timestamp, limits};
 
@@ -48,8 +49,8 @@ fn the_console_counts_by_device_browser_and_window() {
     }
 }
 
-/// Who makes many browsers known has no more codes to guess, and known browsers that guess leave the
-/// others what strangers have.
+/// Making many browsers known allows no more guesses, and known browsers that guess do not use up
+/// the attempts of unknown ones.
 #[test]
 fn all_known_browsers_of_a_device_share_an_hour() {
     let attempts = MfaAttempts::default();
@@ -59,7 +60,7 @@ fn all_known_browsers_of_a_device_share_an_hour() {
         let tried = (0..200).filter(|n| begin(known(*n), secs));
         u32::try_from(tried.count()).unwrap()
     };
-    // A right code is no guess.
+    // A correct code is not a guess.
     for n in 0..20 {
         assert!(begin(known(n), 0));
         attempts.succeeded(&device(SERIAL), known(n));
@@ -69,7 +70,7 @@ fn all_known_browsers_of_a_device_share_an_hour() {
     assert!(!begin(CodeOrigin::Console(None), 1));
     assert_eq!(in_window(limits::MFA_WINDOW_SECS), limits::MFA_ATTEMPTS);
     assert_eq!(in_window(HOUR), all);
-    // Strangers use up nothing of known browsers.
+    // Unknown browsers do not use up the attempts of known ones.
     for _ in 0..20 {
         begin(CodeOrigin::Console(None), 2 * HOUR);
     }
@@ -86,7 +87,7 @@ fn the_wait_of_an_access_key_doubles_up_to_hours_until_a_right_code() {
     }
     let mut now = 0;
     for minutes in [3, 6, 12, 24, 48, 96, 192, 384, 480, 480, 480] {
-        // Attempts in between do not make it longer.
+        // Attempts in between do not prolong it.
         assert!(!begin(now));
         assert!(!begin(now + minutes * 60 - 1), "{minutes}");
         now += minutes * 60;

@@ -1,4 +1,4 @@
-//! Denials, told and explained after the policies have changed.
+//! Denials are listed, and explained after the policies have changed.
 
 use crate::testing::{ACCOUNT, TestInstallation, TestKeys, TestResponse};
 
@@ -46,7 +46,7 @@ fn a_denial_is_explained_by_the_policies_of_then() {
     ] {
         assert!(names.iter().any(|name| name == key), "{key}: {names:?}");
     }
-    // Another policy now: the explanation stays, the decision of now does not.
+    // Replaces the policy: the recorded explanation stays, the current decision changes.
     put(
         "now",
         &BY_AGENT
@@ -89,7 +89,7 @@ fn denials_are_listed_by_pages() {
     let rest = bench.root(&format!("{of_bob}&Marker={marker}"));
     assert_eq!(rest.values("ActionName"), ["iam:ListUsers"]);
     assert_eq!(rest.value("IsTruncated"), "false");
-    // Who may not ask leaves a denial like any other.
+    // A refused ListDeniedRequests is itself recorded as a denial.
     assert_eq!(
         bench.call(&bob, "Action=ListDeniedRequests").code(),
         Some("AccessDenied")
@@ -159,7 +159,7 @@ fn a_denied_session_is_explained_with_its_session_policy_and_a_denied_role_with_
         r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:ListUsers","Resource":"*"}}"#
     );
     assert_eq!(bench.call(&ann, &assume).code(), Some("AccessDenied"));
-    // All requests of these tests have the same ID; the newest is found.
+    // All requests in these tests have the same ID; the newest one is found.
     let explained = |bench: &TestInstallation| {
         let answer = explain(bench);
         (

@@ -1,5 +1,5 @@
-//! What an action of the extension implies, asked after the action itself: an explanation and the
-//! list of who may say what the authorizer would, and name what is missing.
+//! What an extension action implies, evaluated after the action itself, so that explanations and
+//! the list of authorized principals agree with the authorizer and name what is missing.
 
 use keywright_base::limits;
 use keywright_policy::AccessRequest;
@@ -15,11 +15,11 @@ use crate::{
 pub(super) struct ImpliedQuestion {
     pub(super) action: &'static str,
     target: AuthTarget,
-    /// What was told, and what the rotation service says where it asks.
+    /// The supplied context, plus what the rotation service adds to its own requests.
     pub(super) entries: Vec<keywright::ContextEntry>,
 }
 
-/// The questions that one implies.
+/// The questions implied by one.
 pub(super) fn questions(
     view: &StateView<'_>,
     (action, resource): (&str, &str),
@@ -52,7 +52,7 @@ pub(super) fn questions(
 }
 
 impl ImpliedQuestion {
-    /// What is asked about: a resource, or how all users together are shown.
+    /// The subject of the question: one resource, or the wildcard for all users together.
     pub(super) fn action_and_resource(&self) -> (&str, &str) {
         let resource = if self.target.every {
             &self.target.display
@@ -62,7 +62,8 @@ impl ImpliedQuestion {
         (self.action, resource)
     }
 
-    /// Why it is not allowed for all that it is about, though it seems so for one of them.
+    /// Why it is not allowed for everything it covers, although it appears allowed for one
+    /// resource.
     pub(super) fn denied_for_some(
         &self,
         view: &StateView<'_>,

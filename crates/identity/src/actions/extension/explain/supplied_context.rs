@@ -1,8 +1,8 @@
-//! A request that nobody made: what the asker tells of it, and what the server knows without being
-//! told.
+//! The context of a hypothetical request: what the caller supplies, and what the server knows by
+//! itself.
 //!
-//! It protects one rule: what a real request would bring along from the account (tags, boundaries,
-//! owners) is filled in as there; everything else is open until it is told.
+//! Invariant: values that a real request would take from the account (tags, boundaries, owners) are
+//! filled in the same way; every other key stays open until it is supplied.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{
     state::{Grantee, Tag},
 };
 
-/// The context of such a request.
+/// The context of a hypothetical request.
 pub(super) struct SuppliedContext<'a> {
     entries: &'a [keywright::ContextEntry],
     /// The caller's tags.
@@ -27,7 +27,7 @@ pub(super) struct SuppliedContext<'a> {
     target: Option<AuthTarget>,
     /// The tags of the object, if it exists and they are keys of the action.
     object_tags: Option<&'a [(String, String)]>,
-    /// Whether the tags of objects are keys of the action.
+    /// Whether object tags are condition keys of the action.
     asks_object: bool,
     /// The boundary of the target.
     boundary: Option<Arc<str>>,
@@ -35,11 +35,11 @@ pub(super) struct SuppliedContext<'a> {
     account: String,
     /// Whether the resource is known to be the account's own.
     owned: bool,
-    /// Whether it is S3's, where resources have no tags of this kind.
+    /// Whether it belongs to S3, where resources have no tags of this kind.
     of_s3: bool,
-    /// Whether the request names a boundary, rather than concerning one that the target has.
+    /// Whether the request names a boundary itself, as opposed to targeting an entity that has one.
     brings_boundary: bool,
-    /// Whether the target's boundary is a key of the action.
+    /// Whether the target's boundary is a condition key of the action.
     asks_boundary: bool,
 }
 
@@ -79,12 +79,12 @@ impl<'a> SuppliedContext<'a> {
         }
     }
 
-    /// Whether a request could say otherwise: the key is absent, and nothing is known of it.
+    /// Whether a request could supply a value: the key is absent, and nothing is known about it.
     pub(super) fn is_open(&self, tested: &ConditionTrace) -> bool {
         tested.found == FoundValue::Absent && self.leaves_open(&tested.key)
     }
 
-    /// Whether nothing is known of a key that has no value.
+    /// Whether nothing is known about a key without a value.
     pub(super) fn leaves_open(&self, key: &str) -> bool {
         let key = key.to_ascii_lowercase();
         let name = key.split_once('/').map_or(&*key, |(name, _)| name);
@@ -137,7 +137,7 @@ const BOUNDING: [&str; 4] = [
     "PutRolePermissionsBoundary",
 ];
 
-/// Actions for which the boundary that the target has is a key.
+/// Actions for which the target's existing boundary is a condition key.
 const REGRANT: [&str; 10] = [
     "AttachUserPolicy",
     "DetachUserPolicy",

@@ -1,4 +1,4 @@
-//! Explanations and the list of who may, beside what really happens.
+//! Explanations and lists of authorized principals, compared with the outcome of real requests.
 
 use std::sync::Arc;
 
@@ -112,7 +112,7 @@ fn who_can() {
     );
 }
 
-/// What every answer but the real one says of an action of `admin`, and of root.
+/// What each of the explanations says about an action of `admin` and of root.
 fn message(bench: &TestInstallation, action: &str, resource: &str) -> Vec<bool> {
     let requested = format!("&ActionName={action}&ResourceArn={resource}");
     let principal = |name: &str| {
@@ -146,7 +146,7 @@ fn message(bench: &TestInstallation, action: &str, resource: &str) -> Vec<bool> 
     ]
 }
 
-/// What really happens to a policy of AWS is what each answer says, action by action.
+/// For each action on an AWS managed policy, every explanation agrees with the real request.
 #[test]
 fn policies_of_aws_are_read_and_attached_only() {
     let bench = bench();
@@ -158,7 +158,7 @@ fn policies_of_aws_are_read_and_attached_only() {
     let on_policies = on_policies.filter(|a| a.service == "iam" && a.is_on("policy"));
     let mut writes = 0;
     for action in on_policies {
-        // CreatePolicy names none that exists; the other is not served.
+        // CreatePolicy names no existing policy; the other is not served.
         if ["CreatePolicy", "GenerateServiceLastAccessedDetails"].contains(&action.name) {
             continue;
         }
@@ -252,7 +252,7 @@ const BUCKET: &str = r#"{"Version":"2012-10-17","Statement":[
     {"Sid":"Guard","Effect":"Deny","Principal":"*","Action":"s3:GetObject",
      "Resource":"arn:aws:s3:::b/*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}"#;
 
-/// The bench with a bucket `b` of its account and a bucket `c` of another one.
+/// A test installation with a bucket `b` of its own account and a bucket `c` of another one.
 fn with_buckets() -> TestInstallation {
     let bench = bench();
     let policy = validate(BUCKET, DocumentKind::Bucket { bucket: "b" }).unwrap();
@@ -336,7 +336,7 @@ fn policies_of_buckets_are_consulted() {
     }
 }
 
-/// An explanation quotes the bucket's policy, so it is for those who may read it.
+/// An explanation quotes the bucket policy, so it requires permission to read that policy.
 #[test]
 fn a_policy_that_hides_itself_is_not_quoted() {
     let bench = bench();
@@ -436,11 +436,11 @@ fn a_context_does_not_say_who_calls() {
          &ActionName=iam:ListUsers&ResourceArn=*&ContextEntries.member.1.ContextKeyName=aws:UserName\
          &ContextEntries.member.1.ContextKeyValue=admin"
     );
-    let expected_text = "aws:UserName follows from the principal and cannot be told";
+    let expected_text = "aws:UserName is derived from the principal and cannot be supplied";
     bench.root(&form).refused("ValidationError", expected_text);
 }
 
-/// What the server fills in for a real request, it fills in for one that nobody made.
+/// What the server fills in for a real request is filled in for a hypothetical one too.
 #[test]
 fn the_target_is_as_it_is() {
     let bench = TestInstallation::new();
@@ -586,7 +586,7 @@ fn tags_of_an_object_are_known() {
     }
 }
 
-/// A Deny for everybody is one for root.
+/// A Deny for everyone also applies to root.
 #[test]
 fn conditions_under_which_root_is_denied() {
     let bench = with_buckets();
@@ -604,7 +604,7 @@ fn conditions_under_which_root_is_denied() {
     assert_eq!(root("s3:DeleteObject"), None);
 }
 
-/// The root user is held to policies of buckets under the conditions that are told.
+/// Bucket policies apply to the root user under the supplied conditions.
 #[test]
 fn supplied_context_holds_for_root_too() {
     let bench = with_buckets();
@@ -619,7 +619,7 @@ fn supplied_context_holds_for_root_too() {
     }
 }
 
-/// Name, through what, and under which condition.
+/// Name, the statement that allows it, and its condition.
 fn who(bench: &TestInstallation, action: &str, resource: &str) -> Vec<(String, String, String)> {
     let form =
         format!("Action=ListAuthorizedPrincipals&ActionName={action}&ResourceArn={resource}");
@@ -688,7 +688,7 @@ fn conditions_of_both_effects_are_listed() {
     assert_eq!(who(&bench, "s3:DeleteObject", "arn:aws:s3:::b/k"), []);
 }
 
-/// A statement with fewer lacks, but one that no request can make up for, hides no other.
+/// A statement with fewer unmet conditions does not hide others if no request can meet them.
 #[test]
 fn the_nearest_statement_is_one_that_can_apply() {
     let bench = TestInstallation::new();
@@ -707,7 +707,7 @@ fn the_nearest_statement_is_one_that_can_apply() {
 
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":{"Sid":"Trusts","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:user/nobody"},"Action":"sts:AssumeRole"}}"#;
 
-/// With the role `reader`, which trusts `nobody`.
+/// With the role `reader`, which trusts no one.
 fn with_role() -> TestInstallation {
     let bench = bench();
     let create = format!("Action=CreateRole&RoleName=reader&AssumeRolePolicyDocument={TRUST}");
@@ -764,7 +764,7 @@ fn the_trust_policy_decides_who_assumes_a_role() {
     assert_eq!(bench.root(&form).values("PrincipalArn"), [nobody]);
 }
 
-/// Who may read policies of users only learns nothing of roles.
+/// Permission to read users' policies reveals nothing about roles.
 #[test]
 fn explanations_of_roles_need_permissions_on_roles() {
     let bench = with_role();

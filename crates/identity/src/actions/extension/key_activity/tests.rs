@@ -1,4 +1,4 @@
-//! Attempts with inactive keys, and sessions that keys minted.
+//! Attempts with inactive keys, and sessions issued by keys.
 
 use keywright_base::{AccessKeyId, Secret, limits};
 use keywright_store::contract::{IssuedSession, SESSIONS_PER_KEY};
@@ -78,7 +78,7 @@ fn sessions_end_by_the_key_that_minted_them() {
         "what is minted later is none of them"
     );
 
-    // A deleted key's sessions end as well.
+    // The sessions of a deleted key can be ended too.
     let delete = "Action=DeleteAccessKey&UserName=bob&AccessKeyId=";
     bench.root(&format!("{delete}{}", keys.id)).ok();
     assert!(works(&bench, &later), "here as on AWS");
@@ -86,7 +86,7 @@ fn sessions_end_by_the_key_that_minted_them() {
     assert!(!works(&bench, &later));
 }
 
-/// The record of each owner is short, and a session is never left alive for lack of room.
+/// The record per owner is short, but a session never survives for lack of space.
 #[test]
 fn ended_sessions_have_room_for_every_owner() {
     let bench = TestInstallation::new();
@@ -109,7 +109,7 @@ fn ended_sessions_have_room_for_every_owner() {
     let other = key();
     assert!(!settings.ended_sessions.has_ended(Some(other), ann, now));
     settings = settings.with_ended_sessions(key(), ann, now);
-    // Now all of hers are ended, and nobody else's.
+    // Now all of hers are ended, and no others.
     for key in [first, other] {
         assert!(settings.ended_sessions.has_ended(Some(key), ann, now));
         assert!(
@@ -120,7 +120,7 @@ fn ended_sessions_have_room_for_every_owner() {
     }
     assert!(settings.ended_sessions.has_ended(Some(of_bob), bob, now));
     assert!(!settings.ended_sessions.has_ended(Some(other), bob, now));
-    // Sessions of earlier versions do not say which key issued them, or whose it was.
+    // Sessions of earlier versions record neither the key that issued them nor its owner.
     assert!(settings.ended_sessions.has_ended(None, None, now));
     assert!(settings.ended_sessions.has_ended(Some(other), None, now));
     assert!(
@@ -128,7 +128,7 @@ fn ended_sessions_have_room_for_every_owner() {
             .ended_sessions
             .has_ended(None, None, now.plus_secs(1))
     );
-    // What has expired by itself is forgotten.
+    // Sessions that have expired are dropped from the record.
     let later = now.plus_secs(limits::SESSION_SECS + 1);
     let over = settings.with_ended_sessions(other, bob, later);
     assert!(!over.ended_sessions.has_ended(Some(of_bob), bob, now));
@@ -138,7 +138,8 @@ fn ended_sessions_have_room_for_every_owner() {
     assert!(settings.ended_sessions.has_ended(Some(other), bob, now));
 }
 
-/// A user with the right to end sessions can neither end root's nor keep others from ending theirs.
+/// A user with permission to end sessions can neither end root's nor keep others from ending
+/// theirs.
 #[test]
 fn only_root_ends_the_sessions_of_roots_keys() {
     let mut bench = TestInstallation::new();
@@ -157,7 +158,7 @@ fn only_root_ends_the_sessions_of_roots_keys() {
         let delete = format!("Action=DeleteAccessKey&UserName=ann&AccessKeyId={}", key.id);
         bench.root(&delete).ok();
     }
-    // Beyond the room of one owner, all of its sessions end; also after a restart.
+    // Beyond the limit for one owner, all of its sessions end; also after a restart.
     assert!(
         bench
             .caller(&session, Service::Sts, "Action=GetCallerIdentity")
@@ -172,8 +173,8 @@ fn only_root_ends_the_sessions_of_roots_keys() {
     bench.root(&form).ok();
 }
 
-/// AWS's record keeps the first use of a quarter of an hour; this one the last, also after a
-/// restart.
+/// AWS records the first use within a quarter of an hour; this record has the last use, also after
+/// a restart.
 #[test]
 fn the_last_use_is_known_to_the_second() {
     let mut bench = TestInstallation::new();
@@ -218,7 +219,7 @@ fn keys_of_others_are_not_disclosed() {
         assert_eq!(bench.call(&keys, &own).code(), Some("AccessDenied"));
         for id in ["AKIAIOSFODNN7EXAMPLE", foreign] {
             let refused = bench.root(&format!("Action={list}&AccessKeyId={id}"));
-            // The second carries this very account, but was never made.
+            // The second names this account but was never created.
             let known = id == foreign;
             assert_eq!(refused.is_success(), known, "{list} {id}");
         }
@@ -268,7 +269,7 @@ fn sessions_come_in_pages_and_are_not_without_end() {
     bench
         .call(&keys, "Action=GetSessionToken")
         .refused("LimitExceeded", &text);
-    // Another key of the same user has its own, and what ends makes room.
+    // Another key of the same user has its own sessions, and ended ones make room.
     let other = bench.key("bob");
     bench.call(&other, "Action=GetSessionToken").ok();
     bench.pass(900);

@@ -1,4 +1,4 @@
-//! What a rotation policy may say, and that it stays.
+//! Validation and persistence of rotation policies.
 
 use std::{
     collections::HashMap,
@@ -22,11 +22,12 @@ use crate::{
     testing::{ACCOUNT, TestInstallation},
 };
 
-/// Allows two places, knows of a trouble, and counts how often it is told that policies changed.
+/// Allows two destinations, reports one problem, and counts how often it is notified of policy
+/// changes.
 #[derive(Default)]
 struct Engine(AtomicUsize);
 
-/// For what these tests never request.
+/// For calls that these tests never make.
 fn unexpected() -> IamFault {
     IamFault::Internal("unexpected request".to_owned())
 }
@@ -152,7 +153,8 @@ fn a_policy_stays_as_it_was_put() {
     assert_eq!(listed.values("RotationPolicyName"), ["a", "C"]);
 }
 
-/// Whoever changes a policy is the one it acts for: nobody writes with another's rights.
+/// A policy acts for the principal who last changed it, so no one writes with another's
+/// permissions.
 #[test]
 fn a_policy_acts_for_the_principal_that_put_it_last() {
     let (bench, _) = bench();
@@ -250,7 +252,7 @@ fn there_are_not_more_than_the_quota() {
     assert_eq!(page.value("IsTruncated"), "true");
 }
 
-/// Lets a user do some actions on some users, and everything of the extension.
+/// Allows a user some actions on some users, and every action of the extension.
 fn let_rotate(bench: &TestInstallation, user: &str, resource: &str, more: &str) {
     let policy = format!(
         r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":["keywright:*","iam:*CredentialReport"],"Resource":"*"}},{{"Effect":"Allow","Action":"iam:*","Resource":"arn:aws:iam::{ACCOUNT}:user{resource}"{more}}}]}}"#
@@ -259,7 +261,7 @@ fn let_rotate(bench: &TestInstallation, user: &str, resource: &str, more: &str) 
     bench.root(&put).ok();
 }
 
-/// Nobody's keys are rotated, or kept from it, by a policy of somebody who could not do it by hand.
+/// A policy can neither rotate nor exempt keys of users whom its author could not rotate directly.
 #[test]
 fn a_policy_takes_the_rights_over_everybody_it_can_mean() {
     let (bench, engine) = bench();
@@ -333,7 +335,7 @@ fn another_principals_policy_is_not_taken_away() {
     assert_eq!(listed.values("Everyone"), ["true"]);
     let_rotate(&bench, "maker", "/*", "");
     bench.call(&keys, &overwrite).ok();
-    // One's own can be taken away without any rights over users.
+    // Deleting one's own policy requires no permissions on users.
     let_rotate(&bench, "maker", "/nobody", "");
     bench.call(&keys, delete).ok();
 }

@@ -1,4 +1,4 @@
-//! Who may ask the engine for what, and that it is requested nothing before that is decided.
+//! Who may request what from the engine, and that the engine is not called before authorization.
 
 use std::{
     collections::HashMap,
@@ -21,7 +21,7 @@ use crate::{
 /// The destinations that the operator allows; `json:/ops` for the user of that name.
 const PLACES: [&str; 3] = ["person", "dotenv:/x/{user}.env", "json:/ops"];
 
-/// An engine that writes down what it is requested, and answers something that fits.
+/// An engine that records its requests and returns a matching response.
 #[derive(Default)]
 struct Scribe(Mutex<Vec<String>>);
 
@@ -134,7 +134,8 @@ impl RotationEngine for Scribe {
     }
 }
 
-/// What a rotation does, and asks about, on behalf of whoever began it.
+/// The actions that a rotation performs, and is authorized for, on behalf of the principal who
+/// started it.
 fn needed() -> Vec<&'static str> {
     let catalogue = keywright_policy::ActionCatalogue::built_in();
     catalogue
@@ -152,7 +153,7 @@ fn bench() -> (TestInstallation, Arc<Scribe>) {
     (bench, scribe)
 }
 
-/// Lets a user do some actions, under a condition if one is given.
+/// Allows a user some actions, optionally under a condition.
 fn allow(bench: &TestInstallation, user: &str, actions: &[&str], condition: &str) {
     let actions = actions.join("\",\"");
     let policy = format!(
@@ -226,7 +227,7 @@ fn an_incident_also_takes_the_right_to_end_sessions() {
     }
 }
 
-/// Whoever says where a new key goes can have it; whoever takes a destination away cannot.
+/// Adding a destination reveals the new key to it; removing one does not.
 #[test]
 fn another_destination_also_takes_the_right_to_create_keys() {
     let (bench, scribe) = bench();
@@ -251,7 +252,7 @@ fn another_destination_also_takes_the_right_to_create_keys() {
     bench.call(&keys, &add).ok();
 }
 
-/// A grant may be for the service only: nobody then makes keys by hand.
+/// A grant may be limited to the rotation service, so that it does not allow creating keys by hand.
 #[test]
 fn rights_may_be_given_to_the_service_only() {
     let (bench, _) = bench();
@@ -343,7 +344,8 @@ fn what_is_refused_before_the_engine() {
     assert_eq!(scribe.requested(), Vec::<String>::new());
 }
 
-/// To see a rotation is not to see its key; and whoever fetches a key could have made one.
+/// Seeing a rotation does not reveal its key, and retrieving the key requires permission to create
+/// one.
 #[test]
 fn a_secret_is_revealed_by_its_own_action_only() {
     let (bench, _) = bench();
@@ -380,7 +382,7 @@ fn a_secret_is_revealed_by_its_own_action_only() {
     assert_eq!(key(&keys).value("SecretAccessKey"), "s");
 }
 
-/// An order takes the rights that it leads to, whoever began the rotation.
+/// An order requires the permissions for its effects, no matter who started the rotation.
 #[test]
 fn an_order_takes_the_rights_of_what_it_does() {
     let (bench, scribe) = bench();
@@ -423,7 +425,7 @@ fn an_order_takes_the_rights_of_what_it_does() {
     }
 }
 
-/// A policy can limit where new keys go; the caller's spelling makes no difference.
+/// A policy can limit where new keys go, however the caller spells the destination.
 #[test]
 fn destinations_are_a_condition_key() {
     let (bench, scribe) = bench();
@@ -503,7 +505,7 @@ fn history_comes_in_pages() {
     assert_eq!(seen, expected);
 }
 
-/// A place of users whom the caller may not rotate is none of the caller's business.
+/// Destinations of users whom the caller may not rotate are not listed.
 #[test]
 fn the_places_of_users_that_the_caller_may_rotate_are_listed() {
     let (bench, _) = bench();

@@ -1,4 +1,4 @@
-//! Findings of each kind of policy, and where they are said to be.
+//! Findings for each kind of policy, and the positions they report.
 
 use crate::testing::TestInstallation;
 

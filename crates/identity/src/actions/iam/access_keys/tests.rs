@@ -1,4 +1,4 @@
-//! Access keys from creation to deletion, and what is told of their use.
+//! Access keys from creation to deletion, and the reports of their last use.
 
 use keywright_base::limits;
 
@@ -107,7 +107,7 @@ fn the_same_token_gives_the_same_key_for_fifteen_minutes() {
     assert!(own.is_success() && pair(&own).0 != first.0);
     let full = create_with(&bench, &root, CREATE, "u");
     assert_eq!(full.code(), Some("LimitExceeded"));
-    // It is no way around permission.
+    // A token does not bypass authorization.
     let stranger = bench.user("eve", &[]);
     let denied = create_with(&bench, &stranger, CREATE, "t");
     assert_eq!(denied.code(), Some("AccessDenied"));
@@ -143,7 +143,7 @@ fn the_first_use_inside_each_window_is_reported() {
     };
     assert!(!bench.call(&wrong, "Action=GetCallerIdentity").is_success());
     assert_eq!(last_used(&bench, &keys.id), never, "nothing was proven");
-    // A refusal is a use: the signature was right.
+    // A denied request counts as a use: its signature was valid.
     let denied = bench.call(&keys, "Action=ListUsers");
     assert_eq!(denied.code(), Some("AccessDenied"));
     let payload = |at: String, service: &str| {

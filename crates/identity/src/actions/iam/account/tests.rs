@@ -58,7 +58,7 @@ fn an_alias_names_one_account_of_the_installation() {
     }
     let holder = bench.identity().ledger().alias_holder("acme");
     assert_eq!(holder.unwrap().to_string(), ACCOUNT);
-    // What was replaced is free again.
+    // The replaced alias is available again.
     bench.root(&create("acme-prod")).ok();
     bench.call(&other, &create("acme")).ok();
     assert_eq!(aliases(&bench, &other), ["acme"]);

@@ -1,4 +1,4 @@
-//! The details of an account: everything once, whatever the pages.
+//! The details of an account: everything exactly once, for any page size.
 
 use crate::testing::{ACCOUNT, TestInstallation};
 
@@ -49,7 +49,7 @@ fn everything_is_listed_with_what_it_grants() {
     assert_eq!(all.values("InstanceProfileName"), ["I"]);
     let names = all.values("PolicyName");
     assert_eq!(names.iter().filter(|name| *name == "in").count(), 3);
-    // Attached, and then in the list; the boundary is only in the list.
+    // Attached, and again in the list of policies; the boundary is only in that list.
     assert_eq!(
         names
             .iter()
@@ -79,7 +79,7 @@ fn everything_is_listed_with_what_it_grants() {
     ] {
         assert_eq!(entry(name), value, "{name}");
     }
-    // Bob has no inline policy and so no list of them.
+    // Bob has no inline policies and therefore no list of them.
     assert_eq!(all.ok().matches("<UserPolicyList>").count(), 1);
 }
 
@@ -99,7 +99,7 @@ fn pages_hold_each_entity_once() {
         marker = format!("&Marker={}", page.value("Marker"));
     }
     assert_eq!(users, ["ann", "Bob"]);
-    // In its own right and in the profile, on one page.
+    // On its own and inside the profile, on one page.
     assert_eq!((pages, roles), (7, 2));
 }
 

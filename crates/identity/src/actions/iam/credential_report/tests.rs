@@ -1,4 +1,4 @@
-//! The report, read back by a CSV reader of its own.
+//! The report, read back by an independent CSV reader.
 
 use std::convert::Infallible;
 
@@ -16,7 +16,7 @@ const GENERATE: &str = "Action=GenerateCredentialReport";
 const GET: &str = "Action=GetCredentialReport";
 const HOURS_4: i64 = 4 * 60 * 60;
 
-/// Generates and reads back; every row must have all 22 columns.
+/// Generates a report and reads it back; every row must have all 22 columns.
 fn report(bench: &TestInstallation) -> Vec<Vec<String>> {
     bench.root(GENERATE).ok();
     let answer = bench.root(GET);
@@ -28,7 +28,7 @@ fn report(bench: &TestInstallation) -> Vec<Vec<String>> {
     rows
 }
 
-/// RFC 4180, but for its CRLF.
+/// RFC 4180, except for its CRLF.
 fn read_csv(text: &str) -> Vec<Vec<String>> {
     let mut rows = vec![vec![String::new()]];
     let mut quoted = false;
@@ -50,7 +50,7 @@ fn read_csv(text: &str) -> Vec<Vec<String>> {
     rows
 }
 
-/// The row of a user by column name.
+/// A user's value in a column.
 fn column<'a>(rows: &'a [Vec<String>], user: &str, name: &str) -> &'a str {
     let column = rows[0].iter().position(|column| column == name).unwrap();
     let row = rows.iter().find(|row| row[0] == user).unwrap();
@@ -164,7 +164,7 @@ fn the_last_sign_in_is_reported() {
     let rows = report(&bench);
     let used = column(&rows, "ann", "password_last_used");
     assert_eq!(used, signed_in.iso8601());
-    // Without an age limit nothing is due.
+    // Without a maximum age nothing is due.
     assert_eq!(column(&rows, "ann", "password_next_rotation"), "N/A");
 }
 

@@ -1,4 +1,4 @@
-//! Groups and what their members get from them.
+//! Groups and the permissions that their members receive.
 
 use crate::testing::TestInstallation;
 
@@ -112,7 +112,7 @@ fn members_get_what_their_group_has_until_they_leave() {
         .root("Action=AddUserToGroup&GroupName=Readers&UserName=bob")
         .ok();
     bench.call(&keys, list).ok();
-    // Renaming and moving changes neither the id nor the members.
+    // Renaming and moving changes neither the ID nor the members.
     let id = bench
         .root("Action=GetGroup&GroupName=Readers")
         .value("GroupId");

@@ -1,4 +1,4 @@
-//! Instance profiles and the role in them.
+//! Instance profiles and their role.
 
 use crate::testing::{ACCOUNT, TestInstallation};
 

@@ -1,4 +1,5 @@
-//! Login profiles and passwords: the order of errors, the rules at every door, reuse, restart.
+//! Login profiles and passwords: the order of errors, the password policy for every action, reuse,
+//! restart.
 
 use crate::{
     state::LoginProfile,
@@ -219,7 +220,7 @@ fn the_account_can_let_users_change_their_passwords() {
     bench.root(&format!("{policy}=true")).ok();
     bench.call(&ann, &form).ok();
     bench.call(&ann, "Action=GetAccountPasswordPolicy").ok();
-    // An explicit deny holds; and nothing else is given.
+    // An explicit deny applies, and nothing else is granted.
     let refused = bench.call(&eve, &form);
     let text = refused.error().message.clone().unwrap();
     assert!(
@@ -305,7 +306,7 @@ fn the_last_sign_in_is_reported_and_survives_a_restart() {
     }
 }
 
-/// Whoever has a key of a user cannot find out the password by trying.
+/// An access key of a user does not help to find out the password by trial.
 #[test]
 fn an_old_password_cannot_be_guessed() {
     let bench = TestInstallation::new();
@@ -317,7 +318,7 @@ fn an_old_password_cannot_be_guessed() {
         let form = format!("Action=ChangePassword&OldPassword={old}&NewPassword={new}");
         bench.call(keys, &form).code()
     };
-    // The right one takes back what came before.
+    // The correct password resets the count.
     for _ in 0..5 {
         assert_eq!(change(&keys, "Wrong-1", "Abcdefg2"), Some("AccessDenied"));
     }
@@ -325,7 +326,7 @@ fn an_old_password_cannot_be_guessed() {
     for _ in 0..6 {
         assert_eq!(change(&keys, "Wrong-1", "Abcdefg3"), Some("AccessDenied"));
     }
-    // Also the right one, by any key of the user, until the wait is over.
+    // Also the correct one, with any key of the user, until the wait is over.
     for keys in [&keys, &other] {
         assert_eq!(change(keys, "Abcdefg2", "Abcdefg3"), Some("Throttling"));
     }

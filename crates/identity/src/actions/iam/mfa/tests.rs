@@ -1,4 +1,4 @@
-//! Devices from their making to their end, whose codes open what, and every refusal.
+//! Devices from creation to deletion, what their codes unlock, and every refusal.
 
 use keywright_base::limits;
 
@@ -29,7 +29,7 @@ fn session(phone: &TestAuthenticator, code: &str) -> String {
     )
 }
 
-/// Credentials that a code was given for; time passes first, so that there is a fresh one.
+/// Credentials obtained with a code; time passes first, so that there is a fresh one.
 fn with_code(bench: &TestInstallation, keys: &TestKeys, phone: &TestAuthenticator) -> TestKeys {
     bench.pass(90);
     TestKeys::of(&bench.call(keys, &session(phone, &phone.code(bench, 0))))
@@ -257,7 +257,7 @@ fn refusals() {
 fn a_code_works_once_and_only_for_its_owner() {
     let (mut bench, ann, phone) = with_device();
     let bob = bench.user("bob", &[]);
-    // Both codes that enabled it are spent.
+    // Both codes that enabled it are used up.
     for offset in [-1, 0] {
         let form = session(&phone, &phone.code(&bench, offset));
         bench.call(&ann, &form).refused("AccessDenied", WRONG);
@@ -351,7 +351,7 @@ fn a_clock_that_is_off_is_found_out() {
     bench.pass(5 * 60);
     assert!(!may(0));
     assert!(may(-9));
-    // A little late is not off.
+    // A small drift is accepted.
     bench.pass(10 * 60);
     bench.root(&phone.resync(&bench, "ann", [-3, -2])).ok();
     assert!(may(2));
@@ -412,7 +412,7 @@ fn ones_own_devices_are_changed_with_a_code() {
             .call(&ann, &form)
             .refused("AccessDenied", super::WITHOUT_CODE);
     }
-    // Somebody else's are an administrator's business.
+    // Other users' devices are for administrators.
     let admin = bench.user("admin", &["IAMFullAccess"]);
     bench.call(&admin, &enable([-1, 0])).ok();
     let safe = with_code(&bench, &ann, &phone);
@@ -443,7 +443,7 @@ fn root_has_devices_of_its_own() {
     ] {
         assert_eq!(value(key), count, "{key}");
     }
-    // To anybody else `root` is the user of that name.
+    // For anyone else `root` is the user of that name.
     let theirs = bench.call(&admin, "Action=ListMFADevices&UserName=root");
     assert!(theirs.values("SerialNumber").is_empty());
     let named = format!(

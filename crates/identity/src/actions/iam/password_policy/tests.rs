@@ -1,4 +1,4 @@
-//! The account's password policy from default to default.
+//! The account's password policy: set, read back and deleted.
 
 use crate::testing::{ACCOUNT, TestInstallation};
 

@@ -18,7 +18,7 @@ fn bench() -> TestInstallation {
     bench
 }
 
-/// One row: the form, and the code and message it gets.
+/// The form, and the expected code and message.
 type Row<'a> = (String, &'a str, &'a str);
 
 fn assert_refused(bench: &TestInstallation, rows: Vec<Row<'_>>) {
@@ -226,7 +226,7 @@ fn versions_of_aws_policies_are_listed_and_readable() {
 #[test]
 fn every_policy_is_listed_once_over_pages() {
     let bench = bench();
-    // An own policy may have the name of one of AWS's.
+    // A customer managed policy may have the name of an AWS managed one.
     bench
         .root(&format!(
             "Action=CreatePolicy&PolicyName=AmazonS3FullAccess&PolicyDocument={READ}"
@@ -251,7 +251,7 @@ fn every_policy_is_listed_once_over_pages() {
         known + 2,
         "the one that was deleted meanwhile was listed before"
     );
-    // The account's own come first, then AWS's as AWS was recorded to list them.
+    // The account's own come first, then AWS's in the order recorded from AWS.
     let names = arns.iter().map(|arn| arn.rsplit('/').next().unwrap());
     assert_eq!(
         names.take(5).collect::<Vec<_>>(),
@@ -279,7 +279,7 @@ fn every_policy_is_listed_once_over_pages() {
     assert_eq!(attached.values("Arn"), [S3]);
 }
 
-/// As recorded: the usage counts only beside `OnlyAttached`.
+/// As recorded: the usage filter applies only with `OnlyAttached`.
 #[test]
 fn policies_by_their_use() {
     let bench = bench();

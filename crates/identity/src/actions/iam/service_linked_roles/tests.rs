@@ -1,4 +1,4 @@
-//! Service-linked roles: every service of the table, and what nobody may do to them.
+//! Service-linked roles: every service in the table, and the changes that are refused.
 
 use super::{SERVICES, uuid};
 use crate::{
@@ -28,7 +28,7 @@ fn every_service_has_its_role() {
             service.role_name
         );
         let arn = bench.root(&listed).value("PolicyArn");
-        // Recorded, but the policy is not published any more.
+        // Recorded, but the policy is no longer published.
         if service.policy == "AmazonLexBotPolicy" {
             continue;
         }
@@ -136,7 +136,7 @@ fn a_deletion_has_a_status() {
         "NoSuchEntity",
         "The role with name AWSServiceRoleForECS cannot be found.",
     );
-    // The oldest are forgotten.
+    // The oldest tasks are dropped.
     for _ in 0..100 {
         bench.pass(1);
         create(&bench, "ecs.amazonaws.com").ok();

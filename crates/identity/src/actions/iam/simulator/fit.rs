@@ -1,10 +1,11 @@
-//! What AWS's simulator takes for a resource of an action. It protects one rule: an action that is
-//! known to act on certain resource types is not simulated on something else.
+//! Which resources AWS's simulator accepts for an action.
+//!
+//! Invariant: an action with known resource types is not simulated on a resource of another type.
 
 use keywright_policy::ActionCatalogue;
 
-/// Whether the simulator lets an action be done on a resource: it does not take an ARN for one that
-/// knows no resources, such as `iam:ListUsers`.
+/// Whether the simulator accepts a resource for an action. Actions without resource types, such as
+/// `iam:ListUsers`, take only `*`.
 pub(super) fn is_simulated(action: &str, resource: &str) -> bool {
     let catalogue = ActionCatalogue::built_in();
     let known = catalogue.action(action);
@@ -12,7 +13,8 @@ pub(super) fn is_simulated(action: &str, resource: &str) -> bool {
     catalogue.fits(action, resource) && (resource == "*" || !bare)
 }
 
-/// How the simulator calls the resources of an action together, in the partition of the first.
+/// The template that the simulator reports for the resources of an action, in the partition of the
+/// first resource.
 pub(super) fn template(action: &str, first: &str) -> String {
     let known = ActionCatalogue::built_in().action(action);
     let name = match known.map(|known| known.service) {

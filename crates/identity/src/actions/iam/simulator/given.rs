@@ -1,6 +1,7 @@
-//! The policies of a simulation, with the names that its answer calls them by.
+//! The policies of a simulation, with the names that the response gives them.
 //!
-//! It protects one rule: a statement is shown by the name and the very text that it was read from.
+//! Invariant: a statement is reported by the name of the policy it came from and by positions in
+//! that policy's exact text.
 
 use std::sync::{Arc, OnceLock};
 
@@ -15,7 +16,7 @@ use crate::{
     view::StateView,
 };
 
-/// The parameter that lists policies: the prefix of their names, and how an error calls it.
+/// The parameter that lists policies: the prefix of their IDs, and the parameter's name in errors.
 pub(super) const POLICIES: (&str, &str) = ("PolicyInputList", "Policy input list");
 /// The same for permissions boundaries.
 pub(super) const BOUNDARIES: (&str, &str) = (
@@ -23,21 +24,19 @@ pub(super) const BOUNDARIES: (&str, &str) = (
     "Permissions boundary policy input list",
 );
 
-/// A policy and where it comes from.
+/// A policy and its origin.
 #[derive(Debug, Clone)]
 pub(super) struct InputPolicy {
     /// `SourcePolicyId`.
     pub(super) id: String,
-    /// Its text.
     pub(super) text: Arc<str>,
-    /// Compiled.
     pub(super) policy: Arc<Policy>,
-    /// Where its statements stand, once one is shown.
+    /// The positions of its statements, computed on first use.
     positions: OnceLock<Vec<(TextPosition, TextPosition)>>,
 }
 
 impl InputPolicy {
-    /// Reads a policy; `None` when it is not one.
+    /// Parses a policy; `None` if it is invalid.
     pub(super) fn read(id: String, text: Arc<str>) -> Option<Self> {
         let policy = Arc::new(Policy::compile(&parse(&text).ok()?));
         Some(Self {
@@ -48,14 +47,14 @@ impl InputPolicy {
         })
     }
 
-    /// Where each statement begins and ends.
+    /// The start and end of each statement.
     pub(super) fn positions(&self) -> &[(TextPosition, TextPosition)] {
         let positions = || statement_positions(&self.policy, &self.text);
         self.positions.get_or_init(positions)
     }
 }
 
-/// Reads a list of policies of the request.
+/// Parses a list of policies in the request.
 pub(super) fn parsed(
     list: &[String],
     (prefix, name): (&str, &str),
@@ -68,23 +67,20 @@ pub(super) fn parsed(
     read.collect()
 }
 
-/// Whose policies are simulated.
+/// The entity whose policies are simulated.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum SimulatedPrincipal<'a> {
-    /// A user, with its groups'.
+    /// A user, with the policies of its groups.
     User(&'a Arc<User>),
-    /// A group.
     Group(&'a Arc<Group>),
-    /// A role.
     Role(&'a Arc<Role>),
 }
 
 impl<'a> SimulatedPrincipal<'a> {
-    /// The entity that `PolicySourceArn` names, whatever path it gives.
+    /// The entity that `PolicySourceArn` names, whatever path it contains.
     ///
     /// # Errors
-    /// `InvalidInput` for what names no user, group or role, and for another account's;
-    /// `NoSuchEntity`.
+    /// `InvalidInput` unless it names a user, group or role of this account; `NoSuchEntity`.
     pub(super) fn find(view: &StateView<'a>, arn: &str) -> Result<Self, IamFault> {
         let (kind, account, name) = entity(arn)
             .ok_or_else(|| invalid(format!("Invalid ARN provided in the request: {arn}")))?;
@@ -104,7 +100,6 @@ impl<'a> SimulatedPrincipal<'a> {
         found.ok_or_else(|| MissingEntity::Simulated.into())
     }
 
-    /// The entity's ARN.
     pub(super) fn arn(self, view: &StateView<'_>) -> String {
         match self {
             Self::User(user) => user.arn(view.id()).to_string(),
@@ -113,10 +108,10 @@ impl<'a> SimulatedPrincipal<'a> {
         }
     }
 
-    /// The identity policies in effect, but for the excluded ones.
+    /// The identity policies in effect, without the excluded ones.
     ///
     /// # Errors
-    /// [`IamFault::Internal`] when one cannot be read.
+    /// [`IamFault::Internal`] if one cannot be read.
     pub(super) fn policies(
         self,
         view: &StateView<'_>,
@@ -146,7 +141,7 @@ impl<'a> SimulatedPrincipal<'a> {
     /// The permissions boundary, unless it is excluded.
     ///
     /// # Errors
-    /// [`IamFault::Internal`] when it cannot be read.
+    /// [`IamFault::Internal`] if it cannot be read.
     pub(super) fn boundary(
         self,
         view: &StateView<'_>,
@@ -164,7 +159,8 @@ impl<'a> SimulatedPrincipal<'a> {
     }
 }
 
-/// `arn:PARTITION:iam::ACCOUNT:KIND/…/NAME` of a user, group or role, taken apart.
+/// Splits `arn:PARTITION:iam::ACCOUNT:KIND/…/NAME` of a user, group or role into account, kind and
+/// name.
 pub(super) fn entity(arn: &str) -> Option<(&str, &str, &str)> {
     let parts: Vec<_> = arn.splitn(6, ':').collect();
     let ["arn", _, "iam", "", account, path] = parts.as_slice() else {
@@ -176,7 +172,7 @@ pub(super) fn entity(arn: &str) -> Option<(&str, &str, &str)> {
     known.then_some((kind, *account, name))
 }
 
-/// Adds what one owner is granted: attached policies once, however many owners have them.
+/// Adds an owner's policies. An attached policy is added once, however many owners have it.
 fn add(
     view: &StateView<'_>,
     (kind, name, grants): (&str, &str, &DirectGrants),
@@ -204,7 +200,7 @@ fn add(
     Ok(())
 }
 
-/// A managed policy in its default version, by its name.
+/// A managed policy's default version, under the policy's name.
 fn managed(view: &StateView<'_>, arn: &str) -> Result<InputPolicy, IamFault> {
     if let Some(policy) = view.catalogue().by_arn(arn) {
         let given = InputPolicy::read(policy.name.clone(), Arc::clone(&policy.document));
@@ -230,7 +226,7 @@ fn excludes_type(excluded: &[iam::PolicyIdentifier], kind: &str) -> bool {
     kinds.any(|excluded| excluded == kind)
 }
 
-/// Whether an attached policy is excluded. AWS knows it by its ARN without the path.
+/// Whether an attached policy is excluded. AWS identifies it by its ARN without the path.
 fn excludes_managed(excluded: &[iam::PolicyIdentifier], arn: &str) -> bool {
     let own = if arn.starts_with("arn:aws:iam::aws:") {
         "aws-managed"

@@ -1,7 +1,9 @@
-//! A simulation's request, checked and made ready to be asked of the evaluator.
+//! Validates a simulation's request and prepares it for the evaluator.
 //!
-//! It protects two rules: the checks come in AWS's order with AWS's texts; and whoever is simulated
-//! is supposed only, so that nothing of the real caller's request leaks into the answer.
+//! Invariants:
+//!
+//! - Parameters are checked in AWS's order, with AWS's texts.
+//! - The simulated caller is hypothetical: nothing of the real caller's request affects the result.
 
 use std::sync::Arc;
 
@@ -18,10 +20,10 @@ use super::{
 };
 use crate::{fault::IamFault, view::StateView};
 
-/// `aws:userid` of a caller that nobody named.
+/// `aws:userid` if the request names no caller.
 const NOBODY: &str = "STUB_PRINCIPAL_FOR_POLICY_SIMULATOR";
 
-/// What is supposed: policies, caller, owner of the resources, context.
+/// The inputs of a simulation: policies, caller, owner of the resources, context.
 #[derive(Debug)]
 pub(super) struct SimulationInput {
     given: Vec<InputPolicy>,
@@ -35,7 +37,7 @@ pub(super) struct SimulationInput {
     supplied: ContextMap,
 }
 
-/// The parts of both requests that are checked alike.
+/// The parts of both requests that are validated alike.
 struct CommonInput<'a> {
     operation: &'static str,
     handling: Option<&'a str>,
@@ -50,7 +52,7 @@ struct CommonInput<'a> {
 }
 
 impl SimulationInput {
-    /// From policies that the request brings.
+    /// From policies in the request.
     ///
     /// # Errors
     /// `InvalidInput`.
@@ -76,7 +78,7 @@ impl SimulationInput {
         Ok(supposed)
     }
 
-    /// From the policies of a user, group or role, and more that the request brings.
+    /// From the policies of a user, group or role, and those in the request.
     ///
     /// # Errors
     /// `InvalidInput`, `NoSuchEntity`.
@@ -110,7 +112,7 @@ impl SimulationInput {
         Ok(supposed)
     }
 
-    /// Checks in AWS's order.
+    /// Validates in AWS's order.
     fn new(
         own: AccountId,
         mut given: Vec<InputPolicy>,
@@ -150,7 +152,7 @@ impl SimulationInput {
         })
     }
 
-    /// Puts everything under an organization's policies.
+    /// Adds the organization's policies.
     fn organization(
         &mut self,
         levels: &[iam::OrderedOrganizationPolicyType],
@@ -170,13 +172,13 @@ impl SimulationInput {
         Ok(())
     }
 
-    /// The context without what the simulator makes up, which counts as missing: the caller's id,
-    /// and the account when no caller is given.
+    /// The context without the simulator's placeholder values, which count as missing: the caller's
+    /// ID, and the account if no caller is given.
     pub(super) const fn supplied(&self) -> &ContextMap {
         &self.supplied
     }
 
-    /// Statements of all policies together.
+    /// The total number of statements in all policies.
     pub(super) fn statements(&self) -> usize {
         let given = self.given.iter().chain(&self.boundary);
         let given = given.chain(&self.resource_policy).map(|g| &g.policy);
@@ -185,12 +187,12 @@ impl SimulationInput {
         all.map(|policy| policy.document().statements.len()).sum()
     }
 
-    /// Steps of simulating an action on a resource, at most.
+    /// The maximum number of steps to simulate an action on a resource.
     pub(super) fn steps(&self, action: &str, resource: &str) -> u64 {
         explanation_steps(&self.policies(), &self.request(action, resource))
     }
 
-    /// Everything that has a say.
+    /// All policies that take part in the decision.
     pub(super) fn policies(&self) -> PoliciesInForce<'_> {
         let policies = PoliciesInForce::new(&self.set);
         match &self.resource_policy {
@@ -199,7 +201,7 @@ impl SimulationInput {
         }
     }
 
-    /// Where a statement comes from; `None` for those of an organization.
+    /// The policy that contains a statement; `None` for an organization's policy.
     pub(super) fn source(&self, statement: &StatementRef) -> Option<&InputPolicy> {
         match statement.layer {
             PolicyLayer::Identity => self.given.get(statement.policy),
@@ -212,8 +214,8 @@ impl SimulationInput {
         }
     }
 
-    /// The request for an action on a resource. Only beside a resource's policy does it matter
-    /// whose the resource is.
+    /// The request for an action on a resource. The owner of the resource matters only when there
+    /// is a resource policy.
     pub(super) fn request<'r>(&'r self, action: &'r str, resource: &'r str) -> AccessRequest<'r> {
         let named = resource.split(':').nth(4);
         let named = named.and_then(|account| account.parse().ok());
@@ -263,7 +265,7 @@ fn check_arn(resource: &str) -> Result<(), IamFault> {
     }
 }
 
-/// The options that say what else an instance needs; AWS does not look at others.
+/// The options that determine which other resources an instance needs; AWS ignores the rest.
 const HANDLING: [&str; 6] = [
     "EC2-Classic-InstanceStore",
     "EC2-Classic-EBS",
@@ -289,7 +291,7 @@ fn check_handling(parts: &CommonInput<'_>) -> Result<(), IamFault> {
     }
 }
 
-/// The context that the request gives.
+/// The context entries of the request.
 fn context(entries: &[iam::ContextEntry]) -> Result<ContextMap, IamFault> {
     let mut context = ContextMap::default();
     let mut known: Vec<String> = Vec::new();
@@ -338,7 +340,7 @@ fn context(entries: &[iam::ContextEntry]) -> Result<ContextMap, IamFault> {
     Ok(context)
 }
 
-/// How values of a type must read, and how an error calls it.
+/// The format of a type's values, and its name in errors.
 fn literal(kind: &str) -> Option<(LiteralKind, &'static str)> {
     match kind.trim_end_matches("List") {
         "numeric" => Some((LiteralKind::Number, "numeric format")),
@@ -349,7 +351,7 @@ fn literal(kind: &str) -> Option<(LiteralKind, &'static str)> {
     }
 }
 
-/// Sets a key, unless the request does.
+/// Sets a key, unless the request supplies it.
 fn say(context: &mut ContextMap, key: &str, value: &str) {
     use keywright_policy::ContextLookup;
     if context.get(key).as_slice().is_empty() {
@@ -357,7 +359,7 @@ fn say(context: &mut ContextMap, key: &str, value: &str) {
     }
 }
 
-/// Adds what follows from the caller but its id.
+/// Adds the keys that follow from the caller, other than its ID.
 fn suppose_caller(
     own: AccountId,
     caller: Option<&str>,

@@ -1,6 +1,6 @@
-//! One action of a simulation as AWS shows it.
+//! The result of simulating one action, in AWS's shape.
 //!
-//! It protects one rule: an action is shown as allowed only if it is on every resource asked for.
+//! Invariant: an action is reported as allowed only if it is allowed on every requested resource.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -17,7 +17,7 @@ use keywright_wire::iam;
 use super::{fit, input::SimulationInput, invalid};
 use crate::fault::IamFault;
 
-/// An action without a resource: one plain result.
+/// Simulates an action without resources: one plain result.
 pub(super) fn of_everything(supposed: &SimulationInput, action: &str) -> iam::EvaluationResult {
     let simulation = decide(supposed, action, "*");
     iam::EvaluationResult {
@@ -33,7 +33,7 @@ pub(super) fn of_everything(supposed: &SimulationInput, action: &str) -> iam::Ev
     }
 }
 
-/// An action on resources: the whole, and a result for each.
+/// Simulates an action on resources: the overall result, and one for each.
 pub(super) fn of_resources(
     supposed: &SimulationInput,
     action: &str,
@@ -91,12 +91,12 @@ pub(super) fn of_resources(
     })
 }
 
-/// Bytes of a result in an answer, about, beside its name and what it lists.
+/// The approximate size of a result, without its name and what it lists.
 const RESULT_BYTES: usize = 256;
-/// Bytes of a statement in an answer, about.
+/// The approximate size of a statement.
 const STATEMENT_BYTES: usize = 400;
 
-/// Bytes that a result takes in an answer, about.
+/// The approximate size of a result in the response.
 pub(super) fn size(result: &iam::EvaluationResult) -> usize {
     let listed = |statements: &Option<Vec<iam::Statement>>, missing: &Option<Vec<String>>| {
         let statements = statements.as_ref().map_or(0, Vec::len);
@@ -115,7 +115,7 @@ pub(super) fn size(result: &iam::EvaluationResult) -> usize {
     RESULT_BYTES + result.eval_action_name.len() + own + specific.sum::<usize>()
 }
 
-/// The statements and the missing keys of all of them, each once, in their order.
+/// The statements and missing keys of all simulations, without duplicates, in order.
 fn union<'a>(all: impl Iterator<Item = &'a Simulation>) -> (Vec<StatementRef>, Vec<String>) {
     let (mut statements, mut keys) = (HashSet::new(), HashSet::new());
     let (mut matched, mut missing) = (Vec::new(), Vec::new());
@@ -151,7 +151,7 @@ fn together(outcomes: impl Iterator<Item = SimulationOutcome> + Clone) -> &'stat
     outcome.as_str()
 }
 
-/// The result for one resource; empty lists are left out here, as AWS does.
+/// The result for one resource. Like AWS, omits empty lists.
 fn specific(
     supposed: &SimulationInput,
     resource: &str,
@@ -169,7 +169,8 @@ fn specific(
     }
 }
 
-/// Decides an action and, if it is allowed, what it implies. The first denied one is the answer.
+/// Decides an action and, if it is allowed, the actions it implies. The first denied one determines
+/// the result.
 fn decide(supposed: &SimulationInput, action: &str, resource: &str) -> SimulatedAction {
     let mut decided = SimulatedAction {
         simulation: decide_alone(supposed, action, resource),
@@ -189,7 +190,7 @@ fn decide(supposed: &SimulationInput, action: &str, resource: &str) -> Simulated
     decided
 }
 
-/// A simulation, and what became of the actions that an action of the extension implies.
+/// A simulation, and the outcomes of the actions that an extension action implies.
 struct SimulatedAction {
     simulation: Simulation,
     implied: Vec<(&'static str, SimulationOutcome)>,
@@ -207,7 +208,7 @@ fn decide_alone(supposed: &SimulationInput, action: &str, resource: &str) -> Sim
     let request = supposed.request(action, resource);
     let policies = supposed.policies();
     let mut simulation = simulate(&policies, &request);
-    // A change of AWS's policies is denied in fact, which no policy says.
+    // Changes to AWS managed policies are denied by the service, not by a policy.
     let refused = simulation.outcome == SimulationOutcome::Allowed
         && settled(action, resource) == Some(SettledAnswer::AwsPolicy);
     if fit::is_simulated(action, resource) && !refused {
@@ -240,8 +241,8 @@ fn boundary(one: &Simulation) -> Option<iam::PermissionsBoundaryDecisionDetail> 
     })
 }
 
-/// What each kind of policy says; of an action of the extension also what became of those that it
-/// implies, so that the missing one has a name.
+/// The decision of each kind of policy. For an extension action also the outcomes of the implied
+/// actions, so that the missing permission is named.
 fn details(one: &SimulatedAction) -> BTreeMap<String, String> {
     let message = one.details.iter();
     let message = message.map(|(layer, outcome)| (kind(*layer), *outcome));
@@ -251,7 +252,7 @@ fn details(one: &SimulatedAction) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// `SourcePolicyType`, in the words that AWS really sends.
+/// `SourcePolicyType`, in the spelling that AWS actually sends.
 const fn kind(layer: PolicyLayer) -> &'static str {
     match layer {
         PolicyLayer::Resource | PolicyLayer::Trust => "Resource Policy",

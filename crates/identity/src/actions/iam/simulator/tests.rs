@@ -1,4 +1,4 @@
-//! The simulator beside what AWS was seen to answer: decisions, shown statements, refusals.
+//! The simulator compared with AWS's recorded responses: decisions, matched statements, errors.
 
 mod decisions;
 mod principals;
@@ -34,7 +34,7 @@ fn custom(bench: &TestInstallation, policies: &[&str], more: &str) -> TestRespon
     let policies = policies.map(|(n, text)| format!("&PolicyInputList.member.{n}={text}"));
     let mut policies: String = policies.collect();
     if policies.is_empty() {
-        // As clients send an empty list.
+        // Clients send an empty list like this.
         policies.push_str("&PolicyInputList=");
     }
     bench.root(&format!("Action=SimulateCustomPolicy{policies}{more}"))

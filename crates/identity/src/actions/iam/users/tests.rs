@@ -2,7 +2,7 @@
 
 use crate::testing::{ACCOUNT, TestInstallation};
 
-/// A bench with users of these names.
+/// A test installation with users of these names.
 fn bench(names: &[&str]) -> TestInstallation {
     let bench = TestInstallation::new();
     for name in names {
@@ -105,7 +105,7 @@ fn pages_stay_right_while_others_write() {
         "without regard to case"
     );
     assert_eq!(first.value("IsTruncated"), "true");
-    // The last one seen goes, one comes before it and one after it.
+    // The last user of the first page is deleted, one is added before it and one after it.
     bench.root("Action=DeleteUser&UserName=b").ok();
     bench.root("Action=CreateUser&UserName=aa").ok();
     bench.root("Action=CreateUser&UserName=cc").ok();
@@ -163,7 +163,7 @@ fn ten_policies_at_most() {
                 "LimitExceeded",
                 "Cannot exceed quota for PoliciesPerUser: 10",
             ),
-            // Attaching again changes nothing.
+            // Attaching a policy that is already attached changes nothing.
             _ => assert!(bench.root(&form).is_success() && bench.root(&form).is_success()),
         }
     }

@@ -1,4 +1,4 @@
-//! What is decided on policies that the request brings, and how it is shown.
+//! Decisions on policies in the request, and how they are reported.
 
 use super::{
     A, A_AND_B, ALL, ASKS, ASKS_TWICE, BOB, BOB_PLAIN, BUCKET, BUCKET_ACCOUNT, BUCKET_DENY, DENY,

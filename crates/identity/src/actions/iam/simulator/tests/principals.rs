@@ -1,4 +1,4 @@
-//! Whose policies are simulated, and without which of them.
+//! Which principals can be simulated, and which of their policies can be excluded.
 
 use super::{A, ALL, ASKS, LISTS, OWN, PUT, boundary, payload};
 use crate::testing::{ACCOUNT, TestInstallation, TestResponse};

@@ -1,4 +1,4 @@
-//! What is refused, in which words.
+//! Rejected requests and the texts of their errors.
 
 use super::{A, BOB, BUCKET, GET, boundary, custom};
 use crate::testing::TestInstallation;
@@ -151,7 +151,7 @@ fn refusals() {
     }
 }
 
-/// Values are echoed here only.
+/// Only these errors echo values.
 #[test]
 fn exclusions() {
     let bench = TestInstallation::new();
@@ -181,8 +181,8 @@ fn exclusions() {
     }
 }
 
-/// The work is the product of patterns, values, actions and resources; it is counted before it is
-/// done, and pages of many actions become smaller.
+/// The work is the product of patterns, values, actions and resources. It is computed beforehand,
+/// and pages with many actions become smaller.
 #[test]
 fn work_is_counted_before_it_is_done() {
     let bench = TestInstallation::new();
@@ -215,7 +215,7 @@ fn work_is_counted_before_it_is_done() {
     assert_eq!(paged.value("IsTruncated"), "true");
     let next = format!("{}&Marker={}", actions(20), paged.value("Marker"));
     assert!(simulate(100, 500, &next).is_success());
-    // Resources count as actions do.
+    // Resources count like actions.
     let resources: String = (1..=20)
         .map(|at| format!("&ResourceArns.member.{at}=arn:aws:s3:::b/{at}"))
         .collect();
@@ -231,7 +231,7 @@ fn work_is_counted_before_it_is_done() {
     }
 }
 
-/// An answer has an end: the page ends where its bytes do, and one action must fit.
+/// A response has a size limit: the page ends where it is reached, and one action must fit.
 #[test]
 fn answers_are_bounded() {
     let bench = TestInstallation::new();
