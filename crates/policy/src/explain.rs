@@ -167,7 +167,7 @@ pub fn explanation_steps(policies: &PoliciesInForce<'_>, request: &AccessRequest
     let each = all(policies).map(|policy| {
         let statements = policy.statements();
         let statements = statements.map(|(written, compiled)| {
-            // The text that is shown gets copied.
+            // The text of the statement is copied.
             let display = written.span.end.saturating_sub(written.span.start) as u64;
             compiled.steps(&query).saturating_add(display)
         });

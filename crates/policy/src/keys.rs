@@ -1,5 +1,5 @@
-//! The condition keys that policies refer to, including those in variables. So what a policy can
-//! ask of a request is known before the request arrives.
+//! The condition keys that policies refer to, including those in variables, so that what a policy
+//! needs from a request is known before the request arrives.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -35,9 +35,9 @@ pub(crate) fn is_open(allow: &Statement, document: &PolicyDocument) -> bool {
     }
 }
 
-/// Whom a statement allows something.
+/// The principals that a statement allows something.
 enum Reach<'a> {
-    /// Nobody, named principals, or callers with fixed values of a key.
+    /// No one, named principals, or callers with fixed values of a key.
     Limited,
     /// Everyone in these networks.
     Networks(&'a [String]),
@@ -46,7 +46,7 @@ enum Reach<'a> {
 }
 
 impl<'a> Reach<'a> {
-    /// What a limiting condition leaves.
+    /// The callers that a limiting condition leaves.
     fn within(condition: &'a ConditionClause) -> Self {
         match ConditionOperator::parse(&condition.operator) {
             Some(operator) if operator.test == OperatorTest::Ip => {
@@ -225,13 +225,13 @@ fn is_narrow(text: &str) -> bool {
     }
 }
 
-/// Addresses of IPv4 in a network of /8.
+/// Addresses in an IPv4 /8 network.
 const NARROW: u64 = 1 << 24;
-/// Addresses that networks of IPv4 may have together: those of sixteen such networks.
+/// Maximum number of IPv4 addresses of all networks together: those of sixteen /8 networks.
 const TOGETHER_MAX: u64 = 16 * NARROW;
 
-/// Whether networks, each of them narrow, leave out most of IPv4 and do not join to one that is
-/// broader than /8. So many of IPv6 that it matters are more than a policy has room for.
+/// Whether networks that are each narrow leave out most of IPv4 and do not combine to one broader
+/// than /8. IPv6 is not counted: a policy has no room for enough /32 networks to matter.
 fn are_narrow_together<'a>(texts: impl IntoIterator<Item = &'a String>) -> bool {
     let ranges = texts
         .into_iter()

@@ -16,7 +16,7 @@ pub enum InvalidQuestion {
     )]
     NotAnAction(String),
     /// The service has no such action.
-    #[error("no action is called {action}{}", meant(nearest.as_deref()))]
+    #[error("there is no action {action}{}", meant(nearest.as_deref()))]
     NoSuchAction {
         /// The action.
         action: String,
@@ -27,7 +27,7 @@ pub enum InvalidQuestion {
     #[error("{0} is not an ARN: write for example arn:aws:s3:::bucket/key, or *")]
     NotAnArn(String),
     /// The resource's type does not fit the action.
-    #[error("{action} is not done on {resource}, but on: {kinds}")]
+    #[error("{action} cannot be performed on {resource}, only on: {kinds}")]
     Misfit {
         /// The action.
         action: String,
@@ -92,7 +92,7 @@ const FREE: [&str; 3] = [
     "sts:GetSessionToken",
 ];
 
-/// An answer that is the same for every request, whatever policies say.
+/// A decision that is the same for every request, whatever policies say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettledAnswer {
     /// Every authenticated caller is allowed; unsigned requests are not.
@@ -106,7 +106,7 @@ impl SettledAnswer {
     pub const fn why(self) -> &'static str {
         match self {
             Self::Allowed => "every caller may, whatever policies say",
-            Self::AwsPolicy => "nobody may change an AWS managed policy, whatever policies say",
+            Self::AwsPolicy => "AWS managed policies cannot be changed, whatever policies say",
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Replaces the principals in a policy's text. Invariant: nothing else in the text changes, not
 //! even white space.
 //!
-//! A store keeps a user by its unique ID and shows the ARN, so that a grant follows a renamed user
-//! and ends when the user is deleted.
+//! A store saves a user by its unique ID and displays the ARN, so that a grant follows a renamed
+//! user and ends when the user is deleted.
 
 use crate::{
     SyntaxError,

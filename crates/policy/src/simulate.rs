@@ -1,4 +1,4 @@
-//! The answer of AWS's policy simulator for one action on one resource, as data. Invariant: a
+//! The result of AWS's policy simulator for one action on one resource, as data. Invariant: a
 //! simulation is the real decision with its explanation, never a second evaluator.
 //!
 //! AWS's simulator differs from its own authorization in three points, which are deliberately not
@@ -45,7 +45,7 @@ impl From<&Decision> for SimulationOutcome {
     }
 }
 
-/// The answer for one action on one resource.
+/// The result for one action on one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Simulation {
     /// `EvalDecision`.
@@ -102,8 +102,8 @@ pub fn simulate(policies: &PoliciesInForce<'_>, request: &AccessRequest<'_>) -> 
     }
 }
 
-/// The statements that AWS shows, by layer. If a resource policy denies, the Allows of the other
-/// side are shown as well.
+/// The statements that AWS reports, by layer. If a resource policy denies, the Allows of the other
+/// side are reported as well.
 fn matched(explanation: &Explanation, outcome: SimulationOutcome) -> Vec<StatementRef> {
     if outcome == SimulationOutcome::ImplicitDeny {
         return Vec::new();

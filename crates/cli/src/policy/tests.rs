@@ -386,7 +386,7 @@ fn what_cannot_be_read() {
         ),
         (
             "simulate --policy {0} --action s3:GetObject --resource arn:aws:s3:::b",
-            "s3:GetObject is not done on arn:aws:s3:::b",
+            "s3:GetObject cannot be performed on arn:aws:s3:::b",
         ),
         (
             "simulate --policy - --boundary - --action s3:GetObject",

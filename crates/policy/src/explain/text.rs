@@ -71,7 +71,7 @@ impl Explanation {
     }
 }
 
-/// Maximum number of items shown from a list.
+/// Maximum number of items listed.
 const LISTED_MAX: usize = 4;
 
 fn list(items: &[String], word: &str) -> String {

@@ -99,7 +99,7 @@ fn unknown(
         None => "see the actions of the service".to_owned(),
     };
     let finding = subject.finding((Severity::Warning, "no-such-action"), at);
-    Some(finding.with_message(format!("no action is called {}", element.text), hint))
+    Some(finding.with_message(format!("there is no action {}", element.text), hint))
 }
 
 /// Actions that act on none of the resources, and resources that none of the actions acts on.

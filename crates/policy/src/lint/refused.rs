@@ -144,15 +144,19 @@ const fn hint(violation: &Violation) -> &'static str {
         Violation::IamPath => "begin with the type after the last colon, for example user/name",
         Violation::ActionVendor => "write service:Action, for example s3:GetObject",
         Violation::ActionColons => "write service:Action, with one colon",
-        Violation::Vendor(_) => "the service's prefix is of letters, digits, hyphens and points",
-        Violation::Principal => "remove Principal: whom the policy is attached to, it is about",
+        Violation::Vendor(_) => {
+            "use letters, digits, hyphens and periods only in the service prefix"
+        }
+        Violation::Principal => {
+            "remove Principal: the policy applies to whatever it is attached to"
+        }
         Violation::Prohibited(_) => "remove it",
         Violation::Missing(_) => "add it",
-        Violation::TrustAction => "a trust policy is about sts:AssumeRole and its kin",
+        Violation::TrustAction => "name only actions of STS, for example sts:AssumeRole",
         Violation::TrustPrincipal { .. } | Violation::BucketPrincipal => {
             "name an account, or the ARN of a user, role or session; wildcards are not possible"
         }
-        Violation::AllowNotPrincipal => "list whom to allow under Principal",
+        Violation::AllowNotPrincipal => "list the allowed principals under Principal",
         Violation::BucketAction => "name actions of S3 on buckets or objects",
         Violation::BucketResource => {
             "name this bucket, arn:aws:s3:::bucket, or its objects, arn:aws:s3:::bucket/*"

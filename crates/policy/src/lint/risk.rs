@@ -45,13 +45,13 @@ fn negations(subject: &LintSubject<'_>) -> Vec<LintFinding> {
         (
             negated(&statement.action),
             "NotAction",
-            "allows every action of every service but those listed, also ones that come later",
+            "allows every action of every service except those listed, including future ones",
             "list the actions that are needed under Action",
         ),
         (
             negated(&statement.resource),
             "NotResource",
-            "allows every resource but those listed, also ones that come later",
+            "allows every resource except those listed, including future ones",
             "list the resources under Resource, or deny those listed in another statement",
         ),
         (

@@ -320,7 +320,7 @@ fn variables_without_version() {
 fn a_near_name_is_suggested() {
     let text = statement(r#""Deny", "Action": "iam:CreateAcessKeys", "Resource": "*""#);
     let [finding] = lint(&text, DocumentKind::Managed).try_into().unwrap();
-    assert_eq!(finding.message, "no action is called iam:CreateAcessKeys");
+    assert_eq!(finding.message, "there is no action iam:CreateAcessKeys");
     assert_eq!(finding.hint, "did you mean iam:CreateAccessKey?");
 }
 

@@ -395,7 +395,7 @@ fn statements(policy: &Json) -> Vec<Json> {
     }
 }
 
-/// One text or a list of texts. Numbers and booleans are kept as written, nulls are dropped.
+/// One text or a list of texts. Numbers and booleans stay as written, nulls are dropped.
 fn list(value: &Json) -> Vec<String> {
     let elements = match value {
         Json::Array(elements) => elements.clone(),

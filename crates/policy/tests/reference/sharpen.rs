@@ -1,6 +1,6 @@
 //! Sharpens a case: every layer but one allows everything, and the request's values come from the
-//! tables of the operators that test them. So the decision depends on the statements of one layer
-//! often enough for a mistake in reading them to show.
+//! tables of the operators that test them. The decision then depends on the statements of one layer
+//! often enough to expose a mistake in evaluating them.
 
 use serde_json::{Value as Json, json};
 
@@ -10,7 +10,7 @@ use super::{
     list, statements,
 };
 
-/// Makes the decision hang on one layer.
+/// Makes the decision depend on one layer.
 pub(super) fn sharpen(case: &mut Case, draw: &mut Draw) {
     let mut layer = [vec![], vec![]];
     let focus = draw.below(6);

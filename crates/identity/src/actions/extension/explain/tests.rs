@@ -184,10 +184,7 @@ fn policies_of_aws_are_read_and_attached_only() {
     assert_eq!(writes, 6);
     let user = format!("arn:aws:iam::{ACCOUNT}:user/admin");
     assert_eq!(message(&bench, "iam:AttachUserPolicy", &user), [true; 6]);
-    let (form, why) = (
-        "iam:deletepolicy",
-        "nobody may change an AWS managed policy",
-    );
+    let (form, why) = ("iam:deletepolicy", "AWS managed policies cannot be changed");
     let form = format!("ActionName={form}&ResourceArn=arn:aws-cn:iam::aws:policy/none");
     let root = format!("PrincipalArn=arn:aws:iam::{ACCOUNT}:root");
     let answer = bench.root(&format!("Action=ExplainAuthorization&{root}&{form}"));
@@ -330,8 +327,7 @@ fn policies_of_buckets_are_consulted() {
         let form = format!("Action={form}&ActionName=s3:GetObject&ResourceArn=arn:aws:s3:::c/k");
         bench.root(&form).refused(
             "ValidationError",
-            "arn:aws:s3:::c/k belongs to another account, which alone can ask what its \
-             policy says",
+            "arn:aws:s3:::c/k belongs to another account, so its policy cannot be explained",
         );
     }
 }
@@ -387,9 +383,9 @@ fn what_no_request_could_ask_is_refused() {
             &*user,
             "s3:GetObjekt",
             "*",
-            "no action is called s3:GetObjekt; did you mean s3:GetObject?",
+            "there is no action s3:GetObjekt; did you mean s3:GetObject?",
         ),
-        (&user, "s3:Whatever", "*", "no action is called s3:Whatever"),
+        (&user, "s3:Whatever", "*", "there is no action s3:Whatever"),
         (
             &user,
             "s3:GetObject",
@@ -400,13 +396,15 @@ fn what_no_request_could_ask_is_refused() {
             &user,
             "s3:GetObject",
             "arn:aws:s3:::bucket",
-            "s3:GetObject is not done on arn:aws:s3:::bucket, but on: accesspointobject, object",
+            "s3:GetObject cannot be performed on arn:aws:s3:::bucket, only on: accesspointobject, \
+             object",
         ),
         (
             &user,
             "iam:CreateAccessKey",
             "arn:aws:iam::123456789012:group/g",
-            "iam:CreateAccessKey is not done on arn:aws:iam::123456789012:group/g, but on: user",
+            "iam:CreateAccessKey cannot be performed on arn:aws:iam::123456789012:group/g, only on: \
+             user",
         ),
         (
             "arn:aws:iam::123456789012:group/g",
