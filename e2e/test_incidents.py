@@ -330,7 +330,7 @@ def test_the_servers_own_rotations_end_sessions(root, server, new_user, name):
     stolen = mint(server, old)
     rotations = Rotations(server, server.root)
     alone = rotations.refused("StartRotation", UserName=name, DeactivateFirst=True)
-    assert "say Incident as well" in alone.message, alone
+    assert "requires Incident" in alone.message, alone
     first = {"Incident": True, "DeactivateFirst": True}
     begun = rotations("StartRotation", UserName=name, **first)["Rotation"]
     assert begun["Incident"] == "true" and begun["SessionsEndedDate"], begun

@@ -3,8 +3,8 @@
 //!
 //! Invariants:
 //!
-//! No response is sent before the state it reports is durable. A write waits for its commit, and a
-//! rejection computed from a change that is still being flushed waits for that change.
+//! - No response is sent before the state it reports is durable. A write waits for its commit, and
+//!   a rejection computed from a change that is still being flushed waits for that change.
 //! - A snapshot becomes visible only once it is durable, and before its write is answered, so a
 //!   revocation takes effect with the next request.
 //! - Other processes may write to the same store. A write that conflicts with theirs is computed

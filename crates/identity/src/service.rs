@@ -103,7 +103,7 @@ pub enum OpenFault {
     #[error("cannot use the store: {0}")]
     Store(#[from] StoreError),
     /// The credentials of a new account's root user could not be stored.
-    #[error("cannot keep the root credentials: {0}")]
+    #[error("cannot store the root credentials: {0}")]
     Credentials(std::io::Error),
     /// Root's console password could not be hashed.
     #[error("cannot hash the console password of root")]

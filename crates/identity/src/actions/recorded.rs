@@ -58,7 +58,7 @@ fn check(
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one row a refusal")]
+#[expect(clippy::too_many_lines, reason = "one row per refusal")]
 fn what_is_missing() {
     const ROWS: &[RecordedCase] = &[
         (
@@ -142,7 +142,7 @@ fn what_is_missing() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one row a refusal")]
+#[expect(clippy::too_many_lines, reason = "one row per refusal")]
 fn managed_policies_that_are_missing() {
     const ROWS: &[RecordedCase] = &[
         (
@@ -284,7 +284,7 @@ fn what_is_there_already() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one row a refusal")]
+#[expect(clippy::too_many_lines, reason = "one row per refusal")]
 fn values_that_are_refused() {
     const ROWS: &[RecordedCase] = &[
         (
@@ -452,7 +452,7 @@ fn policies_of_services_are_for_services() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one row a refusal")]
+#[expect(clippy::too_many_lines, reason = "one row per refusal")]
 fn roles_and_instance_profiles() {
     const ROWS: &[RecordedCase] = &[
         (

@@ -21,7 +21,7 @@ const GLOBAL: &str = "CurrentTime EpochTime SecureTransport SourceIp UserAgent R
     RequestTag TagKeys SignInSessionArn IsMcpServiceAction";
 
 /// Key, value, and the request that has it.
-#[expect(clippy::too_many_lines, reason = "one row a key")]
+#[expect(clippy::too_many_lines, reason = "one row per key")]
 fn rows() -> Vec<(&'static str, String, String)> {
     let tag = "Tags.member.1.Key=team&Tags.member.1.Value=ops";
     let list = "Action=ListUsers".to_owned();

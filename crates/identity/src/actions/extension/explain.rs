@@ -177,7 +177,7 @@ fn check(view: &ExplainView<'_>, action: &str, resource: &str) -> Result<(), Iam
     check_question(action, resource).map_err(|fault| IamFault::Validation(fault.to_string()))?;
     match view.resource {
         Some(attached) if attached.owner != view.id() => Err(IamFault::Validation(format!(
-            "{resource} belongs to another account, which alone can ask what its policy says"
+            "{resource} belongs to another account, so its policy cannot be explained"
         ))),
         _ => Ok(()),
     }

@@ -89,7 +89,7 @@ fn selector(input: &Input<PutRotationPolicy>) -> Result<UserSelector, IamFault> 
         }
         (None, [], true) => Ok(UserSelector::Everyone),
         _ => Err(invalid(
-            "Give exactly one of PathPrefix, Tags and Everyone = true.",
+            "Specify exactly one of PathPrefix, Tags and Everyone = true.",
         )),
     }
 }

@@ -66,9 +66,9 @@ fn user_ref(view: &StateView<'_>, name: &str) -> Result<UserRef, IamFault> {
 
 fn check_incident(incident: bool, first: bool, observe_secs: Option<i32>) -> Result<(), IamFault> {
     let text = if incident && observe_secs.is_some_and(|secs| secs > 0) {
-        "An incident does not wait for silence: leave ObserveSeconds out."
+        "An incident does not wait until the key is unused: omit ObserveSeconds."
     } else if first && !incident {
-        "Only the key of an incident is deactivated first: say Incident as well."
+        "DeactivateFirst requires Incident."
     } else {
         return Ok(());
     };

@@ -536,6 +536,6 @@ fn the_places_of_users_that_the_caller_may_rotate_are_listed() {
     let denied = bench.root("Action=ListDeniedRequests");
     assert!(
         denied.values("ActionName").is_empty(),
-        "nobody asked for a rotation"
+        "no rotation was requested"
     );
 }

@@ -48,7 +48,7 @@ fn a_key_has_the_form_of_aws() {
     assert_eq!(info.value("Account"), ACCOUNT, "the id carries it");
     let listed = bench.root("Action=ListAccessKeys&UserName=bob");
     assert_eq!(listed.values("AccessKeyId"), [id]);
-    assert!(!listed.ok().contains(&secret), "it is told once");
+    assert!(!listed.ok().contains(&secret), "it is returned only once");
 }
 
 #[test]

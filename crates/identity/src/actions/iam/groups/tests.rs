@@ -227,7 +227,11 @@ fn inline_policies() {
         let put = format!("Action=Put{kind}Policy&{name}&PolicyName=Get&PolicyDocument={document}");
         bench.root(&put).ok();
         let got = bench.root(&format!("Action=Get{kind}Policy&{name}&PolicyName=gET"));
-        assert_eq!(got.value("PolicyName"), "gET", "as it was asked for");
+        assert_eq!(
+            got.value("PolicyName"),
+            "gET",
+            "in the spelling of the request"
+        );
         assert!(
             got.value("PolicyDocument")
                 .starts_with("%7B%22Version%22%3A%222012-10-17%22%2C%0A")

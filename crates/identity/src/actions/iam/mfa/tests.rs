@@ -116,7 +116,7 @@ fn tags_of_a_device() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one row a refusal")]
+#[expect(clippy::too_many_lines, reason = "one row per refusal")]
 fn refusals() {
     let (bench, _, phone) = with_device();
     bench.device("spare");

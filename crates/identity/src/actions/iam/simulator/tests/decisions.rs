@@ -17,7 +17,7 @@ type Row = (
 );
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one row a case")]
+#[expect(clippy::too_many_lines, reason = "one row per case")]
 fn decisions() {
     let bench = TestInstallation::new();
     let get = "&ActionNames.member.1=s3:GetObject";

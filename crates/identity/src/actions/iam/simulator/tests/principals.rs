@@ -26,7 +26,7 @@ fn of_principal(bench: &TestInstallation, source: &str, action: &str, more: &str
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one row a case")]
+#[expect(clippy::too_many_lines, reason = "one row per case")]
 fn principals() {
     let bench = staffed();
     let own = "&ResourceArns.member.1=arn:aws:s3:::b/bob";

@@ -4,7 +4,7 @@ use super::{A, BOB, BUCKET, GET, boundary, custom};
 use crate::testing::TestInstallation;
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one row a case")]
+#[expect(clippy::too_many_lines, reason = "one row per case")]
 fn refusals() {
     let bench = TestInstallation::new();
     let get = "&ActionNames.member.1=s3:GetObject";
