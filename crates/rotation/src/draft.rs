@@ -79,7 +79,7 @@ impl Executor<'_> {
         Ok(rotation)
     }
 
-    /// The rotation as it begins. `old` is a key of `user`, seen at `at`.
+    /// The rotation in its initial state. `old` is a key of `user`, observed at `at`.
     fn planned(
         &self,
         order: NewRotation,

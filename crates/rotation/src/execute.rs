@@ -1,10 +1,13 @@
 //! The executor: observes, asks the planner for one step, carries it out and journals the result.
 //! It also journals before any step that cannot be undone.
 //!
-//! Two invariants. Every change to a rotation is a compare-and-swap in the journal, so of two
-//! processes one continues and the other stops. The new secret is sealed in the journal before it
-//! is used for anything else. The executor never sleeps: [`TickOutcome::Wait`] says when to tick
-//! again.
+//! Invariants:
+//!
+//! - Every change to a rotation is a compare-and-swap in the journal, so of two processes one
+//!   continues and the other stops.
+//! - The new secret is sealed in the journal before it is used for anything else.
+//!
+//! The executor never sleeps: [`TickOutcome::Wait`] says when to tick again.
 
 mod abandon;
 mod delivery;
@@ -222,7 +225,7 @@ impl Executor<'_> {
         }
     }
 
-    /// A missing permission is only found to be granted by trying the call again.
+    /// Only trying the call again shows whether a missing permission has been granted.
     async fn ask_again(&self, mut rotation: Rotation, why: String) -> TickResult {
         let id = rotation.id.clone();
         rotation.held = None;

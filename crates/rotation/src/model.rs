@@ -1,7 +1,7 @@
 //! A rotation: its subject, its progress, and everything the next process needs to continue safely.
 //!
 //! Invariant: whatever is needed to continue is in this model, because the model is what the
-//! journal stores. Secrets are kept apart ([`RotationSecrets`]), so that everything else can be
+//! journal stores. Secrets are separate ([`RotationSecrets`]), so that everything else can be
 //! displayed. Times come from the issuer's clock, never from this machine's.
 
 use std::fmt;
@@ -26,8 +26,8 @@ impl KeyId {
     }
 }
 
-/// For messages. The text may come from a destination, where anything could be in its place, also a
-/// secret, so only what looks like an ID is shown.
+/// For messages. The text may come from a destination, where anything could be in its place, even a
+/// secret, so only text that looks like an ID is displayed.
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.is_plausible() {
@@ -651,7 +651,7 @@ impl Rotation {
         })
     }
 
-    /// Keeps the old key pair that a sink holds: write-only sinks need it for a rollback.
+    /// Remembers the old key pair that a sink holds: write-only sinks need it for a rollback.
     pub(crate) fn note_old(&mut self, held: &SinkContent) {
         if let SinkContent::Pair(pair) = held
             && pair.id == self.old

@@ -25,7 +25,7 @@ pub(crate) const SETTLE_SECS: i64 = 60;
 const TOKEN_SECS: i64 = 600;
 /// How long after the request a key may still be created, in seconds.
 const CREATE_SECS: i64 = 300;
-/// How long an orphan stays inactive before it is deleted, in seconds. Nobody has its secret.
+/// How long an orphan stays inactive before it is deleted, in seconds. No one has its secret.
 const ORPHAN_DWELL_SECS: i64 = 3600;
 /// How long a mark on the user is valid, in seconds.
 const MARK_SECS: i64 = 3600;
@@ -219,7 +219,7 @@ fn status(seen: &Observation, key: &KeyId) -> Option<KeyStatus> {
     found.map(|listed| listed.status)
 }
 
-/// Nothing continues without a working new key.
+/// Requires a working new key before anything continues.
 fn new_key_gone(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
     let new = rotation.new.as_ref()?;
     let lagging = seen.now < rotation.since.plus_secs(SETTLE_SECS);
@@ -383,8 +383,8 @@ fn deactivating(rotation: &Rotation, seen: &Observation) -> PlanStep {
     }
 }
 
-/// A destination was added when the old key was about to be deactivated. The deactivation may have
-/// happened already while a listing lags; then there is no need to wait for quiet.
+/// A destination was added when the old key was about to be deactivated. The deactivation may
+/// already have happened while a listing lags, in which case there is no need to wait for quiet.
 fn not_yet(rotation: &Rotation, seen: &Observation) -> PlanStep {
     let settled = rotation.since.plus_secs(SETTLE_SECS);
     if seen.lags && seen.now < settled {

@@ -212,7 +212,7 @@ pub struct InactiveKeyAttempt {
 pub enum KeyOwnership {
     /// This user, by name.
     User(String),
-    /// Nobody: there is no such key.
+    /// There is no such key.
     Nobody,
     /// The service does not say: AWS denies information about a key it does not know.
     Undisclosed,

@@ -1,8 +1,11 @@
 //! Ends a rotation early: a person abandoned it, or another rotation won.
 //!
-//! Two invariants. No key that anyone may hold is touched: what works keeps working, and the
-//! history lists what is left. Nothing can block the end: what cannot be inspected is reported and
-//! the rotation ends anyway, so that no user stays blocked.
+//! Invariants:
+//!
+//! - No key that anyone may hold is touched: what works keeps working, and the history lists what
+//!   is left.
+//! - Nothing can block the end: what cannot be inspected is reported and the rotation ends anyway,
+//!   so that no user stays blocked.
 
 use std::fmt::Write;
 
@@ -33,8 +36,8 @@ pub async fn abandon_unseen(
 }
 
 impl Executor<'_> {
-    /// Ends a rotation as it is. Deletes a new key that nobody can have; leaves every other key and
-    /// every sink unchanged. The history lists what is left.
+    /// Ends a rotation as it is. Deletes the new key if no one can have it; leaves every other key
+    /// and every sink unchanged. The history lists what is left.
     ///
     /// # Errors
     /// [`TickError::TooLate`] when the rotation is over, [`TickError::Journal`].
@@ -63,7 +66,7 @@ impl Executor<'_> {
         Ok(())
     }
 
-    /// Deletes the new key if nobody can have it, removes the mark, and lists what is left.
+    /// Deletes the new key if no one can have it, removes the mark, and lists what is left.
     async fn look_and_clean(&self, rotation: &Rotation) -> Result<Vec<ListedKey>, IssuerError> {
         let UserLookup::User(user) = self.find(rotation).await? else {
             return Err(IssuerError::NoSuchUser(rotation.user.clone()));

@@ -1,6 +1,6 @@
 //! Evidence that a delivery reached someone: a retrieval of the new key, or a consumer's use of it.
 //!
-//! Invariant: neither a person's word nor the engine's own calls count as evidence.
+//! Invariant: neither a person's confirmation nor the engine's own calls count as evidence.
 
 use keywright_base::Timestamp;
 

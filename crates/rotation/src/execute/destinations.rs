@@ -1,9 +1,11 @@
 //! Inspects destinations before they are written, and changes those of an open rotation.
 //!
-//! Two invariants. A destination that holds another user's key, or that would have to be created
-//! without permission, is rejected before anything is written. Removing a destination deletes
-//! nothing there: if it may have the new key it keeps it, and a rollback restores it like the
-//! others.
+//! Invariants:
+//!
+//! - A destination that holds another user's key, or that would have to be created without
+//!   permission, is rejected before anything is written.
+//! - Removing a destination deletes nothing there: if it may have the new key it keeps it, and a
+//!   rollback restores it like the others.
 
 use keywright_base::limits;
 

@@ -15,11 +15,11 @@ use crate::{
     ports::{IssuerError, IssuerUser, JournalError, KeyCheck, KeyOwnership, RotationJournal},
 };
 
-/// Who has the name of the rotation's user.
+/// The owner of the name of the rotation's user.
 pub(super) enum UserLookup {
     /// The user.
     User(IssuerUser),
-    /// Nobody, or another user with this unique ID.
+    /// No user, or another user with this unique ID.
     Missing(Option<String>),
 }
 
@@ -80,7 +80,7 @@ impl Executor<'_> {
         self.advance(rotation, "the user was found again").await
     }
 
-    /// The search for the user may have called the service with the new key pair; note that use.
+    /// Records that the search for the user may have called the service with the new key pair.
     fn note_check(&self, rotation: &mut Rotation) {
         if rotation.checked.is_some() {
             rotation.checked = Some(self.clock.now());

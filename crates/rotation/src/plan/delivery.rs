@@ -1,8 +1,11 @@
 //! The order of deliveries: every destination gets the new key and is read back, including one
 //! added after the others had it.
 //!
-//! Two invariants. A destination that must wait delays no other. A removed destination is neither
-//! written nor read, but a rollback restores it if it may have the new key.
+//! Invariants:
+//!
+//! - A destination that must wait delays no other.
+//! - A removed destination is neither written nor read, but a rollback restores it if it may have
+//!   the new key.
 
 use super::{Observation, PlanStep, new_key_gone, wait};
 use crate::model::{Delivery, DeliveryStage, HoldReason, Phase, Rotation};

@@ -1,8 +1,10 @@
 //! Leak response: ends the sessions of the old key and, where its use must stop immediately,
 //! deactivates it before everything else.
 //!
-//! Two invariants. Sessions are ended only once the key is inactive, because until then it can mint
-//! more. A key that was deactivated first is reactivated only by a person's rollback.
+//! Invariants:
+//!
+//! - Sessions are ended only once the key is inactive, because until then it can mint more.
+//! - A key that was deactivated first is reactivated only by a person's rollback.
 
 use keywright_base::Timestamp;
 

@@ -1,8 +1,10 @@
 //! A person adds and removes destinations of open rotations, in any phase.
 //!
-//! Two invariants of the engine are tested. An added destination has the new key before the old one
-//! is deactivated, or before it is deleted if it is already inactive. A removed destination keeps a
-//! key that works.
+//! It tests two invariants of the engine:
+//!
+//! - An added destination has the new key before the old one is deactivated, or before it is
+//!   deleted if it is already inactive.
+//! - A removed destination keeps a key that works.
 
 use super::{
     Dice, SimRotator, SimSink, live,
@@ -96,7 +98,7 @@ impl SimulationRun {
         self.note(format!("adds the foreign sink {number}: {added:?}"));
     }
 
-    /// Removes a sink, unless it is the last one. From then on nobody reads it unless it has the
+    /// Removes a sink, unless it is the last one. From then on it has no readers, unless it has the
     /// new key. The rotator's own credentials stay.
     fn remove_a_sink(&mut self, at: usize) {
         let Some(rotator) = self.rotators.get(at) else {
@@ -144,7 +146,7 @@ impl SimulationRun {
         self.note(format!("adds sink {number} again: {added:?}"));
     }
 
-    /// Every rotator can reach a new sink, but uses it only when told to.
+    /// Every rotator can reach a new sink, but uses it only once it is added to its rotation.
     fn join(&mut self, number: usize) {
         for rotator in &mut self.rotators {
             let sink = SimSink::new(&self.shared, number, &rotator.journal);

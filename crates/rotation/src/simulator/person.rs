@@ -90,7 +90,7 @@ impl SimulationRun {
             rotator.ended = None;
         }
         self.trace
-            .push(format!("a person asked to put back: {requested:?}"));
+            .push(format!("a person requested a rollback: {requested:?}"));
     }
 
     /// A person abandons the first rotation; this must not strand anyone.
@@ -135,7 +135,8 @@ impl SimulationRun {
         let act = self.dice.below(8);
         let there = world.name_of(&world.user_id).is_some();
         let message = match act {
-            // While the outcome of a create is unknown, such a key cannot be told from ours.
+            // While the outcome of a create is unknown, such a key cannot be distinguished from
+            // ours.
             0 if world.keys.len() < 2 && !unresolved && there => {
                 world.make(KeyActor::Person);
                 "made a key"
@@ -175,7 +176,7 @@ impl SimulationRun {
             }
             6 => {
                 world.recreate_user();
-                "made the user anew"
+                "recreated the user"
             }
             7 if there => {
                 world.rename("Renamed");

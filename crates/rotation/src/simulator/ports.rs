@@ -234,7 +234,7 @@ impl SimIssuer {
         }
     }
 
-    /// Only its creator and a rotator that was told to replace it may touch a key.
+    /// Only its creator and a rotator that was ordered to replace it may touch a key.
     fn check_touch(&self, world: &mut SimWorld, id: &KeyId, what: &str) {
         let first = world
             .keys
@@ -446,7 +446,7 @@ impl Issuer for SimIssuer {
 
     fn revert(&self) {
         *locked(&self.adopted) = None;
-        // They are kept in the first sink.
+        // The rotator's own credentials are in the first sink.
         let held = self
             .shared
             .world()

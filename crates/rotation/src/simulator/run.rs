@@ -341,7 +341,7 @@ impl SimulationRun {
             .any(|one| one.issuer.signer().is_some());
         let first = dice.one_in(2) && !own;
         self.rules = RotationRules::INCIDENT;
-        // Nobody slows down a rotation whose key has leaked.
+        // A rotation whose key has leaked is not slowed down.
         self.changes = 0;
         for rotator in &mut self.rotators {
             rotator.incident = Some(LeakResponse {
@@ -536,7 +536,7 @@ impl SimulationRun {
         };
         let lost: Vec<_> = world.keys.iter().filter(lost).collect();
         if lost.len() > 1 {
-            return Err(format!("keys whose secret nobody keeps: {lost:?}"));
+            return Err(format!("keys whose secret is lost: {lost:?}"));
         }
         Ok(())
     }
@@ -571,8 +571,8 @@ impl SimulationRun {
             let held = rotation
                 .as_ref()
                 .and_then(|rotation| rotation.held.as_ref());
-            // The reader of the new key may have been removed. Then nobody uses it, and a person
-            // must decide whether the old key may be deleted.
+            // The reader of the new key may have been removed. Then it is unused, and a person must
+            // decide whether the old key may be deleted.
             let unused = matches!(held, Some(HoldReason::NewKeyUnused(_)));
             if unused && world.sinks.iter().any(|sink| sink.removed) {
                 return Ok(phase);
@@ -634,7 +634,7 @@ fn faults_from(mut dice: Dice, mut left: u64) -> FaultScript {
     })
 }
 
-/// A key pair that no issuer created, for tests that must tell keys apart.
+/// A key pair that no issuer created, for tests that must distinguish keys.
 pub fn stranger() -> KeyPair {
     KeyPair {
         id: crate::model::KeyId("AKIASTRANGER".to_owned()),

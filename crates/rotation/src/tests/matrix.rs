@@ -2,7 +2,7 @@
 //! the sinks, 14 and 21 in `e2e/test_rotate.py`, 20 in `e2e/test_fleet.py`. `cargo xtask tidy`
 //! checks that each row has a test with its name.
 //!
-//! After each row nobody is stranded: no consumer was denied, unless a person withdrew its key.
+//! After each row no one is stranded: no consumer was denied, unless a person withdrew its key.
 
 use std::sync::Arc;
 
@@ -165,7 +165,7 @@ fn row_03_journal_or_sink_cannot_be_written() {
     for _ in 0..20 {
         assert!(matches!(scene.tick(), Some(Err(TickError::Journal(_)))));
     }
-    assert_eq!(scene.shared.world().keys.len(), 1, "nothing was asked for");
+    assert_eq!(scene.shared.world().keys.len(), 1, "no key was requested");
     scene.shared.set_faults(Box::new(|_| CallFault::None));
     let down = scene.now() + HOUR;
     scene.shared.world().sinks[0].down_until = down;
@@ -447,7 +447,7 @@ fn row_10_two_processes_with_one_journal() {
     scene.assert_replaced();
 }
 
-/// In each phase, with the service up and down: nobody is stranded, and the user is free again.
+/// In each phase, with the service up and down: no one is stranded, and the user is free again.
 #[test]
 fn an_abandoned_rotation_ends_safely_from_every_phase() {
     let phases = [
@@ -552,7 +552,7 @@ fn an_open_rotation_is_shortened() {
             .unwrap()
     );
     scene.until(Phase::Dwelling);
-    assert!(scene.now() - begun < 60, "it does not wait for silence");
+    assert!(scene.now() - begun < 60, "it does not wait for quiet");
     let message = journal.events();
     let message = message.iter().find(|event| event.starts_with("changed: "));
     let expected = "changed: observe from 86400 s to 0 s, dwell from 604800 s to 18000 s, sessions \
@@ -860,7 +860,7 @@ fn row_23_a_leaked_key_is_deleted_although_it_is_tried() {
     scene.rotator.issuer.repeats = true;
     scene.rules = RotationRules::INCIDENT;
     scene.rotator.incident = Some(LeakResponse::default());
-    // Nobody waits for consumers in this case, so there are none to strand.
+    // This case does not wait for consumers, so there must be none to strand.
     scene.shared.world().consumers.clear();
     scene.override_unused();
     scene.begin();
@@ -915,7 +915,7 @@ fn what_another_writes_during_a_rotation_is_never_overwritten() {
         scene.assert_held(|hold| matches!(hold, HoldReason::Sink(why) if why.contains(&theirs)));
         let world = scene.shared.world();
         assert_eq!(world.sinks[1].held, other, "{phase:?}");
-        assert_eq!(world.keys.len(), 2, "{phase:?}: nobody's key is gone");
+        assert_eq!(world.keys.len(), 2, "{phase:?}: no key is gone");
     }
 }
 
@@ -964,7 +964,8 @@ fn a_plan_that_cannot_be_carried_out_is_refused_before_it_is_written() {
     assert!(scene.rotator.rotation().is_none());
 }
 
-/// Whoever sees only two keys would be advised to delete the one that the other rotation created.
+/// An operator who sees only two keys would be advised to delete the one that the other rotation
+/// created.
 #[test]
 fn a_second_key_of_a_marked_user_belongs_to_the_rotation_of_the_mark() {
     let mut scene = Scene::new(1);

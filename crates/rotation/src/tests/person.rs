@@ -138,7 +138,7 @@ fn others_go_on_while_a_person_is_waited_for() {
     let message = message
         .iter()
         .filter(|event| event.contains("somebody must"));
-    assert_eq!(message.count(), 1, "it is not asked for again and again");
+    assert_eq!(message.count(), 1, "it is not requested repeatedly");
     assert_eq!(rotation.origin.rule.as_deref(), Some("all"));
 }
 
@@ -152,7 +152,8 @@ fn a_persons_word_lets_it_go_on_at_once() {
     assert!(matches!(scene.confirm(), Err(TickError::NothingToConfirm)));
 }
 
-/// With the person's word alone, the old key would be deleted and nobody would have the new one.
+/// With a person's confirmation alone, the old key would be deleted and no one would have the new
+/// one.
 #[test]
 fn a_word_without_a_retrieval_is_no_evidence() {
     let scene = Scene::waiting();
@@ -283,7 +284,7 @@ fn what_is_refused_late_is_named_and_goes_on_when_it_is_granted() {
                 assert!(held.contains(&names), "{refused} {back}: {held}");
                 let message = scene.rotator.journal.events();
                 let message = message.iter().filter(|event| event.starts_with("held: "));
-                assert_eq!(message.count(), 1, "it is said once");
+                assert_eq!(message.count(), 1, "it is reported once");
                 assert_eq!(scene.shared.world().tags.len(), 1, "the mark stays");
             }
             scene.shared.set_faults(Box::new(|_| CallFault::None));
