@@ -161,7 +161,7 @@ fn push_header(out: &mut Vec<u8>, parts: &Parts, name: &str) {
     out.push(b'\n');
 }
 
-/// Appends the value trimmed, with runs of spaces collapsed to one. Non-ASCII bytes are kept.
+/// Appends the value trimmed, with runs of spaces collapsed to one. Non-ASCII bytes stay.
 fn push_value(out: &mut Vec<u8>, value: &HeaderValue) {
     let value = value.as_bytes().trim_ascii();
     if memmem::find(value, b"  ").is_none() {

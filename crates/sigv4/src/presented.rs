@@ -93,7 +93,7 @@ impl PayloadClaim {
         }
     }
 
-    /// The value of `x-amz-content-sha256` that is signed; nothing where none was declared.
+    /// The value of `x-amz-content-sha256` that is signed; `None` if none was declared.
     pub fn declared(self) -> Option<String> {
         match self {
             Self::Sha256(hash) => Some(hex::encode(hash)),

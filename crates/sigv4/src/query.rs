@@ -73,8 +73,8 @@ impl QueryString {
     }
 }
 
-/// The decoded names of the parameters in a query. Whatever asks whether a request has a parameter
-/// before its query is parsed reads them here: an escape in a name must not hide it.
+/// The decoded names of the parameters in a query. Code that checks for a parameter before the
+/// query is parsed must use these, because an escape in a name must not hide it.
 pub fn parameter_names(uri: &Uri) -> impl Iterator<Item = Cow<'_, str>> {
     let pairs = uri.query().unwrap_or_default().split('&');
     pairs.filter(|pair| !pair.is_empty()).map(|pair| {

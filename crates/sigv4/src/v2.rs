@@ -14,7 +14,7 @@ use crate::{
     query::{decode, parameter_names},
 };
 
-/// The parameters that are part of the signed resource, from the vendor's guide and its SDKs.
+/// The parameters that are part of the signed resource, from AWS's guide and its SDKs.
 const RESOURCE: [&str; 35] = [
     "accelerate",
     "acl",
@@ -211,9 +211,9 @@ impl DecodedPairs {
         }
     }
 
-    /// Refuses a value that can be read as two parameters: values are signed decoded, so that
-    /// `response-content-type=a%26acl` and `response-content-type=a&acl` have one signature. What
-    /// else may follow a `&` is no parameter that is covered, and so is in no other URL.
+    /// Refuses a value that can be read as two parameters. Values are signed decoded, so
+    /// `response-content-type=a%26acl` and `response-content-type=a&acl` have the same signature. A
+    /// `&` followed by anything else is safe: it names no parameter that the signature covers.
     fn check_values(&self) -> Result<(), SignatureFault> {
         let signed = self.0.iter().filter(|(name, _)| PresentedV2::covers(name));
         let values = signed.filter_map(|(_, value)| value.as_deref());
