@@ -1,14 +1,14 @@
-//! The contract that every engine keeps.
+//! The contract that every engine fulfils.
 //!
 //! Invariants: nothing is acknowledged before it is durable, and a change is committed against the
 //! version it was computed from.
 //!
 //! The contract has four parts. [`LedgerStore`] holds IAM state as opaque records per account,
-//! under one version number per account. [`LeaseStore`] has what one process at a time may do.
-//! [`ActivityStore`] holds the few unbounded tables beside them: last use, attempts with inactive
-//! keys, sessions. [`ObjectIndex`] holds what S3 knows about buckets, objects and uploads, but
-//! never their bytes, and its [`BlobJournal`] which of the files with those bytes no row refers to.
-//! The store does not interpret records; secrets reach it already sealed.
+//! under one version number per account. [`LeaseStore`] holds rights that only one process has at a
+//! time. [`ActivityStore`] holds the few unbounded tables beside them: last use, attempts with
+//! inactive keys, sessions. [`ObjectIndex`] holds what S3 knows about buckets, objects and uploads,
+//! but never their bytes; its [`BlobJournal`] lists the blobs that no row refers to. The store does
+//! not interpret records; secrets reach it already sealed.
 
 use std::{future::Future, pin::Pin};
 
@@ -105,7 +105,7 @@ pub struct LedgerCommit {
     pub account: AccountId,
     /// The version that this commit was computed from.
     pub base: u64,
-    /// Required of a commit that may have been computed from one that is not answered yet.
+    /// Required of a commit that may have been computed from one whose outcome is still unknown.
     pub lineage: Option<CommitLineage>,
     /// The lease that must still be held. If it is not, nothing is written.
     pub lease: Option<Lease>,
@@ -113,7 +113,7 @@ pub struct LedgerCommit {
     pub writes: Vec<RecordWrite>,
 }
 
-/// Identifies what a version consists of: two versions of an account with the same number and the
+/// Identifies the contents of a version: two versions of an account with the same number and the
 /// same tag have the same records. Zero for a version whose commit had no lineage.
 pub type LineageTag = [u8; 16];
 
@@ -123,7 +123,7 @@ pub type LineageTag = [u8; 16];
 pub struct CommitLineage {
     /// The tag of the version that the commit was computed from.
     pub base: LineageTag,
-    /// The tag of the version that it makes.
+    /// The tag of the resulting version.
     pub new: LineageTag,
 }
 
@@ -154,8 +154,8 @@ pub trait LedgerStore: Send + Sync {
     /// [`StoreError::Unavailable`].
     fn accounts(&self) -> Result<Vec<(AccountId, u64)>, StoreError>;
 
-    /// Calls `each` for every record of an account, in unspecified order, and returns the version
-    /// that they are of. Blocking.
+    /// Calls `each` for every record of an account, in unspecified order, and returns their
+    /// version. Blocking.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -177,7 +177,7 @@ pub trait LedgerStore: Send + Sync {
     fn changes_since(&self, sequence: u64) -> StoreFuture<Result<LedgerChanges, StoreError>>;
 
     /// Returns the last sequence number that this engine has noticed, and each later one. A hint
-    /// when to call [`LedgerStore::changes_since`]: numbers may be skipped.
+    /// for when to call [`LedgerStore::changes_since`]: numbers may be skipped.
     fn watch(&self) -> watch::Receiver<u64>;
 }
 
@@ -187,7 +187,7 @@ pub trait LedgerStore: Send + Sync {
 /// A right that one process of an installation has at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// What it is about.
+    /// The name of the right.
     pub name: String,
     /// Greater than that of every earlier holder.
     pub token: u64,
@@ -196,9 +196,9 @@ pub struct Lease {
 /// A request for a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseRequest {
-    /// What it is about.
+    /// The name of the right.
     pub name: String,
-    /// The process, known by random bytes that it chose when it started.
+    /// The process, identified by random bytes that it chose when it started.
     pub holder: [u8; 16],
     /// The current time.
     pub now: Timestamp,
@@ -206,17 +206,17 @@ pub struct LeaseRequest {
     pub expires: Timestamp,
 }
 
-/// Leases. Their times decide when another process may take over, never whether a write is right:
-/// for that, commits name the lease that they were made under ([`LedgerCommit::lease`]).
+/// Leases. Their times decide when another process may take over, never whether a write is valid:
+/// commits name the lease that they were made under ([`LedgerCommit::lease`]).
 pub trait LeaseStore: Send + Sync {
-    /// Takes a lease that nobody has, that expired, or that the same holder has already; `None`
-    /// while another holder has it.
+    /// Takes a lease that is free or expired, or that the same holder already has; `None` while
+    /// another holder has it.
     fn acquire_lease(
         &self,
         request: LeaseRequest,
     ) -> StoreFuture<Result<Option<Lease>, StoreError>>;
 
-    /// Gives a lease back, unless it has gone to another holder.
+    /// Releases a lease, unless another holder has taken it.
     fn release_lease(&self, lease: Lease) -> StoreFuture<Result<(), StoreError>>;
 }
 
@@ -424,7 +424,7 @@ pub enum ObjectCondition {
     Absent,
     /// The object must exist with this entity tag (`If-Match`).
     Etag(String),
-    /// The object must still have this body: a write that keeps parts of the row that it read.
+    /// The object must still have this body, for a write that keeps parts of the row it read.
     Unchanged(Vec<u8>),
 }
 
@@ -474,8 +474,8 @@ pub enum IndexWrite {
         /// Its precondition.
         expect: ObjectCondition,
     },
-    /// Deletes one version or delete marker. If it was the newest of its key, the one before it is
-    /// the newest now. A missing version or bucket is not an error unless `expect` requires the
+    /// Deletes one version or delete marker. If it was the newest of its key, the one before it
+    /// becomes the newest. A missing version or bucket is not an error unless `expect` requires the
     /// object. Fails with [`FailedPrecondition::ObjectChanged`].
     DeleteObject {
         /// The bucket.
@@ -487,14 +487,14 @@ pub enum IndexWrite {
         /// Its precondition.
         expect: ObjectCondition,
     },
-    /// Starts an upload under an id that was never used before. Fails with
+    /// Starts an upload under an ID that was never used before. Fails with
     /// [`FailedPrecondition::NoSuchBucket`].
     CreateUpload(UploadRow),
     /// Adds or replaces a part. Fails with [`FailedPrecondition::NoSuchUpload`].
     PutPart(PartRow),
     /// Ends an upload and removes its part rows. Fails with [`FailedPrecondition::NoSuchUpload`].
     DeleteUpload(String),
-    /// Brings the [`BlobJournal`] in line with the writes before it. The last write of every batch
+    /// Updates the [`BlobJournal`] to match the writes before it. The last write of every batch
     /// whose rows refer to blobs. Fails with [`FailedPrecondition::BlobChanged`].
     SettleBlobs(BlobChanges),
 }
@@ -502,11 +502,11 @@ pub enum IndexWrite {
 /// The name of a blob. Random, and never used for another blob.
 pub type BlobName = [u8; 16];
 
-/// What a batch does to blobs. Every blob belongs to exactly one row, so the store can check in the
-/// transaction that no row ever refers to a blob that is to be deleted.
+/// The effect of a batch on blobs. Every blob belongs to exactly one row, so the store can check in
+/// the transaction that no row ever refers to a blob that is to be deleted.
 #[derive(Debug, Clone)]
 pub struct BlobChanges {
-    /// Blobs that were made for this batch. Each must be reserved, and then leaves the journal.
+    /// Blobs that were created for this batch. Each must be reserved, and then leaves the journal.
     pub fresh: Vec<BlobName>,
     /// Blobs that move from rows that this batch displaces to rows that it writes.
     pub moved: Vec<BlobName>,
@@ -569,32 +569,33 @@ impl RowBodies {
 /// Blobs that no row refers to any more, to be deleted together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingDelete {
-    /// Its number; entries are numbered in the order in which they were made.
+    /// Its number; entries are numbered in order of creation.
     pub number: u64,
     /// The blobs of one displaced row in order, or one blob whose reservation expired.
     pub blobs: Vec<BlobName>,
 }
 
-/// Which pending deletes to list: at most `limit`, after this number, made at this time or before.
+/// Which pending deletes to list: at most `limit`, after this number, created at this time or
+/// before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PendingDeletePage {
     /// Only entries with a greater number.
     pub after: u64,
-    /// Only entries that were made at this time or before.
+    /// Only entries created at this time or before.
     pub made_by: Timestamp,
     /// The maximum number of entries.
     pub limit: usize,
 }
 
-/// The blobs that no row refers to: those that are being made, and those to be deleted.
+/// The blobs that no row refers to: those being written, and those to be deleted.
 ///
-/// A blob may exist only while it is in this journal or a row refers to it. So whatever crashes,
-/// and however many processes share a folder of blobs, each can tell garbage from what another one
-/// is making: a reserved blob is left alone until its reservation expires, and after that no batch
-/// can refer to it.
+/// A blob may exist only while it is in this journal or a row refers to it. Whatever crashes, and
+/// however many processes share a folder of blobs, each process can therefore distinguish garbage
+/// from what another one is writing: a reserved blob is left alone until its reservation expires,
+/// and after that no batch can refer to it.
 pub trait BlobJournal: Send + Sync {
-    /// Reserves names for blobs that will be made; renews existing reservations. A blob may be
-    /// created once its reservation is durable.
+    /// Reserves names for new blobs; renews existing reservations. A blob may be created once its
+    /// reservation is durable.
     fn reserve_blobs(
         &self,
         blobs: Vec<BlobName>,

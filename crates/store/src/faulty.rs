@@ -1,4 +1,4 @@
-//! A store that fails on cue: it wraps another engine and follows a test's script.
+//! A store that fails on demand: it wraps another engine and follows a test's script.
 //!
 //! Invariant: a test can produce every outcome that the contract allows, including a lost or late
 //! acknowledgement, without a clock. It produces no outcome that a real engine could not have.

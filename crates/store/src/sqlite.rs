@@ -175,8 +175,8 @@ impl SqliteStore {
         self.write_then(work, |_| {})
     }
 
-    /// The same, and calls `durable` with a successful result after the flush, even if nobody
-    /// waits for it.
+    /// As [`SqliteStore::write`], and calls `durable` with a successful result after the flush,
+    /// even if no one waits for it.
     fn write_then<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
@@ -213,7 +213,7 @@ impl SqliteStore {
     }
 
     /// Waits until a thread of the store has panicked, which only a bug can cause, and returns its
-    /// name. Nobody does that thread's work any more, so the process must exit.
+    /// name. That thread's work is no longer done, so the process must exit.
     pub async fn panicked(&self) -> String {
         let mut panicked = self.panicked.subscribe();
         match panicked.wait_for(Option::is_some).await {

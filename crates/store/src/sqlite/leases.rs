@@ -1,7 +1,7 @@
 //! Leases in SQLite.
 //!
-//! Invariant: a token is valid from the moment it is handed out until it is given back or another
-//! holder gets the next one, whatever clocks say.
+//! Invariant: a token is valid from the moment it is issued until it is released or another holder
+//! gets the next one, whatever clocks say.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -18,7 +18,7 @@ impl LeaseStore for SqliteStore {
 
     fn release_lease(&self, lease: Lease) -> StoreFuture<Result<(), StoreError>> {
         self.write(move |connection| {
-            // The next token, so that nothing can be committed with this one any more.
+            // Advances to the next token, so that nothing can be committed with this one any more.
             let sql = "UPDATE lease SET token = token + 1, expires = ?3
                  WHERE name = ?1 AND token = ?2";
             let mut release = connection.prepare_cached(sql)?;
@@ -57,7 +57,7 @@ fn acquire(connection: &Connection, request: LeaseRequest) -> Result<Option<Leas
     }))
 }
 
-/// Whether nobody else has had the lease since.
+/// Whether no one else has had the lease since.
 pub(super) fn is_held(connection: &Connection, lease: &Lease) -> Result<bool, StoreError> {
     let sql = "SELECT 1 FROM lease WHERE name = ?1 AND token = ?2";
     let mut statement = connection.prepare_cached(sql)?;

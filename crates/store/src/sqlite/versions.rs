@@ -1,8 +1,8 @@
 //! Writes to the versions of objects in SQLite, each with its precondition.
 //!
 //! Invariant: `object` has the newest version of every key, unless that is a delete marker, and
-//! `hidden_version` has all others. So a key's current version is one lookup, however many versions
-//! it has.
+//! `hidden_version` has all others. A key's current version is therefore one lookup, however many
+//! versions it has.
 
 use rusqlite::{Connection, OptionalExtension};
 

@@ -39,7 +39,7 @@ pub(super) fn a_fresh_blob_must_be_reserved(store: Arc<dyn ObjectIndex>) {
     assert_eq!(pending(&*store, 0, 9, 9), []);
 }
 
-/// Rows: what displaces the object with blobs one and two; the pending deletes that it makes.
+/// Rows: what displaces the object with blobs one and two; the resulting pending deletes.
 pub(super) fn displaced_blobs_are_to_be_deleted(store: Arc<dyn ObjectIndex>) {
     done(store.apply(vec![bucket()]));
     done(store.reserve_blobs(vec![ONE, TWO], at(1)));
@@ -60,7 +60,7 @@ pub(super) fn displaced_blobs_are_to_be_deleted(store: Arc<dyn ObjectIndex>) {
     let (first, second) = (found.next().unwrap(), found.next().unwrap());
     assert_eq!((first.blobs, second.blobs), (vec![ONE], vec![TWO]));
     assert!(first.number < second.number && found.next().is_none());
-    // What is gone cannot be moved.
+    // A blob that is gone cannot be moved.
     refused(
         wait(store.apply(vec![object("k", &[TWO]), settle(&[], &[TWO], 7)])),
         &FailedPrecondition::BlobChanged(TWO),

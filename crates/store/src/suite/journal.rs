@@ -143,7 +143,7 @@ pub(super) fn sessions_of_a_key_are_capped(store: Arc<dyn Store>) {
     );
 }
 
-/// Sessions with the same expiry are told apart by their keys.
+/// Sessions with the same expiry are distinguished by their keys.
 pub(super) fn sessions_come_in_pages(store: Arc<dyn Store>) {
     for n in 0..10 {
         let expires = i64::try_from(n / 4).unwrap() + 1;

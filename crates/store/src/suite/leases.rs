@@ -17,7 +17,7 @@ pub(super) fn one_holder_at_a_time(store: Arc<dyn Store>) {
     assert_eq!(acquire(&*store, OTHER, 19, 30), None);
     let taken = acquire(&*store, OTHER, 20, 30).unwrap();
     assert!(first.token < renewed.token && renewed.token < taken.token);
-    // Giving back what one no longer has changes nothing.
+    // Releasing a lease that another holder has taken changes nothing.
     done(store.release_lease(renewed));
     assert_eq!(acquire(&*store, ME, 21, 30), None);
     done(store.release_lease(taken.clone()));
@@ -53,7 +53,7 @@ pub(super) fn a_commit_without_its_lease_is_rejected(store: Arc<dyn Store>) {
         name: "never acquired".into(),
         token: 1,
     });
-    // It may have expired, as long as nobody took it.
+    // It may have expired, as long as no one took it.
     let expired = acquire(&*store, ME, 30, 30).unwrap();
     done(store.commit(commit(1, &expired)));
 }

@@ -200,7 +200,7 @@ pub(super) fn changes(store: Arc<dyn Store>) {
     assert_eq!(since(u64::MAX).accounts, []);
 }
 
-/// A commit that was computed from a version that another writer's version took the place of.
+/// A commit whose base was replaced by another writer's version of the same number.
 pub(super) fn lineages(store: Arc<dyn Store>) {
     let mine = account(1);
     let commit = |base, from: u8, to: u8| LedgerCommit {
