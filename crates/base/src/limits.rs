@@ -23,7 +23,7 @@ pub const SESSION_SECS: i64 = 129_600;
 /// Keys of one owner whose ended sessions are recorded one by one; beyond that, the sessions of all
 /// its keys are ended.
 pub const ENDED_KEYS_PER_OWNER: usize = 8;
-/// The same for keys that were gone before, whose owner is unknown; beyond that, the sessions of
+/// The same for keys that were deleted before, whose owner is unknown; beyond that, the sessions of
 /// all keys of the account are ended.
 pub const ENDED_KEYS_WITHOUT_OWNER: usize = 1000;
 /// Virtual MFA devices per account, assigned or not: one per user.
@@ -35,8 +35,8 @@ pub const MFA_SERIAL_CHARS: usize = 256;
 /// MFA codes that may be tried at the console within [`MFA_WINDOW_SECS`], and with one access key
 /// before it must wait.
 pub const MFA_ATTEMPTS: u32 = 9;
-/// Codes of an MFA device that all known browsers together may try in an hour and get wrong. Beyond
-/// that they count as browsers that are not known.
+/// Wrong codes of an MFA device that all known browsers together may try in an hour. Beyond that
+/// they count as unknown browsers.
 pub const MFA_ATTEMPTS_KNOWN: u32 = 60;
 /// The window in which attempts at the console are counted, in seconds; it is aligned to the hour.
 /// Also the first wait of an access key.

@@ -1,5 +1,5 @@
-//! Names that are unique regardless of case, as IAM's are, while their spelling is kept; and a tag
-//! key that several crates share.
+//! Names that are unique regardless of case, as IAM's are, while their spelling is preserved; and a
+//! tag key that several crates share.
 
 use std::{fmt, sync::Arc};
 
