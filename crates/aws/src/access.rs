@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //!
-//! - Credentials come from the chain that every AWS client uses and are never shown.
+//! - Credentials come from the chain that every AWS client uses and are never displayed.
 //! - A call that changes something is sent once. Only reads are retried, with backoff.
 //!
 //! The caller's identity, and whether the server is Keywright, are determined once, on opening.
@@ -54,7 +54,7 @@ pub enum AccessError {
     #[error("{0} is not an address like http://127.0.0.1:8787")]
     Address(String),
     /// The settings act on behalf of a principal, but this process is not a server.
-    #[error("only a server acts on behalf of somebody")]
+    #[error("only a server can act on behalf of a principal")]
     NoServer,
     /// The principal to act on behalf of was deleted.
     #[error("the user on whose behalf this is done was deleted")]
@@ -288,7 +288,7 @@ impl AccountClient {
             match self.once(query).await {
                 Err(error) if error.is_passing() && tries < TRIES => {
                     tries += 1;
-                    #[expect(clippy::disallowed_methods, reason = "a pause before a repetition")]
+                    #[expect(clippy::disallowed_methods, reason = "a pause before a retry")]
                     tokio::time::sleep(pause).await;
                     pause *= 2;
                 }

@@ -27,7 +27,7 @@ use super::{
 const PAGES_MAX: usize = 40;
 /// Pages of a Keywright list to read at most.
 const LIST_PAGES_MAX: usize = 50;
-/// Distinct calls to list at most; the latest are kept.
+/// Maximum number of distinct calls to list; the latest are retained.
 const CALLS_MAX: usize = 500;
 /// Attempts for a throttled `CloudTrail` call: it allows two requests a second.
 const TRIES: u32 = 5;
@@ -91,8 +91,8 @@ pub enum CallOutcome {
     Session,
 }
 
-/// Everything the service reports about a user's key. It forgets the last use of a deleted key, so
-/// that is taken from what a rotation recorded.
+/// Everything the service reports about a user's key. The service forgets the last use of a deleted
+/// key, so that is taken from a rotation's record.
 pub async fn activity(
     iam: &IamIssuer,
     key: &KeyId,
@@ -283,7 +283,7 @@ async fn patiently(trail: &JsonService, ask: &Value) -> Result<Value, String> {
                 error: SinkError::Later(_),
                 ..
             }) if left > 0 => {
-                #[expect(clippy::disallowed_methods, reason = "a pause before a repetition")]
+                #[expect(clippy::disallowed_methods, reason = "a pause before a retry")]
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }

@@ -100,7 +100,7 @@ pub async fn body(mut response: Response, limit: usize) -> Result<Vec<u8>, Strin
 pub fn address(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("not an address: {error}"))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("an address with a password in it would be shown".to_owned());
+        return Err("the address must not contain a user name or password".to_owned());
     }
     let local = matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
     match url.scheme() {

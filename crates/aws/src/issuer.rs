@@ -25,8 +25,8 @@ use super::{
 
 /// The signed header that makes CreateAccessKey idempotent on Keywright.
 const IDEMPOTENCY_HEADER: &str = "x-keywright-idempotency-token";
-/// The inline policy that denies everything to a user's older sessions. The name is Keywright's
-/// own, so it replaces nobody else's policy.
+/// The inline policy that denies everything to a user's older sessions. The name is specific to
+/// Keywright, so it replaces no one else's policy.
 pub const SESSIONS_POLICY: &str = "KeywrightRevokeOlderSessions";
 /// How long AWS may not find an existing user, in seconds. IAM changes reach all of its servers
 /// within seconds, and waiting for minutes costs nothing.
@@ -40,7 +40,7 @@ const AWS_BLIND_SECS: i64 = 4 * 3600 + 15 * 60;
 #[derive(Debug, Clone)]
 pub struct IamIssuer(pub Arc<AccountClient>);
 
-/// What a failed call means to a rotation.
+/// Maps a failed call to what it means for a rotation.
 fn meant(action: &'static str, changes: bool) -> impl Fn(CallError) -> IssuerError {
     move |error| match error {
         error if error.is_throttling() => IssuerError::Throttled,
@@ -145,8 +145,8 @@ impl IamIssuer {
 
     /// AWS cannot revoke a user's sessions. As its console does for roles, attach a policy that
     /// denies everything to sessions issued earlier; it does not affect long-term keys. The policy
-    /// stays: after a day and a half the last of these sessions has expired, and it has no effect
-    /// any more.
+    /// is not removed: after a day and a half the last of these sessions has expired, and it no
+    /// longer has any effect.
     async fn deny_sessions(&self, user: &str, before: Timestamp) -> Result<String, IssuerError> {
         let before = before.iso8601();
         let document = json!({
@@ -378,7 +378,7 @@ impl UsageEvidence for IamIssuer {
             Err(IssuerError::Refused { code, .. }) if code == "NoSuchEntity" => {
                 Ok(KeyOwnership::Nobody)
             }
-            // AWS answers this way about keys it does not know, even to administrators.
+            // AWS's response for keys it does not know, even to administrators.
             Err(IssuerError::Denied { .. }) => Ok(KeyOwnership::Undisclosed),
             Err(error) => Err(error),
         }
@@ -391,7 +391,7 @@ impl UsageEvidence for IamIssuer {
         let answer = self.key_last_used(key).await?;
         let fields = &answer.fields;
         if !fields.contains_key("LastUsedDate") {
-            // AWS says so explicitly. A response without those words tells nothing.
+            // AWS says so explicitly. A response without these words proves nothing.
             return match fields.get("ServiceName").map(String::as_str) {
                 Some("N/A") => Ok(None),
                 _ => Err(unreadable("LastUsedDate")),

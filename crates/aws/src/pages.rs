@@ -1,18 +1,17 @@
-//! The pages of a list.
+//! Follows the pages of a list.
 //!
-//! It protects one rule: a service that always has another page is not asked for ever, nor does
-//! what it sends fill the memory.
+//! Invariant: a service cannot make the client request pages forever, or fill its memory.
 
 use std::collections::HashSet;
 
 use crate::{CallError, QueryResponse};
 
-/// Pages of one list at most.
+/// Maximum number of pages of one list.
 const PAGES_MAX: usize = 1000;
-/// Bytes of names and values in all of them together.
+/// Maximum total size of names and values in all of its pages, in bytes.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// What was read of a list so far.
+/// The pages of a list seen so far.
 #[derive(Debug, Default)]
 pub struct PageMarkers {
     earlier: HashSet<String>,
@@ -20,11 +19,10 @@ pub struct PageMarkers {
 }
 
 impl PageMarkers {
-    /// Takes the marker of the next page out of a page; nothing when it is the last one.
+    /// Takes the marker of the next page out of a page; `None` on the last page.
     ///
     /// # Errors
-    /// [`CallError::Impossible`] for a marker that was there before, and beyond 1000 pages or
-    /// 64 MiB.
+    /// [`CallError::Impossible`] for a repeated marker, and beyond 1000 pages or 64 MiB.
     pub fn next(&mut self, page: &mut QueryResponse) -> Result<Option<String>, CallError> {
         let members = page.rows.iter().flatten();
         let sizes = members.map(|(name, value)| name.len() + value.len());

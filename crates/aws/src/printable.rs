@@ -1,12 +1,12 @@
-//! Texts from outside, for a terminal.
+//! Makes texts from outside safe for a terminal.
 //!
-//! It protects one rule: what a server, a file or a person of another trust wrote cannot move the
-//! cursor, set a title, recolour, or turn the order of the characters around it.
+//! Invariant: text from a server, a file or another person cannot move the cursor, set a title,
+//! change colors, or reorder the characters around it.
 
 use std::fmt::Write;
 
-/// Without control characters (C0, C1 and line breaks) and marks that change the direction of text:
-/// each becomes a question mark.
+/// Replaces control characters (C0, C1 and line breaks) and marks that change the direction of text
+/// with question marks.
 pub fn printable(text: &str) -> String {
     let listed = |c: char| if is_printable(c) { c } else { '?' };
     text.chars().map(listed).collect()
@@ -21,13 +21,13 @@ fn is_printable(c: char) -> bool {
     !c.is_control() && !directs
 }
 
-/// Whether a text can be shown as it is.
+/// Whether a text can be printed as it is.
 pub(crate) fn is_plain(text: &str) -> bool {
     text.chars().all(is_printable)
 }
 
-/// A JSON document, with these characters escaped. It has them only in strings; apart from them it
-/// stays as it is.
+/// Escapes these characters in a JSON document, which can contain them only in strings. Everything
+/// else is unchanged.
 pub fn printable_json(document: &str) -> String {
     let mut escaped = String::with_capacity(document.len());
     for c in document.chars() {
@@ -41,7 +41,7 @@ pub fn printable_json(document: &str) -> String {
     escaped
 }
 
-/// What a service wrote as one line: with a line break its text could pose as a line of ours.
+/// A service's text as one line, because a line break would let it pose as one of our own lines.
 pub(crate) fn one_line(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(|line| printable(line.trim())).collect();
     lines.join(" ")

@@ -12,7 +12,7 @@ use super::{
 use crate::http;
 
 /// Publishes with the credentials of one of the settings, in the region and at the endpoint of the
-/// other, which takes precedence over all that is configured for SNS.
+/// other, which takes precedence over everything configured for SNS.
 ///
 /// # Errors
 /// [`AccessError`].
