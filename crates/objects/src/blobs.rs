@@ -62,7 +62,7 @@ impl BlobFolder {
         })
     }
 
-    /// The blobs that have a file, finished or not. Files with other names are none of ours.
+    /// The blobs that have a file, finished or not. Files with other names are ignored.
     pub(crate) fn files(&self) -> io::Result<HashSet<BlobId>> {
         let mut found = HashSet::new();
         for folder in shards().chain([DRAFTS.to_owned()]) {

@@ -1,10 +1,12 @@
-//! Deletes the blobs that no row refers to, by the index's journal.
+//! Deletes the blobs that no row refers to, according to the index's journal.
 //!
-//! Invariant: a blob is deleted only if the journal has held it as a pending delete for
+//! Invariant: a blob is deleted only if it has been a pending delete in the journal for
 //! [`DELETE_AGE_SECS`], so that no row refers to it and none ever will, and only while this process
-//! does not read it. Every step may be interrupted and repeated, by this or another process. A
-//! reader in another process that looked a row up before that either has its file open, which stays
-//! readable, or does not find it and looks the row up again.
+//! does not read it.
+//!
+//! Every step may be interrupted and repeated, by this or another process. A reader in another
+//! process that looked up a row before that either has its file open, which stays readable, or does
+//! not find it and looks the row up again.
 
 use std::sync::Arc;
 
@@ -26,7 +28,7 @@ pub(crate) const DELETE_AGE_SECS: i64 = 10;
 /// Seconds after which a reservation that is not renewed expires: its process has ended. Several
 /// times [the interval of renewals](crate::reservations).
 pub(crate) const RESERVATION_SECS: i64 = 60 * 60;
-/// Pending deletes that are read and finished together.
+/// The number of pending deletes processed at a time.
 const PAGE: usize = 500;
 
 impl Objects {
@@ -84,18 +86,18 @@ fn delete(folder: &BlobFolder, pending: &[PendingDelete]) -> Vec<u64> {
     finished.map(|entry| entry.number).collect()
 }
 
-/// What a start finds out by reading every row.
+/// The result of reading every row at startup.
 pub(crate) struct StartupScan {
     /// Whether a row is not sealed by the newest data key.
     pub(crate) stale: bool,
-    /// Blobs with a file that neither the journal nor a row has.
+    /// Blobs with a file that are neither in the journal nor in a row.
     pub(crate) unknown: Vec<BlobName>,
 }
 
 /// Reads every row, and compares the files with them. Blocking.
 ///
-/// The files are listed first, then the journal is read, then the rows: what another process makes
-/// meanwhile is in one of the latter two when its turn comes, or has no file yet.
+/// The files are listed first, then the journal is read, then the rows: whatever another process
+/// creates in the meantime is in one of the latter two by then, or has no file yet.
 pub(crate) fn scan(
     folder: &BlobFolder,
     index: &dyn ObjectIndex,

@@ -102,17 +102,17 @@ pub trait CommitCheck: Send + Sync {
     /// Checks whether to commit.
     fn check(&self) -> ApprovalFuture<'_>;
 
-    /// Runs long work off the request threads, once it is the turn of the caller that this check
-    /// belongs to.
+    /// Runs long work off the request threads, in the turn of the caller that this check belongs
+    /// to.
     fn run_beside(&self, work: Box<dyn FnOnce() + Send>) -> CheckFuture<'_>;
 }
 
-/// What only an access check creates. The crate that checks access implements it for its proofs,
-/// and for nothing else.
+/// A type that only an access check creates. The crate that checks access implements this for its
+/// proofs, and for nothing else.
 pub trait CommitProof {}
 
-/// Leave to commit one batch. Objects without a [`CommitCheck`] give it to themselves; with one, it
-/// takes the proof of an access check.
+/// Approval to commit one batch. Objects without a [`CommitCheck`] approve their own commits; with
+/// one, approval takes the proof of an access check.
 #[derive(Debug)]
 pub struct CommitApproval(());
 
@@ -147,7 +147,7 @@ impl From<CommitError> for S3Fault {
 }
 
 /// The number of locks, selected by hash. A write that only replaces a row shares its lock with
-/// others; a write that keeps the blobs of the row it read holds it exclusively, so that nobody
+/// others; a write that reuses the blobs of the row it read holds it exclusively, so that no one
 /// frees those blobs.
 const LOCKS: usize = 64;
 
@@ -155,14 +155,14 @@ const LOCKS: usize = 64;
 enum BlobRefs {
     /// None.
     Nothing,
-    /// Blobs created for this batch, and the charge they were made under.
+    /// Blobs created for this batch, and the charge they were written under.
     Fresh(Vec<ReservedBlob>, Arc<StorageCharge>),
     /// Blobs that other rows already refer to.
     Existing(Vec<BlobId>),
 }
 
 impl BlobRefs {
-    /// The write that tells the store about them.
+    /// The write that informs the store about them.
     fn settling(&self, now: Timestamp) -> IndexWrite {
         let (fresh, moved): (Vec<BlobName>, Vec<BlobName>) = match self {
             Self::Nothing => Default::default(),
@@ -387,7 +387,7 @@ impl Objects {
     }
 }
 
-/// Writes to the index, which nothing else does.
+/// Writes to the index. Nothing else does.
 fn apply(
     index: &dyn ObjectIndex,
     _approval: CommitApproval,
@@ -400,7 +400,7 @@ fn unknown(error: &tokio::task::JoinError) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 
-/// A commit that was answered.
+/// A commit with a known outcome.
 struct SettledCommit {
     result: Result<DisplacedRows, CommitError>,
     count: Option<CommitCount>,

@@ -25,7 +25,7 @@ use crate::{
     row,
 };
 
-/// How often a completion tries to get its locks in its turn while others hold them.
+/// How often a completion tries to get its locks, in its turn, while others hold them.
 const LOCK_ATTEMPTS: usize = 8;
 
 /// An unfinished upload.
@@ -441,8 +441,8 @@ impl Objects {
         Ok(all.then_some(stored))
     }
 
-    /// Assembles many parts in the caller's turn and takes the locks there. Nobody waits for a lock
-    /// during a turn, or for a turn while holding a lock.
+    /// Assembles many parts in the caller's turn and takes the locks there. A turn never waits for
+    /// a lock, and no one waits for a turn while holding a lock.
     async fn assemble_beside(
         &self,
         upload: &Upload,

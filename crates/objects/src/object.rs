@@ -99,7 +99,7 @@ pub struct Object {
     pub(crate) content: ObjectContent,
 }
 
-/// What is kept of the upload that an object was assembled from.
+/// The data retained from the upload that an object was assembled from.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct MultipartOrigin {
     /// The upload id, so that its completion can be retried.

@@ -41,7 +41,7 @@ impl Objects {
     /// many were not yet under it.
     ///
     /// # Errors
-    /// [`S3Fault::Internal`]; completed work is kept.
+    /// [`S3Fault::Internal`]; completed work is not lost.
     pub async fn reseal(&self, accounts: &[AccountId]) -> Result<u64, S3Fault> {
         let mut changed = 0;
         for account in accounts {
@@ -119,7 +119,7 @@ impl Objects {
             None if clear => return Ok(false),
             None => {
                 let Ok(content) = self.renewed(&object.content, name) else {
-                    // No key opens it, so no old key is kept for its sake.
+                    // No key opens it, so no old key needs to be retained for it.
                     tracing::error!(bucket = name.0, key = name.1, "an object's key is damaged");
                     return Ok(false);
                 };

@@ -17,7 +17,7 @@ use crate::blobs::{BlobFolder, BlobId};
 
 /// Names reserved in one commit.
 const RESERVED_TOGETHER: usize = 32;
-/// Seconds after which an unused name is given up, and a used one is renewed.
+/// Seconds after which an unused reserved name is given up, and a used one is renewed.
 const RENEWAL_SECS: i64 = 15 * 60;
 
 /// Hands out reserved names.
@@ -33,13 +33,13 @@ pub(crate) struct BlobAllocator {
 
 #[derive(Default)]
 struct ReservedNames {
-    /// Not in use, with the time of their reservation.
+    /// Names not in use, with the time of their reservation.
     spare: Vec<(BlobId, Timestamp)>,
-    /// Of uploads in progress, with the time of the last renewal.
+    /// Names of uploads in progress, with the time of the last renewal.
     in_use: HashMap<BlobId, Timestamp>,
-    /// Whose blobs do not exist, to be released.
+    /// Names whose blobs do not exist, to be released.
     released: Vec<BlobName>,
-    /// Of files that were found without a row or an entry in the journal, to be reserved.
+    /// Names of files that were found without a row or a journal entry, to be reserved.
     found: Vec<BlobName>,
 }
 
@@ -54,8 +54,9 @@ pub(crate) struct ReservedBlob {
 }
 
 impl BlobAllocator {
-    /// `found` are blobs with a file that neither the journal nor a row has. Their uploads were
-    /// interrupted before there was a journal; they expire like those of a process that crashed.
+    /// `found` are blobs with a file that are neither in the journal nor in a row. Their uploads
+    /// were interrupted before the journal existed; they expire like those of a process that
+    /// crashed.
     pub(crate) fn new(
         folder: BlobFolder,
         index: Arc<dyn ObjectIndex>,

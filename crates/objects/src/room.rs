@@ -1,11 +1,12 @@
 //! Admission of uploads: the headroom of the disk, and the quotas of bucket and account.
 //!
-//! Invariant: bytes are charged as they arrive and stay charged until they are stored or given up,
-//! so stored and incoming bytes together never exceed a quota. Stored bytes are counted from the
-//! index at startup and then adjusted by what each commit wrote and displaced; after a commit with
-//! an unknown outcome they are counted again. Rows and the data stored with them count as well, so
-//! that empty objects, parts and unfinished uploads are not free. Without quotas nothing is
-//! counted. This module does not know what is uploaded.
+//! Invariant: bytes are charged as they arrive and stay charged until they are stored or discarded,
+//! so stored and incoming bytes together never exceed a quota.
+//!
+//! Stored bytes are counted from the index at startup and then adjusted by what each commit wrote
+//! and displaced; after a commit with an unknown outcome they are counted again. Rows and the data
+//! stored with them count as well, so that empty objects, parts and unfinished uploads are not
+//! free. Without quotas nothing is counted. This module does not know what is uploaded.
 
 use std::{
     collections::HashMap,
@@ -72,7 +73,7 @@ struct ByteCount {
 /// The bytes charged for one upload. Dropping it gives them back.
 pub(crate) struct StorageCharge {
     room: Arc<StorageRoom>,
-    /// Where quotas are counted; `None` if there are none.
+    /// The counters that were charged; `None` if there are no quotas.
     target: Option<ChargeTarget>,
     bytes: AtomicU64,
     refused: Mutex<Option<S3Fault>>,

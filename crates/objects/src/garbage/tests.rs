@@ -86,7 +86,8 @@ fn another_process_that_starts_deletes_nothing_of_an_upload_in_progress() {
         assert_eq!(bench.files(), 1);
         begun.end().await.unwrap();
         assert_eq!(get(&other).await, Some(text(1)));
-        // What one process deletes, the other one collects, and finds again after a new upload.
+        // A blob deleted through one process can be collected by the other, which sees it again
+        // after a new upload.
         other.delete(B, "k", &crate::WriteIf::Always).await.unwrap();
         assert_eq!(bench.files_collected().await, 0);
         put(&bench.objects, 2).await.unwrap();
@@ -121,7 +122,7 @@ fn what_a_crashed_process_left_expires() {
             .finish(folder.draft(left, &*bench.entropy).unwrap())
             .unwrap();
         left.leave();
-        // From before there was a journal: without an entry, finished or not.
+        // Without a journal entry, as left by versions before the journal; finished or not.
         for name in [
             "tmp/00000000000000000000000000000001",
             "ab/ab000000000000000000000000000000",

@@ -105,7 +105,7 @@ fn tags_count_when_they_are_set_later() {
         assert!(exceeded(set(101).await));
         set(100).await.unwrap();
         assert_eq!(stored(&bench).await.0, quota);
-        // Fewer always fit, and make room.
+        // Fewer always fit, and free space.
         set(1).await.unwrap();
         put(&bench, "j", 0).await.unwrap_err();
         set(100).await.unwrap();
@@ -333,7 +333,7 @@ fn unfinished_uploads_have_a_limit() {
             let last = plain().await.unwrap();
             assert!(exceeded(plain().await.map(drop)));
             assert_eq!(stored(&bench).await, (quota, quota));
-            // Once aborted, they make room again.
+            // Once aborted, they free space again.
             bench.objects.abort(&last).await.unwrap();
             plain().await.unwrap();
             bench.objects.abort(&first).await.unwrap();
