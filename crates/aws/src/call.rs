@@ -54,7 +54,6 @@ impl QueryService {
     }
 }
 
-/// A query to send.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct QueryCall<'a> {
     pub(crate) service: QueryService,
@@ -148,7 +147,6 @@ pub(crate) enum Transport {
     Within(Arc<dyn InProcessTransport>),
 }
 
-/// A raw response.
 struct RawResponse {
     status: StatusCode,
     headers: HeaderMap,

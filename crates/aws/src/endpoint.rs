@@ -3,12 +3,10 @@
 //! The endpoints are those of AWS's own clients, for every partition, with FIPS and dual-stack. The
 //! table in the tests was generated with botocore (1.43, November 2026).
 
-/// An endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServiceEndpoint {
     /// Scheme and authority, without a trailing slash.
     pub(crate) url: String,
-    /// The signing region.
     pub(crate) region: &'static str,
 }
 
@@ -23,7 +21,6 @@ pub struct ServiceName {
 
 /// IAM. Keywright's extension service has the same endpoint.
 pub(crate) const IAM: ServiceName = name("iam", "IAM");
-/// STS.
 pub(crate) const STS: ServiceName = name("sts", "STS");
 /// Systems Manager's Parameter Store.
 pub const SSM: ServiceName = name("ssm", "SSM");
@@ -33,14 +30,12 @@ pub const SECRETS_MANAGER: ServiceName = name("secretsmanager", "Secrets Manager
 pub const KMS: ServiceName = name("kms", "KMS");
 /// SNS.
 pub const SNS: ServiceName = name("sns", "SNS");
-/// `CloudTrail`.
 pub(crate) const CLOUDTRAIL: ServiceName = name("cloudtrail", "CloudTrail");
 
 const fn name(host: &'static str, id: &'static str) -> ServiceName {
     ServiceName { host, id }
 }
 
-/// The endpoint variant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct EndpointVariant {
     /// Use endpoints with FIPS-validated cryptography.
@@ -104,7 +99,6 @@ pub(crate) fn known(code: &str) -> Option<&'static str> {
     of_aws.or_else(|| OTHERS.into_iter().find(|other| *other == code))
 }
 
-/// A partition of AWS.
 struct AwsPartition {
     name: &'static str,
     plain: &'static str,

@@ -156,7 +156,6 @@ impl ConsoleSessions {
         }
     }
 
-    /// Ends a session.
     pub(crate) fn end(&self, id: SessionId) -> Option<ConsoleSession> {
         self.all().remove(&id)
     }

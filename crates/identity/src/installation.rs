@@ -14,7 +14,6 @@ use tokio::{sync::MutexGuard, time};
 
 use crate::{fault::IamFault, service::IdentityParts};
 
-/// The name of the lease.
 const NAME: &str = "installation";
 /// Seconds after which others may take over a lease that was not released.
 const LEASE_SECS: i64 = 30;
@@ -26,7 +25,6 @@ pub(crate) struct InstallationLock {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     holder: [u8; 16],
-    /// The lock within this process.
     local: tokio::sync::Mutex<()>,
 }
 

@@ -183,7 +183,6 @@ pub(crate) const fn place(serial: &str) -> (SealPurpose, &str) {
     (SealPurpose::MfaSeed, serial)
 }
 
-/// A new seed.
 pub(crate) fn new_seed(entropy: &dyn Entropy) -> TotpSeed {
     let mut seed = vec![0; SEED_BYTES];
     entropy.fill(&mut seed);

@@ -267,7 +267,6 @@ impl Identity {
 }
 
 impl<'a> StateView<'a> {
-    /// The rotation engine.
     pub(crate) fn engine(&self) -> Result<&'a dyn RotationEngine, IamFault> {
         let missing = || IamFault::Internal("there is no rotation engine".to_owned());
         self.rotations.ok_or_else(missing)

@@ -112,7 +112,6 @@ pub struct TemporaryCredentials {
     pub expires: Timestamp,
 }
 
-/// The validity period.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ValidityPeriod {
     /// Start, inclusive.
@@ -232,7 +231,6 @@ impl SessionToken {
         Timestamp::from_millis(self.expires)
     }
 
-    /// The secret access key.
     pub(crate) fn secret(&self) -> Secret<String> {
         Secret::new(self.secret.clone())
     }

@@ -323,7 +323,6 @@ impl TestInstallation {
         self.key(name)
     }
 
-    /// A new virtual MFA device.
     pub(crate) fn device(&self, name: &str) -> TestAuthenticator {
         let form = format!("Action=CreateVirtualMFADevice&VirtualMFADeviceName={name}");
         TestAuthenticator::of(&self.root(&form))
@@ -449,7 +448,6 @@ impl TestResponse {
         self.result.is_ok()
     }
 
-    /// The error.
     #[track_caller]
     pub(crate) fn error(&self) -> &WireError {
         match &self.result {

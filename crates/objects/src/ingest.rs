@@ -75,7 +75,6 @@ impl std::fmt::Debug for ClaimedValue {
     }
 }
 
-/// An ingested body.
 pub(crate) struct Ingested {
     pub(crate) content: TakenContent,
     /// Its blob, unless it is stored in the index.

@@ -172,7 +172,6 @@ pub(crate) fn bucket(policy: Option<&str>) -> Bucket {
     }
 }
 
-/// An empty object.
 pub(crate) fn object(key: &str, etag: &str, modified: i64) -> Object {
     Object {
         bucket: "bench".into(),

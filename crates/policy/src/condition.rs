@@ -176,7 +176,6 @@ impl ConditionOperator {
 }
 
 impl ConditionOperator {
-    /// Whether the operator is `Null`.
     pub(crate) fn is_null(self) -> bool {
         self.test == OperatorTest::Null
     }
@@ -347,7 +346,6 @@ impl Condition {
         Some(condition)
     }
 
-    /// Whether the condition holds.
     pub(crate) fn holds(&self, env: &EvaluationEnv<'_>) -> bool {
         if !env.steps.take(LOOKUP_STEPS as u64) {
             return self.effect == Effect::Deny;

@@ -172,7 +172,6 @@ impl StepCounter {
         left > 0
     }
 
-    /// The steps that are left.
     pub(crate) const fn left(&self) -> u64 {
         self.0.get()
     }

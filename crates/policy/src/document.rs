@@ -103,7 +103,6 @@ pub struct PrincipalClause {
 }
 
 impl PrincipalClause {
-    /// Whether the clause names everyone.
     pub(crate) fn names_everyone(&self) -> bool {
         !self.negated && self.elements.iter().any(|(_, text)| text == "*")
     }

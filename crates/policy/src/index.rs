@@ -44,7 +44,6 @@ impl<'a> RequestAction<'a> {
         })
     }
 
-    /// The service prefix.
     pub(crate) const fn service(&self) -> &'a str {
         self.service.text
     }

@@ -17,7 +17,6 @@ pub(crate) struct PolicyNode {
     pub(crate) value: PolicyValue,
 }
 
-/// A JSON value.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum PolicyValue {
     Null,

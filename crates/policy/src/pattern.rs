@@ -268,7 +268,6 @@ pub(crate) struct PatternTemplate {
 }
 
 impl PatternTemplate {
-    /// Parses a text.
     pub(crate) fn new(text: &str, syntax: PatternSyntax) -> Self {
         Self::of(&scan(text, syntax))
     }

@@ -276,7 +276,6 @@ impl CompiledStatement {
         )
     }
 
-    /// Whether an operator is unknown.
     pub(crate) const fn is_unreadable(&self) -> bool {
         self.conditions.is_none()
     }

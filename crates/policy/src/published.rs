@@ -58,7 +58,6 @@ pub(crate) struct PublishedType {
 }
 
 impl PublishedTable {
-    /// The built-in table.
     pub(crate) fn built_in() -> &'static Self {
         &PUBLISHED
     }

@@ -70,7 +70,6 @@ impl SigningKey {
         Self::derive(secret, scope.date(), scope.region(), scope.service())
     }
 
-    /// Signs a string to sign.
     pub(crate) fn sign(&self, text: &[u8]) -> [u8; 32] {
         mac(self.0.expose(), text)
     }

@@ -83,7 +83,6 @@ enum Unwritten {
 }
 
 impl<A: PreparedAction> Run<'_, A> {
-    /// Carries out the authorized action.
     async fn carry_on(
         &mut self,
         snapshot: Arc<Account>,

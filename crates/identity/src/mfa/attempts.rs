@@ -80,7 +80,6 @@ impl KnownBrowserHour {
         room
     }
 
-    /// Takes back an attempt.
     fn undo(&mut self, device: &DeviceAssignment) {
         if let Some(count) = self.counts.get_mut(device) {
             *count = count.saturating_sub(1);

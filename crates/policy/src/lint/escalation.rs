@@ -10,7 +10,6 @@ use crate::{
     pattern::Glob,
 };
 
-/// A privilege-escalation path.
 pub(crate) struct EscalationPath {
     pub(crate) action: &'static str,
     /// Whether it is harmless when limited to one's own user.

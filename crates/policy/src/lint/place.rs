@@ -22,7 +22,6 @@ impl<'a> StatementPlaces<'a> {
         self.statements.len()
     }
 
-    /// The span of a statement.
     pub(super) fn statement(&self, statement: usize) -> Option<TextSpan> {
         self.statements.get(statement).map(|node| node.span)
     }

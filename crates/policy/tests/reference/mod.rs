@@ -88,7 +88,6 @@ impl std::fmt::Display for Case {
     }
 }
 
-/// The caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Caller {
     Root,

@@ -9,7 +9,6 @@ mod validate_policy;
 
 use crate::action::{ActionEntry, served};
 
-/// Every action of the extension.
 pub(super) static ACTIONS: &[ActionEntry] = &[
     served::<key_activity::ListAccessKeyAttempts>(),
     served::<key_activity::ListAccessKeySessions>(),

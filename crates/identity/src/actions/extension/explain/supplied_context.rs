@@ -21,7 +21,6 @@ use crate::{
 /// The context of a hypothetical request.
 pub(super) struct SuppliedContext<'a> {
     entries: &'a [keywright::ContextEntry],
-    /// The caller's tags.
     tags: &'a [Tag],
     /// The target, if it is in the account and exists.
     target: Option<AuthTarget>,
@@ -29,7 +28,6 @@ pub(super) struct SuppliedContext<'a> {
     object_tags: Option<&'a [(String, String)]>,
     /// Whether object tags are condition keys of the action.
     asks_object: bool,
-    /// The boundary of the target.
     boundary: Option<Arc<str>>,
     now: Timestamp,
     account: String,

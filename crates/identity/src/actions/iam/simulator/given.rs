@@ -24,7 +24,6 @@ pub(super) const BOUNDARIES: (&str, &str) = (
     "Permissions boundary policy input list",
 );
 
-/// A policy and its origin.
 #[derive(Debug, Clone)]
 pub(super) struct InputPolicy {
     /// `SourcePolicyId`.
