@@ -1,7 +1,7 @@
 //! Browsers that have signed in to the console before.
 //!
-//! Invariant: a browser is known only for users as whom it has signed in, with the password and, if
-//! the user has MFA devices, with a code of a device that the user still has.
+//! Invariant: a browser is known only for users who have signed in with it, with the password and,
+//! if the user has MFA devices, with a code of a device that the user still has.
 //!
 //! A known browser carries a cookie that only this installation can create or read; the server
 //! stores nothing. Known browsers have a count of sign-in attempts of their own, so that failures
@@ -33,7 +33,7 @@ pub type BrowserId = [u8; ID_BYTES];
 #[derive(Serialize, Deserialize)]
 struct DeviceCookie {
     id: BrowserId,
-    /// The users as whom it has signed in, most recent last.
+    /// The users who have signed in with it, most recent last.
     users: Vec<KnownUser>,
 }
 

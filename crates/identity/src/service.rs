@@ -116,7 +116,7 @@ pub enum OpenFault {
     Vault(#[from] OpenError),
 }
 
-/// The root credentials of a new account, shown only once.
+/// The root credentials of a new account, returned only once.
 #[derive(Debug)]
 pub struct RootCredentials {
     /// The account.

@@ -669,7 +669,7 @@ impl Rotation {
         self.not_before = Timestamp::default();
     }
 
-    /// Whether waiting until then takes longer than the rules ask for, or waits for a failing sink.
+    /// Whether waiting until then takes longer than the rules require, or waits for a failing sink.
     /// Someone should look at it before a person has to decide.
     pub fn is_in_trouble(&self, until: Timestamp) -> bool {
         let requested = match self.phase {

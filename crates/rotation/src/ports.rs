@@ -228,7 +228,7 @@ pub trait UsageEvidence: Send + Sync {
     /// it.
     async fn last_use(&self, key: &KeyId) -> Result<Option<LastUse>, IssuerError>;
 
-    /// The last use of a key by anyone except this engine and callers that only ask for its owner.
+    /// The last use of a key by anyone except this engine and callers that only query its owner.
     /// The outer `None` means that the service cannot tell these apart.
     async fn consumer_use(&self, key: &KeyId) -> Result<Option<Option<LastUse>>, IssuerError>;
 

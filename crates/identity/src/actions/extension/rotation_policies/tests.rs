@@ -261,7 +261,8 @@ fn let_rotate(bench: &TestInstallation, user: &str, resource: &str, more: &str) 
     bench.root(&put).ok();
 }
 
-/// A policy can neither rotate nor exempt keys of users whom its author could not rotate directly.
+/// A policy can neither rotate nor exempt the keys of users that its author could not rotate
+/// directly.
 #[test]
 fn a_policy_takes_the_rights_over_everybody_it_can_mean() {
     let (bench, engine) = bench();

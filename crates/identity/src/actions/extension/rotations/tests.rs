@@ -505,7 +505,7 @@ fn history_comes_in_pages() {
     assert_eq!(seen, expected);
 }
 
-/// Destinations of users whom the caller may not rotate are not listed.
+/// Destinations for users whose keys the caller may not rotate are not listed.
 #[test]
 fn the_places_of_users_that_the_caller_may_rotate_are_listed() {
     let (bench, _) = bench();
