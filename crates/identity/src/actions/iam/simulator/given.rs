@@ -158,7 +158,7 @@ impl<'a> SimulatedPrincipal<'a> {
     }
 }
 
-/// Splits `arn:PARTITION:iam::ACCOUNT:KIND/…/NAME` of a user, group or role into account, kind and
+/// Splits `arn:PARTITION:iam::ACCOUNT:KIND/…/NAME` of a user, group or role into kind, account and
 /// name.
 pub(super) fn entity(arn: &str) -> Option<(&str, &str, &str)> {
     let parts: Vec<_> = arn.splitn(6, ':').collect();
