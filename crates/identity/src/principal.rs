@@ -230,6 +230,10 @@ impl Principal {
                 arn: session.arn.as_str(),
                 name: &session.name,
                 issuer_arn: session.issuer_arn.as_str(),
+                issuer_id: match &session.issuer {
+                    CredentialOwner::Root => "",
+                    CredentialOwner::User(id) => id.as_str(),
+                },
             },
         }
     }

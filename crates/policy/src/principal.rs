@@ -8,6 +8,9 @@ use crate::{
     document::{PrincipalClause, PrincipalType},
 };
 
+/// `aws:userid` of an unsigned request.
+pub(crate) const ANONYMOUS_USER_ID: &str = "anonymous";
+
 /// The caller of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PrincipalRef<'a> {
@@ -54,6 +57,8 @@ pub enum PrincipalRef<'a> {
         name: &'a str,
         /// The ARN of the IAM user who created the session.
         issuer_arn: &'a str,
+        /// `AIDA…` of that user, by which stored policies name it; empty for the root user.
+        issuer_id: &'a str,
     },
     /// A hypothetical caller with only an account and a user ARN, as in a simulation. Keys such as
     /// `aws:username` come from the context alone.
@@ -126,7 +131,7 @@ impl<'a> PrincipalRef<'a> {
             Self::FederatedUser { name, .. } => {
                 buffer.join(self.account_text().unwrap_or_default(), name)
             }
-            Self::Anonymous => "anonymous",
+            Self::Anonymous => ANONYMOUS_USER_ID,
             Self::Supposed { .. } | Self::Service(_) | Self::Federated(_) => "",
         }
     }
@@ -351,8 +356,11 @@ fn aws_grant(text: &str, caller: &PrincipalRef<'_>) -> GrantStrength {
             ..
         } => ([*arn; 2], [*role_arn, role_id]),
         PrincipalRef::FederatedUser {
-            arn, issuer_arn, ..
-        } => ([*arn; 2], [*issuer_arn; 2]),
+            arn,
+            issuer_arn,
+            issuer_id,
+            ..
+        } => ([*arn; 2], [*issuer_arn, issuer_id]),
         PrincipalRef::Root { arn, .. } | PrincipalRef::Supposed { arn, .. } => ([*arn; 2], [""; 2]),
         PrincipalRef::Anonymous | PrincipalRef::Service(_) | PrincipalRef::Federated(_) => {
             return GrantStrength::None;

@@ -10,6 +10,7 @@ use crate::{
         Statement,
     },
     literal::IpNetwork,
+    principal::ANONYMOUS_USER_ID,
 };
 
 /// Whether a bucket policy grants public access. Sources: "The meaning of public" in S3's user
@@ -173,15 +174,18 @@ fn is_fixed(condition: &ConditionClause, operator: ConditionOperator, variables:
     let key = condition.key.to_lowercase();
     let fixed: fn(&str) -> bool = match (operator.test, &*key) {
         (OperatorTest::Ip, "aws:sourceip") => is_narrow,
+        (
+            OperatorTest::Equals | OperatorTest::EqualsIgnoreCase | OperatorTest::Like,
+            "aws:userid",
+        ) => has_fixed_id,
         (OperatorTest::Equals | OperatorTest::EqualsIgnoreCase, _) => |_| true,
-        (OperatorTest::Like, "aws:userid") => has_fixed_id,
         (OperatorTest::Arn, "aws:principalarn" | "aws:sourcearn" | "s3:dataaccesspointarn") => {
-            |arn| is_plain(arn) || is_of_account(arn, true)
+            |arn| is_arn(arn) && (is_plain(arn) || is_of_account(arn, true))
         }
         (OperatorTest::Like, "aws:principalarn" | "aws:sourcearn" | "s3:dataaccesspointarn") => {
             |arn| is_plain(arn) || is_of_account(arn, false)
         }
-        (OperatorTest::Like | OperatorTest::Arn, _) => is_plain,
+        (OperatorTest::Like, _) => is_plain,
         _ => return false,
     };
     let mut values = condition.values.iter();
@@ -195,10 +199,17 @@ fn is_plain(text: &str) -> bool {
     !text.contains(['*', '?'])
 }
 
-/// Whether the part of a user ID before the session name is fixed.
+/// Whether the part of a user ID before the session name is fixed, and is not that of unsigned
+/// requests.
 fn has_fixed_id(text: &str) -> bool {
     let id = text.split_once(':').map_or(text, |(id, _)| id);
-    !id.is_empty() && is_plain(id)
+    !id.is_empty() && is_plain(id) && !id.eq_ignore_ascii_case(ANONYMOUS_USER_ID)
+}
+
+/// Whether a text has the parts of an ARN. An ARN operator with any other value never applies, not
+/// even a negated one.
+fn is_arn(text: &str) -> bool {
+    text.starts_with("arn:") && text.splitn(6, ':').count() == 6
 }
 
 /// Whether an ARN's account is fixed. Its last part may have wildcards. So may its region if

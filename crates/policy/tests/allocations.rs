@@ -38,6 +38,7 @@ fn callers() -> [PrincipalRef<'static>; 4] {
             arn: "arn:aws:sts::123456789012:federated-user/fred",
             name: "fred",
             issuer_arn: "arn:aws:iam::123456789012:user/bob",
+            issuer_id: "AIDAIOSFODNN7EXAMPLE",
         },
         PrincipalRef::Anonymous,
     ]

@@ -127,6 +127,7 @@ impl SupposedCaller {
                 arn,
                 name: last(arn),
                 issuer_arn: "",
+                issuer_id: "",
             },
         }
     }

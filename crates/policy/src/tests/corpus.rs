@@ -11,7 +11,7 @@ use std::{
 use crate::{
     AccessRequest, ContextMap, ContextValues, Decision, DocumentKind, PoliciesInForce, Policy,
     PolicyLevel, PolicySet, PolicySource, PrincipalRef, evaluate, is_public, parse,
-    size_without_whitespace, validate,
+    rename_principals, size_without_whitespace, validate,
 };
 use serde_json::{Value, json};
 
@@ -89,13 +89,30 @@ fn no_file_is_forgotten() {
     assert_eq!(names(&corpus()), run);
 }
 
+const BOB_ID: &str = "AIDACKCEVSQ6C2EXAMPLE";
+const DEPLOY_ID: &str = "AROACKCEVSQ6C2EXAMPLE";
+
+/// A policy of one statement as it is stored: with unique IDs in place of ARNs.
+fn stored(version: &Value, statement: Value) -> Arc<Policy> {
+    let written = policy_text(version, statement);
+    let text = rename_principals(&written, |arn| {
+        let id = match arn {
+            "arn:aws:iam::123456789012:user/team/bob" => BOB_ID,
+            "arn:aws:iam::123456789012:role/app/deploy" => DEPLOY_ID,
+            _ => return None,
+        };
+        Some(id.to_owned())
+    });
+    Arc::new(Policy::compile(&parse(&text.unwrap()).unwrap()))
+}
+
 fn caller(name: &str) -> PrincipalRef<'static> {
     let account = "123456789012".parse().unwrap();
     match name {
         "bob" => PrincipalRef::User {
             account,
             arn: "arn:aws:iam::123456789012:user/team/bob",
-            id: "AIDACKCEVSQ6C2EXAMPLE",
+            id: BOB_ID,
             name: "bob",
         },
         "root" => PrincipalRef::Root {
@@ -106,7 +123,7 @@ fn caller(name: &str) -> PrincipalRef<'static> {
             account,
             arn: "arn:aws:sts::123456789012:assumed-role/deploy/ci",
             role_arn: "arn:aws:iam::123456789012:role/app/deploy",
-            role_id: "AROACKCEVSQ6C2EXAMPLE",
+            role_id: DEPLOY_ID,
             session: "ci",
         },
         "linked" => PrincipalRef::AssumedRole {
@@ -121,6 +138,7 @@ fn caller(name: &str) -> PrincipalRef<'static> {
             arn: "arn:aws:sts::123456789012:federated-user/fred",
             name: "fred",
             issuer_arn: "arn:aws:iam::123456789012:user/team/bob",
+            issuer_id: BOB_ID,
         },
         "service" => PrincipalRef::Service("ec2.amazonaws.com"),
         "provider" => PrincipalRef::Federated("accounts.google.com"),
@@ -129,8 +147,15 @@ fn caller(name: &str) -> PrincipalRef<'static> {
     }
 }
 
-/// A policy of one or two statements; members that are null are omitted.
+/// A policy of one or two statements.
 fn policy(version: &Value, statement: Value) -> Arc<Policy> {
+    Arc::new(Policy::compile(
+        &parse(&policy_text(version, statement)).unwrap(),
+    ))
+}
+
+/// Members that are null are omitted.
+fn policy_text(version: &Value, statement: Value) -> String {
     let mut document = json!({"Version": version, "Statement": statement});
     for level in ["/Statement", "/Statement/0", "/Statement/1", ""] {
         let found = document.pointer_mut(level).and_then(Value::as_object_mut);
@@ -138,7 +163,7 @@ fn policy(version: &Value, statement: Value) -> Arc<Policy> {
             members.retain(|_, value| !value.is_null());
         }
     }
-    Arc::new(Policy::compile(&parse(&document.to_string()).unwrap()))
+    document.to_string()
 }
 
 fn version(case: &Value) -> Value {
@@ -266,6 +291,79 @@ fn operators_are_complete() {
     assert_eq!((distinct(forms.clone(), &columns), forms.len()), (42, 42));
 }
 
+fn unsigned_is_allowed(policy: &Arc<Policy>) -> bool {
+    let none = PolicySet::default();
+    let request = AccessRequest {
+        owner: Some("123456789012".parse().unwrap()),
+        ..AccessRequest::new(PrincipalRef::Anonymous, ACTION, OBJECT, &())
+    };
+    let decision = PoliciesInForce::new(&none)
+        .with_resource(policy)
+        .decide(&request);
+    decision == Decision::Allow
+}
+
+/// Whatever a limit compares, an unsigned request does not meet it.
+#[test]
+fn no_unsigned_request_is_within_a_limit() {
+    let keys = [
+        "aws:userid",
+        "aws:PrincipalArn",
+        "aws:PrincipalAccount",
+        "aws:SourceArn",
+    ];
+    let operators = [
+        "StringEquals",
+        "StringEqualsIgnoreCase",
+        "StringLike",
+        "ArnEquals",
+        "ArnLike",
+        "StringNotEquals",
+        "StringNotLike",
+        "ArnNotLike",
+    ];
+    let values = [
+        "anonymous",
+        "ANONYMOUS",
+        "anonymous:*",
+        "*",
+        "?nonymous",
+        "",
+        "null",
+        "arn:*",
+    ];
+    let prefixes = ["", "ForAnyValue:", "ForAllValues:"];
+    for (key, operator, value) in keys.iter().flat_map(|key| {
+        let pairs = operators
+            .iter()
+            .flat_map(|operator| values.iter().map(move |v| (operator, v)));
+        pairs.map(move |(operator, value)| (key, operator, value))
+    }) {
+        for (prefix, suffix) in prefixes
+            .iter()
+            .flat_map(|prefix| [(prefix, ""), (prefix, "IfExists")])
+        {
+            let condition = json!({ format!("{prefix}{operator}{suffix}"): { *key: value } });
+            let all = json!({
+                "Effect": "Allow", "Principal": "*", "Action": ACTION, "Resource": OBJECT,
+            });
+            let (mut limited, mut deny) = (all.clone(), all.clone());
+            limited["Condition"] = condition.clone();
+            deny["Effect"] = "Deny".into();
+            deny["Condition"] = condition;
+            for statements in [json!([limited]), json!([all, deny])] {
+                let policy = policy(&json!("2012-10-17"), statements);
+                let public = is_public(policy.document());
+                assert!(
+                    public || !unsigned_is_allowed(&policy),
+                    "{:?}",
+                    policy.document()
+                );
+            }
+        }
+    }
+}
+
 /// The `principal` and `condition` of a bucket policy's statement with `effect` (default Allow),
 /// and how a `deny` of the same differs. `public`: whether Block Public Access would reject the
 /// policy.
@@ -292,8 +390,12 @@ fn public() {
             other["Condition"] = condition.clone();
             statements.push(other);
         }
-        let statements = Value::Array(statements);
-        is_public(policy(&version(case), statements).document()).into()
+        let policy = policy(&version(case), Value::Array(statements));
+        let public = is_public(policy.document());
+        if !public && unsigned_is_allowed(&policy) {
+            return json!("allows an unsigned request, though it is not public");
+        }
+        public.into()
     });
 }
 
@@ -425,53 +527,61 @@ fn levels(case: &Value, level: fn(&Value) -> PolicyLevel) -> Vec<PolicyLevel> {
 /// appends to the denial; null if allowed.
 #[test]
 fn evaluation() {
-    all("evaluation", "denied", |case| {
-        let action = case["action"].as_str().unwrap_or(ACTION);
-        let inline = stances(&case["identity"]).into_iter();
-        let inline = inline.map(|policy| (PolicySource::Inline, policy));
-        let mut set = PolicySet::new(
-            sources(&case["managed"])
-                .into_iter()
-                .chain(inline)
-                .collect(),
-        );
-        set.boundary = case["boundary"].as_str().map(stance);
-        set.session = case["session"]
-            .is_array()
-            .then(|| stances(&case["session"]));
-        set.service_control = levels(&case["service_control"], sources);
-        let attached = |name: &str, on: Value| {
-            let mut statement = case[name].clone();
-            statement["Action"] = json!(action);
-            statement["Resource"] = on;
-            case[name]
-                .is_object()
-                .then(|| policy(&json!("2012-10-17"), statement))
-        };
-        let caller = caller(case["caller"].as_str().unwrap_or("bob"));
-        let owner = case["owner"].as_str().map(|owner| owner.parse().unwrap());
-        let request = AccessRequest {
-            owner,
-            ..AccessRequest::new(caller, action, OBJECT, &())
-        };
-        let resource = attached("resource", json!("*"));
-        let trust = attached("trust", Value::Null);
-        let resource_control = levels(&case["resource_control"], control);
-        let mut policies = PoliciesInForce {
-            resource_control: &resource_control,
-            ..PoliciesInForce::new(&set)
-        };
-        if let Some(policy) = &resource {
-            policies = policies.with_resource(policy);
-        }
-        if let Some(policy) = &trust {
-            policies = policies.with_trust(policy);
-        }
-        match policies.decide(&request) {
-            Decision::Allow => Value::Null,
-            Decision::Deny(reason) => reason.sentence(action).into(),
-        }
-    });
+    all("evaluation", "denied", |case| evaluated(case, policy));
+}
+
+/// The same with resource and trust policies as they are stored: each form of a principal counts.
+#[test]
+fn evaluation_of_stored_policies() {
+    all("evaluation", "denied", |case| evaluated(case, stored));
+}
+
+fn evaluated(case: &Value, attached_policy: fn(&Value, Value) -> Arc<Policy>) -> Value {
+    let action = case["action"].as_str().unwrap_or(ACTION);
+    let inline = stances(&case["identity"]).into_iter();
+    let inline = inline.map(|policy| (PolicySource::Inline, policy));
+    let mut set = PolicySet::new(
+        sources(&case["managed"])
+            .into_iter()
+            .chain(inline)
+            .collect(),
+    );
+    set.boundary = case["boundary"].as_str().map(stance);
+    set.session = case["session"]
+        .is_array()
+        .then(|| stances(&case["session"]));
+    set.service_control = levels(&case["service_control"], sources);
+    let attached = |name: &str, on: Value| {
+        let mut statement = case[name].clone();
+        statement["Action"] = json!(action);
+        statement["Resource"] = on;
+        case[name]
+            .is_object()
+            .then(|| attached_policy(&json!("2012-10-17"), statement))
+    };
+    let caller = caller(case["caller"].as_str().unwrap_or("bob"));
+    let owner = case["owner"].as_str().map(|owner| owner.parse().unwrap());
+    let request = AccessRequest {
+        owner,
+        ..AccessRequest::new(caller, action, OBJECT, &())
+    };
+    let resource = attached("resource", json!("*"));
+    let trust = attached("trust", Value::Null);
+    let resource_control = levels(&case["resource_control"], control);
+    let mut policies = PoliciesInForce {
+        resource_control: &resource_control,
+        ..PoliciesInForce::new(&set)
+    };
+    if let Some(policy) = &resource {
+        policies = policies.with_resource(policy);
+    }
+    if let Some(policy) = &trust {
+        policies = policies.with_trust(policy);
+    }
+    match policies.decide(&request) {
+        Decision::Allow => Value::Null,
+        Decision::Deny(reason) => reason.sentence(action).into(),
+    }
 }
 
 /// `document` (a text, or JSON) stored as `kind`; the bucket is `b`. `message`: AWS's message; null

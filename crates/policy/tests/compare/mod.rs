@@ -133,6 +133,8 @@ fn sourced(policy: &Json) -> (PolicySource, Arc<Policy>) {
     (PolicySource::Inline, compile(policy))
 }
 
+const BOB_ID: &str = "AIDACKCEVSQ6C2EXAMPLE";
+
 fn caller(caller: Caller) -> PrincipalRef<'static> {
     let account = "123456789012".parse().unwrap();
     let arn = reference::arn(caller);
@@ -141,7 +143,7 @@ fn caller(caller: Caller) -> PrincipalRef<'static> {
         Caller::User => PrincipalRef::User {
             account,
             arn,
-            id: "AIDACKCEVSQ6C2EXAMPLE",
+            id: BOB_ID,
             name: "bob",
         },
         Caller::Role | Caller::ServiceLinkedRole => PrincipalRef::AssumedRole {
@@ -156,6 +158,7 @@ fn caller(caller: Caller) -> PrincipalRef<'static> {
             arn,
             name: "fred",
             issuer_arn: "arn:aws:iam::123456789012:user/team/bob",
+            issuer_id: BOB_ID,
         },
         Caller::Service => PrincipalRef::Service("ec2.amazonaws.com"),
         Caller::Provider => PrincipalRef::Federated("accounts.google.com"),
