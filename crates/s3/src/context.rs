@@ -7,7 +7,7 @@ use http::Uri;
 
 use keywright_objects::{Bucket, S3Fault, Tags};
 
-use super::{authorize::S3Context, convert::text, request::S3Call};
+use super::{access::source_name, authorize::S3Context, convert::text, request::S3Call};
 
 /// Query parameters of listings that are condition keys.
 const QUERY: [(&str, &str); 3] = [
@@ -17,7 +17,7 @@ const QUERY: [(&str, &str); 3] = [
 ];
 
 /// Headers that are condition keys.
-const HEADERS: [(&str, &str); 15] = [
+const HEADERS: [(&str, &str); 14] = [
     ("x-amz-bucket-namespace", "s3:x-amz-bucket-namespace"),
     ("x-amz-acl", "s3:x-amz-acl"),
     ("x-amz-grant-full-control", "s3:x-amz-grant-full-control"),
@@ -25,7 +25,6 @@ const HEADERS: [(&str, &str); 15] = [
     ("x-amz-grant-read-acp", "s3:x-amz-grant-read-acp"),
     ("x-amz-grant-write", "s3:x-amz-grant-write"),
     ("x-amz-grant-write-acp", "s3:x-amz-grant-write-acp"),
-    ("x-amz-copy-source", "s3:x-amz-copy-source"),
     ("x-amz-metadata-directive", "s3:x-amz-metadata-directive"),
     (
         "x-amz-server-side-encryption",
@@ -90,6 +89,8 @@ impl S3Call {
         for (name, key) in HEADERS {
             context.add(key, text(&self.headers, name));
         }
+        let source = text(&self.headers, "x-amz-copy-source").and_then(source_name);
+        context.add("s3:x-amz-copy-source", source.as_deref());
         context.add("s3:ObjectCreationOperation", self.creates_object());
         context.add("s3:versionid", self.parameter("versionId"));
         if let Some(bucket) = bucket {

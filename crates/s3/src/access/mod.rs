@@ -32,6 +32,7 @@ pub(crate) use self::{
     decision::beside,
     permit::{S3Operation, S3Permit},
     permitted::{ListsObjects, ReadsObject},
+    source::source_name,
     tags::{TagPermit, TaggedBucket},
     validation::check_region,
 };
