@@ -1,8 +1,12 @@
 //! The verified identity behind a request.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
 
 use keywright_base::{AccessKeyId, AccountId, Arn, Timestamp};
+use keywright_policy::Policy;
 use keywright_sigv4::Verified;
 
 use crate::{
@@ -35,7 +39,7 @@ pub struct SessionFacts {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionAttributes {
     /// The inline session policy.
-    pub policy: Option<String>,
+    pub policy: Option<SessionPolicy>,
     /// The managed session policies, by ARN.
     pub policy_arns: Vec<String>,
     /// Session tags, including those inherited from the previous session.
@@ -45,6 +49,45 @@ pub struct SessionAttributes {
     /// The source identity, which persists through role chaining.
     pub source_identity: Option<String>,
 }
+
+/// An inline session policy. It is compiled once for each request, however many decisions that
+/// takes.
+#[derive(Debug, Clone, Default)]
+pub struct SessionPolicy {
+    text: String,
+    compiled: OnceLock<Option<Arc<Policy>>>,
+}
+
+impl SessionPolicy {
+    pub(crate) fn new(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            compiled: OnceLock::new(),
+        }
+    }
+
+    /// The document as it was passed.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The compiled document; `None` means that it cannot be evaluated and the caller must refuse.
+    pub(crate) fn compiled(&self) -> Option<Arc<Policy>> {
+        let compile = || {
+            let document = keywright_policy::parse(&self.text).ok()?;
+            Some(Arc::new(Policy::compile(&document)))
+        };
+        self.compiled.get_or_init(compile).clone()
+    }
+}
+
+impl PartialEq for SessionPolicy {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for SessionPolicy {}
 
 impl SessionAttributes {
     /// Whether session policies limit the session.

@@ -9,7 +9,7 @@ use keywright_base::{AccessKeyId, AccountId, Entropy, Secret, Timestamp, UniqueI
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    caller::{SessionAttributes, SessionFacts},
+    caller::{SessionAttributes, SessionFacts, SessionPolicy},
     console::SessionId,
     on_behalf::ROTATION_SERVICE,
     principal::Principal,
@@ -66,7 +66,10 @@ impl From<&SessionAttributes> for StoredAttributes {
     fn from(attributes: &SessionAttributes) -> Self {
         let tags = attributes.tags.iter();
         Self {
-            policy: attributes.policy.clone(),
+            policy: attributes
+                .policy
+                .as_ref()
+                .map(|policy| policy.text().to_owned()),
             policy_arns: attributes.policy_arns.clone(),
             tags: tags
                 .map(|tag| (tag.key.clone(), tag.value.clone()))
@@ -84,7 +87,7 @@ impl From<&StoredAttributes> for SessionAttributes {
             value: value.clone(),
         };
         Self {
-            policy: stored.policy.clone(),
+            policy: stored.policy.as_deref().map(SessionPolicy::new),
             policy_arns: stored.policy_arns.clone(),
             tags: stored.tags.iter().map(tag).collect(),
             transitive_keys: stored.transitive.clone(),

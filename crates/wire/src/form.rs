@@ -3,6 +3,8 @@
 //!
 //! Nothing here recurses on the input, and name lookup is a binary search.
 
+use std::cell::Cell;
+
 use keywright_base::limits;
 use percent_encoding::percent_decode;
 
@@ -95,16 +97,27 @@ impl Form {
     pub(crate) fn scope(&self) -> FormScope<'_> {
         FormScope {
             form: self,
+            marks: None,
             prefix: String::new(),
         }
     }
 
+    /// The same, with a record of which parameters are read.
+    pub(crate) fn marked<'a>(&'a self, marks: &'a ReadMarks) -> FormScope<'a> {
+        FormScope {
+            marks: Some(marks),
+            ..self.scope()
+        }
+    }
+
     fn value(&self, name: &str) -> Option<&str> {
-        let at = self
-            .parameters
-            .binary_search_by(|(other, _)| other.as_str().cmp(name))
-            .ok()?;
-        self.parameters.get(at).map(|(_, value)| value.as_str())
+        let (_, value) = self.parameters.get(self.position(name)?)?;
+        Some(value.as_str())
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        let order = |(other, _): &(String, String)| other.as_str().cmp(name);
+        self.parameters.binary_search_by(order).ok()
     }
 
     /// The parameters whose names start with `prefix`.
@@ -142,17 +155,53 @@ const fn hex(byte: u8) -> bool {
     byte.is_ascii_hexdigit()
 }
 
+/// Which parameters of a form have been read.
+pub(crate) struct ReadMarks(Vec<Cell<bool>>);
+
+impl ReadMarks {
+    pub(crate) fn new(form: &Form) -> Self {
+        Self(vec![Cell::new(false); form.parameters.len()])
+    }
+
+    /// The first parameter that was not read, apart from those that every request may have.
+    pub(crate) fn unread<'a>(&self, form: &'a Form) -> Option<&'a str> {
+        let common = |name: &str| {
+            let prefix = name.get(..COMMON_PREFIX.len());
+            matches!(name, "Action" | "Version")
+                || prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(COMMON_PREFIX))
+        };
+        let mut marked = form.parameters.iter().zip(&self.0);
+        let unread = marked.find(|((name, _), read)| !read.get() && !common(name));
+        unread.map(|((name, _), _)| name.as_str())
+    }
+}
+
+/// The parameters of a presigned URL.
+const COMMON_PREFIX: &str = "X-Amz-";
+
 /// A position in the form: a member, `Tags.member.1`, ….
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct FormScope<'a> {
     form: &'a Form,
+    marks: Option<&'a ReadMarks>,
     prefix: String,
+}
+
+impl std::fmt::Debug for FormScope<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FormScope({})", self.prefix)
+    }
 }
 
 impl<'a> FormScope<'a> {
     /// The scalar at exactly this position.
     pub(crate) fn scalar(&self) -> Option<&'a str> {
-        self.form.value(&self.prefix)
+        let position = self.form.position(&self.prefix)?;
+        if let Some(mark) = self.marks.and_then(|marks| marks.0.get(position)) {
+            mark.set(true);
+        }
+        let (_, value) = self.form.parameters.get(position)?;
+        Some(value.as_str())
     }
 
     /// Whether there is a value at or below this position.
@@ -168,6 +217,7 @@ impl<'a> FormScope<'a> {
         };
         Self {
             form: self.form,
+            marks: self.marks,
             prefix,
         }
     }
@@ -199,6 +249,7 @@ impl<'a> FormScope<'a> {
         }
         let place = |(_, text): &(u32, &str)| Self {
             form: self.form,
+            marks: self.marks,
             prefix: format!("{prefix}{text}"),
         };
         Ok(indexes.iter().map(place).collect())

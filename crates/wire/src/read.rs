@@ -9,7 +9,7 @@ use keywright_base::{Secret, Timestamp};
 
 use crate::{
     constraint::Constraints,
-    form::{Form, FormScope, MalformedForm},
+    form::{Form, FormScope, MalformedForm, ReadMarks},
 };
 
 /// Why a form cannot be decoded.
@@ -28,14 +28,25 @@ pub trait Decode: Read + Sized {
 
     /// Reads and validates the input.
     ///
+    /// IAM ignores parameters that it does not know, as on AWS. Elsewhere they are rejected,
+    /// because a misspelled session policy would leave the session unrestricted.
+    ///
     /// # Errors
     /// [`DecodeFault`].
     fn decode(form: &Form) -> Result<Self, DecodeFault> {
-        let input = Self::read(form.scope()).map_err(DecodeFault::Malformed)?;
+        let marks = ReadMarks::new(form);
+        let input = Self::read(form.marked(&marks)).map_err(DecodeFault::Malformed)?;
         match Self::CONSTRAINTS.violations(&form.scope()) {
-            Ok(None) => Ok(input),
-            Ok(Some(text)) => Err(DecodeFault::Validation(text)),
-            Err(malformed) => Err(DecodeFault::Malformed(malformed)),
+            Ok(None) => {}
+            Ok(Some(text)) => return Err(DecodeFault::Validation(text)),
+            Err(malformed) => return Err(DecodeFault::Malformed(malformed)),
+        }
+        let lenient = Self::CONSTRAINTS.service == crate::Service::Iam;
+        match marks.unread(form).filter(|_| !lenient) {
+            None => Ok(input),
+            Some(name) => Err(DecodeFault::Validation(format!(
+                "1 validation error detected: The parameter {name} is not recognized"
+            ))),
         }
     }
 }

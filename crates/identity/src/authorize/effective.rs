@@ -10,7 +10,7 @@ use keywright_base::Arn;
 use keywright_policy::{Policy, PolicySet, PolicySource};
 
 use crate::{
-    caller::{Caller, SessionAttributes},
+    caller::{Caller, SessionAttributes, SessionPolicy},
     catalogue::PolicyCatalogue,
     principal::Principal,
     state::{Account, CredentialOwner, DirectGrants, Grantee},
@@ -40,10 +40,7 @@ pub(super) fn effective(account: &Account, caller: &Caller) -> PolicySet {
 /// The session policies of a session. `None` if one is unreadable.
 fn session_policies(account: &Account, session: &SessionAttributes) -> Option<Vec<Arc<Policy>>> {
     let managed = session.policy_arns.iter().map(|arn| managed(account, arn));
-    let inline = session.policy.iter().map(|text| {
-        let document = keywright_policy::parse(text).ok()?;
-        Some(Arc::new(Policy::compile(&document)))
-    });
+    let inline = session.policy.iter().map(SessionPolicy::compiled);
     managed.chain(inline).collect()
 }
 

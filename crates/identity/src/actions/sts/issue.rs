@@ -7,7 +7,7 @@ use keywright_store::contract::IssuedSession;
 use keywright_wire::sts;
 
 use crate::{
-    caller::SessionAttributes,
+    caller::{SessionAttributes, SessionPolicy},
     catalogue::PolicyCatalogue,
     fault::{IamFault, InvalidInput},
     mfa::{CodeCheck, CodeOutcome},
@@ -143,8 +143,17 @@ pub(super) fn session_policies(
     inline: Option<&str>,
     managed: Option<&[sts::PolicyDescriptorType]>,
 ) -> Result<SessionAttributes, IamFault> {
-    let arns = managed.unwrap_or_default().iter();
-    let arns: Vec<String> = arns.filter_map(|policy| policy.arn.clone()).collect();
+    let arns = managed.unwrap_or_default().iter().enumerate();
+    let arns = arns.map(|(position, policy)| {
+        policy.arn.clone().ok_or_else(|| {
+            IamFault::Validation(format!(
+                "1 validation error detected: Value null at 'policyArns.{}.member.arn' failed to \
+                 satisfy constraint: Member must not be null",
+                position + 1
+            ))
+        })
+    });
+    let arns = arns.collect::<Result<Vec<String>, _>>()?;
     if arns.len() > SESSION_POLICIES {
         return Err(IamFault::Validation(format!(
             "1 validation error detected: Value at 'policyArns' failed to satisfy constraint: \
@@ -176,7 +185,7 @@ pub(super) fn session_policies(
             .map_err(|violation| IamFault::MalformedPolicyDocument(violation.to_string()))?;
     }
     Ok(SessionAttributes {
-        policy: inline.map(str::to_owned),
+        policy: inline.map(SessionPolicy::new),
         policy_arns: arns,
         ..SessionAttributes::default()
     })
@@ -218,8 +227,9 @@ pub(super) fn check_tags(tags: &[Tag]) -> Result<(), IamFault> {
 /// # Errors
 /// `PackedPolicyTooLarge` if it exceeds that space.
 pub(super) fn packed_size(attributes: &SessionAttributes) -> Result<Option<i32>, IamFault> {
-    let policies = attributes.policy.iter().chain(&attributes.policy_arns);
-    let policies: usize = policies.map(String::len).sum();
+    let inline = attributes.policy.as_ref().map(SessionPolicy::text);
+    let managed = attributes.policy_arns.iter().map(String::as_str);
+    let policies: usize = inline.into_iter().chain(managed).map(str::len).sum();
     let tags = attributes.tags.iter();
     let tags: usize = tags.map(|tag| tag.key.len() + tag.value.len()).sum();
     let bytes = policies + tags;

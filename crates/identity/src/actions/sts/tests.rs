@@ -511,3 +511,37 @@ fn roles_are_assumed_across_accounts_if_both_sides_allow_it() {
     };
     assume(&bench, &new, "shared", "").refused("AccessDenied", &denied);
 }
+
+/// A limit that is misspelled must not leave a session without it.
+#[test]
+fn parameters_that_are_not_recognized_are_rejected() {
+    let bench = TestInstallation::new();
+    let ann = bench.user("ann", &["AdministratorAccess"]);
+    role(&bench, "work", &user_arn("ann"), &["IAMReadOnlyAccess"]);
+    let policy = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+    for (more, name) in [
+        ("&policy={}".to_owned(), "policy"),
+        (format!("&PolicyArns.1.arn={policy}"), "PolicyArns.1.arn"),
+        (
+            "&Tags.member.1.Key=a&Tags.member.1.Value=b&Tags.member.1.More=c".to_owned(),
+            "Tags.member.1.More",
+        ),
+    ] {
+        let text = format!("1 validation error detected: The parameter {name} is not recognized");
+        assume(&bench, &ann, "work", &more).refused("ValidationError", &text);
+        let federated = format!("Action=GetFederationToken&Name=fred{more}");
+        bench
+            .call(&ann, &federated)
+            .refused("ValidationError", &text);
+    }
+    let null = "1 validation error detected: Value null at 'policyArns.1.member.arn' failed to \
+                satisfy constraint: Member must not be null";
+    let wrong = format!("&PolicyArns.member.1.Arn={policy}");
+    assume(&bench, &ann, "work", &wrong).refused(
+        "ValidationError",
+        "1 validation error detected: The parameter PolicyArns.member.1.Arn is not recognized",
+    );
+    assume(&bench, &ann, "work", "&PolicyArns.member.1=").refused("ValidationError", null);
+    // IAM ignores such parameters, as on AWS.
+    bench.call(&ann, "Action=ListUsers&maxItems=1").ok();
+}

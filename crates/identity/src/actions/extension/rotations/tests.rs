@@ -407,7 +407,11 @@ fn an_order_takes_the_rights_of_what_it_does() {
             &["iam:UpdateAccessKey", "iam:DeleteAccessKey"],
         ),
     ] {
-        let form = format!("Action={order}&UserName=bob&Reason=r");
+        let reason = match order {
+            "HoldRotation" | "RollBackRotation" => "&Reason=r",
+            _ => "",
+        };
+        let form = format!("Action={order}&UserName=bob{reason}");
         let own = format!("keywright:{order}");
         let does = &catalogue.action(&own).unwrap().does;
         for missing in changes {
