@@ -188,6 +188,52 @@ fn the_boundary_of_a_user_is_a_key_wherever_its_grants_change() {
     }
 }
 
+/// A Deny on the ARN of a policy cannot be evaded by another spelling of it.
+#[test]
+fn a_policy_is_named_by_one_spelling_of_its_arn() {
+    let (bench, keys) = bench();
+    let all =
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    for form in [
+        format!("CreatePolicy&PolicyName=Admin&Path=/team/&PolicyDocument={all}"),
+        "CreateUser&UserName=ann".to_owned(),
+        "CreateGroup&GroupName=crew".to_owned(),
+        format!("CreateRole&RoleName=work&AssumeRolePolicyDocument={TRUST}"),
+    ] {
+        bench.root(&format!("Action={form}")).ok();
+    }
+    let arn = format!("arn:aws:iam::{ACCOUNT}:policy/team/Admin");
+    let policy = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"*","Resource":"*"}},
+        {{"Effect":"Deny","Action":"*","Resource":"*","Condition":{{"ArnEquals":{{"iam:PolicyARN":"{arn}"}}}}}},
+        {{"Effect":"Deny","Action":"*","Resource":"*","Condition":{{"StringEquals":{{"iam:PermissionsBoundary":"{arn}"}}}}}}]}}"#
+    );
+    let put = format!("Action=PutUserPolicy&UserName=bob&PolicyName=p&PolicyDocument={policy}");
+    bench.root(&put).ok();
+    for other in [
+        arn.to_lowercase(),
+        arn.replace("/team/", "/Team/"),
+        arn.replace("/team", ""),
+    ] {
+        for form in [
+            format!("AttachUserPolicy&UserName=ann&PolicyArn={other}"),
+            format!("AttachGroupPolicy&GroupName=crew&PolicyArn={other}"),
+            format!("AttachRolePolicy&RoleName=work&PolicyArn={other}"),
+            format!("PutUserPermissionsBoundary&UserName=ann&PermissionsBoundary={other}"),
+            format!("PutRolePermissionsBoundary&RoleName=work&PermissionsBoundary={other}"),
+            format!("CreateUser&UserName=new&PermissionsBoundary={other}"),
+        ] {
+            let answer = bench.call(&keys, &format!("Action={form}"));
+            assert_eq!(answer.code(), Some("NoSuchEntity"), "{form}");
+        }
+    }
+    let used = bench.root(&format!("Action=GetPolicy&PolicyArn={arn}"));
+    assert_eq!(used.value("AttachmentCount"), "0");
+    assert_eq!(used.value("PermissionsBoundaryUsageCount"), "0");
+}
+
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}}"#;
+
 #[test]
 fn a_renamed_user_has_its_tags_under_both_names() {
     let (bench, keys) = bench();

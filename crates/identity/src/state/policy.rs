@@ -229,15 +229,13 @@ impl Account {
         self.policies.by_name.get(&FoldedName::new(name))
     }
 
-    /// A customer managed policy of this account by ARN. Paths and names are compared as stored,
-    /// except for the case of the name.
+    /// A customer managed policy of this account by ARN, in exactly this spelling. Policies limit
+    /// what a caller may attach by the ARN that the request names, so no other spelling may name
+    /// the same policy.
     pub fn policy_by_arn(&self, arn: &Arn) -> Option<&Arc<CustomerPolicy>> {
         let name = arn.resource().strip_prefix("policy/")?.rsplit('/').next()?;
         let policy = self.policy(name)?;
-        let own = policy.arn(self.id());
-        own.as_str()
-            .eq_ignore_ascii_case(arn.as_str())
-            .then_some(policy)
+        (policy.arn(self.id()) == *arn).then_some(policy)
     }
 
     /// All customer managed policies, ordered by name without regard to case.
