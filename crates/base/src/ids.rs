@@ -153,15 +153,24 @@ pub enum IdKind {
     Role,
     /// `AIPA`
     InstanceProfile,
+    /// `APKA`
+    SshPublicKey,
+    /// `ASCA`
+    ServerCertificate,
+    /// `ACCA`
+    ServiceCredential,
 }
 
 impl IdKind {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 8] = [
         Self::User,
         Self::Group,
         Self::Policy,
         Self::Role,
         Self::InstanceProfile,
+        Self::SshPublicKey,
+        Self::ServerCertificate,
+        Self::ServiceCredential,
     ];
 
     const fn prefix(self) -> [u8; 4] {
@@ -171,6 +180,9 @@ impl IdKind {
             Self::Policy => *b"ANPA",
             Self::Role => *b"AROA",
             Self::InstanceProfile => *b"AIPA",
+            Self::SshPublicKey => *b"APKA",
+            Self::ServerCertificate => *b"ASCA",
+            Self::ServiceCredential => *b"ACCA",
         }
     }
 }

@@ -18,6 +18,12 @@ pub const POLICIES_PER_ACCOUNT: usize = 1500;
 pub const GROUPS_PER_USER: usize = 10;
 /// Access keys per user, and of the root user, including inactive ones.
 pub const ACCESS_KEYS_PER_USER: usize = 2;
+/// SSH public keys of a user, including inactive ones.
+pub const SSH_PUBLIC_KEYS_PER_USER: usize = 5;
+/// Bits of an RSA key that is uploaded as an SSH public key.
+pub const SSH_RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=16_384;
+/// X.509 signing certificates of a user, and of the root user, including inactive ones.
+pub const SIGNING_CERTIFICATES_PER_USER: usize = 2;
 /// Maximum lifetime of GetSessionToken credentials, in seconds.
 pub const SESSION_SECS: i64 = 129_600;
 /// Keys of one owner whose ended sessions are recorded one by one; beyond that, the sessions of all

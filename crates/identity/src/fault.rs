@@ -5,7 +5,11 @@
 //! the texts are AWS's own, golden in the tests beside this file. Faults of authentication are in
 //! [`crate::authenticate`], those of decoding come from the `wire` crate; both end up here.
 
+mod upload;
+
 use keywright_base::AccountId;
+
+pub use self::upload::UploadFault;
 
 /// What an answer with an error consists of, beside the request id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +50,8 @@ pub enum IamFault {
     Validation(String),
     /// `MalformedInput`: a scalar or list index of the request that cannot be read.
     MalformedInput(String),
+    /// An uploaded key or certificate is rejected.
+    Upload(UploadFault),
     /// A policy document that is not one; the text names the first violation.
     MalformedPolicyDocument(String),
     /// A parameter that STS refuses; the whole text.
@@ -135,6 +141,10 @@ pub enum MissingEntity {
     AccountAlias(String),
     /// An MFA device, by the serial number given: there is none, or it is somebody else's.
     MfaDevice(String),
+    /// An SSH public key of the user, by the id given.
+    SshPublicKey(String),
+    /// A signing certificate of the user, by the id given.
+    SigningCertificate(String),
     /// The user, group or role whose policies a simulation is about.
     Simulated,
     /// A denied request, by the id given: forgotten, or never denied.
@@ -200,8 +210,12 @@ pub enum DeleteBlocker {
     AccessKeys,
     /// A login profile.
     LoginProfile,
+    /// Signing certificates.
+    SigningCertificates,
     /// An MFA device.
     MfaDevice,
+    /// SSH public keys or service-specific credentials.
+    ReferencedObjects,
     /// The virtual MFA device is assigned.
     MfaDeviceAssigned,
     /// A managed policy is attached.
@@ -243,6 +257,7 @@ impl IamFault {
             Self::InvalidInput(invalid) => e(400, "InvalidInput", invalid.text()),
             Self::Validation(text) => e(400, "ValidationError", text.clone()),
             Self::MalformedInput(text) => e(400, "MalformedInput", text.clone()),
+            Self::Upload(fault) => fault.wire(),
             Self::MalformedPolicyDocument(text) => e(400, "MalformedPolicyDocument", text.clone()),
             Self::InvalidParameterValue(text) => e(400, "InvalidParameterValue", text.clone()),
             Self::PackedPolicyTooLarge(text) => e(400, "PackedPolicyTooLarge", text.clone()),
@@ -349,6 +364,10 @@ impl MissingEntity {
             Self::MfaDevice(serial) => {
                 format!("MFA Device with serial number {serial} does not exist.")
             }
+            Self::SshPublicKey(id) => format!("The Public Key with id {id} cannot be found."),
+            Self::SigningCertificate(id) => {
+                format!("The Certificate with id {id} cannot be found.")
+            }
             Self::DeniedRequest(id) => format!("The denied request with id {id} cannot be found."),
             Self::Rotation(user) => format!("There is no rotation of user {user}."),
             Self::RotationPolicy(name) => {
@@ -409,7 +428,13 @@ impl DeleteBlocker {
             Self::Membership => "Cannot delete entity, must remove users from group first.",
             Self::AccessKeys => "Cannot delete entity, must delete access keys first.",
             Self::LoginProfile => "Cannot delete entity, must delete login profile first.",
+            Self::SigningCertificates => {
+                "Cannot delete entity, must delete signing certificates first."
+            }
             Self::MfaDevice => "Cannot delete entity, must delete MFA device first.",
+            Self::ReferencedObjects => {
+                "Cannot delete entity, must remove referenced objects first."
+            }
             Self::MfaDeviceAssigned => "MFA VirtualDevice in use. Must deactivate first.",
             Self::PolicyAttached => "Cannot delete a policy attached to entities.",
             Self::PolicyVersions => {
@@ -460,6 +485,12 @@ impl From<ReachedQuota> for IamFault {
 impl From<DeleteBlocker> for IamFault {
     fn from(dependant: DeleteBlocker) -> Self {
         Self::DeleteConflict(dependant)
+    }
+}
+
+impl From<UploadFault> for IamFault {
+    fn from(fault: UploadFault) -> Self {
+        Self::Upload(fault)
     }
 }
 

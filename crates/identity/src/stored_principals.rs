@@ -68,7 +68,12 @@ impl<'a> PrincipalLookup<'a> {
         let found = self.in_account(id.account()?, |account| match id.kind()? {
             IdKind::User => Some(account.user_by_id(id)?.arn(account.id()).to_string()),
             IdKind::Role => Some(account.role_by_id(id)?.arn(account.id()).to_string()),
-            IdKind::Group | IdKind::Policy | IdKind::InstanceProfile => None,
+            IdKind::Group
+            | IdKind::Policy
+            | IdKind::InstanceProfile
+            | IdKind::SshPublicKey
+            | IdKind::ServerCertificate
+            | IdKind::ServiceCredential => None,
         });
         found?
     }

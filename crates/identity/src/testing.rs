@@ -4,6 +4,8 @@
 //! It takes the place of the server, without sockets. What the server does with a request before
 //! and after [`Identity::call`] has its own tests.
 
+pub(crate) mod certificates;
+
 use std::sync::{
     Arc,
     atomic::{AtomicI64, AtomicU64, Ordering},

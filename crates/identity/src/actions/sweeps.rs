@@ -11,7 +11,10 @@ use keywright_wire::{Service, operations};
 use super::{actions, not_served};
 use crate::{
     action::ActionLevel,
-    testing::{ACCOUNT, TestInstallation, TestKeys},
+    testing::{
+        ACCOUNT, TestInstallation, TestKeys,
+        certificates::{TestCertificate, in_form, ssh_rsa},
+    },
 };
 
 /// Codes that any operation may answer, beside those that the model declares for it.
@@ -42,6 +45,11 @@ pub(crate) fn samples() -> Vec<(&'static str, String)> {
     let key = "AccessKeyId=AKIAIOSFODNN7EXAMPLE";
     let device = format!("SerialNumber=arn:aws:iam::{ACCOUNT}:mfa/phone");
     let codes = "AuthenticationCode1=123456&AuthenticationCode2=654321";
+    let ssh_body = format!("SSHPublicKeyBody={}", in_form(&ssh_rsa(2048, 1)));
+    let ssh_id = "SSHPublicKeyId=APKAIOSFODNN7EXAMPLE";
+    let pem = in_form(&TestCertificate::new("some.example").certificate);
+    let pem = format!("CertificateBody={pem}");
+    let certificate_id = "CertificateId=TA7SMP42TDN5Z26OBPJE7EXAMPLE";
     let tag = "Tags.member.1.Key=k&Tags.member.1.Value=v";
     let boundary = "PermissionsBoundary=arn:aws:iam::aws:policy/AmazonS3FullAccess";
     let version = "VersionId=v1";
@@ -141,8 +149,21 @@ pub(crate) fn samples() -> Vec<(&'static str, String)> {
         ("ListGroupsForUser", user.clone()),
         ("CreateAccessKey", user.clone()),
         ("ListAccessKeys", user.clone()),
+        ("UploadSSHPublicKey", and(&user, &ssh_body)),
+        ("GetSSHPublicKey", format!("{user}&{ssh_id}&Encoding=SSH")),
         ("ListSSHPublicKeys", user.clone()),
+        (
+            "UpdateSSHPublicKey",
+            format!("{user}&{ssh_id}&Status=Inactive"),
+        ),
+        ("DeleteSSHPublicKey", and(&user, ssh_id)),
+        ("UploadSigningCertificate", and(&user, &pem)),
         ("ListSigningCertificates", user.clone()),
+        (
+            "UpdateSigningCertificate",
+            format!("{user}&{certificate_id}&Status=Inactive"),
+        ),
+        ("DeleteSigningCertificate", and(&user, certificate_id)),
         ("ListServiceSpecificCredentials", user.clone()),
         ("UpdateAccessKey", format!("{user}&{key}&Status=Inactive")),
         ("DeleteAccessKey", and(&user, key)),

@@ -7,8 +7,9 @@ use keywright_base::{AccessKeyId, AccountId, FoldedName, Timestamp, UniqueId};
 
 use super::{
     AccessKey, AccountSettings, CredentialOwner, CredentialReport, DeletionTask, RootUser,
-    RotationPolicy, StateChange, group::GroupIndex, instance_profile::ProfileIndex,
-    mfa::DeviceIndex, policy::PolicyIndex, role::RoleIndex, user::UserIndex,
+    RotationPolicy, SigningCertificate, SshPublicKey, StateChange, group::GroupIndex,
+    instance_profile::ProfileIndex, mfa::DeviceIndex, owned::OwnedIndex, policy::PolicyIndex,
+    role::RoleIndex, user::UserIndex,
 };
 
 /// The entities that have a managed policy attached, or as boundary.
@@ -37,6 +38,8 @@ pub struct Account {
     pub(super) groups: GroupIndex,
     pub(super) policies: PolicyIndex,
     pub(super) devices: DeviceIndex,
+    pub(super) ssh_public_keys: OwnedIndex<SshPublicKey>,
+    pub(super) signing_certificates: OwnedIndex<SigningCertificate>,
     pub(super) keys: OrdMap<AccessKeyId, CredentialOwner>,
     /// The folded names of each group's members.
     pub(super) members: HashMap<UniqueId, OrdSet<FoldedName>>,
@@ -65,6 +68,8 @@ impl Account {
             groups: GroupIndex::default(),
             policies: PolicyIndex::default(),
             devices: DeviceIndex::default(),
+            ssh_public_keys: OwnedIndex::default(),
+            signing_certificates: OwnedIndex::default(),
             keys: OrdMap::new(),
             members: HashMap::new(),
             uses: HashMap::new(),

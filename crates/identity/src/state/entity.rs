@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     Account, AccountSettings, CredentialReport, CustomerPolicy, DeletionTask, Group,
-    InstanceProfile, KeyMaterial, MfaDevice, Role, RootUser, RotationPolicy, Tag, User,
+    InstanceProfile, KeyMaterial, MfaDevice, Role, RootUser, RotationPolicy, SigningCertificate,
+    SshPublicKey, Tag, User,
 };
 use crate::vault::SealedValue;
 
@@ -33,6 +34,8 @@ pub(crate) const ENTITIES: &[EntityKind] = &[
     EntityKind::of::<RootUser>(),
     EntityKind::of::<AccountSettings>(),
     EntityKind::of::<CredentialReport>(),
+    EntityKind::of::<SshPublicKey>(),
+    EntityKind::of::<SigningCertificate>(),
 ];
 
 /// A type of which an account's state consists.

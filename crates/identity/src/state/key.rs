@@ -24,7 +24,16 @@ pub enum KeyStatus {
 }
 
 impl KeyStatus {
-    /// AWS's spelling: `Active` or `Inactive`.
+    /// From the stored form.
+    pub(super) const fn of(is_active: bool) -> Self {
+        if is_active {
+            Self::Active
+        } else {
+            Self::Inactive
+        }
+    }
+
+    /// AWS's word: `Active` or `Inactive`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Active => "Active",
@@ -170,11 +179,7 @@ impl KeyRecord {
         let (id, sealed) = (reader.id(&self.id)?, reader.sealed(&self.secret)?);
         Ok(AccessKey {
             id,
-            status: if self.active {
-                KeyStatus::Active
-            } else {
-                KeyStatus::Inactive
-            },
+            status: KeyStatus::of(self.active),
             created: at(self.created),
             replay: self.replay.map(|(token_digest, caller)| IdempotencyRecord {
                 token_digest,

@@ -14,6 +14,7 @@ mod group;
 mod instance_profile;
 mod key;
 mod mfa;
+mod owned;
 mod owner;
 mod policy;
 mod report;
@@ -21,6 +22,8 @@ mod role;
 mod root;
 mod rotation;
 mod settings;
+mod signing_certificate;
+mod ssh_public_key;
 mod user;
 
 pub use account::Account;
@@ -39,6 +42,8 @@ pub use role::Role;
 pub use root::RootUser;
 pub use rotation::{RotationPolicy, UserSelector};
 pub use settings::{AccountSettings, EndedSessions, PasswordPolicy};
+pub(crate) use signing_certificate::SigningCertificate;
+pub(crate) use ssh_public_key::SshPublicKey;
 pub use user::{LoginProfile, User};
 
 /// A tag. Tags are stored in order of insertion.

@@ -132,6 +132,7 @@ impl Action for GetAccountSummary {
 fn counts(account: &Account) -> [(&'static str, usize); 15] {
     let root = account.root();
     let devices = account.devices();
+    let mut roots_certificates = account.signing_certificates_of(CredentialOwner::Root);
     let assigned = devices.values().filter(|device| device.enabled.is_some());
     [
         (key::USERS, account.users().len()),
@@ -150,7 +151,10 @@ fn counts(account: &Account) -> [(&'static str, usize); 15] {
             key::ACCOUNT_MFA_ENABLED,
             usize::from(account.devices_of(CredentialOwner::Root).next().is_some()),
         ),
-        (key::ACCOUNT_SIGNING_CERTIFICATES_PRESENT, 0),
+        (
+            key::ACCOUNT_SIGNING_CERTIFICATES_PRESENT,
+            usize::from(roots_certificates.next().is_some()),
+        ),
         (key::MFA_DEVICES, devices.len()),
         (key::MFA_DEVICES_IN_USE, assigned.count()),
         (key::ROLES, account.roles().len()),
@@ -200,7 +204,10 @@ const fn quotas() -> [(&'static str, usize); 19] {
             limits::INSTANCE_PROFILES_PER_ACCOUNT,
         ),
         (key::SERVER_CERTIFICATES_QUOTA, 20),
-        (key::SIGNING_CERTIFICATES_PER_USER_QUOTA, 2),
+        (
+            key::SIGNING_CERTIFICATES_PER_USER_QUOTA,
+            limits::SIGNING_CERTIFICATES_PER_USER,
+        ),
     ]
 }
 

@@ -152,7 +152,8 @@ pub(crate) fn content(account: &Account, usage: &KeyUsage) -> String {
         row.extend(password(from, subject, user.login.as_ref()));
         row.push(next.map_or(NOT_APPLICABLE.into(), date));
         row.push(mfa_active(from, CredentialOwner::User(user.id)));
-        credentials(from, &user.keys, &mut row);
+        keys(from, &user.keys, &mut row);
+        certificates(from, CredentialOwner::User(user.id), &mut row);
         push_row(&mut csv, row);
     }
     csv
@@ -172,7 +173,8 @@ fn root_row<'a>(from: ReportSources<'a>) -> Vec<Cow<'a, str>> {
     ));
     row.push(NOT_SUPPORTED.into());
     row.push(mfa_active(from, CredentialOwner::Root));
-    credentials(from, &root.keys, &mut row);
+    keys(from, &root.keys, &mut row);
+    certificates(from, CredentialOwner::Root, &mut row);
     row
 }
 
@@ -195,8 +197,8 @@ fn mfa_active<'a>(from: ReportSources<'_>, bearer: CredentialOwner) -> Cow<'a, s
     has_one.to_string().into()
 }
 
-/// The last columns: two key slots (active keys first), no certificates.
-fn credentials(from: ReportSources<'_>, keys: &[AccessKey], row: &mut Vec<Cow<'_, str>>) {
+/// Two slots for keys, active ones first.
+fn keys(from: ReportSources<'_>, keys: &[AccessKey], row: &mut Vec<Cow<'_, str>>) {
     let mut keys: Vec<_> = keys.iter().collect();
     keys.sort_by_key(|key| (key.status == KeyStatus::Inactive, key.id));
     for slot in 0..limits::ACCESS_KEYS_PER_USER {
@@ -208,8 +210,21 @@ fn credentials(from: ReportSources<'_>, keys: &[AccessKey], row: &mut Vec<Cow<'_
             }
         }
     }
-    for column in ["false", NOT_APPLICABLE, "false", NOT_APPLICABLE] {
-        row.push(column.into());
+}
+
+/// Two slots for signing certificates.
+fn certificates(from: ReportSources<'_>, owner: CredentialOwner, row: &mut Vec<Cow<'_, str>>) {
+    let mut certificates = from.account.signing_certificates_of(owner);
+    for _ in 0..limits::SIGNING_CERTIFICATES_PER_USER {
+        let (active, uploaded) = match certificates.next() {
+            Some(certificate) => (
+                certificate.status == KeyStatus::Active,
+                date(certificate.uploaded),
+            ),
+            None => (false, NOT_APPLICABLE.into()),
+        };
+        row.push(active.to_string().into());
+        row.push(uploaded);
     }
 }
 

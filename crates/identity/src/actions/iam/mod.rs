@@ -5,6 +5,7 @@ mod account;
 mod attachments;
 mod authorization_details;
 mod boundaries;
+mod credential_holder;
 mod credential_report;
 mod groups;
 mod inline;
@@ -18,7 +19,9 @@ mod policies;
 mod policy_versions;
 mod roles;
 mod service_linked_roles;
+mod signing_certificates;
 mod simulator;
+mod ssh_public_keys;
 mod tags;
 mod users;
 
@@ -66,8 +69,15 @@ pub(super) static ACTIONS: &[ActionEntry] = &[
     served::<instance_profiles::TagInstanceProfile>(),
     served::<instance_profiles::UntagInstanceProfile>(),
     served::<instance_profiles::ListInstanceProfileTags>(),
-    served::<other_credentials::ListSSHPublicKeys>(),
-    served::<other_credentials::ListSigningCertificates>(),
+    served::<ssh_public_keys::UploadSSHPublicKey>(),
+    served::<ssh_public_keys::GetSSHPublicKey>(),
+    served::<ssh_public_keys::ListSSHPublicKeys>(),
+    served::<ssh_public_keys::UpdateSSHPublicKey>(),
+    served::<ssh_public_keys::DeleteSSHPublicKey>(),
+    served::<signing_certificates::UploadSigningCertificate>(),
+    served::<signing_certificates::ListSigningCertificates>(),
+    served::<signing_certificates::UpdateSigningCertificate>(),
+    served::<signing_certificates::DeleteSigningCertificate>(),
     served::<other_credentials::ListServiceSpecificCredentials>(),
     served::<boundaries::PutUserPermissionsBoundary>(),
     served::<boundaries::DeleteUserPermissionsBoundary>(),

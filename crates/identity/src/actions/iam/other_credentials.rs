@@ -35,44 +35,7 @@ fn check_page<A: Action>(
     PageRequest::of(operation.name, &[&user], marker, max_items).map(drop)
 }
 
-macro_rules! empty_list {
-    ($list:ident -> $listed:ident { $members:ident: $none:expr }) => {
-        #[doc = concat!("`iam:", stringify!($list), "`")]
-        pub(crate) struct $list;
-
-        impl Action for $list {
-            type Shape = iam::$list;
-            const ACCESS: ActionLevel = ActionLevel::List;
-            const EFFORT: Effort = Effort::Small;
-
-            fn required(
-                view: &StateView<'_>,
-                input: &Input<Self>,
-            ) -> Result<Requirement, IamFault> {
-                let subject = view.subject(input.user_name.as_deref())?;
-                Ok(Requirement::one(target_of(view, &subject)))
-            }
-
-            fn run(
-                view: &StateView<'_>,
-                _: Permit<Self>,
-                input: &Input<Self>,
-            ) -> ActionOutcome<Self> {
-                let page = (input.marker.as_deref(), input.max_items);
-                check_page::<Self>(view, input.user_name.as_deref(), page)?;
-                Ok(ActionResult::answer(iam::$listed {
-                    $members: $none,
-                    is_truncated: Some(false),
-                    marker: None,
-                }))
-            }
-        }
-    };
-}
-
-empty_list!(ListSSHPublicKeys -> ListSSHPublicKeysOutput { ssh_public_keys: Some(Vec::new()) });
-empty_list!(ListSigningCertificates -> ListSigningCertificatesOutput { certificates: Vec::new() });
-
+/// `iam:ListServiceSpecificCredentials`
 pub(crate) struct ListServiceSpecificCredentials;
 
 impl Action for ListServiceSpecificCredentials {

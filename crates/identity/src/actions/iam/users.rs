@@ -184,7 +184,10 @@ impl Action for DeleteUser {
 
 /// What keeps a user from being deleted, in AWS's order.
 fn dependant(view: &StateView<'_>, user: &User) -> Option<DeleteBlocker> {
-    let mut devices = view.account.devices_of(CredentialOwner::User(user.id));
+    let owner = CredentialOwner::User(user.id);
+    let mut devices = view.account.devices_of(owner);
+    let mut certificates = view.account.signing_certificates_of(owner);
+    let mut ssh_keys = view.account.ssh_public_keys_of(user.id);
     let checks = [
         (
             !user.grants.attached.is_empty(),
@@ -197,7 +200,12 @@ fn dependant(view: &StateView<'_>, user: &User) -> Option<DeleteBlocker> {
         (!user.groups.is_empty(), DeleteBlocker::Membership),
         (!user.keys.is_empty(), DeleteBlocker::AccessKeys),
         (user.login.is_some(), DeleteBlocker::LoginProfile),
+        (
+            certificates.next().is_some(),
+            DeleteBlocker::SigningCertificates,
+        ),
         (devices.next().is_some(), DeleteBlocker::MfaDevice),
+        (ssh_keys.next().is_some(), DeleteBlocker::ReferencedObjects),
     ];
     checks
         .into_iter()
