@@ -24,6 +24,12 @@ pub const SSH_PUBLIC_KEYS_PER_USER: usize = 5;
 pub const SSH_RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=16_384;
 /// X.509 signing certificates of a user, and of the root user, including inactive ones.
 pub const SIGNING_CERTIFICATES_PER_USER: usize = 2;
+/// Server certificates of an account.
+pub const SERVER_CERTIFICATES_PER_ACCOUNT: usize = 20;
+/// Size of the chain of a server certificate (PEM), in bytes. Every certificate in it is verified.
+pub const CERTIFICATE_CHAIN_BYTES: usize = 64 * 1024;
+/// Service-specific credentials of a user for each service, including inactive ones.
+pub const SERVICE_CREDENTIALS_PER_SERVICE: usize = 2;
 /// Maximum lifetime of GetSessionToken credentials, in seconds.
 pub const SESSION_SECS: i64 = 129_600;
 /// Keys of one owner whose ended sessions are recorded one by one; beyond that, the sessions of all

@@ -269,8 +269,23 @@ impl AuthTarget {
         }
     }
 
-    /// The existing entity with this ARN in the account: a user, role, instance profile,
-    /// group, managed policy or MFA device.
+    /// A server certificate by name, with the stored path, case and tags if it exists.
+    pub fn server_certificate(view: &StateView<'_>, name: &str) -> Self {
+        let listed = format!("server certificate {name}");
+        match view.account.server_certificate(name) {
+            Some(certificate) => Self {
+                resource_tags: certificate.tags.clone(),
+                ..Self::new(certificate.arn(view.id()).to_string(), listed)
+            },
+            None => {
+                let arn = Arn::iam(view.id(), &format!("server-certificate/{name}"));
+                Self::new(arn.to_string(), listed)
+            }
+        }
+    }
+
+    /// The existing entity with this ARN in the account: a user, role, instance profile, group,
+    /// managed policy, MFA device or server certificate.
     pub fn existing(view: &StateView<'_>, arn: &str) -> Option<Self> {
         let parsed = Arn::parse(arn).ok()?;
         let (kind, path) = parsed.resource().split_once('/')?;
@@ -283,6 +298,9 @@ impl AuthTarget {
             }
             "group" if view.account.group(name).is_some() => Self::group(view, name),
             "policy" if view.account.policy_by_arn(&parsed).is_some() => Self::policy(view, arn),
+            "server-certificate" if view.account.server_certificate(name).is_some() => {
+                Self::server_certificate(view, name)
+            }
             "mfa" if view.account.device(arn).is_some() => Self::mfa(view, arn),
             _ => return None,
         };

@@ -145,6 +145,12 @@ pub enum MissingEntity {
     SshPublicKey(String),
     /// A signing certificate of the user, by the id given.
     SigningCertificate(String),
+    /// A server certificate, by the name given.
+    ServerCertificate(String),
+    /// A service-specific credential of the user, by the id given.
+    ServiceCredential(String),
+    /// A service with credentials of its own, by the name given.
+    CredentialService(String),
     /// The user, group or role whose policies a simulation is about.
     Simulated,
     /// A denied request, by the id given: forgotten, or never denied.
@@ -168,6 +174,8 @@ pub enum ExistingEntity {
     InstanceProfile(String),
     /// A managed policy's name.
     Policy(String),
+    /// A server certificate's name.
+    ServerCertificate(String),
     /// A user's login profile.
     LoginProfile(String),
     /// The account alias of another account.
@@ -368,6 +376,13 @@ impl MissingEntity {
             Self::SigningCertificate(id) => {
                 format!("The Certificate with id {id} cannot be found.")
             }
+            Self::ServerCertificate(name) => {
+                format!("The Server Certificate with name {name} cannot be found.")
+            }
+            Self::ServiceCredential(id) => format!("No such credential {id} exists"),
+            Self::CredentialService(service) => {
+                format!("No such service {service} is supported for Service Specific Credentials")
+            }
             Self::DeniedRequest(id) => format!("The denied request with id {id} cannot be found."),
             Self::Rotation(user) => format!("There is no rotation of user {user}."),
             Self::RotationPolicy(name) => {
@@ -387,6 +402,9 @@ impl ExistingEntity {
             Self::InstanceProfile(name) => format!("Instance Profile {name} already exists."),
             Self::Policy(name) => {
                 format!("A policy called {name} already exists. Duplicate names are not allowed.")
+            }
+            Self::ServerCertificate(name) => {
+                format!("The Server Certificate with name {name} already exists.")
             }
             Self::LoginProfile(user) => format!("Login Profile for user {user} already exists."),
             Self::AccountAlias(alias) => {

@@ -12,11 +12,11 @@ use crate::{
     ledger::LedgerError,
     mfa,
     service::Identity,
-    state::{AccessKey, Account, MfaDevice, RootUser, StateChange, User},
+    state::{AccessKey, Account, MfaDevice, RootUser, ServerCertificate, StateChange, User},
     vault::{DataVault, OpenError, SealPurpose, SealedValue},
 };
 
-/// Users and devices per commit: a few milliseconds during which the account's other writes wait.
+/// Users, devices and certificates in one commit: a few milliseconds in which the account's other writes wait.
 const BATCH: usize = 256;
 
 /// Why some secrets were not resealed.
@@ -73,6 +73,7 @@ enum SecretOwner {
     Root(Arc<RootUser>),
     User(Arc<User>),
     Device(Arc<MfaDevice>),
+    Certificate(Arc<ServerCertificate>),
 }
 
 /// Owners of secrets sealed with an older key, at most `limit`.
@@ -85,9 +86,12 @@ fn stale(account: &Account, vault: &DataVault, limit: usize) -> Vec<SecretOwner>
         .devices()
         .values()
         .filter(|device| old(&device.seed));
+    let certificates = account.server_certificates().values();
+    let certificates = certificates.filter(|certificate| old(&certificate.private_key));
     root.into_iter()
         .chain(users.map(|user| SecretOwner::User(Arc::clone(user))))
         .chain(devices.map(|device| SecretOwner::Device(Arc::clone(device))))
+        .chain(certificates.map(|it| SecretOwner::Certificate(Arc::clone(it))))
         .take(limit)
         .collect()
 }
@@ -108,6 +112,13 @@ impl SecretOwner {
                 let mut user = (*user).clone();
                 user.keys = renewed_keys(&user.keys, vault, entropy)?;
                 StateChange::put(user)
+            }
+            Self::Certificate(certificate) => {
+                let place = ServerCertificate::place(&certificate.id);
+                StateChange::put(ServerCertificate {
+                    private_key: vault.reseal(place, &certificate.private_key, entropy)?,
+                    ..(*certificate).clone()
+                })
             }
             Self::Device(device) => {
                 let serial = device.serial(account.id());

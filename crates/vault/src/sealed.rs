@@ -63,6 +63,8 @@ pub enum SealPurpose {
     Rotation,
     /// The seed of a virtual MFA device.
     MfaSeed,
+    /// The private key of a server certificate.
+    ServerCertificate,
     /// The content key of an object or part.
     ObjectKey,
     /// The cookie of a browser that has signed in to the console.
@@ -78,6 +80,7 @@ impl SealPurpose {
             Self::SessionToken => "keywright/session-token",
             Self::Rotation => "keywright/rotation",
             Self::MfaSeed => "keywright/mfa-seed",
+            Self::ServerCertificate => "keywright/server-certificate",
             Self::ObjectKey => "keywright/object-key",
             Self::Browser => "keywright/browser",
         }

@@ -37,6 +37,7 @@ fn efforts() {
         "GetGroupPolicy",
         "GetPolicyVersion",
         "GetRolePolicy",
+        "GetServerCertificate",
         "GetUserPolicy",
         "ListAccessKeyAttempts",
         "ListAccessKeySessions",
@@ -50,6 +51,8 @@ fn efforts() {
         "ListRotationHistory",
         "ListRotationPolicies",
         "ListRotations",
+        "ListServiceSpecificCredentials",
+        "ListSigningCertificates",
         "ListUsers",
         "ListVirtualMFADevices",
     ];

@@ -47,8 +47,11 @@ pub(crate) fn samples() -> Vec<(&'static str, String)> {
     let codes = "AuthenticationCode1=123456&AuthenticationCode2=654321";
     let ssh_body = format!("SSHPublicKeyBody={}", in_form(&ssh_rsa(2048, 1)));
     let ssh_id = "SSHPublicKeyId=APKAIOSFODNN7EXAMPLE";
-    let pem = in_form(&TestCertificate::new("some.example").certificate);
-    let pem = format!("CertificateBody={pem}");
+    let pair = TestCertificate::new("some.example");
+    let pem = format!("CertificateBody={}", in_form(&pair.certificate));
+    let pair = format!("{pem}&PrivateKey={}", in_form(&pair.private_key));
+    let certificate = "ServerCertificateName=some".to_owned();
+    let credential = "ServiceSpecificCredentialId=ACCAIOSFODNN7EXAMPLE1";
     let certificate_id = "CertificateId=TA7SMP42TDN5Z26OBPJE7EXAMPLE";
     let tag = "Tags.member.1.Key=k&Tags.member.1.Value=v";
     let boundary = "PermissionsBoundary=arn:aws:iam::aws:policy/AmazonS3FullAccess";
@@ -164,7 +167,31 @@ pub(crate) fn samples() -> Vec<(&'static str, String)> {
             format!("{user}&{certificate_id}&Status=Inactive"),
         ),
         ("DeleteSigningCertificate", and(&user, certificate_id)),
+        (
+            "CreateServiceSpecificCredential",
+            and(&user, "ServiceName=codecommit.amazonaws.com"),
+        ),
         ("ListServiceSpecificCredentials", user.clone()),
+        ("ResetServiceSpecificCredential", and(&user, credential)),
+        (
+            "UpdateServiceSpecificCredential",
+            format!("{user}&{credential}&Status=Inactive"),
+        ),
+        ("DeleteServiceSpecificCredential", and(&user, credential)),
+        ("UploadServerCertificate", and(&certificate, &pair)),
+        ("GetServerCertificate", certificate.clone()),
+        ("ListServerCertificates", String::new()),
+        (
+            "UpdateServerCertificate",
+            and(&certificate, "NewPath=/new/"),
+        ),
+        ("TagServerCertificate", and(&certificate, tag)),
+        (
+            "UntagServerCertificate",
+            and(&certificate, "TagKeys.member.1=k"),
+        ),
+        ("ListServerCertificateTags", certificate.clone()),
+        ("DeleteServerCertificate", certificate),
         ("UpdateAccessKey", format!("{user}&{key}&Status=Inactive")),
         ("DeleteAccessKey", and(&user, key)),
         ("GetAccessKeyLastUsed", key.to_owned()),

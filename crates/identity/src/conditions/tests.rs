@@ -111,6 +111,19 @@ fn rows() -> Vec<(&'static str, String, String)> {
             "ecs.amazonaws.com",
             "Action=CreateServiceLinkedRole&AWSServiceName=ecs.amazonaws.com",
         ),
+        row(
+            "iam:ServiceSpecificCredentialServiceName",
+            "logs.amazonaws.com",
+            &format!("Action=CreateServiceSpecificCredential&{bob}&ServiceName=logs.amazonaws.com"),
+        ),
+        row(
+            "iam:ServiceSpecificCredentialAgeDays",
+            "30",
+            &format!(
+                "Action=CreateServiceSpecificCredential&{bob}&ServiceName=logs.amazonaws.com\
+                 &CredentialAgeDays=30"
+            ),
+        ),
     ]);
     rows
 }

@@ -17,6 +17,8 @@ pub enum UploadFault {
     InvalidCertificate,
     /// A user of the account, or root, has this certificate.
     DuplicateCertificate,
+    /// The private key is not the certificate's.
+    KeyPairMismatch,
 }
 
 impl UploadFault {
@@ -49,6 +51,11 @@ impl UploadFault {
                 409,
                 "DuplicateCertificate",
                 "The same certificate is associated with an IAM user in the account.",
+            ),
+            Self::KeyPairMismatch => WireError::new(
+                400,
+                "KeyPairMismatch",
+                "The public key certificate and the private key do not match.",
             ),
         }
     }

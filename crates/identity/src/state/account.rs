@@ -7,9 +7,10 @@ use keywright_base::{AccessKeyId, AccountId, FoldedName, Timestamp, UniqueId};
 
 use super::{
     AccessKey, AccountSettings, CredentialOwner, CredentialReport, DeletionTask, RootUser,
-    RotationPolicy, SigningCertificate, SshPublicKey, StateChange, group::GroupIndex,
-    instance_profile::ProfileIndex, mfa::DeviceIndex, owned::OwnedIndex, policy::PolicyIndex,
-    role::RoleIndex, user::UserIndex,
+    RotationPolicy, ServiceCredential, SigningCertificate, SshPublicKey, StateChange,
+    group::GroupIndex, instance_profile::ProfileIndex, mfa::DeviceIndex, owned::OwnedIndex,
+    policy::PolicyIndex, role::RoleIndex, server_certificate::ServerCertificateIndex,
+    user::UserIndex,
 };
 
 /// The entities that have a managed policy attached, or as boundary.
@@ -40,6 +41,8 @@ pub struct Account {
     pub(super) devices: DeviceIndex,
     pub(super) ssh_public_keys: OwnedIndex<SshPublicKey>,
     pub(super) signing_certificates: OwnedIndex<SigningCertificate>,
+    pub(super) service_credentials: OwnedIndex<ServiceCredential>,
+    pub(super) server_certificates: ServerCertificateIndex,
     pub(super) keys: OrdMap<AccessKeyId, CredentialOwner>,
     /// The folded names of each group's members.
     pub(super) members: HashMap<UniqueId, OrdSet<FoldedName>>,
@@ -70,6 +73,8 @@ impl Account {
             devices: DeviceIndex::default(),
             ssh_public_keys: OwnedIndex::default(),
             signing_certificates: OwnedIndex::default(),
+            service_credentials: OwnedIndex::default(),
+            server_certificates: ServerCertificateIndex::default(),
             keys: OrdMap::new(),
             members: HashMap::new(),
             uses: HashMap::new(),

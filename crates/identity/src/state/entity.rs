@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     Account, AccountSettings, CredentialReport, CustomerPolicy, DeletionTask, Group,
-    InstanceProfile, KeyMaterial, MfaDevice, Role, RootUser, RotationPolicy, SigningCertificate,
-    SshPublicKey, Tag, User,
+    InstanceProfile, KeyMaterial, MfaDevice, Role, RootUser, RotationPolicy, ServerCertificate,
+    ServiceCredential, SigningCertificate, SshPublicKey, Tag, User,
 };
 use crate::vault::SealedValue;
 
@@ -36,6 +36,8 @@ pub(crate) const ENTITIES: &[EntityKind] = &[
     EntityKind::of::<CredentialReport>(),
     EntityKind::of::<SshPublicKey>(),
     EntityKind::of::<SigningCertificate>(),
+    EntityKind::of::<ServiceCredential>(),
+    EntityKind::of::<ServerCertificate>(),
 ];
 
 /// A type of which an account's state consists.

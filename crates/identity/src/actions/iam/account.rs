@@ -128,7 +128,7 @@ impl Action for GetAccountSummary {
     }
 }
 
-/// The usage counts. Keywright has no identity providers and no certificates.
+/// What there is.
 fn counts(account: &Account) -> [(&'static str, usize); 15] {
     let root = account.root();
     let devices = account.devices();
@@ -160,7 +160,10 @@ fn counts(account: &Account) -> [(&'static str, usize); 15] {
         (key::ROLES, account.roles().len()),
         (key::INSTANCE_PROFILES, account.instance_profiles().len()),
         (key::PROVIDERS, 0),
-        (key::SERVER_CERTIFICATES, 0),
+        (
+            key::SERVER_CERTIFICATES,
+            account.server_certificates().len(),
+        ),
         (key::GLOBAL_ENDPOINT_TOKEN_VERSION, 1),
     ]
 }
@@ -203,7 +206,10 @@ const fn quotas() -> [(&'static str, usize); 19] {
             key::INSTANCE_PROFILES_QUOTA,
             limits::INSTANCE_PROFILES_PER_ACCOUNT,
         ),
-        (key::SERVER_CERTIFICATES_QUOTA, 20),
+        (
+            key::SERVER_CERTIFICATES_QUOTA,
+            limits::SERVER_CERTIFICATES_PER_ACCOUNT,
+        ),
         (
             key::SIGNING_CERTIFICATES_PER_USER_QUOTA,
             limits::SIGNING_CERTIFICATES_PER_USER,

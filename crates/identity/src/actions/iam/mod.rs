@@ -12,12 +12,13 @@ mod inline;
 mod instance_profiles;
 mod login_profiles;
 mod mfa;
-mod other_credentials;
 mod owner;
 mod password_policy;
 mod policies;
 mod policy_versions;
 mod roles;
+mod server_certificates;
+mod service_credentials;
 mod service_linked_roles;
 mod signing_certificates;
 mod simulator;
@@ -78,7 +79,19 @@ pub(super) static ACTIONS: &[ActionEntry] = &[
     served::<signing_certificates::ListSigningCertificates>(),
     served::<signing_certificates::UpdateSigningCertificate>(),
     served::<signing_certificates::DeleteSigningCertificate>(),
-    served::<other_credentials::ListServiceSpecificCredentials>(),
+    served::<service_credentials::CreateServiceSpecificCredential>(),
+    served::<service_credentials::ListServiceSpecificCredentials>(),
+    served::<service_credentials::ResetServiceSpecificCredential>(),
+    served::<service_credentials::UpdateServiceSpecificCredential>(),
+    served::<service_credentials::DeleteServiceSpecificCredential>(),
+    served::<server_certificates::UploadServerCertificate>(),
+    served::<server_certificates::GetServerCertificate>(),
+    served::<server_certificates::ListServerCertificates>(),
+    served::<server_certificates::UpdateServerCertificate>(),
+    served::<server_certificates::DeleteServerCertificate>(),
+    served::<server_certificates::TagServerCertificate>(),
+    served::<server_certificates::UntagServerCertificate>(),
+    served::<server_certificates::ListServerCertificateTags>(),
     served::<boundaries::PutUserPermissionsBoundary>(),
     served::<boundaries::DeleteUserPermissionsBoundary>(),
     served::<tags::TagUser>(),

@@ -12,7 +12,7 @@ use super::{
     users::subject_target,
 };
 use crate::{
-    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Input},
     authorize::{Permit, Requirement},
     certificates::CertificateBytes,
     fault::{IamFault, InvalidInput, MissingEntity, ReachedQuota, UploadFault},
@@ -111,7 +111,6 @@ pub(crate) struct ListSigningCertificates;
 impl Action for ListSigningCertificates {
     type Shape = iam::ListSigningCertificates;
     const ACCESS: ActionLevel = ActionLevel::List;
-    const EFFORT: Effort = Effort::Small;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         subject_target(view, input.user_name.as_deref())

@@ -188,6 +188,7 @@ fn dependant(view: &StateView<'_>, user: &User) -> Option<DeleteBlocker> {
     let mut devices = view.account.devices_of(owner);
     let mut certificates = view.account.signing_certificates_of(owner);
     let mut ssh_keys = view.account.ssh_public_keys_of(user.id);
+    let mut credentials = view.account.service_credentials_of(user.id);
     let checks = [
         (
             !user.grants.attached.is_empty(),
@@ -205,7 +206,10 @@ fn dependant(view: &StateView<'_>, user: &User) -> Option<DeleteBlocker> {
             DeleteBlocker::SigningCertificates,
         ),
         (devices.next().is_some(), DeleteBlocker::MfaDevice),
-        (ssh_keys.next().is_some(), DeleteBlocker::ReferencedObjects),
+        (
+            ssh_keys.next().is_some() || credentials.next().is_some(),
+            DeleteBlocker::ReferencedObjects,
+        ),
     ];
     checks
         .into_iter()
