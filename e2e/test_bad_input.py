@@ -46,7 +46,7 @@ def alive(server):
         (b"", "MissingAction"),
         (f"Action=FooBar&{VERSION}".encode(), "InvalidAction"),
         (b"Action=ListUsers&Version=1999-01-01", "InvalidAction"),
-        (f"Action=CreateSAMLProvider&{VERSION}".encode(), "NotImplemented"),
+        (f"Action=ListOrganizationsFeatures&{VERSION}".encode(), "NotImplemented"),
         (f"Action=ListUsers&{VERSION}&PathPrefix=%ff".encode(), "MalformedInput"),
         (f"Action=ListUsers&{VERSION}&PathPrefix=%zz".encode(), "MalformedInput"),
         (f"Action=ListUsers&{VERSION}&MaxItems=ten".encode(), "MalformedInput"),

@@ -30,6 +30,12 @@ pub const SERVER_CERTIFICATES_PER_ACCOUNT: usize = 20;
 pub const CERTIFICATE_CHAIN_BYTES: usize = 64 * 1024;
 /// Service-specific credentials of a user for each service, including inactive ones.
 pub const SERVICE_CREDENTIALS_PER_SERVICE: usize = 2;
+/// SAML providers of an account.
+pub const SAML_PROVIDERS_PER_ACCOUNT: usize = 100;
+/// Size of the metadata document of a SAML provider, in bytes.
+pub const SAML_METADATA_BYTES: usize = 256 * 1024;
+/// Private keys of a SAML provider.
+pub const SAML_PRIVATE_KEYS: usize = 2;
 /// Maximum lifetime of GetSessionToken credentials, in seconds.
 pub const SESSION_SECS: i64 = 129_600;
 /// Keys of one owner whose ended sessions are recorded one by one; beyond that, the sessions of all
@@ -120,6 +126,8 @@ pub const PAGE_STEPS: u64 = 100_000_000;
 /// Approximate size of the policy documents in one page of a list, in bytes. A page has at least
 /// one item.
 pub const PAGE_DOCUMENT_BYTES: usize = 4 * 1024 * 1024;
+/// Approximate size of a policy's name and owner in a response, in bytes.
+pub const LISTED_POLICY_BYTES: usize = 512;
 /// Approximate size of the results of one page of a policy simulation, in bytes.
 pub const SIMULATED_BYTES: usize = 4 * 1024 * 1024;
 

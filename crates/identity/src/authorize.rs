@@ -284,8 +284,17 @@ impl AuthTarget {
         }
     }
 
+    /// A SAML provider by ARN, with its tags if it exists.
+    pub fn saml_provider(view: &StateView<'_>, arn: &str) -> Self {
+        let provider = view.account.saml_provider(arn);
+        Self {
+            resource_tags: provider.map(|it| it.tags.clone()).unwrap_or_default(),
+            ..Self::new(arn, arn)
+        }
+    }
+
     /// The existing entity with this ARN in the account: a user, role, instance profile, group,
-    /// managed policy, MFA device or server certificate.
+    /// managed policy, MFA device, server certificate or SAML provider.
     pub fn existing(view: &StateView<'_>, arn: &str) -> Option<Self> {
         let parsed = Arn::parse(arn).ok()?;
         let (kind, path) = parsed.resource().split_once('/')?;
@@ -300,6 +309,9 @@ impl AuthTarget {
             "policy" if view.account.policy_by_arn(&parsed).is_some() => Self::policy(view, arn),
             "server-certificate" if view.account.server_certificate(name).is_some() => {
                 Self::server_certificate(view, name)
+            }
+            "saml-provider" if view.account.saml_provider(arn).is_some() => {
+                Self::saml_provider(view, arn)
             }
             "mfa" if view.account.device(arn).is_some() => Self::mfa(view, arn),
             _ => return None,

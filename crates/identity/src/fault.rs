@@ -10,6 +10,7 @@ mod upload;
 use keywright_base::AccountId;
 
 pub use self::upload::UploadFault;
+use crate::unserved::unserved_reason;
 
 /// What an answer with an error consists of, beside the request id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,6 +152,12 @@ pub enum MissingEntity {
     ServiceCredential(String),
     /// A service with credentials of its own, by the name given.
     CredentialService(String),
+    /// A SAML provider, by the ARN given.
+    SamlProvider(String),
+    /// A private key of a SAML provider, by the id given.
+    SamlPrivateKey(String),
+    /// A user, group or role whose access is listed, by the ARN given.
+    AccessedEntity(String),
     /// The user, group or role whose policies a simulation is about.
     Simulated,
     /// A denied request, by the id given: forgotten, or never denied.
@@ -176,6 +183,8 @@ pub enum ExistingEntity {
     Policy(String),
     /// A server certificate's name.
     ServerCertificate(String),
+    /// A SAML provider's name.
+    SamlProvider(String),
     /// A user's login profile.
     LoginProfile(String),
     /// The account alias of another account.
@@ -307,7 +316,9 @@ impl IamFault {
                 "Action parameter is required".to_owned(),
             ),
             Self::NotServed(operation) => {
-                let text = format!("The operation {operation} is not served by Keywright yet");
+                let reason = unserved_reason(operation).unwrap_or("it is unknown here");
+                let text =
+                    format!("The operation {operation} is not served by Keywright: {reason}");
                 e(501, "NotImplemented", text)
             }
             Self::Internal(_) => e(500, "ServiceFailure", FAILURE.to_owned()),
@@ -383,6 +394,9 @@ impl MissingEntity {
             Self::CredentialService(service) => {
                 format!("No such service {service} is supported for Service Specific Credentials")
             }
+            Self::SamlProvider(arn) => format!("Manifest not found for arn {arn}"),
+            Self::SamlPrivateKey(id) => format!("The private key with id {id} cannot be found."),
+            Self::AccessedEntity(arn) => format!("ARN {arn} was not found."),
             Self::DeniedRequest(id) => format!("The denied request with id {id} cannot be found."),
             Self::Rotation(user) => format!("There is no rotation of user {user}."),
             Self::RotationPolicy(name) => {
@@ -406,6 +420,7 @@ impl ExistingEntity {
             Self::ServerCertificate(name) => {
                 format!("The Server Certificate with name {name} already exists.")
             }
+            Self::SamlProvider(name) => format!("Provider with name {name} already exists."),
             Self::LoginProfile(user) => format!("Login Profile for user {user} already exists."),
             Self::AccountAlias(alias) => {
                 format!("The account alias {alias} already exists.")

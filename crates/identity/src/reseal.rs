@@ -12,11 +12,14 @@ use crate::{
     ledger::LedgerError,
     mfa,
     service::Identity,
-    state::{AccessKey, Account, MfaDevice, RootUser, ServerCertificate, StateChange, User},
+    state::{
+        AccessKey, Account, MfaDevice, RootUser, SamlPrivateKey, SamlProvider, ServerCertificate,
+        StateChange, User,
+    },
     vault::{DataVault, OpenError, SealPurpose, SealedValue},
 };
 
-/// Users, devices and certificates in one commit: a few milliseconds in which the account's other writes wait.
+/// Owners of secrets in one commit: a few milliseconds in which the account's other writes wait.
 const BATCH: usize = 256;
 
 /// Why some secrets were not resealed.
@@ -74,6 +77,7 @@ enum SecretOwner {
     User(Arc<User>),
     Device(Arc<MfaDevice>),
     Certificate(Arc<ServerCertificate>),
+    Provider(Arc<SamlProvider>),
 }
 
 /// Owners of secrets sealed with an older key, at most `limit`.
@@ -88,10 +92,13 @@ fn stale(account: &Account, vault: &DataVault, limit: usize) -> Vec<SecretOwner>
         .filter(|device| old(&device.seed));
     let certificates = account.server_certificates().values();
     let certificates = certificates.filter(|certificate| old(&certificate.private_key));
+    let providers = account.saml_providers().values();
+    let providers = providers.filter(|it| it.private_keys.iter().any(|key| old(&key.sealed)));
     root.into_iter()
         .chain(users.map(|user| SecretOwner::User(Arc::clone(user))))
         .chain(devices.map(|device| SecretOwner::Device(Arc::clone(device))))
         .chain(certificates.map(|it| SecretOwner::Certificate(Arc::clone(it))))
+        .chain(providers.map(|it| SecretOwner::Provider(Arc::clone(it))))
         .take(limit)
         .collect()
 }
@@ -120,6 +127,14 @@ impl SecretOwner {
                     ..(*certificate).clone()
                 })
             }
+            Self::Provider(provider) => {
+                let mut provider = (*provider).clone();
+                for key in &mut provider.private_keys {
+                    let place = SamlPrivateKey::place(&key.id);
+                    key.sealed = vault.reseal(place, &key.sealed, entropy)?;
+                }
+                StateChange::put(provider)
+            }
             Self::Device(device) => {
                 let serial = device.serial(account.id());
                 let place = mfa::place(serial.as_str());
@@ -147,3 +162,6 @@ fn renewed_keys(
     };
     keys.iter().map(renew).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 //! and after [`Identity::call`] has its own tests.
 
 pub(crate) mod certificates;
+pub(crate) mod saml;
 
 use std::sync::{
     Arc,

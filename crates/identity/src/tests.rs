@@ -68,7 +68,11 @@ fn the_order_of_refusals() {
         (&unknown, "Action=Nothing", "InvalidClientTokenId"),
         (&wrong, "Action=Nothing", "SignatureDoesNotMatch"),
         (&nobody, "Action=Nothing", "InvalidAction"),
-        (&nobody, "Action=CreateSAMLProvider", "NotImplemented"),
+        (
+            &nobody,
+            "Action=ListOrganizationsFeatures",
+            "NotImplemented",
+        ),
         (&nobody, "Action=ListUsers&MaxItems=x", "MalformedInput"),
         (&nobody, invalid, "ValidationError"),
         (&nobody, missing, "AccessDenied"),

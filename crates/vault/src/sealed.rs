@@ -65,6 +65,8 @@ pub enum SealPurpose {
     MfaSeed,
     /// The private key of a server certificate.
     ServerCertificate,
+    /// A private key of a SAML provider.
+    SamlKey,
     /// The content key of an object or part.
     ObjectKey,
     /// The cookie of a browser that has signed in to the console.
@@ -81,6 +83,7 @@ impl SealPurpose {
             Self::Rotation => "keywright/rotation",
             Self::MfaSeed => "keywright/mfa-seed",
             Self::ServerCertificate => "keywright/server-certificate",
+            Self::SamlKey => "keywright/saml-key",
             Self::ObjectKey => "keywright/object-key",
             Self::Browser => "keywright/browser",
         }

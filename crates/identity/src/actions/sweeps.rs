@@ -14,7 +14,9 @@ use crate::{
     testing::{
         ACCOUNT, TestInstallation, TestKeys,
         certificates::{TestCertificate, in_form, ssh_rsa},
+        saml::metadata,
     },
+    unserved::{unserved_operations, unserved_reason},
 };
 
 /// Codes that any operation may answer, beside those that the model declares for it.
@@ -51,6 +53,8 @@ pub(crate) fn samples() -> Vec<(&'static str, String)> {
     let pem = format!("CertificateBody={}", in_form(&pair.certificate));
     let pair = format!("{pem}&PrivateKey={}", in_form(&pair.private_key));
     let certificate = "ServerCertificateName=some".to_owned();
+    let saml = format!("SAMLProviderArn=arn:aws:iam::{ACCOUNT}:saml-provider/some");
+    let metadata = in_form(&metadata("https://idp.example"));
     let credential = "ServiceSpecificCredentialId=ACCAIOSFODNN7EXAMPLE1";
     let certificate_id = "CertificateId=TA7SMP42TDN5Z26OBPJE7EXAMPLE";
     let tag = "Tags.member.1.Key=k&Tags.member.1.Value=v";
@@ -192,6 +196,28 @@ pub(crate) fn samples() -> Vec<(&'static str, String)> {
         ),
         ("ListServerCertificateTags", certificate.clone()),
         ("DeleteServerCertificate", certificate),
+        (
+            "CreateSAMLProvider",
+            format!("Name=some&SAMLMetadataDocument={metadata}"),
+        ),
+        ("GetSAMLProvider", saml.clone()),
+        ("ListSAMLProviders", String::new()),
+        (
+            "UpdateSAMLProvider",
+            format!("{saml}&SAMLMetadataDocument={metadata}"),
+        ),
+        ("TagSAMLProvider", and(&saml, tag)),
+        ("UntagSAMLProvider", and(&saml, "TagKeys.member.1=k")),
+        ("ListSAMLProviderTags", saml.clone()),
+        ("DeleteSAMLProvider", saml),
+        (
+            "ListPoliciesGrantingServiceAccess",
+            format!("Arn=arn:aws:iam::{ACCOUNT}:user/someone&ServiceNamespaces.member.1=s3"),
+        ),
+        (
+            "SetSecurityTokenServicePreferences",
+            "GlobalEndpointTokenVersion=v2Token".to_owned(),
+        ),
         ("UpdateAccessKey", format!("{user}&{key}&Status=Inactive")),
         ("DeleteAccessKey", and(&user, key)),
         ("GetAccessKeyLastUsed", key.to_owned()),
@@ -437,5 +463,17 @@ fn what_is_not_served_says_so() {
             (501, "NotImplemented"),
             "{operation:?}"
         );
+        let reason = unserved_reason(operation.name).unwrap();
+        let text = error.message.as_deref().unwrap();
+        assert!(text.ends_with(reason), "{text}");
+    }
+    let unserved: BTreeSet<_> = not_served().map(|it| it.name).collect();
+    let explained: Vec<_> = unserved_operations().collect();
+    let different: BTreeSet<_> = explained.iter().copied().collect();
+    assert_eq!(different, unserved, "a reason for each, and for no other");
+    assert_eq!(different.len(), explained.len(), "one reason for each");
+    for operation in explained {
+        let reason = unserved_reason(operation).unwrap();
+        assert!(!reason.ends_with('.') && reason.len() > 20, "{reason}");
     }
 }

@@ -7,7 +7,7 @@ use keywright_base::{AccessKeyId, AccountId, FoldedName, Timestamp, UniqueId};
 
 use super::{
     AccessKey, AccountSettings, CredentialOwner, CredentialReport, DeletionTask, RootUser,
-    RotationPolicy, ServiceCredential, SigningCertificate, SshPublicKey, StateChange,
+    RotationPolicy, SamlProvider, ServiceCredential, SigningCertificate, SshPublicKey, StateChange,
     group::GroupIndex, instance_profile::ProfileIndex, mfa::DeviceIndex, owned::OwnedIndex,
     policy::PolicyIndex, role::RoleIndex, server_certificate::ServerCertificateIndex,
     user::UserIndex,
@@ -43,6 +43,7 @@ pub struct Account {
     pub(super) signing_certificates: OwnedIndex<SigningCertificate>,
     pub(super) service_credentials: OwnedIndex<ServiceCredential>,
     pub(super) server_certificates: ServerCertificateIndex,
+    pub(super) saml_providers: OrdMap<String, Arc<SamlProvider>>,
     pub(super) keys: OrdMap<AccessKeyId, CredentialOwner>,
     /// The folded names of each group's members.
     pub(super) members: HashMap<UniqueId, OrdSet<FoldedName>>,
@@ -75,6 +76,7 @@ impl Account {
             signing_certificates: OwnedIndex::default(),
             service_credentials: OwnedIndex::default(),
             server_certificates: ServerCertificateIndex::default(),
+            saml_providers: OrdMap::new(),
             keys: OrdMap::new(),
             members: HashMap::new(),
             uses: HashMap::new(),

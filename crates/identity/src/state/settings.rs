@@ -19,6 +19,8 @@ pub struct AccountSettings {
     pub password_policy: Option<PasswordPolicy>,
     /// The sessions that were ended before they expire.
     pub ended_sessions: EndedSessions,
+    /// Whether tokens of version 2 are preferred at STS's global endpoint.
+    pub v2_tokens: bool,
 }
 
 impl AccountSettings {
@@ -150,6 +152,8 @@ pub(crate) struct SettingsRecord {
     ended_of_owners: Vec<(Option<String>, i64)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ended_of_all: Option<i64>,
+    #[serde(default)]
+    v2_tokens: bool,
 }
 
 impl From<&AccountSettings> for SettingsRecord {
@@ -188,6 +192,7 @@ impl From<&AccountSettings> for SettingsRecord {
                 .map(|(owner, until)| (owner.to_stored(), until.millis()))
                 .collect(),
             ended_of_all: ended.all.map(Timestamp::millis),
+            v2_tokens: settings.v2_tokens,
         }
     }
 }
@@ -238,6 +243,7 @@ impl Entity for AccountSettings {
             alias: record.alias,
             password_policy: policy,
             ended_sessions: ended,
+            v2_tokens: record.v2_tokens,
         })
     }
 

@@ -6,7 +6,10 @@
 use std::collections::BTreeMap;
 
 use keywright_base::{AccountId, limits};
-use keywright_wire::iam::{self, values::summary_key_type as key};
+use keywright_wire::iam::{
+    self,
+    values::{global_endpoint_token_version as token_version, summary_key_type as key},
+};
 
 use crate::{
     action::{
@@ -159,16 +162,19 @@ fn counts(account: &Account) -> [(&'static str, usize); 15] {
         (key::MFA_DEVICES_IN_USE, assigned.count()),
         (key::ROLES, account.roles().len()),
         (key::INSTANCE_PROFILES, account.instance_profiles().len()),
-        (key::PROVIDERS, 0),
+        (key::PROVIDERS, account.saml_providers().len()),
         (
             key::SERVER_CERTIFICATES,
             account.server_certificates().len(),
         ),
-        (key::GLOBAL_ENDPOINT_TOKEN_VERSION, 1),
+        (
+            key::GLOBAL_ENDPOINT_TOKEN_VERSION,
+            if account.settings().v2_tokens { 2 } else { 1 },
+        ),
     ]
 }
 
-/// The quotas: our limits, and AWS's defaults for what Keywright does not have.
+/// How much there may be.
 const fn quotas() -> [(&'static str, usize); 19] {
     [
         (key::USERS_QUOTA, limits::USERS_PER_ACCOUNT),
@@ -215,6 +221,27 @@ const fn quotas() -> [(&'static str, usize); 19] {
             limits::SIGNING_CERTIFICATES_PER_USER,
         ),
     ]
+}
+
+/// `iam:SetSecurityTokenServicePreferences`; tokens of Keywright have one form, valid in all
+/// regions, so the preference is only remembered.
+pub(crate) struct SetSecurityTokenServicePreferences;
+
+impl Action for SetSecurityTokenServicePreferences {
+    type Shape = iam::SetSecurityTokenServicePreferences;
+    const ACCESS: ActionLevel = ActionLevel::Write;
+
+    fn required(_: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::everything()))
+    }
+
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let settings = AccountSettings {
+            v2_tokens: input.global_endpoint_token_version == token_version::V2_TOKEN,
+            ..AccountSettings::clone(view.account.settings())
+        };
+        Ok(ActionResult::change((), StateChange::put(settings)))
+    }
 }
 
 fn put(view: &StateView<'_>, alias: Option<String>) -> StateChange {

@@ -17,7 +17,9 @@ mod password_policy;
 mod policies;
 mod policy_versions;
 mod roles;
+mod saml_providers;
 mod server_certificates;
+mod service_access;
 mod service_credentials;
 mod service_linked_roles;
 mod signing_certificates;
@@ -92,6 +94,15 @@ pub(super) static ACTIONS: &[ActionEntry] = &[
     served::<server_certificates::TagServerCertificate>(),
     served::<server_certificates::UntagServerCertificate>(),
     served::<server_certificates::ListServerCertificateTags>(),
+    served::<saml_providers::CreateSAMLProvider>(),
+    served::<saml_providers::GetSAMLProvider>(),
+    served::<saml_providers::ListSAMLProviders>(),
+    served::<saml_providers::UpdateSAMLProvider>(),
+    served::<saml_providers::DeleteSAMLProvider>(),
+    served::<saml_providers::TagSAMLProvider>(),
+    served::<saml_providers::UntagSAMLProvider>(),
+    served::<saml_providers::ListSAMLProviderTags>(),
+    served::<service_access::ListPoliciesGrantingServiceAccess>(),
     served::<boundaries::PutUserPermissionsBoundary>(),
     served::<boundaries::DeleteUserPermissionsBoundary>(),
     served::<tags::TagUser>(),
@@ -160,6 +171,7 @@ pub(super) static ACTIONS: &[ActionEntry] = &[
     served::<account::DeleteAccountAlias>(),
     served::<account::ListAccountAliases>(),
     served::<account::GetAccountSummary>(),
+    served::<account::SetSecurityTokenServicePreferences>(),
     served::<authorization_details::GetAccountAuthorizationDetails>(),
     served::<credential_report::GenerateCredentialReport>(),
     served::<credential_report::GetCredentialReport>(),

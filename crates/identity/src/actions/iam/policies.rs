@@ -61,10 +61,18 @@ impl<'a> ManagedPolicy<'a> {
         }
     }
 
-    fn name(&self) -> &'a str {
+    pub(super) fn name(&self) -> &'a str {
         match self {
             Self::Aws(policy) => &policy.name,
             Self::Own(policy) => &policy.name,
+        }
+    }
+
+    /// The document in effect.
+    pub(super) fn document(&self) -> Option<&'a str> {
+        match self {
+            Self::Aws(policy) => Some(&policy.document),
+            Self::Own(policy) => policy.default().map(|version| &**version.text()),
         }
     }
 

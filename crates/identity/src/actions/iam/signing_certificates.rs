@@ -21,10 +21,11 @@ use crate::{
     view::StateView,
 };
 
-/// Random bytes of a certificate's id: 32 symbols of base 32.
+/// Random bytes of an id: 32 symbols of base 32.
 const ID_BYTES: usize = 20;
 
-fn new_id(entropy: &dyn Entropy) -> String {
+/// A new id without a prefix, as certificates and SAML providers have.
+pub(super) fn new_id(entropy: &dyn Entropy) -> String {
     let mut bytes = [0; ID_BYTES];
     entropy.fill(&mut bytes);
     BASE32_NOPAD.encode(&bytes)

@@ -9,7 +9,10 @@ use keywright_base::{AccountId, IdKind, UniqueId, limits};
 use super::push_row;
 use crate::{
     state::{StateChange, User},
-    testing::{ACCOUNT, TestInstallation},
+    testing::{
+        ACCOUNT, TestInstallation,
+        certificates::{TestCertificate, in_form},
+    },
 };
 
 const GENERATE: &str = "Action=GenerateCredentialReport";
@@ -166,6 +169,34 @@ fn the_last_sign_in_is_reported() {
     assert_eq!(used, signed_in.iso8601());
     // Without a maximum age nothing is due.
     assert_eq!(column(&rows, "ann", "password_next_rotation"), "N/A");
+}
+
+#[test]
+fn certificates_of_users_and_root_are_reported() {
+    let bench = TestInstallation::new();
+    bench.root("Action=CreateUser&UserName=ann").ok();
+    let start = bench.now().iso8601();
+    let upload = |user: &str, name: &str| {
+        let body = in_form(&TestCertificate::new(name).certificate);
+        let form = format!("Action=UploadSigningCertificate{user}&CertificateBody={body}");
+        bench.root(&form).value("CertificateId")
+    };
+    let id = upload("&UserName=ann", "ann.example");
+    upload("", "root.example");
+    let update = "Action=UpdateSigningCertificate&UserName=ann&Status=Inactive&CertificateId=";
+    bench.root(&format!("{update}{id}")).ok();
+    let rows = report(&bench);
+    for (user, name, value) in [
+        ("ann", "cert_1_active", "false"),
+        ("ann", "cert_1_last_rotated", &*start),
+        ("ann", "cert_2_active", "false"),
+        ("ann", "cert_2_last_rotated", "N/A"),
+        ("<root_account>", "cert_1_active", "true"),
+        ("<root_account>", "cert_1_last_rotated", &start),
+        ("<root_account>", "cert_2_last_rotated", "N/A"),
+    ] {
+        assert_eq!(column(&rows, user, name), value, "{user} {name}");
+    }
 }
 
 #[test]

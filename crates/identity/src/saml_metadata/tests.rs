@@ -1,0 +1,74 @@
+//! Documents that are metadata of an identity provider, and others.
+
+use super::{CERTIFICATES_MAX, DEPTH_MAX, is_identity_provider};
+use crate::testing::{
+    certificates::TestCertificate,
+    saml::{base64_of, metadata},
+};
+
+#[test]
+fn metadata_of_identity_providers() {
+    let document = metadata("https://idp.example");
+    let unprefixed = document
+        .replace("xmlns:md=", "xmlns=")
+        .replace("<md:", "<")
+        .replace("</md:", "</");
+    let any_use = document.replace(r#" use="signing""#, "");
+    let foreign = document.replace(
+        "<md:NameIDFormat>",
+        r#"<x:SingleSignOnService xmlns:x="urn:x"/><md:NameIDFormat>"#,
+    );
+    let entity = document.replace("https://idp.example\"", "https://idp.example?a=1&amp;b=2\"");
+    for document in [document, unprefixed, any_use, foreign, entity] {
+        assert!(is_identity_provider(&document), "{document}");
+    }
+}
+
+#[test]
+fn what_is_not_metadata_of_an_identity_provider() {
+    let good = metadata("https://idp.example");
+    let root = r#"<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata""#;
+    let doctype = r#"<!DOCTYPE md:EntityDescriptor [<!ENTITY a "b">]>"#;
+    let key_end = "</md:KeyDescriptor>";
+    let certificate = base64_of(&TestCertificate::new("idp.example"));
+    let one = format!(
+        r#"<md:KeyDescriptor><ds:X509Certificate xmlns:ds="http://www.w3.org/2000/09/xmldsig#"
+        >{certificate}</ds:X509Certificate>{key_end}"#
+    );
+    let many = |count: usize| good.replacen(key_end, &format!("{key_end}{}", one.repeat(count)), 1);
+    let deep = |count: usize| {
+        let nested = format!("{}{}", "<md:X>".repeat(count), "</md:X>".repeat(count));
+        good.replacen(
+            "<md:NameIDFormat>",
+            &format!("{nested}<md:NameIDFormat>"),
+            1,
+        )
+    };
+    assert!(is_identity_provider(&many(CERTIFICATES_MAX - 1)));
+    assert!(is_identity_provider(&deep(DEPTH_MAX - 2)));
+    for document in [
+        String::new(),
+        "text".to_owned(),
+        good.replace("</md:EntityDescriptor>", ""),
+        format!("{good}{good}"),
+        format!("{good}text"),
+        good.replacen(root, &format!("{doctype}{root}"), 1),
+        good.replace("urn:oasis:names:tc:SAML:2.0:metadata", "urn:other"),
+        good.replace("entityID=\"https://idp.example\"", ""),
+        good.replace("entityID=\"https://idp.example\"", "entityID=\"\""),
+        good.replace("entityID=\"https://idp.example\"", "entityID=\"&a;\""),
+        good.replace("entityID=", "entityID=\"a\" entityID="),
+        good.replace("IDPSSODescriptor", "SPSSODescriptor"),
+        good.replace("SingleSignOnService", "SingleLogoutService"),
+        good.replace("Location=", "Place="),
+        good.replace("use=\"signing\"", "use=\"encryption\""),
+        good.replace("xmldsig#", "other#"),
+        good.replace("<ds:X509Certificate>", "<ds:X509Certificate>AAAA"),
+        good.replace("<ds:X509Certificate>", "<ds:X509Certificate>&a;"),
+        good.replace("<md:NameIDFormat>", "<x:NameIDFormat>"),
+        many(CERTIFICATES_MAX),
+        deep(DEPTH_MAX - 1),
+    ] {
+        assert!(!is_identity_provider(&document), "{document}");
+    }
+}
