@@ -2,7 +2,7 @@
 //!
 //! It protects two rules: nothing outside the document is read (a document type definition is
 //! rejected, and no entity but XML's own is resolved), and reading it takes time in proportion to
-//! its length. It does not verify XML signatures: whoever may store the document is trusted with it.
+//! its length. It does not verify XML signatures: anyone who may store the document is trusted.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use quick_xml::{

@@ -1,7 +1,7 @@
 //! RSA public keys as SSH and PEM write them, which are the two encodings that IAM converts.
 //!
-//! The SSH form is three strings with their lengths (RFC 4253, section 6.6), so it is read here; all
-//! of ASN.1 is left to a library. Nothing here verifies signatures: no service of this server
+//! The SSH form is three strings with their lengths (RFC 4253, section 6.6), so it is read here;
+//! ASN.1 is left to a library. Nothing here verifies signatures: no service of this server
 //! accepts these keys.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -70,7 +70,7 @@ impl RsaPublicKey {
     fn from_pem(text: &str) -> Result<Option<Self>, UploadFault> {
         let read = Pem::read(std::io::Cursor::new(text));
         let (pem, end) = read.map_err(|_| UploadFault::UnrecognizedPublicKeyEncoding)?;
-        if usize::try_from(end).is_ok_and(|end| end < text.len()) {
+        if end < text.len() {
             return Err(UploadFault::UnrecognizedPublicKeyEncoding);
         }
         Ok(match pem.label.as_str() {

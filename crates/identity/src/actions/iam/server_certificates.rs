@@ -1,4 +1,5 @@
-//! Server certificates: upload with private key and chain, read, list, rename and move, delete, tag.
+//! Server certificates: upload with private key and chain, read, list, rename and move, delete and
+//! tag.
 //!
 //! It protects one rule: no answer contains a private key.
 

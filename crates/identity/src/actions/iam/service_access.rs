@@ -1,8 +1,8 @@
 //! ListPoliciesGrantingServiceAccess: the policies by which a user, group or role has access to
 //! services.
 //!
-//! It reads `Allow` statements of identity policies only, as AWS does: neither denials nor boundaries
-//! nor conditions are considered.
+//! It reads `Allow` statements of identity policies only, as AWS does: neither denials nor
+//! boundaries nor conditions are considered.
 
 use std::collections::BTreeSet;
 

@@ -142,12 +142,12 @@ fn the_summary_has_all_keys_of_aws_and_counts_what_there_is() {
 #[test]
 fn the_version_of_tokens_is_remembered() {
     let mut bench = TestInstallation::new();
-    for (given, shown) in [("v2Token", 2), ("v1Token", 1), ("v2Token", 2)] {
+    for (given, version) in [("v2Token", 2), ("v1Token", 1), ("v2Token", 2)] {
         let form = "Action=SetSecurityTokenServicePreferences&GlobalEndpointTokenVersion=";
         bench.root(&format!("{form}{given}")).ok();
         bench.reopen();
         let summary = bench.root("Action=GetAccountSummary");
-        let entry = format!("<key>GlobalEndpointTokenVersion</key><value>{shown}</value>");
+        let entry = format!("<key>GlobalEndpointTokenVersion</key><value>{version}</value>");
         assert!(summary.ok().contains(&entry), "{summary:?}");
         let token = bench.root("Action=GetSessionToken");
         assert!(token.is_success(), "sessions work with either: {token:?}");
