@@ -1,5 +1,5 @@
 """The other credentials of users, and certificates and SAML providers of the account, with boto3
-and the AWS CLI: from creation to deletion, across a restart, and what keeps a user from deletion."""
+and the AWS CLI: from creation to deletion, and what keeps a user from deletion."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from harness.tools import Tools
+from harness.clients import download
 
 REFERENCED = "Cannot delete entity, must remove referenced objects first."
 SIGNING = "Cannot delete entity, must delete signing certificates first."
@@ -102,16 +102,15 @@ def test_service_specific_credentials(root, user):
     root.iam.delete_user(UserName=user)
 
 
-def test_server_certificates_with_the_cli(server, root, name, pair, tmp_path):
-    tools = Tools(tmp_path / "home", server.endpoint, root)
+def test_server_certificates_with_the_cli(server, root, aws, name, pair, tmp_path):
+    aws.configure(download(server.root, tmp_path / "root.csv"))
     files = {}
     for kind, text in zip(("body", "key"), pair, strict=True):
         files[kind] = tmp_path / kind
         files[kind].write_text(text)
 
     def cli(action, *options):
-        said = tools("aws", "iam", action, "--server-certificate-name", *options)
-        return json.loads(said) if said.strip() else None
+        return aws("iam", action, "--server-certificate-name", *options)
 
     made = cli(
         *("upload-server-certificate", name, "--path", "/web/"),

@@ -29,6 +29,7 @@ mod service;
 mod settings;
 mod table;
 mod tagging;
+pub mod unserved;
 mod xml;
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ macro_rules! decides_shortly {
 
 mod beside;
 mod closed;
+mod coverage;
 mod new_buckets;
 mod reading;
 mod recorded;

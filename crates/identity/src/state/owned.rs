@@ -59,6 +59,11 @@ impl<E: OwnedCredential> OwnedIndex<E> {
         }
     }
 
+    /// One by id.
+    pub(super) fn get(&self, id: &E::Id) -> Option<&Arc<E>> {
+        self.by_id.get(id)
+    }
+
     /// All of them, ordered by id.
     pub(super) fn all(&self) -> impl Iterator<Item = &Arc<E>> {
         self.by_id.values()

@@ -42,6 +42,11 @@ impl Account {
         self.service_credentials.of(CredentialOwner::User(user))
     }
 
+    /// A service-specific credential by id.
+    pub(crate) fn service_credential(&self, id: UniqueId) -> Option<&Arc<ServiceCredential>> {
+        self.service_credentials.get(&id)
+    }
+
     /// All service-specific credentials, ordered by id.
     pub(crate) fn service_credentials(&self) -> impl Iterator<Item = &Arc<ServiceCredential>> {
         self.service_credentials.all()

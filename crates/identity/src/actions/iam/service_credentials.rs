@@ -75,8 +75,8 @@ fn credential_of<'a>(
 /// Whom an action is about, with the service of the credential as a condition key.
 fn target(view: &StateView<'_>, user: Option<&str>, id: &str) -> Result<Requirement, IamFault> {
     let target = target_of(view, &view.subject(user)?);
-    let mut credentials = view.account.service_credentials();
-    let credential = credentials.find(|credential| credential.id.as_str() == id);
+    let id = id.parse().ok();
+    let credential = id.and_then(|id| view.account.service_credential(id));
     Ok(Requirement::one(match credential {
         Some(credential) => target.with_key(SERVICE_KEY, &credential.service),
         None => target,

@@ -1,6 +1,9 @@
 //! Users and their tags.
 
-use crate::testing::{ACCOUNT, TestInstallation};
+use crate::testing::{
+    ACCOUNT, TestInstallation,
+    certificates::{TestCertificate, in_form, ssh_rsa},
+};
 
 /// A test installation with users of these names.
 fn bench(names: &[&str]) -> TestInstallation {
@@ -93,6 +96,63 @@ fn credentials_of_other_kinds_are_listed_as_none() {
     bench
         .root("Action=ListServiceSpecificCredentials&AllUsers=true")
         .ok();
+}
+
+/// Each step removes what the user is refused for.
+#[test]
+fn what_keeps_a_user_is_reported_in_order() {
+    let bench = bench(&["bob"]);
+    let device = bench.device("phone");
+    bench.root(&device.enable(&bench, "bob", [-1, 0])).ok();
+    let key = bench.key("bob").id;
+    let body = in_form(&TestCertificate::new("bob.example").certificate);
+    let ssh = in_form(&ssh_rsa(2048, 1));
+    let id = |form: &str, element: &str| bench.root(&format!("Action={form}")).value(element);
+    let certificate = id(
+        &format!("UploadSigningCertificate&UserName=bob&CertificateBody={body}"),
+        "CertificateId",
+    );
+    let ssh = id(
+        &format!("UploadSSHPublicKey&UserName=bob&SSHPublicKeyBody={ssh}"),
+        "SSHPublicKeyId",
+    );
+    let credential = id(
+        "CreateServiceSpecificCredential&UserName=bob&ServiceName=logs.amazonaws.com",
+        "ServiceSpecificCredentialId",
+    );
+    let login = "Action=CreateLoginProfile&UserName=bob&Password=Abcdef1%21";
+    bench.root(login).ok();
+    let serial = &device.serial;
+    for (blocker, remove) in [
+        (
+            "delete access keys",
+            format!("DeleteAccessKey&AccessKeyId={key}"),
+        ),
+        ("delete login profile", "DeleteLoginProfile".to_owned()),
+        (
+            "delete signing certificates",
+            format!("DeleteSigningCertificate&CertificateId={certificate}"),
+        ),
+        (
+            "delete MFA device",
+            format!("DeactivateMFADevice&SerialNumber={serial}"),
+        ),
+        (
+            "remove referenced objects",
+            format!("DeleteSSHPublicKey&SSHPublicKeyId={ssh}"),
+        ),
+        (
+            "remove referenced objects",
+            format!("DeleteServiceSpecificCredential&ServiceSpecificCredentialId={credential}"),
+        ),
+    ] {
+        let text = format!("Cannot delete entity, must {blocker} first.");
+        bench
+            .root("Action=DeleteUser&UserName=bob")
+            .refused("DeleteConflict", &text);
+        bench.root(&format!("Action={remove}&UserName=bob")).ok();
+    }
+    bench.root("Action=DeleteUser&UserName=bob").ok();
 }
 
 #[test]
