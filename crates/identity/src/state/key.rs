@@ -33,7 +33,7 @@ impl KeyStatus {
         }
     }
 
-    /// AWS's word: `Active` or `Inactive`.
+    /// AWS's spelling: `Active` or `Inactive`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Active => "Active",

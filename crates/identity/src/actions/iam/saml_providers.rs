@@ -99,7 +99,6 @@ fn set_encryption(
     Ok(())
 }
 
-/// `iam:CreateSAMLProvider`
 pub(crate) struct CreateSAMLProvider;
 
 impl Action for CreateSAMLProvider {
@@ -146,7 +145,6 @@ impl Action for CreateSAMLProvider {
     }
 }
 
-/// `iam:GetSAMLProvider`
 pub(crate) struct GetSAMLProvider;
 
 impl Action for GetSAMLProvider {
@@ -180,7 +178,6 @@ impl Action for GetSAMLProvider {
     }
 }
 
-/// `iam:ListSAMLProviders`
 pub(crate) struct ListSAMLProviders;
 
 impl Action for ListSAMLProviders {
@@ -204,7 +201,6 @@ impl Action for ListSAMLProviders {
     }
 }
 
-/// `iam:UpdateSAMLProvider`
 pub(crate) struct UpdateSAMLProvider;
 
 impl Action for UpdateSAMLProvider {
@@ -253,7 +249,6 @@ impl Action for DeleteSAMLProvider {
     }
 }
 
-/// `iam:TagSAMLProvider`
 pub(crate) struct TagSAMLProvider;
 
 impl Action for TagSAMLProvider {
@@ -276,7 +271,6 @@ impl Action for TagSAMLProvider {
     }
 }
 
-/// `iam:UntagSAMLProvider`
 pub(crate) struct UntagSAMLProvider;
 
 impl Action for UntagSAMLProvider {
@@ -298,7 +292,6 @@ impl Action for UntagSAMLProvider {
     }
 }
 
-/// `iam:ListSAMLProviderTags`
 pub(crate) struct ListSAMLProviderTags;
 
 impl Action for ListSAMLProviderTags {

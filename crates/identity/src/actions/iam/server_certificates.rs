@@ -46,7 +46,6 @@ fn metadata(
     }
 }
 
-/// `iam:UploadServerCertificate`
 pub(crate) struct UploadServerCertificate;
 
 impl Action for UploadServerCertificate {
@@ -145,7 +144,6 @@ fn broken(chain: BrokenChain) -> UploadFault {
     ))
 }
 
-/// `iam:GetServerCertificate`
 pub(crate) struct GetServerCertificate;
 
 impl Action for GetServerCertificate {
@@ -170,7 +168,6 @@ impl Action for GetServerCertificate {
     }
 }
 
-/// `iam:ListServerCertificates`
 pub(crate) struct ListServerCertificates;
 
 impl Action for ListServerCertificates {
@@ -206,7 +203,6 @@ impl Action for ListServerCertificates {
     }
 }
 
-/// `iam:UpdateServerCertificate`
 pub(crate) struct UpdateServerCertificate;
 
 impl Action for UpdateServerCertificate {
@@ -250,7 +246,6 @@ impl Action for UpdateServerCertificate {
     }
 }
 
-/// `iam:DeleteServerCertificate`
 pub(crate) struct DeleteServerCertificate;
 
 impl Action for DeleteServerCertificate {
@@ -268,7 +263,6 @@ impl Action for DeleteServerCertificate {
     }
 }
 
-/// `iam:TagServerCertificate`
 pub(crate) struct TagServerCertificate;
 
 impl Action for TagServerCertificate {
@@ -292,7 +286,6 @@ impl Action for TagServerCertificate {
     }
 }
 
-/// `iam:UntagServerCertificate`
 pub(crate) struct UntagServerCertificate;
 
 impl Action for UntagServerCertificate {
@@ -315,7 +308,6 @@ impl Action for UntagServerCertificate {
     }
 }
 
-/// `iam:ListServerCertificateTags`
 pub(crate) struct ListServerCertificateTags;
 
 impl Action for ListServerCertificateTags {

@@ -148,7 +148,6 @@ fn policies_of(view: &StateView<'_>, arn: &str) -> Result<Vec<GrantingPolicy>, I
     Ok(collected.policies)
 }
 
-/// `iam:ListPoliciesGrantingServiceAccess`
 pub(crate) struct ListPoliciesGrantingServiceAccess;
 
 impl Action for ListPoliciesGrantingServiceAccess {

@@ -164,7 +164,6 @@ fn to_wire(
     })
 }
 
-/// `iam:CreateServiceSpecificCredential`
 pub(crate) struct CreateServiceSpecificCredential;
 
 impl Action for CreateServiceSpecificCredential {
@@ -214,7 +213,6 @@ impl Action for CreateServiceSpecificCredential {
     }
 }
 
-/// `iam:ListServiceSpecificCredentials`
 pub(crate) struct ListServiceSpecificCredentials;
 
 impl Action for ListServiceSpecificCredentials {
@@ -317,7 +315,6 @@ impl Action for ResetServiceSpecificCredential {
     }
 }
 
-/// `iam:UpdateServiceSpecificCredential`
 pub(crate) struct UpdateServiceSpecificCredential;
 
 impl Action for UpdateServiceSpecificCredential {
@@ -349,7 +346,6 @@ impl Action for UpdateServiceSpecificCredential {
     }
 }
 
-/// `iam:DeleteServiceSpecificCredential`
 pub(crate) struct DeleteServiceSpecificCredential;
 
 impl Action for DeleteServiceSpecificCredential {

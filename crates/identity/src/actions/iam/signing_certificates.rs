@@ -66,7 +66,6 @@ fn checked(view: &StateView<'_>, body: &str) -> Result<String, UploadFault> {
     Ok(HEXLOWER.encode(digest(&SHA256, bytes.der()).as_ref()))
 }
 
-/// `iam:UploadSigningCertificate`
 pub(crate) struct UploadSigningCertificate;
 
 impl Action for UploadSigningCertificate {
@@ -106,7 +105,6 @@ impl Action for UploadSigningCertificate {
     }
 }
 
-/// `iam:ListSigningCertificates`
 pub(crate) struct ListSigningCertificates;
 
 impl Action for ListSigningCertificates {
@@ -132,7 +130,6 @@ impl Action for ListSigningCertificates {
     }
 }
 
-/// `iam:UpdateSigningCertificate`
 pub(crate) struct UpdateSigningCertificate;
 
 impl Action for UpdateSigningCertificate {
@@ -155,7 +152,6 @@ impl Action for UpdateSigningCertificate {
     }
 }
 
-/// `iam:DeleteSigningCertificate`
 pub(crate) struct DeleteSigningCertificate;
 
 impl Action for DeleteSigningCertificate {

@@ -44,7 +44,6 @@ fn to_wire(
     })
 }
 
-/// `iam:UploadSSHPublicKey`
 pub(crate) struct UploadSSHPublicKey;
 
 impl Action for UploadSSHPublicKey {
@@ -83,7 +82,6 @@ impl Action for UploadSSHPublicKey {
     }
 }
 
-/// `iam:GetSSHPublicKey`
 pub(crate) struct GetSSHPublicKey;
 
 impl Action for GetSSHPublicKey {
@@ -107,7 +105,6 @@ impl Action for GetSSHPublicKey {
     }
 }
 
-/// `iam:ListSSHPublicKeys`
 pub(crate) struct ListSSHPublicKeys;
 
 impl Action for ListSSHPublicKeys {
@@ -142,7 +139,6 @@ impl Action for ListSSHPublicKeys {
     }
 }
 
-/// `iam:UpdateSSHPublicKey`
 pub(crate) struct UpdateSSHPublicKey;
 
 impl Action for UpdateSSHPublicKey {
@@ -165,7 +161,6 @@ impl Action for UpdateSSHPublicKey {
     }
 }
 
-/// `iam:DeleteSSHPublicKey`
 pub(crate) struct DeleteSSHPublicKey;
 
 impl Action for DeleteSSHPublicKey {
