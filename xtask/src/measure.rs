@@ -11,6 +11,9 @@ use crate::{cargo, execute, target};
 /// What follows the chore's name; the measuring program reads it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Builds with the profile of packages, which takes several times as long
+    #[arg(long)]
+    dist: bool,
     /// Takes the unoptimised binaries that are there; they keep the same promises, more slowly
     #[arg(long, hide = true)]
     built: bool,
@@ -26,12 +29,20 @@ pub(crate) fn run(chore: &str, args: &Args) -> anyhow::Result<()> {
     let folder = if args.built {
         "debug"
     } else {
+        let profile = if args.dist { "dist" } else { "release" };
         // Build separately, so that the server gets only the features it is released with.
         for package in ["keywright", "xtask-measure"] {
-            let build = ["build", "--quiet", "--release", "--package", package];
+            let build = [
+                "build",
+                "--quiet",
+                "--profile",
+                profile,
+                "--package",
+                package,
+            ];
             execute(cargo().args(build))?;
         }
-        "release"
+        profile
     };
     let program = target()?.join(folder).join("xtask-measure");
     execute(Command::new(program).arg(chore).args(&args.rest))

@@ -312,6 +312,13 @@ pub const S3_STORED_HEADER_BYTES: usize = 8 * 1024;
 /// Bytes that a quota counts for the row of an object, a part or an unfinished upload, in addition
 /// to what it stores.
 pub const S3_ROW_BYTES: u64 = 512;
+/// Memory for objects that were read lately, in bytes: what is known of them, and the encrypted
+/// bytes of small ones.
+pub const S3_HOT_OBJECT_BYTES: usize = 16 * 1024 * 1024;
+/// Memory for buckets that were read lately, in bytes.
+pub const S3_HOT_BUCKET_BYTES: usize = 4 * 1024 * 1024;
+/// The largest bucket or object of these, in bytes.
+pub const S3_HOT_ROW_BYTES: usize = 40 * 1024;
 /// Bytes of response documents that all clients together have not read yet.
 pub const ANSWERS_BYTES: usize = 32 * 1024 * 1024;
 /// Bytes of response documents that the clients of one principal have not read yet. A single

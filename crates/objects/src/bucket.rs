@@ -169,13 +169,19 @@ impl Objects {
     ///
     /// # Errors
     /// [`S3Fault::Internal`].
-    pub async fn find_bucket(&self, name: &str) -> Result<Option<Bucket>, S3Fault> {
-        self.index
-            .bucket(name)
-            .await?
-            .as_ref()
-            .map(row::bucket)
-            .transpose()
+    pub async fn find_bucket(&self, name: &str) -> Result<Option<Arc<Bucket>>, S3Fault> {
+        let stamp = self.index.bucket_stamp(name);
+        if let Some(hot) = stamp.and_then(|stamp| self.hot.buckets.find((name, ""), stamp)) {
+            return Ok(Some(hot));
+        }
+        let Some(row) = self.index.bucket(name).await? else {
+            return Ok(None);
+        };
+        let bucket = Arc::new(row::bucket(&row)?);
+        if let Some(stamp) = stamp {
+            self.hot.buckets.add(&bucket, stamp);
+        }
+        Ok(Some(bucket))
     }
 
     /// Returns a page of an account's buckets, ordered by name.

@@ -3,6 +3,8 @@
 //! Invariant: a copy reads one version and puts bytes of its own. No two objects share a blob, so
 //! freeing one never damages another. Access to source and target has been authorized before.
 
+use std::sync::Arc;
+
 use futures_util::{StreamExt, TryStreamExt};
 
 use keywright_base::limits;
@@ -43,7 +45,7 @@ pub struct CopyRequest {
 #[derive(Debug)]
 pub struct PartCopySource<'a> {
     /// The object.
-    pub source: Object,
+    pub source: Arc<Object>,
     /// Conditions on it.
     pub source_if: ReadIf,
     /// The `x-amz-copy-source-range` header.
@@ -58,7 +60,7 @@ impl Objects {
     /// and those of a put.
     pub async fn copy(
         &self,
-        source: Object,
+        source: Arc<Object>,
         bucket: &str,
         key: &str,
         copy: CopyRequest,
@@ -71,7 +73,7 @@ impl Objects {
         let (view, reading) = self
             .read_as(source, |object| part_of(object, &copy.source_if, None))
             .await?;
-        let mut meta = view.object.meta;
+        let mut meta = view.object.meta.clone();
         meta.headers = copy.headers.unwrap_or(meta.headers);
         meta.headers.redirect = copy.redirect;
         meta.tags = copy.tags.unwrap_or(meta.tags);
@@ -114,7 +116,11 @@ impl Objects {
     }
 }
 
-fn part_of(object: Object, source_if: &ReadIf, range: Option<&str>) -> Result<ObjectView, S3Fault> {
+fn part_of(
+    object: Arc<Object>,
+    source_if: &ReadIf,
+    range: Option<&str>,
+) -> Result<ObjectView, S3Fault> {
     source_if.check_source(&object)?;
     let size = object.size;
     let whole = ByteSpan::whole(size);

@@ -14,6 +14,7 @@ mod copy;
 mod digest;
 mod fault;
 mod garbage;
+mod hot;
 mod ingest;
 mod listing;
 mod multipart;
@@ -79,6 +80,7 @@ pub use tags::{
 };
 
 use blobs::{BlobFolder, BlobId};
+use hot::HotRows;
 use reservations::{BlobAllocator, ReservedBlob};
 use room::{CommitCount, StorageCharge, StorageRoom};
 
@@ -90,6 +92,7 @@ pub struct Objects {
     clock: Arc<dyn Clock>,
     vault: Arc<DataVault>,
     entropy: Arc<dyn Entropy>,
+    hot: Arc<HotRows>,
     locks: Arc<Vec<Arc<RwLock<()>>>>,
     room: Arc<StorageRoom>,
     check: Option<Arc<dyn CommitCheck>>,
@@ -238,6 +241,7 @@ impl Objects {
             clock,
             vault,
             entropy,
+            hot: Arc::default(),
             locks: Arc::new(locks),
             room: Arc::default(),
             check: None,

@@ -8,19 +8,26 @@ use std::{
 };
 
 use keywright_base::{AccountId, Timestamp};
-use keywright_store::contract::{
-    BlobChanges, BlobJournal, BlobName, BucketRow, DeleteMarkerRow, DisplacedRows,
-    FailedPrecondition, IndexWrite, ListRange, ObjectCondition, ObjectIndex, ObjectRow, PartRow,
-    PendingDelete, PendingDeletePage, StoreError, StoreFuture, UploadRow, VersionId,
+use keywright_store::{
+    contract::{
+        BlobChanges, BlobJournal, BlobName, BucketRow, DeleteMarkerRow, DisplacedRows,
+        FailedPrecondition, IndexWrite, ListRange, ObjectCondition, ObjectIndex, ObjectRow,
+        PartRow, PendingDelete, PendingDeletePage, RowStamp, StoreError, StoreFuture, UploadRow,
+        VersionId,
+    },
+    stamps::RowStamps,
 };
 
 /// An in-memory index.
 #[derive(Debug, Default)]
-pub struct MemoryIndex(Mutex<IndexState>);
+pub struct MemoryIndex {
+    state: Mutex<IndexState>,
+    stamps: RowStamps,
+}
 
 impl MemoryIndex {
     fn state(&self) -> MutexGuard<'_, IndexState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -318,7 +325,16 @@ impl BlobJournal for MemoryIndex {
 }
 
 impl ObjectIndex for MemoryIndex {
+    fn bucket_stamp(&self, name: &str) -> Option<RowStamp> {
+        self.stamps.bucket(name)
+    }
+
+    fn object_stamp(&self, bucket: &str, key: &str) -> Option<RowStamp> {
+        self.stamps.object(bucket, key)
+    }
+
     fn apply(&self, batch: Vec<IndexWrite>) -> StoreFuture<Result<DisplacedRows, StoreError>> {
+        let _stamped = self.stamps.begin(&batch);
         let mut state = self.state();
         let (mut next, mut out) = (state.clone(), DisplacedRows::default());
         for write in batch {

@@ -489,6 +489,7 @@ impl Objects {
         let named = completion.parts.iter().map(|part| part.etag.as_str());
         let same = digest::multipart_etag(named).ok();
         made.filter(|object| same.as_ref() == Some(&object.etag))
+            .map(Arc::unwrap_or_clone)
             .ok_or(S3Fault::NoSuchUpload(id))
     }
 

@@ -297,12 +297,19 @@ impl Objects {
     ///
     /// # Errors
     /// [`S3Fault::Internal`].
-    pub async fn find(&self, bucket: &str, key: &str) -> Result<Option<Object>, S3Fault> {
-        self.index
-            .object(bucket, key)
-            .await?
-            .map(row::object)
-            .transpose()
+    pub async fn find(&self, bucket: &str, key: &str) -> Result<Option<Arc<Object>>, S3Fault> {
+        let stamp = self.index.object_stamp(bucket, key);
+        if let Some(hot) = stamp.and_then(|stamp| self.hot.objects.find((bucket, key), stamp)) {
+            return Ok(Some(hot));
+        }
+        let Some(row) = self.index.object(bucket, key).await? else {
+            return Ok(None);
+        };
+        let object = Arc::new(row::object(row)?);
+        if let Some(stamp) = stamp {
+            self.hot.objects.add(&object, stamp);
+        }
+        Ok(Some(object))
     }
 
     /// Replaces an object's tags; an empty set removes them.
@@ -367,7 +374,7 @@ impl Objects {
         if *condition == WriteIf::Present {
             let found = self.find(bucket, key).await?;
             let object = found.ok_or_else(|| S3Fault::NoSuchKey(key.into()))?;
-            expect = ObjectCondition::Etag(object.etag);
+            expect = ObjectCondition::Etag(object.etag.clone());
         }
         let write = IndexWrite::DeleteObject {
             bucket: bucket.into(),

@@ -46,7 +46,7 @@ pub struct ReadRequest {
 #[derive(Debug, Clone)]
 pub struct ObjectView {
     /// The object.
-    pub object: Object,
+    pub object: Arc<Object>,
     /// The bytes that are returned.
     pub span: ByteSpan,
     /// Whether only part of the object was requested.
@@ -61,7 +61,7 @@ impl ReadRequest {
     /// # Errors
     /// The faults of the conditions, [`S3Fault::InvalidRange`], [`S3Fault::NoSuchPart`],
     /// [`S3Fault::RangeAndPart`], [`S3Fault::PartNumberOutside`].
-    pub fn view(&self, object: Object) -> Result<ObjectView, S3Fault> {
+    pub fn view(&self, object: Arc<Object>) -> Result<ObjectView, S3Fault> {
         self.conditions.check(&object)?;
         let size = object.size;
         if let Some(part) = self.part {
@@ -77,7 +77,7 @@ impl ReadRequest {
         })
     }
 
-    fn part(&self, object: Object, requested: i32) -> Result<ObjectView, S3Fault> {
+    fn part(&self, object: Arc<Object>, requested: i32) -> Result<ObjectView, S3Fault> {
         if self.range.is_some() {
             return Err(S3Fault::RangeAndPart);
         }
@@ -115,7 +115,7 @@ impl Objects {
     /// As [`ReadRequest::view`]; [`S3Fault::NoSuchKey`] when it was deleted meanwhile.
     pub async fn read(
         &self,
-        found: Object,
+        found: Arc<Object>,
         ask: &ReadRequest,
     ) -> Result<(ObjectView, ByteStream), S3Fault> {
         self.read_as(found, |object| ask.view(object)).await
@@ -124,20 +124,18 @@ impl Objects {
     /// Like [`Objects::read`], with the decision as a function.
     pub(crate) async fn read_as(
         &self,
-        found: Object,
-        decide: impl Fn(Object) -> Result<ObjectView, S3Fault>,
+        found: Arc<Object>,
+        decide: impl Fn(Arc<Object>) -> Result<ObjectView, S3Fault>,
     ) -> Result<(ObjectView, ByteStream), S3Fault> {
         let mut object = found;
         for _ in 0..ATTEMPTS {
-            let (bucket, key) = (object.bucket.clone(), object.key.clone());
             let view = decide(object)?;
             if let Some(reading) = self.open_span(&view.object, view.span).await? {
                 return Ok((view, reading));
             }
-            object = self
-                .find(&bucket, &key)
-                .await?
-                .ok_or(S3Fault::NoSuchKey(key))?;
+            let Object { bucket, key, .. } = &*view.object;
+            let found = self.find(bucket, key).await?;
+            object = found.ok_or_else(|| S3Fault::NoSuchKey(key.clone()))?;
         }
         Err(S3Fault::Internal(
             "an object kept changing, or its bytes are lost".into(),

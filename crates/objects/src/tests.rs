@@ -418,7 +418,7 @@ fn parts_are_replaced_copied_listed_and_aborted() {
             .unwrap();
         let source = put(&bench, "source", &pattern(100_000)).await;
         let copied = PartCopySource {
-            source,
+            source: source.into(),
             source_if: ReadIf::default(),
             range: Some("bytes=10-19"),
         };
@@ -472,8 +472,9 @@ fn copies() {
     run(async {
         let bench = TestObjects::new().await;
         let source = put(&bench, "k", &pattern(50_000)).await;
-        let copy =
-            |copy: CopyRequest, key: &'static str| bench.objects.copy(source.clone(), B, key, copy);
+        let copy = |copy: CopyRequest, key: &'static str| {
+            bench.objects.copy(source.clone().into(), B, key, copy)
+        };
         let copied = copy(CopyRequest::default(), "copy").await.unwrap();
         assert_eq!(
             (copied.etag.as_str(), copied.size),
@@ -748,7 +749,7 @@ fn parts_with_any_checksum_mix_where_the_upload_named_none() {
         assert!(one.claimed);
         let source = put_with(&bench, "source", b"end", ChecksumAlgorithm::Crc32).await;
         let copied = PartCopySource {
-            source,
+            source: source.into(),
             source_if: ReadIf::default(),
             range: None,
         };
@@ -906,7 +907,7 @@ proptest! {
             let range = format!("bytes={start}-{}", start + length - 1);
             let ask = ReadAsk { range: Some(range), ..ReadAsk::default() };
             let expected = content.get(start..content.len().min(start + length));
-            match bench.objects.read(object, &ask).await {
+            match bench.objects.read(object.into(), &ask).await {
                 Ok((_, reading)) => {
                     let got = reading.map_ok(|chunk| chunk.to_vec()).try_concat().await.unwrap();
                     prop_assert_eq!(Some(got.as_slice()), expected);

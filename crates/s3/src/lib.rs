@@ -141,7 +141,7 @@ impl S3 {
         let attached = public_access::attached(&self.service, &bucket)?;
         Ok(Some(ResourcePolicy {
             policy: policy::with_arns(&bucket, listed)?,
-            tags: object.map(|object| object.meta.tags),
+            tags: object.map(|object| object.meta.tags.clone()),
             ..attached
         }))
     }

@@ -635,8 +635,22 @@ pub trait BlobJournal: Send + Sync {
     fn every_journaled_blob(&self, each: &mut dyn FnMut(BlobName)) -> Result<(), StoreError>;
 }
 
+/// Marks a point in the history of a row of the index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowStamp(pub u64);
+
 /// What S3 knows about buckets, objects and uploads, without the bytes.
 pub trait ObjectIndex: BlobJournal {
+    /// Returns the stamp of a bucket, which need not exist. Does not block.
+    ///
+    /// A row that is read after its stamp was returned is the current one whenever the same stamp
+    /// is returned again. `None` while a write to it is under way, and always from an engine that
+    /// does not learn at once of what other processes write.
+    fn bucket_stamp(&self, name: &str) -> Option<RowStamp>;
+
+    /// Returns the stamp of the current version of an object, in the same sense.
+    fn object_stamp(&self, bucket: &str, key: &str) -> Option<RowStamp>;
+
     /// Applies a batch durably and atomically. Callers share flushes.
     fn apply(&self, batch: Vec<IndexWrite>) -> StoreFuture<Result<DisplacedRows, StoreError>>;
 

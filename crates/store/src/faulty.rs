@@ -15,7 +15,7 @@ use crate::contract::{
     AccountVersion, ActivityStore, BlobJournal, BlobName, BucketRow, DisplacedRows, IndexWrite,
     IssuedSession, KeyAttempt, LastUse, Lease, LeaseRequest, LeaseStore, LedgerChanges,
     LedgerCommit, LedgerStore, ListRange, ObjectIndex, ObjectRow, PartRow, PendingDelete,
-    PendingDeletePage, SessionPage, StateRecord, Store, StoreError, StoreFuture, UploadRow,
+    PendingDeletePage, RowStamp, SessionPage, StateRecord, Store, StoreError, StoreFuture, UploadRow,
 };
 
 /// A part of the contract whose writes are counted together.
@@ -326,6 +326,14 @@ impl BlobJournal for FaultyStore {
 }
 
 impl ObjectIndex for FaultyStore {
+    fn bucket_stamp(&self, name: &str) -> Option<RowStamp> {
+        self.up().ok()?.bucket_stamp(name)
+    }
+
+    fn object_stamp(&self, bucket: &str, key: &str) -> Option<RowStamp> {
+        self.up().ok()?.object_stamp(bucket, key)
+    }
+
     fn apply(&self, batch: Vec<IndexWrite>) -> StoreFuture<Result<DisplacedRows, StoreError>> {
         self.write(ContractPart::Index, |inner| inner.apply(batch))
     }

@@ -9,6 +9,7 @@ pub mod durable;
 pub mod faulty;
 pub mod reserve;
 pub mod sqlite;
+pub mod stamps;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
 

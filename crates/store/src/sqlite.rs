@@ -4,7 +4,8 @@
 //! answer true. Readers never wait for the writer and see everything that was acknowledged. Nothing
 //! relies on a clean shutdown. On a full disk, writes continue in blocks that the log already holds
 //! and in slices of the disk reserve. The engine does not cache rows; callers that want a snapshot
-//! in memory build their own.
+//! in memory build their own. Because a lock keeps other processes from writing, it can tell them
+//! by a stamp whether a row of the index is still the one they read.
 
 mod blobs;
 mod index;
@@ -39,6 +40,7 @@ use crate::{
     contract::{StateRecord, StoreError, StoreFuture},
     durable,
     reserve::DiskReserve,
+    stamps::RowStamps,
 };
 
 /// The capacity of the write queue; when it is full, the next caller blocks.
@@ -69,6 +71,7 @@ pub struct SqliteStore {
     reserve: Option<Arc<DiskReserve>>,
     /// The sequence number of the last commit to the ledger.
     changes: watch::Sender<u64>,
+    stamps: RowStamps,
     /// The name of the first thread that panicked.
     panicked: watch::Sender<Option<String>>,
     /// Held for the lifetime of this value; the operating system releases it however the process
@@ -115,6 +118,7 @@ impl SqliteStore {
             threads: Vec::new(),
             reserve,
             changes: watch::Sender::new(ledger::last_sequence(&connection)?),
+            stamps: RowStamps::default(),
             panicked: watch::Sender::new(None),
             _lock: lock,
         };
@@ -176,7 +180,7 @@ impl SqliteStore {
     }
 
     /// As [`SqliteStore::write`], and calls `durable` with a successful result after the flush,
-    /// even if no one waits for it.
+    /// even if no one waits for it. `durable` is dropped, at the latest, before the result is sent.
     fn write_then<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
@@ -189,8 +193,9 @@ impl SqliteStore {
                 let keep = result.is_ok();
                 let answer = Box::new(move |lost: Option<StoreError>| {
                     let result = lost.map_or(result, Err);
-                    if let Ok(value) = &result {
-                        durable(value);
+                    match &result {
+                        Ok(value) => durable(value),
+                        Err(_) => drop(durable),
                     }
                     // The receiver may be gone, which is fine.
                     let _ = sender.send(result);

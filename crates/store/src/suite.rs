@@ -14,6 +14,7 @@ mod journal;
 mod leases;
 mod ledger;
 mod ranges;
+mod stamps;
 mod versions;
 
 use std::{
@@ -86,6 +87,7 @@ pub fn run_index(make: impl Fn() -> Arc<dyn ObjectIndex>) {
         versions::the_null_version,
         versions::conditions,
         versions::every_order_of_writes,
+        stamps::written_rows_get_other_stamps,
     ];
     for case in cases {
         case(make());

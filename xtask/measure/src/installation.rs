@@ -52,13 +52,30 @@ impl Running {
     /// # Errors
     /// If it does not start.
     pub(crate) fn serve(data: &Path) -> anyhow::Result<Self> {
-        let program = binaries()?.join("keywright");
+        Self::serve_by(Command::new(binaries()?.join("keywright")), data)
+    }
+
+    /// The same on a disk whose every flush takes this much longer. `strace` delays the flushes and
+    /// leaves other system calls alone; `-D` makes the server the child, not the tracer.
+    ///
+    /// # Errors
+    /// If it does not start; if `strace` is not installed.
+    pub(crate) fn serve_on_slow_disk(data: &Path, delay: Duration) -> anyhow::Result<Self> {
+        let mut command = Command::new("strace");
+        command.args(["-D", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null"]);
+        command.args(["-e", "trace=fsync,fdatasync"]);
+        let delayed = format!("inject=fsync,fdatasync:delay_exit={}", delay.as_micros());
+        command.args(["-e", &delayed]);
+        command.arg(binaries()?.join("keywright"));
+        Self::serve_by(command, data)
+    }
+
+    fn serve_by(mut command: Command, data: &Path) -> anyhow::Result<Self> {
         let arguments = [
             OsStr::new("serve"),
             OsStr::new("--data-dir"),
             data.as_os_str(),
         ];
-        let mut command = Command::new(program);
         command.args(arguments).args(["--listen", "127.0.0.1:0"]);
         Self::start(command)
     }

@@ -328,6 +328,7 @@ fn objects_of_before_encryption_are_read_and_then_encrypted() {
             }
         }
         let now = bench.objects.find(B, "parts").await.unwrap().unwrap();
+        let now = Object::clone(&now);
         assert_eq!(
             (now.etag, now.modified, now.checksum, now.multipart),
             (parts.etag, parts.modified, parts.checksum, true)

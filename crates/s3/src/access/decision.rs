@@ -20,9 +20,9 @@ pub(super) struct Allowed(());
 
 /// An access check in progress: what was looked up, and whom to ask.
 pub(super) struct AccessCheck {
-    pub(super) bucket: Option<Bucket>,
-    pub(super) object: Option<Object>,
-    pub(super) source: Option<Object>,
+    pub(super) bucket: Option<Arc<Bucket>>,
+    pub(super) object: Option<Arc<Object>>,
+    pub(super) source: Option<Arc<Object>>,
     pub(super) context: S3Context,
     authorize: Arc<dyn S3Authorizer>,
     policy: Option<Arc<BucketPolicy>>,
@@ -32,7 +32,7 @@ impl AccessCheck {
     /// A check for which nothing has been looked up yet.
     pub(super) fn begin(
         caller: &S3Caller,
-        bucket: Option<Bucket>,
+        bucket: Option<Arc<Bucket>>,
         policy: Option<Arc<BucketPolicy>>,
         context: S3Context,
     ) -> Self {

@@ -79,7 +79,7 @@ impl S3Shared {
         &self,
         name: &str,
         key: Option<&str>,
-    ) -> Result<Option<(Bucket, Option<Object>)>, S3Fault> {
+    ) -> Result<Option<(Arc<Bucket>, Option<Arc<Object>>)>, S3Fault> {
         let Some(bucket) = self.objects.find_bucket(name).await? else {
             return Ok(None);
         };
@@ -152,7 +152,7 @@ fn check_reading(cx: &S3AccessContext<'_>, call: &S3Call) -> Result<(), S3Fault>
 async fn decide(
     service: &S3Shared,
     call: &S3Call,
-    source: Option<&Object>,
+    source: Option<&Arc<Object>>,
 ) -> Result<AccessGrant, S3Fault> {
     let not_served = || S3Fault::OperationNotServed(call.operation().into());
     let row = table::row(call.operation()).ok_or_else(not_served)?;
@@ -190,7 +190,7 @@ async fn decide(
 async fn in_bucket(
     service: &S3Shared,
     call: &S3Call,
-    source: Option<&Object>,
+    source: Option<&Arc<Object>>,
     row: &OperationRow,
 ) -> Result<AccessGrant, S3Fault> {
     let name = call.bucket.as_deref().unwrap_or_default();
@@ -235,7 +235,7 @@ async fn in_bucket(
     Ok(check.grant(allowed.as_ref()))
 }
 
-fn open(service: &S3Shared, call: &S3Call, bucket: Bucket) -> Result<AccessCheck, S3Fault> {
+fn open(service: &S3Shared, call: &S3Call, bucket: Arc<Bucket>) -> Result<AccessCheck, S3Fault> {
     let attached = public_access::attached(service, &bucket)?;
     let policy = attached.policy_for(call.caller.account).cloned();
     let context = call.context(Some(&bucket))?;
@@ -277,10 +277,10 @@ async fn key_permitted(
 /// does not exist.
 async fn object_permitted(
     check: &AccessCheck,
-    (found, version): (Option<Object>, Option<&str>),
+    (found, version): (Option<Arc<Object>>, Option<&str>),
     (bucket, key): (&str, &str),
     action: Option<&str>,
-) -> Result<(Object, Option<Allowed>), S3Fault> {
+) -> Result<(Arc<Object>, Option<Allowed>), S3Fault> {
     let mut allowed = None;
     if let Some(action) = action {
         let tags = found.as_ref().map(|object| &object.meta.tags);
@@ -300,7 +300,7 @@ async fn object_permitted(
     Err(S3Fault::NoSuchKey(key.into()))
 }
 
-async fn find_bucket(service: &S3Shared, name: &str) -> Result<Bucket, S3Fault> {
+async fn find_bucket(service: &S3Shared, name: &str) -> Result<Arc<Bucket>, S3Fault> {
     let found = service.objects.find_bucket(name).await?;
     found.ok_or_else(|| S3Fault::NoSuchBucket(name.into()))
 }

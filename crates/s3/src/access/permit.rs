@@ -56,11 +56,11 @@ pub(super) struct AccessGrant {
 }
 
 impl AccessGrant {
-    pub(super) const fn bucket(&self) -> Option<&Bucket> {
-        self.check.bucket.as_ref()
+    pub(super) fn bucket(&self) -> Option<&Bucket> {
+        self.check.bucket.as_deref()
     }
 
-    pub(super) const fn source(&self) -> Option<&Object> {
+    pub(super) const fn source(&self) -> Option<&Arc<Object>> {
         self.check.source.as_ref()
     }
 
@@ -211,7 +211,7 @@ impl<O: S3Operation> S3Permit<O> {
 
     /// The bucket that the permit is for.
     pub(crate) fn bucket(&self) -> Result<&Bucket, S3Fault> {
-        let bucket = self.grant.check.bucket.as_ref();
+        let bucket = self.grant.check.bucket.as_deref();
         bucket.ok_or_else(|| S3Fault::Internal("no bucket permitted".into()))
     }
 
@@ -222,13 +222,13 @@ impl<O: S3Operation> S3Permit<O> {
     }
 
     /// The object that the permit is for.
-    pub(crate) fn object(&self) -> Result<Object, S3Fault> {
+    pub(crate) fn object(&self) -> Result<Arc<Object>, S3Fault> {
         let object = self.grant.check.object.clone();
         object.ok_or_else(|| S3Fault::Internal("no object permitted".into()))
     }
 
     /// The source of a copy that the permit is for.
-    pub(super) fn source(&self) -> Result<Object, S3Fault> {
+    pub(super) fn source(&self) -> Result<Arc<Object>, S3Fault> {
         let source = self.grant.check.source.clone();
         source.ok_or_else(|| S3Fault::Internal("no source permitted".into()))
     }

@@ -17,7 +17,7 @@ pub(super) struct CommitRecheck {
     pub(super) service: Arc<S3Shared>,
     pub(super) call: Arc<S3Call>,
     /// The source of a copy. It may have been deleted after it was read.
-    pub(super) source: Option<Object>,
+    pub(super) source: Option<Arc<Object>>,
     /// What an operation asked that asks for its permissions itself.
     pub(super) answered: Option<AnsweredQuestions>,
 }

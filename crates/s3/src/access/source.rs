@@ -1,5 +1,7 @@
 //! The source of a copy: what the request names, and whether the caller may read it.
 
+use std::sync::Arc;
+
 use keywright_base::Arn;
 use keywright_objects::{Object, S3Fault, check_bucket_name};
 
@@ -15,9 +17,9 @@ use crate::{convert::text, request::S3Call};
 pub(super) async fn permitted(
     service: &S3Shared,
     call: &S3Call,
-    earlier: Option<&Object>,
+    earlier: Option<&Arc<Object>>,
     target: &AccessCheck,
-) -> Result<Object, S3Fault> {
+) -> Result<Arc<Object>, S3Fault> {
     let header = text(&call.headers, "x-amz-copy-source").unwrap_or_default();
     let (name, key, version) = parse_source(header)?;
     let bucket = find_bucket(service, &name).await?;

@@ -15,19 +15,19 @@ use crate::{S3Caller, S3Context, public_access};
 
 /// Proof that a caller may read or change the tags of a bucket.
 pub(crate) struct TagPermit {
-    bucket: Bucket,
+    bucket: Arc<Bucket>,
     _allowed: Allowed,
 }
 
 /// A bucket of S3 Control before its permission was asked.
-pub(crate) struct TaggedBucket(Bucket);
+pub(crate) struct TaggedBucket(Arc<Bucket>);
 
 impl TaggedBucket {
     pub(crate) async fn find(service: &S3Shared, name: &str) -> Result<Self, S3Fault> {
         find_bucket(service, name).await.map(Self)
     }
 
-    pub(crate) const fn bucket(&self) -> &Bucket {
+    pub(crate) fn bucket(&self) -> &Bucket {
         &self.0
     }
 
@@ -48,7 +48,7 @@ impl TaggedBucket {
         let mut context = S3Context::default();
         context.add("s3:ResourceAccount", Some(&bucket.owner.to_string()));
         let arn = Arn::s3_bucket(&bucket.name);
-        let check = AccessCheck::begin(caller, Some(bucket.clone()), policy, context);
+        let check = AccessCheck::begin(caller, Some(Arc::clone(&bucket)), policy, context);
         let context = check.context.with(keys);
         let allowed = check.require(action, arn.as_str(), &context).await?;
         Ok(TagPermit {
@@ -59,7 +59,7 @@ impl TaggedBucket {
 }
 
 impl TagPermit {
-    pub(crate) const fn tags(&self) -> &Tags {
+    pub(crate) fn tags(&self) -> &Tags {
         &self.bucket.tags
     }
 

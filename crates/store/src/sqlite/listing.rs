@@ -13,12 +13,23 @@ use super::{
 };
 use crate::contract::{
     BucketRow, DisplacedRows, IndexWrite, ListRange, ObjectIndex, ObjectRow, PartRow, RowBodies,
-    StoreError, StoreFuture, UploadRow, VersionId,
+    RowStamp, StoreError, StoreFuture, UploadRow, VersionId,
 };
 
 impl ObjectIndex for SqliteStore {
+    fn bucket_stamp(&self, name: &str) -> Option<RowStamp> {
+        self.stamps.bucket(name)
+    }
+
+    fn object_stamp(&self, bucket: &str, key: &str) -> Option<RowStamp> {
+        self.stamps.object(bucket, key)
+    }
+
     fn apply(&self, batch: Vec<IndexWrite>) -> StoreFuture<Result<DisplacedRows, StoreError>> {
-        self.write(move |connection| index::apply(connection, batch))
+        let stamped = self.stamps.begin(&batch);
+        let work = move |connection: &Connection| index::apply(connection, batch);
+        // A job that fails or never runs drops this, too: then nothing was written.
+        self.write_then(work, move |_| drop(stamped))
     }
 
     fn bucket(&self, name: &str) -> StoreFuture<Result<Option<BucketRow>, StoreError>> {

@@ -15,8 +15,8 @@ use super::{LOG_BYTES_HELD, SqliteStore, beside, schema};
 use crate::{
     DiskReserve,
     contract::{
-        IndexWrite, LedgerCommit, LedgerStore, ListRange, ObjectCondition, ObjectIndex, ObjectRow,
-        RecordWrite, StateRecord, StoreError, VersionId,
+        BucketRow, IndexWrite, LedgerCommit, LedgerStore, ListRange, ObjectCondition, ObjectIndex,
+        ObjectRow, RecordWrite, StateRecord, StoreError, VersionId,
     },
     suite::{self, wait},
 };
@@ -262,6 +262,43 @@ fn a_commit_that_fails_is_lost_for_everyone_in_it() {
     assert!(matches!(wait(broken), Err(StoreError::Unavailable(_))));
     assert_eq!(version(&store), 0);
     assert_eq!(wait(store.commit(commit(0, "next"))).unwrap(), 1);
+}
+
+/// A batch that creates the bucket `b`.
+fn create_bucket() -> Vec<IndexWrite> {
+    let row = BucketRow {
+        name: "b".into(),
+        account: AccountId::new(1).unwrap(),
+        body: Vec::new(),
+    };
+    vec![IndexWrite::CreateBucket(row)]
+}
+
+#[test]
+fn a_row_has_no_stamp_while_it_may_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("db")).unwrap();
+    let first = store.bucket_stamp("b").unwrap();
+    let release = occupy(&store);
+    let created = store.apply(create_bucket());
+    let refused = store.apply(create_bucket());
+    assert_eq!(store.bucket_stamp("b"), None);
+    drop(release);
+    assert!(wait(created).is_ok());
+    assert!(wait(refused).is_err());
+    let second = store.bucket_stamp("b").unwrap();
+    assert_ne!(first, second);
+
+    // The commit fails, so nothing was written, and the row has a stamp again.
+    let release = occupy(&store);
+    let lost = store.apply(vec![IndexWrite::DeleteBucket("b".into())]);
+    let broken = store.write(|connection| Ok(connection.execute_batch("ROLLBACK")?));
+    assert_eq!(store.bucket_stamp("b"), None);
+    drop(release);
+    assert!(wait(lost).is_err());
+    assert!(wait(broken).is_err());
+    assert_ne!(store.bucket_stamp("b").unwrap(), second);
+    assert!(wait(store.bucket("b")).unwrap().is_some());
 }
 
 #[test]

@@ -377,7 +377,7 @@ pub(super) fn add(upload: &str, number: i32, body: &str) -> IndexWrite {
     IndexWrite::PutPart(part(upload, number, body))
 }
 
-fn update(row: &BucketRow, was: &str) -> IndexWrite {
+pub(super) fn update(row: &BucketRow, was: &str) -> IndexWrite {
     IndexWrite::UpdateBucket {
         row: row.clone(),
         was: was.into(),

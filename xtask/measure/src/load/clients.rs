@@ -6,6 +6,8 @@ use std::{
     io::Write,
     path::Path,
     sync::Arc,
+    thread,
+    time::Duration,
 };
 
 use anyhow::{Context, ensure};
@@ -96,14 +98,17 @@ impl Client for Rotating {
 pub(super) struct Flushing {
     file: File,
     record: Vec<u8>,
+    delay: Duration,
 }
 
 impl Flushing {
-    pub(super) fn new(path: &Path, bytes: usize) -> anyhow::Result<Self> {
+    /// Writes this many bytes at a time, on a disk whose every flush takes this much longer.
+    pub(super) fn new(path: &Path, bytes: usize, delay: Duration) -> anyhow::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         Ok(Self {
             file,
             record: vec![b'k'; bytes],
+            delay,
         })
     }
 }
@@ -112,6 +117,9 @@ impl Client for Flushing {
     fn step(&mut self) -> anyhow::Result<()> {
         self.file.write_all(&self.record)?;
         self.file.sync_data()?;
+        if !self.delay.is_zero() {
+            thread::sleep(self.delay);
+        }
         Ok(())
     }
 

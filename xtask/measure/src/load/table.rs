@@ -13,6 +13,22 @@ pub(super) struct Report {
     pub(super) rows: Vec<Row>,
     /// Figures that are not rates.
     pub(super) figures: Vec<Figure>,
+    /// What the figures depend on besides the server.
+    pub(super) conditions: Vec<Condition>,
+}
+
+/// A property of the machine or the build.
+#[derive(Debug, Serialize)]
+pub(super) struct Condition {
+    name: &'static str,
+    value: String,
+}
+
+impl Condition {
+    pub(super) fn new(name: &'static str, value: impl ToString) -> Self {
+        let value = value.to_string();
+        Self { name, value }
+    }
 }
 
 /// A workload on a server.
@@ -116,6 +132,10 @@ impl Report {
             let (name, value, target) = (&figure.name, figure.value, &figure.target);
             let verdict = if figure.reached { "reached" } else { "MISSED" };
             writeln!(out, "{name:<60} {value:>9.2}  {target:<8} {verdict}")?;
+        }
+        writeln!(out)?;
+        for Condition { name, value } in &self.conditions {
+            writeln!(out, "{name}: {value}")?;
         }
         Ok(())
     }
