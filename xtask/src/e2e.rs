@@ -65,7 +65,7 @@ impl Tools {
     pub(crate) fn ready(built: bool) -> anyhow::Result<Self> {
         let target = target()?;
         if !built {
-            execute(cargo().args(["build", "-p", "keywright"]))?;
+            execute(cargo().args(["build", "-p", "keywright", "--features", "full"]))?;
         }
         let folder = target.join("e2e");
         fs::create_dir_all(&folder)?;

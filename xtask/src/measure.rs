@@ -31,16 +31,9 @@ pub(crate) fn run(chore: &str, args: &Args) -> anyhow::Result<()> {
     } else {
         let profile = if args.dist { "dist" } else { "release" };
         // Build separately, so that the server gets only the features it is released with.
-        for package in ["keywright", "xtask-measure"] {
-            let build = [
-                "build",
-                "--quiet",
-                "--profile",
-                profile,
-                "--package",
-                package,
-            ];
-            execute(cargo().args(build))?;
+        for package in ["keywright --features full", "xtask-measure"] {
+            let build = format!("build --quiet --profile {profile} --package {package}");
+            execute(cargo().args(build.split(' ')))?;
         }
         profile
     };

@@ -42,14 +42,32 @@ const STEPS: &[&[&str]] = &[
         "clippy",
         "--workspace",
         "--all-targets",
+        "--features",
+        "keywright/full",
         "--",
         "-D",
         "warnings",
     ],
+    // What `cargo run` builds, which leaves out some destinations.
+    &["cargo", "clippy", "-p", "keywright", "--", "-D", "warnings"],
     // Build binaries and tests together: each dependency then has one set of features and is
     // compiled once. The steps below reuse the result.
-    &["cargo", "build", "--workspace", "--bins", "--tests"],
-    &["cargo", "test", "--workspace"],
+    &[
+        "cargo",
+        "build",
+        "--workspace",
+        "--bins",
+        "--tests",
+        "--features",
+        "keywright/full",
+    ],
+    &[
+        "cargo",
+        "test",
+        "--workspace",
+        "--features",
+        "keywright/full",
+    ],
     // Building the binary has installed the packages that this needs.
     &["npm", "--prefix", "console", "run", "--silent", "check"],
     &["npm", "--prefix", "console", "run", "--silent", "size"],

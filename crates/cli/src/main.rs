@@ -23,9 +23,30 @@ use clap::{Parser, Subcommand};
 
 use crate::{hints::hint, master_key::MasterKeyCommand, remote::printable_lines, style::styled};
 
+/// The version, and whether this build leaves anything out. `rotate --help` says what.
+const LONG_VERSION: &str = if cfg!(all(
+    feature = "github",
+    feature = "kubernetes",
+    feature = "smtp"
+)) {
+    env!("CARGO_PKG_VERSION")
+} else {
+    concat!(
+        env!("CARGO_PKG_VERSION"),
+        "\nbuilt without some destinations, which `keywright rotate --help` lists\n\
+             hint: build with --features full"
+    )
+};
+
 /// AWS-compatible IAM, STS and S3 server that also rotates access keys.
 #[derive(Debug, Parser)]
-#[command(name = "keywright", version, about, max_term_width = 100)]
+#[command(
+    name = "keywright",
+    version,
+    long_version = LONG_VERSION,
+    about,
+    max_term_width = 100
+)]
 struct CliArguments {
     #[command(subcommand)]
     command: CliCommand,

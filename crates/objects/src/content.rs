@@ -45,8 +45,9 @@ impl TakenContent {
 /// The context that a content key is sealed for. Neither a bucket name nor the first word contains
 /// a slash.
 fn subject(blob: Option<BlobId>, (bucket, key): (&str, &str)) -> String {
-    let blob = blob.map_or_else(|| "inline".to_owned(), |blob| hex::encode(blob.0));
-    format!("{blob}/{bucket}/{key}")
+    let blob = blob.map(|blob| hex::encode(blob.0));
+    let blob = blob.as_deref().unwrap_or("inline");
+    [blob, bucket, key].join("/")
 }
 
 /// Returns a reader for a piece of the object with this bucket and key; `None` for clear text from

@@ -160,16 +160,33 @@ fn later(algorithm: ChecksumAlgorithm, trailers: Option<&BodyTrailers>) -> Claim
     }))
 }
 
-/// The conditions of a read. `prefix` is empty, or `x-amz-copy-source-` for the source of a copy.
-/// `if-modified-since` with a date in the future is ignored.
-pub(super) fn read_if(headers: &HeaderMap, prefix: &str, now: Timestamp) -> ReadIf {
-    let find = |name: &str| text(headers, &format!("{prefix}{name}"));
-    let date = |name: &str| find(name).and_then(parse_http_date);
+/// The headers with the conditions of a read.
+pub(super) const READ_IF: [&str; 4] = [
+    "if-match",
+    "if-none-match",
+    "if-modified-since",
+    "if-unmodified-since",
+];
+
+/// The headers with the conditions on the source of a copy, in the same order.
+pub(super) const COPY_SOURCE_IF: [&str; 4] = [
+    "x-amz-copy-source-if-match",
+    "x-amz-copy-source-if-none-match",
+    "x-amz-copy-source-if-modified-since",
+    "x-amz-copy-source-if-unmodified-since",
+];
+
+/// The conditions in headers with these names. `if-modified-since` with a date in the future is
+/// ignored.
+pub(super) fn read_if(headers: &HeaderMap, names: [&str; 4], now: Timestamp) -> ReadIf {
+    let [matches, none_match, modified_since, unmodified_since] = names;
+    let tags = |name: &str| text(headers, name).map(EntityTags::parse);
+    let date = |name: &str| text(headers, name).and_then(parse_http_date);
     ReadIf {
-        matches: find("if-match").map(EntityTags::parse),
-        none_match: find("if-none-match").map(EntityTags::parse),
-        modified_since: date("if-modified-since").filter(|since| *since <= now),
-        unmodified_since: date("if-unmodified-since"),
+        matches: tags(matches),
+        none_match: tags(none_match),
+        modified_since: date(modified_since).filter(|since| *since <= now),
+        unmodified_since: date(unmodified_since),
     }
 }
 

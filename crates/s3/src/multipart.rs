@@ -78,7 +78,7 @@ pub(super) async fn part_copy(
     input: dto::UploadPartCopyInput,
 ) -> Result<S3Response<dto::UploadPartCopyOutput>, S3Fault> {
     let upload = permit.upload(&input.upload_id).await?;
-    let source_if = headers::read_if(permit.headers(), "x-amz-copy-source-", permit.now());
+    let source_if = headers::read_if(permit.headers(), headers::COPY_SOURCE_IF, permit.now());
     let range = input.copy_source_range.as_deref();
     let copied = permit.copy_part(&upload, input.part_number, source_if, range);
     let part = copied.await?;

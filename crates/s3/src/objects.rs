@@ -170,7 +170,7 @@ fn overridden(input: &dto::GetObjectInput) -> bool {
 
 fn ask<O: ReadsObject>(permit: &S3Permit<O>, part: Option<i32>) -> ReadAsk {
     ReadAsk {
-        conditions: headers::read_if(permit.headers(), "", permit.now()),
+        conditions: headers::read_if(permit.headers(), headers::READ_IF, permit.now()),
         range: text(permit.headers(), "range").map(str::to_owned),
         part,
     }
@@ -236,7 +236,7 @@ pub(super) async fn attributes(
     input: dto::GetObjectAttributesInput,
 ) -> Result<S3Response<dto::GetObjectAttributesOutput>, S3Fault> {
     let object = permit.object()?;
-    headers::read_if(permit.headers(), "", permit.now()).check(&object)?;
+    headers::read_if(permit.headers(), headers::READ_IF, permit.now()).check(&object)?;
     // The protocol layer does not split the list in this header.
     let requested = |name: &str| {
         let mut lists = input
@@ -349,7 +349,7 @@ pub(super) async fn copy(
         .map(ChecksumAlgorithm::parse)
         .transpose()?;
     let copy = CopyRequest {
-        source_if: headers::read_if(sent, "x-amz-copy-source-", permit.now()),
+        source_if: headers::read_if(sent, headers::COPY_SOURCE_IF, permit.now()),
         condition: headers::write_if(sent)?,
         redirect: stored.redirect.clone(),
         headers: directive("x-amz-metadata-directive")?.then_some(stored),

@@ -27,7 +27,7 @@ pub use proxies::{InvalidProxy, TrustedProxies, TrustedProxy};
 pub use system::{SystemClock, SystemEntropy};
 
 /// The body of every response.
-pub type ResponseBody = http_body_util::combinators::UnsyncBoxBody<bytes::Bytes, std::io::Error>;
+pub type ResponseBody = keywright_s3::S3Body;
 
 /// A body that is in memory.
 pub(crate) fn full(bytes: impl Into<bytes::Bytes>) -> ResponseBody {

@@ -128,7 +128,8 @@ impl Pipeline {
                     && !signed
                     && console::claims(&request)
                 {
-                    return console::answer(self, request, (peer, listener)).await;
+                    // Boxed, because every request's future would be as large as this one.
+                    return Box::pin(console::answer(self, request, (peer, listener))).await;
                 }
                 let (parts, body) = request.into_parts();
                 let head = RequestHead::read(parts, peer, self.services.clock.now());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use keywright_base::limits;
 use keywright_identity::{
     IamFault, Identity,
@@ -393,6 +393,8 @@ fn error_response(service: Service, error: &WireError, request_id: &str) -> Resp
     xml_response(status, xml.into(), request_id)
 }
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
 fn xml_response(status: StatusCode, xml: Bytes, request_id: &str) -> Response<ResponseBody> {
     let mut response = Response::new(full(xml));
     *response.status_mut() = status;
@@ -401,7 +403,7 @@ fn xml_response(status: StatusCode, xml: Bytes, request_id: &str) -> Response<Re
     // A rotation repeats a request only if this header shows that repeating it is safe.
     headers.insert(header::SERVER, HeaderValue::from_static("Keywright"));
     if let Ok(id) = HeaderValue::from_str(request_id) {
-        headers.insert("x-amzn-requestid", id);
+        headers.insert(REQUEST_ID, id);
     }
     response
 }

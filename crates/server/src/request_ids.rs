@@ -45,7 +45,8 @@ impl RequestIds {
         const LETTERS: &[u8; 32] = b"ABCDEFGHJKMNPQRSTVWXYZ0123456789";
         let (request, host): ([u8; 16], [u8; 48]) = (self.draw(), self.draw());
         let letter = |byte: &u8| LETTERS.get(usize::from(byte % 32)).copied();
-        let request_id = request.iter().filter_map(letter).map(char::from).collect();
+        let mut request_id = String::with_capacity(request.len());
+        request_id.extend(request.iter().filter_map(letter).map(char::from));
         ResponseIds {
             request_id,
             host_id: BASE64_STANDARD.encode(host),

@@ -76,7 +76,7 @@ pub(crate) async fn answer(
     {
         services.identity.denials().record(denial.clone());
     }
-    answer.map(|body| body.map_err(std::io::Error::other).boxed_unsync())
+    answer
 }
 
 /// Serves a request. A listing waits for its owner's turn, and a document is charged to the memory
@@ -105,10 +105,7 @@ async fn serve(
         return refused();
     };
     match services.answers.hold(owner, document.to_bytes()) {
-        Ok(document) => {
-            let body = full(document).map_err(Into::into).boxed_unsync();
-            Response::from_parts(parts, body)
-        }
+        Ok(document) => Response::from_parts(parts, full(document)),
         Err(NoMemory) => refused(),
     }
 }
@@ -124,8 +121,7 @@ pub(crate) fn unserved(services: &Services, unserved: UnservedHttp) -> Response<
             WireError::new(501, "NotImplemented", message)
         }
     };
-    let answer = error_response(&error, false, &services.ids.of_s3());
-    answer.map(|body| body.map_err(std::io::Error::other).boxed_unsync())
+    error_response(&error, false, &services.ids.of_s3())
 }
 
 /// The response for a body that ended early.
@@ -147,8 +143,7 @@ pub(crate) fn not_admitted(services: &Services, method: &http::Method) -> Respon
                 Authorization header. Presigned and anonymous ones belong to the API's address.";
     let fault = keywright_objects::S3Fault::AccessDenied(text.into());
     let head = method == http::Method::HEAD;
-    let answer = error_response(&WireError::from(&fault), head, &services.ids.of_s3());
-    answer.map(|body| body.map_err(std::io::Error::other).boxed_unsync())
+    error_response(&WireError::from(&fault), head, &services.ids.of_s3())
 }
 
 /// The kind of signature that a request presents.

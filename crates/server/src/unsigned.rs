@@ -5,7 +5,7 @@
 //! middle, or anyone who holds a presigned URL, can choose. All others are removed before the
 //! request is interpreted.
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, header::AUTHORIZATION};
 use keywright_sigv4::PresentedSignature;
 
 /// The list, as in ARCHITECTURE.md.
@@ -44,6 +44,8 @@ pub(crate) fn drop_unsigned(headers: &mut HeaderMap, presented: &PresentedSignat
         names.any(|signed| signed == name.as_str())
     };
     let obeyed = |name: &HeaderName| OBEYED.contains(&name.as_str()) || signed(name);
+    // Never signed, and not needed any more.
+    headers.remove(AUTHORIZATION);
     let others: Vec<_> = headers
         .keys()
         .filter(|name| !obeyed(name))

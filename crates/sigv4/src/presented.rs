@@ -4,6 +4,8 @@
 //! and parts, signed headers, date, credential, scope. Only then may a key be looked up. The
 //! signature itself is checked in `verify.rs`.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, Uri, request::Parts};
 use keywright_base::{Secret, Timestamp, limits, region};
 
@@ -223,19 +225,24 @@ impl PresentedSignature {
 
 /// The service in the request's claimed credential, for routing only: it is not authenticated.
 /// `None` if there is no credential of five parts.
-pub fn claimed_service(headers: &HeaderMap, uri: &Uri) -> Option<String> {
+pub fn claimed_service<'a>(headers: &'a HeaderMap, uri: &Uri) -> Option<Cow<'a, str>> {
     let credential = match headers.get(http::header::AUTHORIZATION) {
         Some(header) => {
             let text = header.to_str().ok()?;
             // The form that clients write; other forms take the slow path.
             let usual = text.strip_prefix("AWS4-HMAC-SHA256 Credential=");
             let rest = usual.or_else(|| Some(text.split_once("Credential=")?.1))?;
-            rest.split([',', ' ']).next()?.to_owned()
+            return service_of(rest.split([',', ' ']).next()?).map(Cow::Borrowed);
         }
         None => decode(QueryString::read(uri.query()?).value("X-Amz-Credential")?).ok()?,
     };
+    service_of(&credential).map(|service| Cow::Owned(service.to_owned()))
+}
+
+/// The service of a credential of five parts.
+fn service_of(credential: &str) -> Option<&str> {
     let mut fields = credential.rsplit('/');
-    let service = fields.nth(1)?.to_owned();
+    let service = fields.nth(1)?;
     fields.nth(2).map(|_| service)
 }
 
@@ -361,8 +368,17 @@ fn check_credential(
     claim: &SignatureClaim,
     date: Timestamp,
 ) -> Result<(CredentialScope, String), SignatureFault> {
-    let fields: Vec<&str> = claim.credential.split('/').collect();
-    let [access_key_id, day, region_code, service, terminator] = *fields.as_slice() else {
+    let mut fields = claim.credential.split('/');
+    let mut next = || fields.next();
+    let [
+        Some(access_key_id),
+        Some(day),
+        Some(region_code),
+        Some(service),
+        Some(terminator),
+        None,
+    ] = [next(), next(), next(), next(), next(), next()]
+    else {
         return Err(credential_form(claim));
     };
     if access_key_id.is_empty() {

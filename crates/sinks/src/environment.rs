@@ -34,6 +34,7 @@ pub(crate) const SYSTEM: [&str; 19] = [
 
 /// For programs that log in to a cluster, which choose an account by them. Proxies are in the
 /// kubeconfig.
+#[cfg(feature = "kubernetes")]
 const CLUSTER_LOGIN: [&str; 17] = [
     "AWS_PROFILE",
     "AWS_CONFIG_FILE",
@@ -67,6 +68,7 @@ pub fn program(name: impl AsRef<OsStr>) -> Command {
 }
 
 /// A program that logs in to a cluster.
+#[cfg(feature = "kubernetes")]
 pub(crate) fn cluster_login(name: &str) -> Command {
     let mut command = program(name);
     pass(&mut command, &CLUSTER_LOGIN);

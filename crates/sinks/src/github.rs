@@ -24,20 +24,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    ParsedDestination, SinkKind, aws_profile::variable, fragment, names::VariableNames,
-    text::similar,
+    ParsedDestination, aws_profile::variable, fragment, names::VariableNames, text::similar,
 };
 use keywright_aws::http;
 
-pub(super) const KIND: SinkKind = SinkKind {
-    prefix: "github",
-    syntax: "OWNER/REPO[@ENVIRONMENT][#ID,SECRET | #NAME]",
-    writes: "two secrets of GitHub Actions, or one with both as JSON",
-    parse: |text| {
-        let (place, names) = fragment(text);
-        Ok(Box::new(RepositorySecrets::new(place, names)?))
-    },
-};
+pub(super) fn parse(text: &str) -> Result<Box<dyn ParsedDestination>, String> {
+    let (place, names) = fragment(text);
+    Ok(Box::new(RepositorySecrets::new(place, names)?))
+}
 
 /// The address of github.com's API. GitHub Enterprise Server has another one.
 const API: &str = "https://api.github.com";

@@ -19,14 +19,17 @@ mod dotenv;
 pub mod environment;
 mod file;
 mod file_name;
+#[cfg(feature = "github")]
 mod github;
 mod gitlab;
 mod google;
 mod json;
 pub mod key_services;
+#[cfg(feature = "kubernetes")]
 mod kubernetes;
 mod names;
 mod onepassword;
+mod optional;
 mod person;
 mod program;
 mod public_name;
@@ -51,6 +54,7 @@ use keywright_base::Clock;
 use keywright_rotation::ports::Sink;
 
 pub use self::aws_profile::variable;
+pub use self::optional::LEFT_OUT;
 pub use self::public_name::public_name;
 
 /// Every kind of destination, in the order of the help text.
@@ -68,8 +72,8 @@ const KINDS: &[&SinkKind] = &[
     &google::KIND,
     &azure::KIND,
     &onepassword::KIND,
-    &kubernetes::KIND,
-    &github::KIND,
+    &optional::KUBERNETES,
+    &optional::GITHUB,
     &gitlab::KIND,
     &circleci::KIND,
 ];
@@ -139,6 +143,9 @@ pub fn help() -> String {
             true => writeln!(help, "{name:HELP_COLUMNS$}{}", kind.writes),
             false => writeln!(help, "{name}\n      {}", kind.writes),
         };
+    }
+    if !LEFT_OUT.is_empty() {
+        let _ = writeln!(help, "Not in this build: {}", LEFT_OUT.join(", "));
     }
     help
 }

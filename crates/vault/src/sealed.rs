@@ -191,7 +191,9 @@ fn open_with(key: &LessSafeKey, aad: Vec<u8>, rest: &[u8]) -> Result<Secret<Vec<
 }
 
 fn associated((purpose, subject): (SealPurpose, &str), number: u32) -> Vec<u8> {
-    let mut aad = purpose.label().as_bytes().to_vec();
+    let label = purpose.label().as_bytes();
+    let mut aad = Vec::with_capacity(label.len() + 1 + 4 + subject.len());
+    aad.extend_from_slice(label);
     aad.push(0);
     aad.extend_from_slice(&number.to_be_bytes());
     aad.extend_from_slice(subject.as_bytes());

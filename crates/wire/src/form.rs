@@ -120,6 +120,15 @@ impl Form {
         self.parameters.binary_search_by(order).ok()
     }
 
+    /// Whether there is a parameter whose name starts with `prefix` and a dot.
+    fn has_members(&self, prefix: &str) -> bool {
+        let first = || prefix.bytes().chain([b'.']);
+        let at = (self.parameters).partition_point(|(name, _)| name.bytes().lt(first()));
+        let name = self.parameters.get(at).map(|(name, _)| name);
+        let rest = name.and_then(|name| name.strip_prefix(prefix));
+        rest.is_some_and(|rest| rest.starts_with('.'))
+    }
+
     /// The parameters whose names start with `prefix`.
     fn under(&self, prefix: &str) -> &[(String, String)] {
         let from = self
@@ -206,7 +215,7 @@ impl<'a> FormScope<'a> {
 
     /// Whether there is a value at or below this position.
     pub(crate) fn is_given(&self) -> bool {
-        self.scalar().is_some() || !self.form.under(&format!("{}.", self.prefix)).is_empty()
+        self.scalar().is_some() || self.form.has_members(&self.prefix)
     }
 
     /// The scope of a member.

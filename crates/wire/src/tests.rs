@@ -21,6 +21,26 @@ fn violation<T: Decode + std::fmt::Debug>(body: &str) -> String {
     }
 }
 
+/// Rows: a form, and whether it has a value at or below `A`.
+#[test]
+fn a_value_below_a_name_begins_with_it_and_a_dot() {
+    for (form, expected) in [
+        ("", false),
+        ("A=1", true),
+        ("A.b=1", true),
+        ("A%2Eb=1", true),
+        ("A!=1&A-b=1&A.b.c=1&A0=1&B=1", true),
+        ("A!=1&A-b=1&A/=1&A0=1&B=1", false),
+        ("AB=1", false),
+        ("AB.c=1", false),
+        ("a.b=1", false),
+        ("@=1", false),
+    ] {
+        let parsed = Form::parse(form.as_bytes()).unwrap();
+        assert_eq!(parsed.scope().member("A").is_given(), expected, "{form}");
+    }
+}
+
 #[test]
 fn a_nested_input() {
     let body = "Action=CreateUser&Version=2010-05-08&UserName=bob&Path=%2Fteam%2F\

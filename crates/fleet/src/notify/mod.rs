@@ -16,6 +16,10 @@ mod outbox;
 mod post;
 mod secret_ref;
 mod slack;
+#[cfg(feature = "smtp")]
+mod smtp;
+#[cfg(not(feature = "smtp"))]
+#[path = "without_smtp.rs"]
 mod smtp;
 mod sns;
 mod teams;
@@ -53,6 +57,10 @@ const KINDS: [(&str, ParseChannel); 7] = [
 /// The context for sending one message.
 struct DispatchContext<'a> {
     /// The owner's address if the message is for the owner alone.
+    #[cfg_attr(
+        not(feature = "smtp"),
+        expect(dead_code, reason = "only mail goes to an owner")
+    )]
     recipient: Option<&'a str>,
     /// How to reach the account that the notices are about.
     account: Option<&'a ClientSettings>,

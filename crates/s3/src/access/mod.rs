@@ -284,6 +284,7 @@ async fn object_permitted(
     let mut allowed = None;
     if let Some(action) = action {
         let tags = found.as_ref().map(|object| &object.meta.tags);
+        let tags = tags.filter(|tags| !tags.is_empty());
         let context = tags.map(|tags| check.context.with_existing(tags));
         let context = context.as_ref().unwrap_or(&check.context);
         let arn = Arn::s3_object(bucket, key);
@@ -318,6 +319,6 @@ fn action(row: &OperationRow, call: &S3Call) -> String {
             Some(stem) => format!("s3:{stem}VersionAcl"),
             None => format!("s3:{name}Version"),
         },
-        _ => format!("s3:{name}"),
+        _ => ["s3:", name].concat(),
     }
 }

@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 use keywright_base::Timestamp;
 use keywright_policy::ContextValues;
-use keywright_sigv4::{PresentedSignature, SigningMode};
+use keywright_sigv4::{PayloadClaim, PresentedSignature, SigningMode};
 
 /// The facts about the signature that bucket policies can test.
 pub(super) struct SignatureConditions {
     version: &'static str,
     kind: &'static str,
     age_millis: Option<i64>,
-    content: Option<String>,
+    content: PayloadClaim,
 }
 
 impl SignatureConditions {
@@ -29,7 +29,7 @@ impl SignatureConditions {
             version: "AWS",
             kind: "REST-QUERY-STRING",
             age_millis: None,
-            content: None,
+            content: PayloadClaim::Undeclared,
         }
     }
 
@@ -45,7 +45,7 @@ impl SignatureConditions {
             age_millis,
             // The verified value, however the URL spells it: a presigned request that declares no
             // hash is signed as if it declared an unsigned payload.
-            content: presented.payload().declared(),
+            content: presented.payload(),
         }
     }
 
@@ -57,10 +57,10 @@ impl SignatureConditions {
             "s3:signatureage" => self
                 .age_millis
                 .map_or(ContextValues::Absent, |age| one(age.to_string().into())),
-            "s3:x-amz-content-sha256" => match &self.content {
-                Some(content) => ContextValues::One(content.as_str().into()),
-                None => ContextValues::Absent,
-            },
+            "s3:x-amz-content-sha256" => self
+                .content
+                .declared()
+                .map_or(ContextValues::Absent, |content| one(content.into())),
             _ => ContextValues::Absent,
         }
     }

@@ -35,7 +35,7 @@ use self::{
     workload::{RolloutStatus, Workload},
 };
 use super::{
-    ParsedDestination, SinkKind,
+    ParsedDestination,
     document::foreign_key,
     fragment,
     text::{did_you_mean, pair_of, printable_id, similar},
@@ -44,15 +44,10 @@ use super::{
 /// How many object names are read for a suggestion.
 const NAMES_MAX: u32 = 500;
 
-pub(super) const KIND: SinkKind = SinkKind {
-    prefix: "kubernetes",
-    syntax: "NAMESPACE/NAME[?context=&restart=KIND/NAME,...][#ID,SECRET]",
-    writes: "two fields of a Secret's data",
-    parse: |text| {
-        let (place, fields) = fragment(text);
-        Ok(Box::new(ClusterSecret::new(place, fields)?))
-    },
-};
+pub(super) fn parse(text: &str) -> Result<Box<dyn ParsedDestination>, String> {
+    let (place, fields) = fragment(text);
+    Ok(Box::new(ClusterSecret::new(place, fields)?))
+}
 
 #[async_trait]
 impl ParsedDestination for ClusterSecret {
