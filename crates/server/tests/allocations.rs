@@ -223,6 +223,10 @@ async fn pipeline(folder: &tempfile::TempDir) -> (Pipeline, TestKey) {
 }
 
 #[test]
+#[expect(
+    clippy::print_stderr,
+    reason = "the counts, for whoever wants to lower them"
+)]
 fn requests_allocate_little() {
     let mut server = TestServer::start();
     let key = server.furnish();
