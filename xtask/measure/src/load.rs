@@ -194,7 +194,7 @@ fn durable(each: Duration, delay: Duration, report: &mut Report) -> anyhow::Resu
     let (disk, server) = if delay.is_zero() {
         (String::new(), Running::serve(&seeded.data)?)
     } else {
-        let disk = format!(", each flush {} ms longer", delay.as_millis());
+        let disk = format!(", flushes +{} ms", delay.as_millis());
         match Running::serve_on_slow_disk(&seeded.data, delay) {
             Ok(server) => (disk, server),
             Err(error) => {
