@@ -15,7 +15,8 @@ use crate::contract::{
     AccountVersion, ActivityStore, BlobJournal, BlobName, BucketRow, DisplacedRows, IndexWrite,
     IssuedSession, KeyAttempt, LastUse, Lease, LeaseRequest, LeaseStore, LedgerChanges,
     LedgerCommit, LedgerStore, ListRange, ObjectIndex, ObjectRow, PartRow, PendingDelete,
-    PendingDeletePage, RowStamp, SessionPage, StateRecord, Store, StoreError, StoreFuture, UploadRow,
+    PendingDeletePage, RowStamp, SessionPage, StateRecord, Store, StoreError, StoreFuture,
+    UploadRow,
 };
 
 /// A part of the contract whose writes are counted together.
