@@ -65,9 +65,10 @@ def download(key: Credentials, path: Path) -> Path:
 class AwsCli:
     """The `aws` command of one person: a home folder of their own."""
 
-    def __init__(self, home: Path, endpoint: str):
+    def __init__(self, home: Path, endpoint: str, **environment: str):
         home.mkdir(exist_ok=True)
         self._environment = {
+            **environment,
             "HOME": str(home),
             "PATH": os.environ["PATH"],
             "AWS_ENDPOINT_URL": endpoint,

@@ -12,6 +12,12 @@ pub const DELETION_TASKS_PER_ACCOUNT: usize = 100;
 pub const ROLE_NAME_CHARS: usize = 64;
 /// Instance profiles in an account: AWS's default quota.
 pub const INSTANCE_PROFILES_PER_ACCOUNT: usize = 1000;
+/// OpenID Connect providers in an account: AWS's default quota.
+pub const OPEN_ID_PROVIDERS_PER_ACCOUNT: usize = 100;
+/// Client IDs (audiences) of an OpenID Connect provider.
+pub const CLIENT_IDS_PER_PROVIDER: usize = 100;
+/// Thumbprints of an OpenID Connect provider.
+pub const THUMBPRINTS_PER_PROVIDER: usize = 5;
 /// Customer managed policies per account.
 pub const POLICIES_PER_ACCOUNT: usize = 1500;
 /// Groups that one user can be a member of.
@@ -245,6 +251,29 @@ pub const BODIES_BYTES: usize = 32 * 1024 * 1024;
 /// Bytes of every body that can always be held, so that full memory does not stop ordinary
 /// requests. Also the limit for a form that is read before its sender is known.
 pub const BODY_BYTES_FREE: usize = 16 * 1024;
+
+/// Size of a document of an identity provider (its configuration or its keys), in bytes.
+pub const PROVIDER_DOCUMENT_BYTES: usize = 256 * 1024;
+/// Seconds within which both documents of an identity provider must arrive.
+pub const PROVIDER_FETCH_SECS: u64 = 10;
+/// Keys of an identity provider. A longer list is not used at all.
+pub const PROVIDER_KEYS: usize = 100;
+/// Certificates that an identity provider may present.
+pub const PROVIDER_CERTIFICATES: usize = 10;
+/// Seconds for which the keys of an identity provider are used before they are fetched again.
+pub const PROVIDER_KEYS_SECS: i64 = 15 * 60;
+/// Seconds between two fetches because a token names a key that is unknown.
+pub const PROVIDER_REFRESH_SECS: i64 = 60;
+/// Seconds after a failed fetch before the next one, doubled with each failure in a row.
+pub const PROVIDER_RETRY_SECS: i64 = 5;
+/// The longest wait after failed fetches, in seconds.
+pub const PROVIDER_RETRY_SECS_MAX: i64 = 5 * 60;
+/// Providers of one account whose keys are fetched at the same time.
+pub const PROVIDER_FETCHES_PER_ACCOUNT: usize = 4;
+/// Seconds by which the clock of an identity provider may differ: AWS's five minutes.
+pub const TOKEN_LEEWAY_SECS: i64 = 5 * 60;
+/// Characters of a token's subject.
+pub const TOKEN_SUBJECT_CHARS: usize = 255;
 
 /// Interval between checks of the certificate files, in seconds.
 pub const CERTIFICATE_CHECK_SECS: u64 = 10;

@@ -17,8 +17,8 @@ use clap::Args;
 use keywright_base::AccountId;
 use keywright_objects::StorageQuotas;
 use keywright_server::{
-    PublicUrl, ServerConfig, TlsFiles, TrustedProxies, TrustedProxy, console::PublicUrls,
-    rotations::AllowedDestinations,
+    LoopbackIssuer, PublicUrl, ServerConfig, TlsFiles, TrustedProxies, TrustedProxy,
+    console::PublicUrls, rotations::AllowedDestinations,
 };
 use serde::{Deserialize, Deserializer, de::Error};
 
@@ -119,6 +119,13 @@ pub(crate) struct ServeArguments {
     #[arg(value_delimiter = '\n')]
     #[serde(default)]
     rotation_place: Vec<String>,
+
+    /// URL of an OpenID Connect issuer that may be on this machine. All others must be at another
+    /// address. May be repeated, or separated by commas in the environment
+    #[arg(long, env = "KEYWRIGHT_OIDC_LOOPBACK_ISSUER", value_name = "URL")]
+    #[arg(value_delimiter = ',')]
+    #[serde(default)]
+    oidc_loopback_issuer: Vec<String>,
 }
 
 /// Parses an address to listen on. A host name, such as localhost, is resolved.
@@ -161,6 +168,7 @@ pub(crate) struct ServeConfig {
     pub master_key: KeySource,
     pub account_id: Option<AccountId>,
     pub rotation_places: AllowedDestinations,
+    pub loopback_issuers: Vec<LoopbackIssuer>,
     pub quotas: StorageQuotas,
     pub server: ServerConfig,
     pub console_listen: Option<SocketAddr>,
@@ -199,6 +207,7 @@ impl ServeArguments {
         };
         let places = or(self.rotation_place, file.rotation_place);
         let proxies = or(self.trusted_proxy, file.trusted_proxy);
+        let issuers = or(self.oidc_loopback_issuer, file.oidc_loopback_issuer);
         let urls = PublicUrls {
             api: url("--api-url", self.api_url.or(file.api_url))?,
             console: url("--console-url", self.console_url.or(file.console_url))?,
@@ -220,6 +229,7 @@ impl ServeArguments {
             master_key,
             account_id,
             rotation_places: AllowedDestinations::new(places).context("--rotation-place")?,
+            loopback_issuers: loopback_issuers(&issuers)?,
             quotas,
             server,
             console_listen: self.console_listen.or(file.console_listen),
@@ -328,6 +338,12 @@ fn or(first: Vec<String>, second: Vec<String>) -> Vec<String> {
 fn url(flag: &'static str, text: Option<String>) -> anyhow::Result<Option<PublicUrl>> {
     let parsed = text.map(|text| text.parse().context(flag));
     parsed.transpose()
+}
+
+fn loopback_issuers(urls: &[String]) -> anyhow::Result<Vec<LoopbackIssuer>> {
+    let parsed = urls.iter().map(|url| url.trim().parse());
+    let parsed = parsed.collect::<Result<_, _>>();
+    parsed.context("--oidc-loopback-issuer")
 }
 
 fn trusted(proxies: Vec<String>) -> anyhow::Result<TrustedProxies> {
@@ -439,6 +455,11 @@ mod tests {
             (
                 "api_url = \"https://a\"\nconsole_url = \"https://a:8788\"",
                 None,
+            ),
+            ("oidc_loopback_issuer = [\"https://127.0.0.1:8443/\"]", None),
+            (
+                "oidc_loopback_issuer = [\"127.0.0.1:8443\"]",
+                Some("--oidc-loopback-issuer: 127.0.0.1:8443 is not"),
             ),
         ] {
             let arguments: ServeArguments = toml::from_str(text).unwrap();

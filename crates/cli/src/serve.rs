@@ -13,8 +13,8 @@ use keywright_base::{AccountId, Clock, Entropy, Secret};
 use keywright_identity::{Identity, service::RootCredentials};
 use keywright_s3::S3;
 use keywright_server::{
-    ListenAddress, ListenerOrigin, Pipeline, PublicUrl, Server, ServerError, ServerParts,
-    SystemClock, SystemEntropy, bind_console,
+    ListenAddress, ListenerOrigin, Pipeline, ProviderFetcher, PublicUrl, Server, ServerError,
+    ServerParts, SystemClock, SystemEntropy, bind_console,
     console::{Console, PublicUrls},
     rotations::{self, ServerRotations},
 };
@@ -83,6 +83,8 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
         console: Console::new(bundle(), config.urls.clone()),
         proxies: config.proxies.clone(),
     };
+    let documents = ProviderFetcher::new(config.loopback_issuers.clone());
+    identity.know_provider_documents(Arc::new(documents));
     let (time, random) = (Arc::clone(&clock), Arc::clone(&entropy));
     let pipeline = Arc::new(Pipeline::new(Arc::clone(&identity), front, time, random));
     let (api, console) = listen(&config, &pipeline).await?;

@@ -294,6 +294,37 @@ impl std::fmt::Debug for ActionEntry {
     }
 }
 
+/// A request for an operation that needs no signature.
+#[derive(Debug, Clone, Copy)]
+pub struct UnsignedCall<'a> {
+    /// The context from the request's head.
+    pub facts: &'a RequestContext,
+    /// The parameters.
+    pub form: &'a Form,
+    /// The request ID for the response.
+    pub request_id: &'a str,
+}
+
+impl<'a> From<ActionCall<'a>> for UnsignedCall<'a> {
+    fn from(call: ActionCall<'a>) -> Self {
+        Self {
+            facts: call.facts,
+            form: call.form,
+            request_id: call.request_id,
+        }
+    }
+}
+
+type UnsignedHandling<'a> = Pin<Box<dyn Future<Output = Result<String, IamFault>> + Send + 'a>>;
+
+/// An entry in the table of operations that need no signature. They have no caller and no
+/// [`Permit`]: what they require instead is their own concern.
+pub(crate) struct UnsignedEntry {
+    pub(crate) operation: &'static Operation,
+    /// Returns the complete XML body.
+    pub(crate) handle: for<'a> fn(&'a Identity, UnsignedCall<'a>) -> UnsignedHandling<'a>,
+}
+
 /// The table entry of an action.
 pub const fn served<A: PreparedAction>() -> ActionEntry {
     ActionEntry {
@@ -342,7 +373,7 @@ async fn decode<A: PreparedAction>(
     decoded.map_err(decode_fault)
 }
 
-fn decode_fault(fault: DecodeFault) -> IamFault {
+pub(crate) fn decode_fault(fault: DecodeFault) -> IamFault {
     match fault {
         DecodeFault::Malformed(text) => IamFault::MalformedInput(text.to_string()),
         DecodeFault::Validation(text) => IamFault::Validation(text),

@@ -4,6 +4,7 @@
 //! Error messages are AWS's (`User: … is not authorized to perform: … on resource: … because …`).
 
 mod effective;
+mod federated;
 mod implied;
 mod permit;
 
@@ -15,6 +16,7 @@ use keywright_policy::{AccessRequest, Decision, PoliciesInForce, Policy, PolicyS
 use self::effective::effective;
 pub(crate) use self::{
     effective::policies_of,
+    federated::{FederatedPermit, FederatedRequest, not_trusted},
     implied::{decide_on_every, implied_by, is_assuming},
     permit::{LongDecision, nobody_trusted, permit_at_length, permit_shortly, would_permit},
 };

@@ -6,7 +6,7 @@ use std::{
 };
 
 use keywright_base::{AccessKeyId, AccountId, Arn, Timestamp};
-use keywright_policy::Policy;
+use keywright_policy::{ContextValues, Policy};
 use keywright_sigv4::Verified;
 
 use crate::{
@@ -48,6 +48,35 @@ pub struct SessionAttributes {
     pub transitive_keys: Vec<String>,
     /// The source identity, which persists through role chaining.
     pub source_identity: Option<String>,
+    /// The identity provider whose token the session was created with.
+    pub provider: Option<SessionProvider>,
+}
+
+/// What the session of a web identity has from its token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionProvider {
+    /// The provider's ARN.
+    pub arn: String,
+    /// The client ID that the token was for.
+    pub audience: String,
+    /// Whom the provider authenticated.
+    pub subject: String,
+    /// How (`amr`).
+    pub methods: Vec<String>,
+}
+
+impl SessionProvider {
+    /// The condition keys of the session's requests, which begin with the provider's URL.
+    pub(crate) fn keys(&self) -> [(String, ContextValues<'_>); 3] {
+        let (_, name) = self.arn.split_once('/').unwrap_or_default();
+        let key = |claim: &str| format!("{name}:{claim}");
+        let methods = self.methods.iter().map(String::as_str);
+        [
+            (key("aud"), ContextValues::one(self.audience.as_str())),
+            (key("sub"), ContextValues::one(self.subject.as_str())),
+            (key("amr"), ContextValues::many(methods)),
+        ]
+    }
 }
 
 /// An inline session policy. It is compiled once for each request, however many decisions that
@@ -97,11 +126,13 @@ impl SessionAttributes {
 }
 
 impl SessionFacts {
-    /// Whether the sessions of their source key have been ended. Credentials of console sessions
-    /// and of services have no source key. `account` is the source key's.
+    /// Whether the sessions of their source key have been ended. Credentials of console sessions,
+    /// services and web identities have no source key. `account` is the source key's.
     pub(crate) fn are_ended(&self, account: &Account) -> bool {
+        let provider = self.attributes.as_ref().and_then(|it| it.provider.as_ref());
         self.console.is_none()
             && self.service.is_none()
+            && provider.is_none()
             && account.settings().ended_sessions.has_ended(
                 self.source,
                 self.source_owner,

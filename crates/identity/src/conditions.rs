@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use keywright_base::AccountId;
 use keywright_policy::{ContextLookup, ContextValues};
 
 use crate::{
@@ -25,38 +26,43 @@ pub(crate) struct RequestConditions<'a> {
 
 impl ContextLookup for RequestConditions<'_> {
     fn get(&self, key: &str) -> ContextValues<'_> {
-        let target = self.target;
-        let same = |(name, _): &&(&'static str, String)| name.eq_ignore_ascii_case(key);
-        let mut own = target.keys.iter().filter(same).map(|(_, value)| &**value);
-        if let Some(first) = own.next() {
-            let values: Vec<_> = std::iter::once(first)
-                .chain(own)
-                .map(Cow::Borrowed)
-                .collect();
-            return match &*values {
-                [_] => one(first),
-                _ => many(values),
-            };
-        }
-        match split(key) {
-            ("aws:requesttag", Some(tag)) => tag_value(&target.request_tags, tag),
-            ("aws:resourcetag" | "iam:resourcetag", Some(tag)) => {
-                tag_value(&target.resource_tags, tag)
-            }
-            ("aws:tagkeys", None) => {
-                let tags = target.request_tags.iter().map(|tag| &tag.key);
-                let keys = tags
-                    .chain(&target.tag_keys)
-                    .map(|key| Cow::Borrowed(key.as_str()));
-                many(keys.collect())
-            }
-            ("aws:resourceaccount", None) => one(target
-                .owner
-                .unwrap_or_else(|| self.account.id())
-                .to_string()),
-            _ => common(Some((self.caller, self.account)), self.facts, key),
-        }
+        let of_target = of_target(self.target, self.account.id(), key);
+        of_target.unwrap_or_else(|| common(Some((self.caller, self.account)), self.facts, key))
     }
+}
+
+/// The keys that follow from what an action is about. `None` for all others. `account` owns the
+/// target unless the target names another one.
+pub(crate) fn of_target<'a>(
+    target: &'a AuthTarget,
+    account: AccountId,
+    key: &str,
+) -> Option<ContextValues<'a>> {
+    let same = |(name, _): &&(&'static str, String)| name.eq_ignore_ascii_case(key);
+    let mut own = target.keys.iter().filter(same).map(|(_, value)| &**value);
+    if let Some(first) = own.next() {
+        let values: Vec<_> = std::iter::once(first)
+            .chain(own)
+            .map(Cow::Borrowed)
+            .collect();
+        return Some(match &*values {
+            [_] => one(first),
+            _ => many(values),
+        });
+    }
+    Some(match split(key) {
+        ("aws:requesttag", Some(tag)) => tag_value(&target.request_tags, tag),
+        ("aws:resourcetag" | "iam:resourcetag", Some(tag)) => tag_value(&target.resource_tags, tag),
+        ("aws:tagkeys", None) => {
+            let tags = target.request_tags.iter().map(|tag| &tag.key);
+            let keys = tags
+                .chain(&target.tag_keys)
+                .map(|key| Cow::Borrowed(key.as_str()));
+            many(keys.collect())
+        }
+        ("aws:resourceaccount", None) => one(target.owner.unwrap_or(account).to_string()),
+        _ => return None,
+    })
 }
 
 impl RequestConditions<'_> {
@@ -84,6 +90,9 @@ pub(crate) fn common_names(caller: Option<(&Caller, &Account)>) -> Vec<String> {
         let session = caller.attributes().into_iter();
         let tags = tags.chain(session.flat_map(|session| &session.tags));
         names.extend(tags.map(|tag| format!("aws:principaltag/{}", tag.key)));
+        let provider = caller.attributes().and_then(|it| it.provider.as_ref());
+        let keys = provider.into_iter().flat_map(|it| it.keys());
+        names.extend(keys.map(|(name, _)| name));
     }
     names
 }
@@ -112,6 +121,8 @@ pub(crate) fn common<'a>(
         ("aws:calledvia", None) => many(via(caller).map(Cow::Borrowed).into_iter().collect()),
         ("aws:calledviafirst" | "aws:calledvialast", None) => optional(via(caller)),
         _ => match caller {
+            // The keys of an identity provider have its host name, which no list knows.
+            Some((caller, _)) if name.is_empty() => of_provider(caller, key),
             Some((caller, account)) => of_caller((caller, account), facts, name, suffix),
             None => ContextValues::Absent,
         },
@@ -136,6 +147,10 @@ fn of_caller<'a>(
             let session = caller.attributes();
             optional(session.and_then(|session| session.source_identity.as_deref()))
         }
+        ("aws:federatedprovider", None) => {
+            let provider = caller.attributes().and_then(|it| it.provider.as_ref());
+            optional(provider.map(|provider| provider.arn.as_str()))
+        }
         ("aws:tokenissuetime", None) => session.map_or(ContextValues::Absent, |session| {
             one(session.issued.iso8601())
         }),
@@ -150,6 +165,17 @@ fn of_caller<'a>(
         }
         _ => ContextValues::Absent,
     }
+}
+
+/// A key that the session of a web identity has from its token: `HOST/PATH:sub`.
+fn of_provider<'a>(caller: &'a Caller, key: &str) -> ContextValues<'a> {
+    let provider = caller.attributes().and_then(|it| it.provider.as_ref());
+    let Some(provider) = provider else {
+        return ContextValues::Absent;
+    };
+    let mut keys = provider.keys().into_iter();
+    let found = keys.find(|(name, _)| name.eq_ignore_ascii_case(key));
+    found.map_or(ContextValues::Absent, |(_, values)| values)
 }
 
 /// The value of a tag of the caller. A session tag replaces one of its role with the same key.
@@ -189,6 +215,7 @@ const KNOWN: &[&str] = &[
     "aws:principalisawsservice",
     "aws:principaltag",
     "aws:sourceidentity",
+    "aws:federatedprovider",
     "aws:tokenissuetime",
     "aws:multifactorauthpresent",
     "aws:multifactorauthage",

@@ -10,7 +10,7 @@ mod upload;
 use keywright_base::AccountId;
 
 pub use self::upload::UploadFault;
-use crate::unserved::unserved_reason;
+use crate::{unserved::unserved_reason, web_identity::TokenRejection};
 
 /// What an answer with an error consists of, beside the request id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +63,8 @@ pub enum IamFault {
     UnmodifiableEntity(String),
     /// The caller may not do this; the whole text.
     AccessDenied(String),
+    /// The token of a web identity is not accepted.
+    WebIdentity(TokenRejection),
     /// A policy that only AWS's own services may have attached; the kind of whom it was for.
     PolicyNotAttachable(&'static str),
     /// The new password does not keep the account's rules.
@@ -111,6 +113,10 @@ pub enum MissingEntity {
     InstanceProfile(String),
     /// A role in an instance profile, by the names given.
     RoleInProfile(String, String),
+    /// An OpenID Connect provider, by the ARN given.
+    OpenIdProvider(String),
+    /// An OpenID Connect provider to be deleted, by the ARN given.
+    OpenIdProviderToDelete(String),
     /// An access key of the user, by the id given.
     AccessKey(String),
     /// The login profile of a user.
@@ -179,6 +185,8 @@ pub enum ExistingEntity {
     Role(String),
     /// An instance profile's name.
     InstanceProfile(String),
+    /// An OpenID Connect provider's URL.
+    OpenIdProvider(String),
     /// A managed policy's name.
     Policy(String),
     /// A server certificate's name.
@@ -280,6 +288,7 @@ impl IamFault {
             Self::PackedPolicyTooLarge(text) => e(400, "PackedPolicyTooLarge", text.clone()),
             Self::UnmodifiableEntity(text) => e(400, "UnmodifiableEntity", text.clone()),
             Self::AccessDenied(text) => e(403, "AccessDenied", text.clone()),
+            Self::WebIdentity(rejection) => rejection.wire(),
             Self::PolicyNotAttachable(kind) => {
                 let text = format!("Cannot attach a Service Role Policy to a customer {kind}.");
                 e(400, "PolicyNotAttachable", text)
@@ -348,6 +357,12 @@ impl MissingEntity {
             Self::RoleInProfile(role, profile) => {
                 format!("Role {role} in Instance Profile {profile} cannot be found.")
             }
+            Self::OpenIdProvider(arn) => {
+                format!("OpenIDConnect Provider not found for arn {arn}")
+            }
+            Self::OpenIdProviderToDelete(arn) => {
+                format!("OpenId connect Provider {arn} cannot be found.")
+            }
             Self::AccessKey(id) => format!("The Access Key with id {id} cannot be found."),
             Self::LoginProfile(user) => format!("Login Profile for User {user} cannot be found."),
             Self::UserPolicy(name) => format!("The user policy with name {name} cannot be found."),
@@ -414,6 +429,7 @@ impl ExistingEntity {
             Self::Group(name) => format!("Group with name {name} already exists."),
             Self::Role(name) => format!("Role with name {name} already exists."),
             Self::InstanceProfile(name) => format!("Instance Profile {name} already exists."),
+            Self::OpenIdProvider(url) => format!("Provider with url {url} already exists."),
             Self::Policy(name) => {
                 format!("A policy called {name} already exists. Duplicate names are not allowed.")
             }

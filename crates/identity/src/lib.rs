@@ -44,6 +44,7 @@ pub mod stored_principals;
 pub mod unserved;
 pub mod usage;
 pub mod view;
+pub mod web_identity;
 pub mod work;
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ use crate::{
     usage::KeyUsage,
     vault::{DataVault, MasterKey, OpenError},
     view::{ResourcePolicy, StateView},
+    web_identity::{ProviderDocuments, ProviderKeys},
     work::{WorkLimits, WorkOwner, WorkPermit, WorkQueue},
 };
 
@@ -67,6 +68,7 @@ pub struct Identity {
     pub(crate) rotations: OnceLock<Arc<dyn RotationEngine>>,
     authenticator: Authenticator,
     pub(crate) resources: OnceLock<ResourceLookup>,
+    pub(crate) provider_keys: ProviderKeys,
 }
 
 impl std::fmt::Debug for Identity {
@@ -193,6 +195,7 @@ impl Identity {
             sessions: Arc::clone(&sessions),
         };
         Ok(Arc::new(Self {
+            provider_keys: ProviderKeys::new(Arc::clone(&parts.clock)),
             ledger,
             installation,
             store: parts.store,
@@ -287,6 +290,12 @@ impl Identity {
         let _ = self.resources.set(resources);
     }
 
+    /// Sets where the documents of identity providers are fetched, once. Without it, no provider's
+    /// tokens can be verified.
+    pub fn know_provider_documents(&self, source: Arc<dyn ProviderDocuments>) {
+        self.provider_keys.set_source(source);
+    }
+
     /// Removes the records of ended sessions.
     ///
     /// # Errors
@@ -299,14 +308,6 @@ impl Identity {
     pub fn unsigned(service: Service, form: &Form) -> Option<&'static Operation> {
         let version = form.version().unwrap_or_default();
         operation(service, version, form.action()?).filter(|operation| operation.unsigned)
-    }
-
-    /// Handles an unsigned operation. None is implemented yet.
-    ///
-    /// # Errors
-    /// [`IamFault::NotServed`].
-    pub fn call_unsigned(&self, operation: &'static Operation) -> Result<String, IamFault> {
-        Err(IamFault::NotServed(operation.name))
     }
 
     /// The name of the action in a form, for records. Truncated, because the text is unverified.

@@ -9,7 +9,7 @@ use keywright_base::{AccessKeyId, AccountId, Entropy, Secret, Timestamp, UniqueI
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    caller::{SessionAttributes, SessionFacts, SessionPolicy},
+    caller::{SessionAttributes, SessionFacts, SessionPolicy, SessionProvider},
     console::SessionId,
     on_behalf::ROTATION_SERVICE,
     principal::Principal,
@@ -60,6 +60,40 @@ struct StoredAttributes {
     transitive: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source_identity: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    provider: Option<StoredProvider>,
+}
+
+/// The identity provider of a web identity's session.
+#[derive(Serialize, Deserialize)]
+struct StoredProvider {
+    arn: String,
+    audience: String,
+    subject: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    methods: Vec<String>,
+}
+
+impl From<&SessionProvider> for StoredProvider {
+    fn from(provider: &SessionProvider) -> Self {
+        Self {
+            arn: provider.arn.clone(),
+            audience: provider.audience.clone(),
+            subject: provider.subject.clone(),
+            methods: provider.methods.clone(),
+        }
+    }
+}
+
+impl From<&StoredProvider> for SessionProvider {
+    fn from(stored: &StoredProvider) -> Self {
+        Self {
+            arn: stored.arn.clone(),
+            audience: stored.audience.clone(),
+            subject: stored.subject.clone(),
+            methods: stored.methods.clone(),
+        }
+    }
 }
 
 impl From<&SessionAttributes> for StoredAttributes {
@@ -76,6 +110,7 @@ impl From<&SessionAttributes> for StoredAttributes {
                 .collect(),
             transitive: attributes.transitive_keys.clone(),
             source_identity: attributes.source_identity.clone(),
+            provider: attributes.provider.as_ref().map(StoredProvider::from),
         }
     }
 }
@@ -92,6 +127,7 @@ impl From<&StoredAttributes> for SessionAttributes {
             tags: stored.tags.iter().map(tag).collect(),
             transitive_keys: stored.transitive.clone(),
             source_identity: stored.source_identity.clone(),
+            provider: stored.provider.as_ref().map(SessionProvider::from),
         }
     }
 }

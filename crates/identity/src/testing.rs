@@ -25,7 +25,7 @@ use ring::digest;
 
 use crate::{
     Identity,
-    action::ActionCall,
+    action::{ActionCall, UnsignedCall},
     authenticate::{AuthFailure, KeyUse, SignedRequest},
     caller::Caller,
     fault::WireError,
@@ -212,6 +212,23 @@ impl TestInstallation {
         };
         let request = form.to_owned();
         TestResponse { request, result }
+    }
+
+    /// Sends `Action=…&…` to STS without a signature.
+    pub(crate) fn unsigned(&self, form: &str) -> TestResponse {
+        let body = format!("{form}&Version={}", Service::Sts.version());
+        let (parsed, facts) = (Form::parse(body.as_bytes()).unwrap(), self.facts());
+        let operation = Identity::unsigned(Service::Sts, &parsed).unwrap();
+        let call = UnsignedCall {
+            facts: &facts,
+            form: &parsed,
+            request_id: "11111111-2222-4333-8444-555555555555",
+        };
+        let result = self.block_on(self.identity().call_unsigned(operation, call));
+        TestResponse {
+            request: form.to_owned(),
+            result: result.map_err(|fault| fault.wire()),
+        }
     }
 
     /// Signs and verifies a request.

@@ -6,6 +6,7 @@
 
 pub mod console;
 mod edge;
+mod identity_providers;
 mod origin;
 mod payload;
 mod pipeline;
@@ -21,6 +22,7 @@ mod system;
 mod unsigned;
 
 pub use edge::{ListenAddress, Server, ServerConfig, ServerError, TlsFiles};
+pub use identity_providers::{InvalidIssuer, LoopbackIssuer, ProviderFetcher};
 pub use origin::{ConsoleListener, InvalidUrl, ListenerOrigin, PublicUrl, bind_console};
 pub use pipeline::{Pipeline, ServerParts};
 pub use proxies::{InvalidProxy, TrustedProxies, TrustedProxy};

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, reques
 use keywright_base::limits;
 use keywright_identity::{
     IamFault, Identity,
-    action::{ActionCall, Answer},
+    action::{ActionCall, Answer, UnsignedCall},
     authenticate::{KeyUse, SignedRequest},
     caller::Caller,
     fault::WireError,
@@ -246,7 +246,11 @@ async fn run(services: &Services, call: QueryCall<'_>) -> Result<Bytes, WireErro
     let presented = presented.map_or_else(|| presented_to(service, &head), Ok);
     let presented = match presented {
         Ok(presented) => presented,
-        Err(fault) => return unsigned(services, (service, &read.form), &fault, &head.context),
+        Err(fault) => {
+            head.context.region = HOME_REGION.to_owned();
+            let call = (read.form.as_ref().ok(), request_id);
+            return unsigned(services, service, call, (&fault, &head.context)).await;
+        }
     };
     let caller = authenticate(services, (service, &head), &presented, &read)?;
     head.protect(&caller, ConnectionUse::Call);
@@ -310,22 +314,24 @@ fn held(services: &Services, owner: WorkOwner, answer: Answer) -> Result<Bytes, 
 
 /// Runs a request without any signature. Only the operations that the models mark as unsigned are
 /// allowed.
-fn unsigned(
+async fn unsigned(
     services: &Services,
-    (service, form): (Service, &Result<Form, MalformedForm>),
-    fault: &keywright_sigv4::SignatureFault,
-    facts: &RequestContext,
+    service: Service,
+    (form, request_id): (Option<&Form>, &str),
+    (fault, facts): (&keywright_sigv4::SignatureFault, &RequestContext),
 ) -> Result<Bytes, WireError> {
-    let form = form.as_ref().ok();
-    let operation = form.and_then(|form| Identity::unsigned(service, form));
-    match (fault, operation) {
-        (keywright_sigv4::SignatureFault::Missing, Some(operation)) => {
-            let answer = services.identity.call_unsigned(operation);
-            let answer = answer.map_err(|fault| failed(&fault, facts))?;
-            Ok(answer.into())
-        }
-        _ => Err(refused(fault)),
-    }
+    let found = form.and_then(|form| Some((form, Identity::unsigned(service, form)?)));
+    let (keywright_sigv4::SignatureFault::Missing, Some((form, operation))) = (fault, found) else {
+        return Err(refused(fault));
+    };
+    let call = UnsignedCall {
+        facts,
+        form,
+        request_id,
+    };
+    let answer = services.identity.call_unsigned(operation, call).await;
+    let xml = answer.map_err(|fault| failed(&fault, facts))?;
+    Ok(xml.into())
 }
 
 /// Marks a request of the server's own rotation engine. No request from a socket passes the code

@@ -18,7 +18,7 @@ use keywright_wire::{Operation, Service, operation, operations};
 #[cfg(test)]
 pub(crate) use self::{iam::TagUser, sweeps::samples};
 use crate::{
-    action::{ActionCall, ActionEntry, Answer},
+    action::{ActionCall, ActionEntry, Answer, UnsignedCall, UnsignedEntry},
     fault::IamFault,
     service::Identity,
 };
@@ -31,7 +31,12 @@ pub fn actions() -> impl Iterator<Item = &'static ActionEntry> {
 
 /// The operations in the models that this server recognizes but does not implement.
 pub fn not_served() -> impl Iterator<Item = &'static Operation> {
-    operations().filter(|operation| find(operation).is_none())
+    operations().filter(|it| find(it).is_none() && find_unsigned(it).is_none())
+}
+
+fn find_unsigned(operation: &Operation) -> Option<&'static UnsignedEntry> {
+    let mut rows = sts::UNSIGNED.iter();
+    rows.find(|row| std::ptr::eq(row.operation, operation))
 }
 
 /// The action that serves an operation.
@@ -61,7 +66,28 @@ impl Identity {
             let (action, version) = (action.to_owned(), version.to_owned());
             return Err(IamFault::InvalidAction { action, version });
         };
+        if operation.unsigned {
+            // A signature changes nothing.
+            let xml = self.call_unsigned(operation, call.into()).await?;
+            return Ok(Answer {
+                xml,
+                changed: false,
+            });
+        }
         let served = find(operation).ok_or(IamFault::NotServed(operation.name))?;
+        (served.handle)(self, call).await
+    }
+
+    /// Handles a request for an operation that the models mark as unsigned.
+    ///
+    /// # Errors
+    /// [`IamFault`].
+    pub async fn call_unsigned(
+        &self,
+        operation: &'static Operation,
+        call: UnsignedCall<'_>,
+    ) -> Result<String, IamFault> {
+        let served = find_unsigned(operation).ok_or(IamFault::NotServed(operation.name))?;
         (served.handle)(self, call).await
     }
 }

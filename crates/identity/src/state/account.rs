@@ -6,11 +6,11 @@ use imbl::{HashMap, OrdMap, OrdSet};
 use keywright_base::{AccessKeyId, AccountId, FoldedName, Timestamp, UniqueId};
 
 use super::{
-    AccessKey, AccountSettings, CredentialOwner, CredentialReport, DeletionTask, RootUser,
-    RotationPolicy, SamlProvider, ServiceCredential, SigningCertificate, SshPublicKey, StateChange,
-    group::GroupIndex, instance_profile::ProfileIndex, mfa::DeviceIndex, owned::OwnedIndex,
-    policy::PolicyIndex, role::RoleIndex, server_certificate::ServerCertificateIndex,
-    user::UserIndex,
+    AccessKey, AccountSettings, CredentialOwner, CredentialReport, DeletionTask, OpenIdProvider,
+    RootUser, RotationPolicy, SamlProvider, ServiceCredential, SigningCertificate, SshPublicKey,
+    StateChange, group::GroupIndex, instance_profile::ProfileIndex, mfa::DeviceIndex,
+    owned::OwnedIndex, policy::PolicyIndex, role::RoleIndex,
+    server_certificate::ServerCertificateIndex, user::UserIndex,
 };
 
 /// The entities that have a managed policy attached, or as boundary.
@@ -49,6 +49,8 @@ pub struct Account {
     pub(super) members: HashMap<UniqueId, OrdSet<FoldedName>>,
     uses: HashMap<Arc<str>, PolicyUses>,
     pub(super) rotation_policies: OrdMap<FoldedName, Arc<RotationPolicy>>,
+    /// By name, which is the URL without its scheme.
+    pub(super) open_id_providers: OrdMap<String, Arc<OpenIdProvider>>,
 }
 
 impl Account {
@@ -81,6 +83,7 @@ impl Account {
             members: HashMap::new(),
             uses: HashMap::new(),
             rotation_policies: OrdMap::new(),
+            open_id_providers: OrdMap::new(),
         }
     }
 

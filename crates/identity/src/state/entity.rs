@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     Account, AccountSettings, CredentialReport, CustomerPolicy, DeletionTask, Group,
-    InstanceProfile, KeyMaterial, MfaDevice, Role, RootUser, RotationPolicy, SamlProvider,
-    ServerCertificate, ServiceCredential, SigningCertificate, SshPublicKey, Tag, User,
+    InstanceProfile, KeyMaterial, MfaDevice, OpenIdProvider, Role, RootUser, RotationPolicy,
+    SamlProvider, ServerCertificate, ServiceCredential, SigningCertificate, SshPublicKey, Tag, User,
 };
 use crate::vault::SealedValue;
 
@@ -39,6 +39,7 @@ pub(crate) const ENTITIES: &[EntityKind] = &[
     EntityKind::of::<ServiceCredential>(),
     EntityKind::of::<ServerCertificate>(),
     EntityKind::of::<SamlProvider>(),
+    EntityKind::of::<OpenIdProvider>(),
 ];
 
 /// A type of which an account's state consists.

@@ -162,7 +162,10 @@ fn counts(account: &Account) -> [(&'static str, usize); 15] {
         (key::MFA_DEVICES_IN_USE, assigned.count()),
         (key::ROLES, account.roles().len()),
         (key::INSTANCE_PROFILES, account.instance_profiles().len()),
-        (key::PROVIDERS, account.saml_providers().len()),
+        (
+            key::PROVIDERS,
+            account.saml_providers().len() + account.open_id_providers().len(),
+        ),
         (
             key::SERVER_CERTIFICATES,
             account.server_certificates().len(),

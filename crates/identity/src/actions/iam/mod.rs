@@ -12,6 +12,7 @@ mod inline;
 mod instance_profiles;
 mod login_profiles;
 mod mfa;
+mod oidc_providers;
 mod owner;
 mod password_policy;
 mod policies;
@@ -179,4 +180,14 @@ pub(super) static ACTIONS: &[ActionEntry] = &[
     served::<simulator::SimulatePrincipalPolicy>(),
     served::<simulator::GetContextKeysForCustomPolicy>(),
     served::<simulator::GetContextKeysForPrincipalPolicy>(),
+    served::<oidc_providers::CreateOpenIDConnectProvider>(),
+    served::<oidc_providers::GetOpenIDConnectProvider>(),
+    served::<oidc_providers::ListOpenIDConnectProviders>(),
+    served::<oidc_providers::DeleteOpenIDConnectProvider>(),
+    served::<oidc_providers::UpdateOpenIDConnectProviderThumbprint>(),
+    served::<oidc_providers::AddClientIDToOpenIDConnectProvider>(),
+    served::<oidc_providers::RemoveClientIDFromOpenIDConnectProvider>(),
+    served::<oidc_providers::TagOpenIDConnectProvider>(),
+    served::<oidc_providers::UntagOpenIDConnectProvider>(),
+    served::<oidc_providers::ListOpenIDConnectProviderTags>(),
 ];

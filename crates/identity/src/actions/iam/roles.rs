@@ -39,6 +39,10 @@ fn checked_trust(view: &StateView<'_>, document: &str) -> Result<TrustPolicy, Ia
         .iter()
         .filter_map(|it| it.principal.as_ref());
     let mut names = clauses.flat_map(|clause| &clause.elements);
+    let mut federated = names
+        .clone()
+        .filter(|(kind, _)| *kind == PrincipalType::Federated);
+    federated.try_for_each(|(_, name)| check_provider(view, name))?;
     let missing =
         names.find(|(kind, name)| *kind == PrincipalType::Aws && lookup.to_stored(name).is_none());
     if let Some((kind, name)) = missing {
@@ -50,6 +54,38 @@ fn checked_trust(view: &StateView<'_>, document: &str) -> Result<TrustPolicy, Ia
     let stored = rename_principals(document, |name| lookup.to_stored(name));
     let stored = stored.map_err(|error| IamFault::MalformedPolicyDocument(error.to_string()))?;
     Ok(TrustPolicy::new(stored.into()))
+}
+
+/// AWS's own providers, whose tokens AWS verifies without a provider in the account.
+const AWS_PROVIDERS: [&str; 4] = [
+    "accounts.google.com",
+    "cognito-identity.amazonaws.com",
+    "graph.facebook.com",
+    "www.amazon.com",
+];
+
+/// Rejects an identity provider whose tokens could never assume the role: an OpenID Connect
+/// provider that does not exist in the account, and those that AWS knows by itself.
+fn check_provider(view: &StateView<'_>, name: &str) -> Result<(), IamFault> {
+    if AWS_PROVIDERS.contains(&name) {
+        return Err(IamFault::MalformedPolicyDocument(format!(
+            "The identity provider {name} is not built in: create an OpenID Connect provider and \
+             use its ARN as the principal."
+        )));
+    }
+    let parsed = Arn::parse(name).ok();
+    let of_open_id =
+        |arn: &Arn| arn.service() == "iam" && arn.resource().starts_with("oidc-provider/");
+    if parsed.is_some_and(|arn| of_open_id(&arn)) && view.account.open_id_provider(name).is_none() {
+        return Err(IamFault::MalformedPolicyDocument(
+            Violation::TrustPrincipal {
+                kind: PrincipalType::Federated.key().to_uppercase(),
+                value: name.to_owned(),
+            }
+            .to_string(),
+        ));
+    }
+    Ok(())
 }
 
 /// Enforces the quota of roles.

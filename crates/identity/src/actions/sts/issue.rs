@@ -1,7 +1,7 @@
 //! Shared by all operations that create sessions: MFA, session policies and tags, and the
 //! credentials.
 
-use keywright_base::{AccountId, Secret, Timestamp};
+use keywright_base::{AccountId, Entropy, Secret, Timestamp};
 use keywright_policy::{DocumentKind, validate};
 use keywright_store::contract::IssuedSession;
 use keywright_wire::sts;
@@ -14,6 +14,7 @@ use crate::{
     principal::Principal,
     session_token::{SessionSource, SessionToken, ValidityPeriod},
     state::{Account, MfaDevice, Tag},
+    vault::DataVault,
     view::StateView,
 };
 
@@ -45,20 +46,43 @@ pub(super) struct SessionRequest<'a> {
     pub(super) attributes: Option<SessionAttributes>,
 }
 
+/// What sessions are issued with.
+pub(super) struct SessionIssuer<'a> {
+    pub(super) now: Timestamp,
+    pub(super) vault: &'a DataVault,
+    pub(super) entropy: &'a dyn Entropy,
+    /// The long-term key that the session comes from. Web identities have none.
+    pub(super) source: Option<SessionSource>,
+}
+
+impl<'a> From<&StateView<'a>> for SessionIssuer<'a> {
+    fn from(view: &StateView<'a>) -> Self {
+        Self {
+            now: view.now(),
+            vault: view.vault,
+            entropy: view.entropy,
+            source: source(view),
+        }
+    }
+}
+
 impl SessionRequest<'_> {
     /// Creates the session. It is recorded for the long-term key that it comes from, if any.
-    pub(super) fn issue(
+    pub(super) fn issue<'a>(
         self,
-        view: &StateView<'_>,
+        issuer: impl Into<SessionIssuer<'a>>,
     ) -> Result<(Option<IssuedSession>, sts::Credentials), IamFault> {
-        let issued = view.now();
+        let SessionIssuer {
+            now: issued,
+            vault,
+            entropy,
+            source,
+        } = issuer.into();
         let validity = ValidityPeriod {
             issued,
             expires: issued.plus_secs(i64::from(self.secs)),
         };
-        let source = source(view);
-        let mut token =
-            SessionToken::new(self.principal, validity, view.entropy).with_mfa(self.mfa);
+        let mut token = SessionToken::new(self.principal, validity, entropy).with_mfa(self.mfa);
         if let Some(source) = source {
             token = token.minted_by(source);
         }
@@ -66,7 +90,7 @@ impl SessionRequest<'_> {
             token = token.with_attributes(attributes);
         }
         let issued = token
-            .issue(self.principal.account(), view.vault, view.entropy)
+            .issue(self.principal.account(), vault, entropy)
             .ok_or_else(|| IamFault::Internal("a session token could not be sealed".to_owned()))?;
         let session = source.map(|source| IssuedSession {
             key: issued.key,

@@ -5,8 +5,11 @@ mod caller_identity;
 mod federation;
 mod issue;
 mod session_token;
+mod web_identity;
 
-use crate::action::{ActionEntry, served};
+use keywright_wire::{OperationShape, sts};
+
+use crate::action::{ActionEntry, UnsignedEntry, served};
 
 /// Every action of STS that this server serves.
 pub(super) static ACTIONS: &[ActionEntry] = &[
@@ -16,6 +19,12 @@ pub(super) static ACTIONS: &[ActionEntry] = &[
     served::<assume_role::AssumeRole>(),
     served::<federation::GetFederationToken>(),
 ];
+
+/// The operations that need no signature, because they prove who asks in another way.
+pub(super) static UNSIGNED: &[UnsignedEntry] = &[UnsignedEntry {
+    operation: <sts::AssumeRoleWithWebIdentity as OperationShape>::OPERATION,
+    handle: |identity, call| Box::pin(web_identity::assume_role_with_web_identity(identity, call)),
+}];
 
 #[cfg(test)]
 mod tests;

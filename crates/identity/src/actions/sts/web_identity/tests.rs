@@ -1,0 +1,668 @@
+//! Web identities: which tokens assume roles, what the sessions may do, and each rejection.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::{
+    testing::{ACCOUNT, TestInstallation, TestKeys, TestResponse},
+    web_identity::{
+        DocumentFault,
+        testing::{ISSUER, TestDocuments, TestTokenKey},
+    },
+};
+
+const PROVIDER: &str = "idp.example.com/tenant";
+const NOT_AUTHORIZED: &str = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
+
+/// An installation with a provider whose client is `client`, and its issuer.
+struct FederationBench {
+    bench: TestInstallation,
+    documents: Arc<TestDocuments>,
+    key: TestTokenKey,
+}
+
+fn provider_arn() -> String {
+    format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{PROVIDER}")
+}
+
+fn trust_of(principal: &str, actions: &str, condition: &str) -> String {
+    format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{principal},"Action":[{actions}],"Condition":{condition}}}]}}"#
+    )
+}
+
+fn trust(condition: &str) -> String {
+    let principal = format!(r#"{{"Federated":"{}"}}"#, provider_arn());
+    trust_of(&principal, r#""sts:AssumeRoleWithWebIdentity""#, condition)
+}
+
+impl FederationBench {
+    fn new() -> Self {
+        let bench = TestInstallation::new();
+        let key = TestTokenKey::new("ES256");
+        let documents = Arc::new(TestDocuments::of(&[key.public("k1")]));
+        bench
+            .identity()
+            .know_provider_documents(Arc::clone(&documents) as _);
+        bench
+            .root(&format!(
+                "Action=CreateOpenIDConnectProvider&Url={ISSUER}&ClientIDList.member.1=client"
+            ))
+            .ok();
+        Self {
+            bench,
+            documents,
+            key,
+        }
+    }
+
+    /// With a role `deploy` that has this trust policy and may read IAM.
+    fn with_role(trust: &str) -> Self {
+        let this = Self::new();
+        this.role("deploy", trust);
+        this
+    }
+
+    fn role(&self, name: &str, trust: &str) {
+        let create = format!("Action=CreateRole&RoleName={name}&AssumeRolePolicyDocument={trust}");
+        self.bench.root(&create).ok();
+        let arn = "arn:aws:iam::aws:policy/IAMReadOnlyAccess";
+        let attach = format!("Action=AttachRolePolicy&RoleName={name}&PolicyArn={arn}");
+        self.bench.root(&attach).ok();
+    }
+
+    fn claims(&self) -> Value {
+        let now = self.bench.now().secs();
+        json!({
+            "iss": ISSUER, "aud": "client", "sub": "repo:octo/app:ref:refs/heads/main",
+            "iat": now, "nbf": now, "exp": now + 600, "repository": "octo/app",
+        })
+    }
+
+    fn with_claim(&self, name: &str, value: Value) -> String {
+        let mut claims = self.claims();
+        match value {
+            Value::Null => {
+                claims.as_object_mut().unwrap().remove(name);
+            }
+            value => claims[name] = value,
+        }
+        self.token(&claims)
+    }
+
+    fn token(&self, claims: &Value) -> String {
+        self.key
+            .token(&json!({"alg": "ES256", "kid": "k1"}), claims)
+    }
+
+    fn good(&self) -> String {
+        self.token(&self.claims())
+    }
+
+    fn assume(&self, role: &str, token: &str, more: &str) -> TestResponse {
+        self.bench.unsigned(&format!(
+            "Action=AssumeRoleWithWebIdentity&RoleArn=arn:aws:iam::{ACCOUNT}:role/{role}\
+             &RoleSessionName=s1&WebIdentityToken={token}{more}"
+        ))
+    }
+}
+
+#[test]
+fn a_token_assumes_a_role_that_trusts_its_provider() {
+    let idp = FederationBench::with_role(&trust("{}"));
+    let answer = idp.assume("deploy", &idp.good(), "");
+    let arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/deploy/s1");
+    for (element, expected) in [
+        ("Arn", arn.as_str()),
+        ("Provider", &provider_arn()),
+        ("Audience", "client"),
+        (
+            "SubjectFromWebIdentityToken",
+            "repo:octo/app:ref:refs/heads/main",
+        ),
+        ("Expiration", "2026-11-24T09:00:00Z"),
+    ] {
+        assert_eq!(answer.value(element), expected);
+    }
+    assert_eq!(answer.values("PackedPolicySize"), [""; 0]);
+    let session = TestKeys::of(&answer);
+    let identity = idp.bench.call(&session, "Action=GetCallerIdentity");
+    assert_eq!(identity.value("Arn"), arn);
+    assert_eq!(identity.value("UserId"), answer.value("AssumedRoleId"));
+    idp.bench.call(&session, "Action=ListUsers").ok();
+    let create = idp.bench.call(&session, "Action=CreateUser&UserName=eve");
+    assert_eq!(create.error().code, "AccessDenied");
+    // The denial is remembered, as that of any session.
+    let denials = idp.bench.root("Action=ListDeniedRequests");
+    assert!(denials.ok().contains("iam:CreateUser"));
+    let role = idp.bench.root("Action=GetRole&RoleName=deploy");
+    assert!(role.ok().contains("<LastUsedDate>"));
+    // The same token again, as on AWS, with one fetch of the keys.
+    idp.assume("deploy", &idp.good(), "").ok();
+    assert_eq!(idp.documents.count(), 1);
+}
+
+#[test]
+fn a_signature_changes_nothing() {
+    let idp = FederationBench::with_role(&trust("{}"));
+    let nobody = idp.bench.user("nobody", &[]);
+    let form = format!(
+        "Action=AssumeRoleWithWebIdentity&RoleArn=arn:aws:iam::{ACCOUNT}:role/deploy\
+         &RoleSessionName=s1&WebIdentityToken={}",
+        idp.good()
+    );
+    idp.bench.call(&nobody, &form).ok();
+}
+
+#[test]
+fn the_trust_policy_decides_by_the_claims() {
+    let own = |claim: &str| format!("{PROVIDER}:{claim}");
+    for (condition, allowed) in [
+        ("{}".to_owned(), true),
+        (string("StringEquals", &own("aud"), "client"), true),
+        (string("StringEquals", &own("aud"), "other"), false),
+        (string("StringLike", &own("sub"), "repo:octo/app:*"), true),
+        (
+            string("StringLike", &own("sub"), "repo:octo/*:pull_request"),
+            false,
+        ),
+        (string("StringEquals", &own("repository"), "octo/app"), true),
+        (
+            string("StringEquals", &own("repository"), "octo/other"),
+            false,
+        ),
+        // Keys of another provider are not this one's.
+        (
+            string("StringEquals", "idp.example.com:aud", "client"),
+            false,
+        ),
+        (string("StringEquals", "sts:RoleSessionName", "s1"), true),
+        (string("StringEquals", "sts:RoleSessionName", "s2"), false),
+        (
+            string("StringEquals", "aws:FederatedProvider", &provider_arn()),
+            true,
+        ),
+        (
+            string("StringEquals", "aws:FederatedProvider", "other"),
+            false,
+        ),
+        (string("IpAddress", "aws:SourceIp", "192.0.2.0/24"), true),
+        (
+            string("IpAddress", "aws:SourceIp", "198.51.100.0/24"),
+            false,
+        ),
+        (
+            string("StringEquals", "aws:RequestedRegion", "us-east-1"),
+            true,
+        ),
+        (string("ForAnyValue:StringEquals", &own("amr"), "mfa"), true),
+        (
+            string("ForAnyValue:StringEquals", &own("amr"), "pwd2"),
+            false,
+        ),
+        // What only a signed caller has is absent.
+        (string("StringLike", "aws:PrincipalArn", "*"), false),
+        (string("Null", &own("email"), "true"), true),
+    ] {
+        let idp = FederationBench::with_role(&trust(&condition));
+        let token = idp.with_claim("amr", json!(["pwd", "mfa"]));
+        let answer = idp.assume("deploy", &token, "");
+        if allowed {
+            answer.ok();
+        } else {
+            answer.refused("AccessDenied", NOT_AUTHORIZED);
+        }
+    }
+}
+
+fn string(operator: &str, key: &str, value: &str) -> String {
+    format!(r#"{{"{operator}":{{"{key}":"{value}"}}}}"#)
+}
+
+#[test]
+fn only_a_statement_for_the_provider_and_the_action_allows() {
+    let federated = format!(r#"{{"Federated":"{}"}}"#, provider_arn());
+    let root = format!(r#"{{"AWS":"arn:aws:iam::{ACCOUNT}:root"}}"#);
+    for (principal, action, allowed) in [
+        (
+            federated.as_str(),
+            r#""sts:AssumeRoleWithWebIdentity""#,
+            true,
+        ),
+        (federated.as_str(), r#""sts:*""#, true),
+        (federated.as_str(), r#""sts:AssumeRole""#, false),
+        (federated.as_str(), r#""sts:TagSession""#, false),
+        (root.as_str(), r#""sts:AssumeRoleWithWebIdentity""#, false),
+        (r#"{"Service":"ec2.amazonaws.com"}"#, r#""sts:*""#, false),
+    ] {
+        let idp = FederationBench::with_role(&trust_of(principal, action, "{}"));
+        let answer = idp.assume("deploy", &idp.good(), "");
+        if allowed {
+            answer.ok();
+        } else {
+            answer.refused("AccessDenied", NOT_AUTHORIZED);
+        }
+    }
+    // A deny wins.
+    let deny = r#"{"Effect":"Deny","Principal":"*","Action":"sts:AssumeRoleWithWebIdentity"}"#;
+    let denied = trust("{}").replace(r#""Statement":["#, &format!(r#""Statement":[{deny},"#));
+    let idp = FederationBench::with_role(&denied);
+    let answer = idp.assume("deploy", &idp.good(), "");
+    answer.refused("AccessDenied", NOT_AUTHORIZED);
+    // What trusts the provider trusts no user.
+    let idp = FederationBench::with_role(&trust("{}"));
+    let admin = idp.bench.user("admin", &["AdministratorAccess"]);
+    let form =
+        format!("Action=AssumeRole&RoleArn=arn:aws:iam::{ACCOUNT}:role/deploy&RoleSessionName=s1");
+    assert_eq!(idp.bench.call(&admin, &form).error().code, "AccessDenied");
+}
+
+#[test]
+fn every_defect_of_a_token_has_its_error() {
+    const INVALID: &str = "InvalidIdentityToken";
+    let malformed = "The ID Token provided is not a valid JWT. (You may see this error if you \
+                     sent an Access Token)";
+    let no_key = "Couldn't retrieve verification key from your identity provider,  please \
+                  reference AssumeRoleWithWebIdentity documentation for requirements";
+    let signature = "The signature of the ID Token is not valid";
+    let algorithm = "The signature algorithm of the ID Token is not supported";
+    let idp = FederationBench::with_role(&trust("{}"));
+    let now = idp.bench.now().secs();
+    let expired = format!(
+        "Token expired: current date/time {now} must be before the expiration date/time {}",
+        now - 400
+    );
+    let provider = |iss: &str| format!("No OpenIDConnect provider found in your account for {iss}");
+    let missing = |claim: &str| format!("Missing a required claim: {claim}");
+    let signed = |header: Value| idp.key.token(&header, &idp.claims());
+    let claim = |name: &str, value: Value| idp.with_claim(name, value);
+    let (head, rest) = {
+        let good = idp.good();
+        let (head, rest) = good.split_once('.').unwrap();
+        (head.to_owned(), rest.to_owned())
+    };
+    let forged = TestTokenKey::new("ES256");
+    let forged = forged.token(&json!({"alg": "ES256", "kid": "k1"}), &idp.claims());
+    for (token, code, text) in [
+        ("abcd".to_owned(), INVALID, malformed.to_owned()),
+        (format!("{head}.{rest}.e30"), INVALID, malformed.to_owned()),
+        (
+            signed(json!({"alg": "none"})),
+            INVALID,
+            algorithm.to_owned(),
+        ),
+        (
+            signed(json!({"alg": "HS256", "kid": "k1"})),
+            INVALID,
+            algorithm.to_owned(),
+        ),
+        (
+            signed(json!({"alg": "ES384", "kid": "k1"})),
+            INVALID,
+            signature.to_owned(),
+        ),
+        (
+            signed(json!({"alg": "RS256", "kid": "k1"})),
+            INVALID,
+            signature.to_owned(),
+        ),
+        (
+            signed(json!({"alg": "ES256", "kid": "k2"})),
+            INVALID,
+            no_key.to_owned(),
+        ),
+        (forged, INVALID, signature.to_owned()),
+        (
+            claim("exp", json!(now - 400)),
+            "ExpiredTokenException",
+            expired,
+        ),
+        (claim("exp", Value::Null), INVALID, missing("exp")),
+        (
+            claim("nbf", json!(now + 400)),
+            INVALID,
+            "The ID Token is not valid yet".to_owned(),
+        ),
+        (
+            claim("iat", json!(now + 400)),
+            INVALID,
+            "The ID Token is not valid yet".to_owned(),
+        ),
+        (
+            claim("iss", json!("https://other.example.com")),
+            INVALID,
+            provider("https://other.example.com"),
+        ),
+        (
+            claim("iss", json!(ISSUER.replace("https", "http"))),
+            INVALID,
+            provider(&ISSUER.replace("https", "http")),
+        ),
+        (claim("iss", json!(PROVIDER)), INVALID, provider(PROVIDER)),
+        (
+            claim("iss", json!(format!("{ISSUER}/more"))),
+            INVALID,
+            provider(&format!("{ISSUER}/more")),
+        ),
+        (
+            claim("iss", json!("a".repeat(2000))),
+            INVALID,
+            provider(&"a".repeat(255)),
+        ),
+        (claim("iss", Value::Null), INVALID, missing("iss")),
+        (
+            claim("aud", json!("other")),
+            INVALID,
+            "Incorrect token audience".to_owned(),
+        ),
+        (claim("aud", Value::Null), INVALID, missing("aud")),
+        (claim("sub", Value::Null), INVALID, missing("sub")),
+        (
+            claim("sub", json!("s".repeat(256))),
+            INVALID,
+            "The subject of the ID Token is longer than 255 characters".to_owned(),
+        ),
+        (
+            claim("https://aws.amazon.com/tags", json!("x")),
+            "IDPRejectedClaim",
+            "The claim https://aws.amazon.com/tags is malformed".to_owned(),
+        ),
+    ] {
+        let answer = idp.assume("deploy", &token, "");
+        answer.refused(code, &text);
+        let status = if code == "IDPRejectedClaim" { 403 } else { 400 };
+        assert_eq!(answer.error().status, status);
+    }
+    // The slash at the end of an issuer is not significant.
+    let slash = claim("iss", json!(format!("{ISSUER}/")));
+    idp.assume("deploy", &slash, "").ok();
+    let long = idp.assume("deploy", &"a".repeat(20_001), "");
+    let text = "1 validation error detected: Value at 'webIdentityToken' failed to satisfy \
+                constraint: Member must have length less than or equal to 20000";
+    long.refused("ValidationError", text);
+}
+
+#[test]
+fn what_cannot_be_fetched_has_its_error() {
+    for (fault, code) in [
+        (DocumentFault::Unreachable, "IDPCommunicationError"),
+        (DocumentFault::Certificate, "InvalidIdentityToken"),
+        (DocumentFault::Unusable, "InvalidIdentityToken"),
+    ] {
+        let idp = FederationBench::with_role(&trust("{}"));
+        idp.documents.answer_with(Err(fault));
+        let answer = idp.assume("deploy", &idp.good(), "");
+        assert_eq!(answer.error().code, code, "{fault:?}");
+    }
+}
+
+/// Nothing is fetched for those who name no role that trusts the provider, and while the keys are
+/// at hand they learn nothing about roles either.
+#[test]
+fn who_has_no_role_causes_nothing_and_learns_nothing() {
+    let idp = FederationBench::with_role(&trust("{}"));
+    let other = r#"{"AWS":"123456789012"}"#;
+    idp.role("other", &trust_of(other, r#""sts:AssumeRole""#, "{}"));
+    let forged = TestTokenKey::new("ES256");
+    let forged = forged.token(&json!({"alg": "ES256", "kid": "k1"}), &idp.claims());
+    for role in ["none", "other"] {
+        for token in [&forged, &idp.good()] {
+            let answer = idp.assume(role, token, "");
+            answer.refused("AccessDenied", NOT_AUTHORIZED);
+        }
+    }
+    let expired = idp.with_claim("exp", json!(1));
+    let code = idp.assume("deploy", &expired, "").error().code;
+    assert_eq!(code, "ExpiredTokenException");
+    let unknown = idp.with_claim("iss", json!("https://evil.example.com"));
+    let code = idp.assume("deploy", &unknown, "").error().code;
+    assert_eq!(code, "InvalidIdentityToken");
+    assert_eq!(idp.documents.count(), 0);
+    idp.assume("deploy", &idp.good(), "").ok();
+    let text = "The signature of the ID Token is not valid";
+    for role in ["none", "other", "deploy"] {
+        idp.assume(role, &forged, "")
+            .refused("InvalidIdentityToken", text);
+    }
+    for role in ["none", "other"] {
+        let answer = idp.assume(role, &idp.good(), "");
+        answer.refused("AccessDenied", NOT_AUTHORIZED);
+    }
+    assert_eq!(idp.documents.count(), 1);
+    // An account that does not exist has no provider.
+    let form = format!(
+        "Action=AssumeRoleWithWebIdentity&RoleArn=arn:aws:iam::999999999999:role/deploy\
+         &RoleSessionName=s1&WebIdentityToken={}",
+        idp.good()
+    );
+    let text = format!("No OpenIDConnect provider found in your account for {ISSUER}");
+    idp.bench
+        .unsigned(&form)
+        .refused("InvalidIdentityToken", &text);
+}
+
+#[test]
+fn parameters_are_checked() {
+    let idp = FederationBench::with_role(&trust("{}"));
+    let token = idp.good();
+    let with = |arn: &str, more: &str| {
+        idp.bench.unsigned(&format!(
+            "Action=AssumeRoleWithWebIdentity&RoleArn={arn}&RoleSessionName=s1\
+             &WebIdentityToken={token}{more}"
+        ))
+    };
+    for arn in [
+        "arn:aws:iam::12345678901:role/deploy",
+        "arn:aws:iam::123456789012:user/deploy",
+        "arn:aws:sts::123456789012:role/deploy",
+        "not-an-arn-but-long-enough",
+    ] {
+        with(arn, "").refused("ValidationError", "Request ARN is invalid");
+    }
+    let own = format!("arn:aws:iam::{ACCOUNT}:role/deploy");
+    let exceeds = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
+    with(&own, "&DurationSeconds=3601").refused("ValidationError", exceeds);
+    let answer = with(&own, "&DurationSeconds=900");
+    assert_eq!(answer.value("Expiration"), "2026-11-24T08:15:00Z");
+    let update = "Action=UpdateRole&RoleName=deploy&MaxSessionDuration=7200";
+    idp.bench.root(update).ok();
+    let answer = with(&own, "&DurationSeconds=7200");
+    assert_eq!(answer.value("Expiration"), "2026-11-24T10:00:00Z");
+    let answer = with(&own, "&ProviderId=www.amazon.com");
+    assert_eq!(
+        (answer.error().status, answer.error().code),
+        (501, "NotImplemented")
+    );
+    let malformed = with(&own, "&Policy={");
+    assert_eq!(malformed.error().code, "MalformedPolicyDocument");
+    let none = with(
+        &own,
+        "&PolicyArns.member.1.arn=arn:aws:iam::123456789012:policy/none",
+    );
+    assert_eq!(none.error().code, "MalformedPolicyDocument");
+}
+
+#[test]
+fn session_policies_limit_the_session() {
+    let idp = FederationBench::with_role(&trust("{}"));
+    let policy = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:ListRoles","Resource":"*"}}"#;
+    let answer = idp.assume("deploy", &idp.good(), &format!("&Policy={policy}"));
+    assert_eq!(answer.value("PackedPolicySize"), "1");
+    let session = TestKeys::of(&answer);
+    idp.bench.call(&session, "Action=ListRoles").ok();
+    assert!(!idp.bench.call(&session, "Action=ListUsers").is_success());
+    let managed = "&PolicyArns.member.1.arn=arn:aws:iam::aws:policy/AmazonS3FullAccess";
+    let session = TestKeys::of(&idp.assume("deploy", &idp.good(), managed));
+    assert!(!idp.bench.call(&session, "Action=ListRoles").is_success());
+}
+
+#[test]
+fn tags_and_source_identity_come_from_the_token() {
+    let principal = format!(r#"{{"Federated":"{}"}}"#, provider_arn());
+    let all = r#""sts:AssumeRoleWithWebIdentity","sts:TagSession","sts:SetSourceIdentity""#;
+    let tags = json!({"principal_tags": {"team": ["red"]}, "transitive_tag_keys": ["team"]});
+    let name = "https://aws.amazon.com/tags";
+    let idp = FederationBench::with_role(&trust_of(&principal, all, "{}"));
+    let mut claims = idp.claims();
+    claims[name] = tags.clone();
+    claims["https://aws.amazon.com/source_identity"] = json!("ann");
+    let answer = idp.assume("deploy", &idp.token(&claims), "");
+    assert_eq!(answer.value("SourceIdentity"), "ann");
+    let session = TestKeys::of(&answer);
+    for (key, value, allowed) in [
+        ("aws:PrincipalTag/team", "red", true),
+        ("aws:PrincipalTag/team", "blue", false),
+        ("aws:SourceIdentity", "ann", true),
+        ("aws:FederatedProvider", provider_arn().as_str(), true),
+        ("idp.example.com/tenant:aud", "client", true),
+        (
+            "idp.example.com/tenant:sub",
+            "repo:octo/app:ref:refs/heads/main",
+            true,
+        ),
+        (
+            "idp.example.com/tenant:sub",
+            "repo:octo/app:ref:refs/heads/other",
+            false,
+        ),
+        // Other claims count in the trust policy only.
+        ("idp.example.com/tenant:repository", "octo/app", false),
+    ] {
+        let condition = string("StringEquals", key, value);
+        let policy = format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"iam:CreateUser","Resource":"*","Condition":{condition}}}}}"#
+        );
+        let put =
+            format!("Action=PutRolePolicy&RoleName=deploy&PolicyName=p&PolicyDocument={policy}");
+        idp.bench.root(&put).ok();
+        let create = idp
+            .bench
+            .call(&session, "Action=CreateUser&UserName=someone");
+        assert_eq!(create.is_success(), allowed, "{key} {value}");
+        if allowed {
+            idp.bench.root("Action=DeleteUser&UserName=someone").ok();
+        }
+    }
+    // Each needs its own permission.
+    for (actions, denied) in [
+        (
+            r#""sts:AssumeRoleWithWebIdentity","sts:SetSourceIdentity""#,
+            "sts:TagSession",
+        ),
+        (
+            r#""sts:AssumeRoleWithWebIdentity","sts:TagSession""#,
+            "sts:SetSourceIdentity",
+        ),
+    ] {
+        let idp = FederationBench::with_role(&trust_of(&principal, actions, "{}"));
+        let answer = idp.assume("deploy", &idp.token(&claims), "");
+        answer.refused(
+            "AccessDenied",
+            &format!("Not authorized to perform {denied}"),
+        );
+    }
+    // They are keys of the trust policy.
+    for (key, value, allowed) in [
+        ("aws:RequestTag/team", "red", true),
+        ("aws:RequestTag/team", "blue", false),
+        ("sts:SourceIdentity", "ann", true),
+        ("sts:SourceIdentity", "bob", false),
+    ] {
+        let condition = string("StringEquals", key, value);
+        let idp = FederationBench::with_role(&trust_of(&principal, all, &condition));
+        let answer = idp.assume("deploy", &idp.token(&claims), "");
+        assert_eq!(answer.is_success(), allowed, "{key} {value}");
+    }
+    for (tags, code) in [
+        (
+            json!({"principal_tags": {"Team": ["a"], "team": ["b"]}}),
+            "InvalidParameterValue",
+        ),
+        (
+            json!({"principal_tags": {"aws:a": ["a"]}}),
+            "InvalidParameterValue",
+        ),
+        (
+            json!({"transitive_tag_keys": ["team"]}),
+            "InvalidParameterValue",
+        ),
+    ] {
+        let token = idp.with_claim(name, tags.clone());
+        let answer = idp.assume("deploy", &token, "");
+        assert_eq!(answer.error().code, code, "{tags}");
+    }
+}
+
+#[test]
+fn sessions_end_as_those_of_other_roles() {
+    let idp = FederationBench::with_role(&trust("{}"));
+    let session = TestKeys::of(&idp.assume("deploy", &idp.good(), ""));
+    let lists = || idp.bench.call(&session, "Action=ListUsers").is_success();
+    assert!(lists());
+    // The sessions of a key are not these.
+    let ann = idp.bench.user("ann", &[]);
+    let end = format!("Action=EndAccessKeySessions&AccessKeyId={}", ann.id);
+    idp.bench.pass(1);
+    idp.bench.root(&end).ok();
+    assert!(lists());
+    let revoke = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"DateLessThan":{"aws:TokenIssueTime":"2026-11-24T08:00:01Z"}}}}"#;
+    let put = format!("Action=PutRolePolicy&RoleName=deploy&PolicyName=r&PolicyDocument={revoke}");
+    idp.bench.root(&put).ok();
+    assert!(!lists());
+    let session = TestKeys::of(&idp.assume("deploy", &idp.good(), ""));
+    idp.bench.call(&session, "Action=ListUsers").ok();
+    idp.bench.pass(3600);
+    let expired = idp.bench.call(&session, "Action=ListUsers");
+    assert_eq!(expired.error().code, "ExpiredToken");
+}
+
+/// A provider or client that was removed counts from the next request on, whatever was fetched.
+#[test]
+fn what_was_removed_no_longer_counts() {
+    let idp = FederationBench::with_role(&trust("{}"));
+    idp.assume("deploy", &idp.good(), "").ok();
+    let named = format!("OpenIDConnectProviderArn={}", provider_arn());
+    let remove = format!("Action=RemoveClientIDFromOpenIDConnectProvider&{named}&ClientID=client");
+    idp.bench.root(&remove).ok();
+    let answer = idp.assume("deploy", &idp.good(), "");
+    answer.refused("InvalidIdentityToken", "Incorrect token audience");
+    let delete = format!("Action=DeleteOpenIDConnectProvider&{named}");
+    idp.bench.root(&delete).ok();
+    let text = format!("No OpenIDConnect provider found in your account for {ISSUER}");
+    let answer = idp.assume("deploy", &idp.good(), "");
+    answer.refused("InvalidIdentityToken", &text);
+}
+
+#[test]
+fn trust_policies_name_providers_that_exist() {
+    let idp = FederationBench::new();
+    let create = |provider: &str| {
+        let principal = format!(r#"{{"Federated":"{provider}"}}"#);
+        let trust = trust_of(&principal, r#""sts:AssumeRoleWithWebIdentity""#, "{}");
+        idp.bench.root(&format!(
+            "Action=CreateRole&RoleName=r&AssumeRolePolicyDocument={trust}"
+        ))
+    };
+    for provider in [
+        format!("arn:aws:iam::{ACCOUNT}:oidc-provider/none.example.com"),
+        format!("arn:aws:iam::999999999999:oidc-provider/{PROVIDER}"),
+        format!("arn:aws:iam::{ACCOUNT}:oidc-provider/IDP.example.com/tenant"),
+    ] {
+        let text = format!(r#"Invalid principal in policy: "FEDERATED":"{provider}""#);
+        create(&provider).refused("MalformedPolicyDocument", &text);
+    }
+    for provider in [
+        "accounts.google.com",
+        "cognito-identity.amazonaws.com",
+        "graph.facebook.com",
+        "www.amazon.com",
+    ] {
+        let text = format!(
+            "The identity provider {provider} is not built in: create an OpenID Connect provider \
+             and use its ARN as the principal."
+        );
+        create(provider).refused("MalformedPolicyDocument", &text);
+    }
+    create(&provider_arn()).ok();
+}
