@@ -225,6 +225,15 @@ impl AuthTarget {
         }
     }
 
+    /// An OpenID Connect provider by ARN.
+    pub fn open_id_provider(view: &StateView<'_>, arn: &str) -> Self {
+        let provider = view.account.open_id_provider(arn);
+        Self {
+            resource_tags: provider.map(|it| it.tags.clone()).unwrap_or_default(),
+            ..Self::new(arn, arn)
+        }
+    }
+
     /// A role that is passed to a service.
     pub fn passed_role(view: &StateView<'_>, name: &str, service: &str) -> Self {
         let target = Self::role(view, name);
@@ -296,7 +305,7 @@ impl AuthTarget {
     }
 
     /// The existing entity with this ARN in the account: a user, role, instance profile, group,
-    /// managed policy, MFA device, server certificate or SAML provider.
+    /// managed policy, MFA device, server certificate, OpenID Connect or SAML provider.
     pub fn existing(view: &StateView<'_>, arn: &str) -> Option<Self> {
         let parsed = Arn::parse(arn).ok()?;
         let (kind, path) = parsed.resource().split_once('/')?;
@@ -316,6 +325,9 @@ impl AuthTarget {
                 Self::saml_provider(view, arn)
             }
             "mfa" if view.account.device(arn).is_some() => Self::mfa(view, arn),
+            "oidc-provider" if view.account.open_id_provider(arn).is_some() => {
+                Self::open_id_provider(view, arn)
+            }
             _ => return None,
         };
         (found.resource == arn).then_some(found)

@@ -308,6 +308,8 @@ fn every_key_of_the_tables_is_filled_or_listed() {
         "multifactorauthage",
         // `tags_and_source_identity_follow_the_chain` tests it.
         "sourceidentity",
+        // `tags_and_source_identity_come_from_the_token` tests it.
+        "federatedprovider",
     ];
     filled.extend(temporary.map(|key| format!("aws:{key}")));
     // `adding_a_role_passes_it` tests it.

@@ -123,15 +123,19 @@ enum KeyState {
 impl FetchState {
     fn of(&self, key_id: Option<&str>, now: Timestamp) -> KeyState {
         let failed = self.failure.filter(|failure| failure.is_recent(now));
-        if let Some((keys, at)) = &self.keys {
-            let age = now.secs_since(*at);
-            let fresh = (0..limits::PROVIDER_KEYS_SECS).contains(&age);
-            let settled = keys.has(key_id) || age < limits::PROVIDER_REFRESH_SECS;
-            if fresh && (settled || failed.is_some()) {
+        if let Some((keys, at)) = self.unexpired(now) {
+            let refreshed = now.secs_since(*at) < limits::PROVIDER_REFRESH_SECS;
+            if keys.has(key_id) || refreshed || failed.is_some() {
                 return KeyState::Known(Arc::clone(keys));
             }
         }
         failed.map_or(KeyState::Due, |failure| KeyState::Failed(failure.fault))
+    }
+
+    fn unexpired(&self, now: Timestamp) -> Option<&(Arc<KeySet>, Timestamp)> {
+        let fresh = 0..limits::PROVIDER_KEYS_SECS;
+        let keys = self.keys.as_ref();
+        keys.filter(|(_, at)| fresh.contains(&now.secs_since(*at)))
     }
 
     fn record(&mut self, fetched: Result<Arc<KeySet>, DocumentFault>, now: Timestamp) {
@@ -153,9 +157,7 @@ impl FetchState {
 
     /// Whether anything is in it that a later request would need.
     fn is_worthless(&self, now: Timestamp) -> bool {
-        let keys = self.keys.as_ref();
-        let expired = |at: &Timestamp| now.secs_since(*at) >= limits::PROVIDER_KEYS_SECS;
-        keys.is_none_or(|(_, at)| expired(at)) && !self.failure.is_some_and(|it| it.is_recent(now))
+        self.unexpired(now).is_none() && !self.failure.is_some_and(|it| it.is_recent(now))
     }
 }
 
@@ -201,11 +203,15 @@ impl ProviderKeys {
     /// fetched.
     pub(crate) async fn find(&self, lookup: KeyLookup<'_>) -> Result<Arc<KeySet>, IamFault> {
         let (entry, fetches) = self.entry(&lookup);
+        if !lookup.may_fetch {
+            // Also without the key that the token names: whether it is looked for must not show.
+            let state = entry.state();
+            let keys = state.unexpired(self.clock.now());
+            let keys = keys.map(|(keys, _)| Arc::clone(keys));
+            return keys.ok_or_else(|| TokenRejection::NoKey.into());
+        }
         if let Some(known) = self.settled(&entry, &lookup) {
             return known;
-        }
-        if !lookup.may_fetch {
-            return Err(TokenRejection::NoKey.into());
         }
         let turn = Arc::clone(&entry.fetching).lock_owned().await;
         // Whoever had the turn before may have fetched what is needed.

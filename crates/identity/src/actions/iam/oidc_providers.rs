@@ -16,16 +16,8 @@ use crate::{
     view::StateView,
 };
 
-fn target(view: &StateView<'_>, arn: &str) -> AuthTarget {
-    let provider = view.account.open_id_provider(arn);
-    AuthTarget {
-        resource_tags: provider.map(|it| it.tags.clone()).unwrap_or_default(),
-        ..AuthTarget::new(arn, arn)
-    }
-}
-
 fn on_provider(view: &StateView<'_>, arn: &str) -> Result<Requirement, IamFault> {
-    Ok(Requirement::one(target(view, arn)))
+    Ok(Requirement::one(AuthTarget::open_id_provider(view, arn)))
 }
 
 fn find<'a>(view: &StateView<'a>, arn: &str) -> Result<&'a OpenIdProvider, IamFault> {
@@ -56,7 +48,11 @@ fn name_of(url: &str) -> Result<&str, IamFault> {
 fn is_authority(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
     let parsed = text.parse::<http::uri::Authority>();
-    text.bytes().all(plain) && parsed.is_ok_and(|it| !it.host().is_empty())
+    let complete = |it: http::uri::Authority| {
+        let whole = it.host() == text || it.port_u16().is_some();
+        whole && !it.host().is_empty()
+    };
+    text.bytes().all(plain) && parsed.is_ok_and(complete)
 }
 
 /// Whether a text is a path, without query, fragment, or parts that a client would normalize.
@@ -285,7 +281,7 @@ impl Action for TagOpenIDConnectProvider {
     const ACCESS: ActionLevel = ActionLevel::Tagging;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
-        let target = target(view, &input.open_id_connect_provider_arn);
+        let target = AuthTarget::open_id_provider(view, &input.open_id_connect_provider_arn);
         let tags = tags::from_wire(Some(&input.tags));
         Ok(Requirement::one(target.with_request_tags(tags)))
     }
@@ -310,7 +306,7 @@ impl Action for UntagOpenIDConnectProvider {
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         Ok(Requirement::one(AuthTarget {
             tag_keys: input.tag_keys.clone(),
-            ..target(view, &input.open_id_connect_provider_arn)
+            ..AuthTarget::open_id_provider(view, &input.open_id_connect_provider_arn)
         }))
     }
 

@@ -191,6 +191,9 @@ async fn nothing_is_fetched_without_reason() {
     assert_eq!(bench.documents.count(), 0);
     assert_eq!(bench.find("k").await, Ok(true));
     assert_eq!(bench.find_of(&own(), "k", false).await, Ok(true));
+    bench.pass(limits::PROVIDER_REFRESH_SECS);
+    assert_eq!(bench.find_of(&own(), "unknown", false).await, Ok(false));
+    assert_eq!(bench.documents.count(), 1);
 }
 
 #[tokio::test]

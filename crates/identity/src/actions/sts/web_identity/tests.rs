@@ -425,6 +425,13 @@ fn who_has_no_role_causes_nothing_and_learns_nothing() {
         idp.assume(role, &forged, "")
             .refused("InvalidIdentityToken", text);
     }
+    idp.bench.pass(60);
+    let named = json!({"alg": "ES256", "kid": "unknown"});
+    let unknown_key = idp.key.token(&named, &idp.claims());
+    for role in ["none", "other"] {
+        let code = idp.assume(role, &unknown_key, "").error().code;
+        assert_eq!(code, "InvalidIdentityToken", "{role}");
+    }
     for role in ["none", "other"] {
         let answer = idp.assume(role, &idp.good(), "");
         answer.refused("AccessDenied", NOT_AUTHORIZED);
