@@ -100,7 +100,7 @@ def test_the_aws_cli_finds_its_role_in_the_environment(federated, tmp_path):
     cli = AwsCli(
         tmp_path / "home",
         federated.server.endpoint,
-        AWS_REGION="us-east-1",
+        AWS_DEFAULT_REGION="us-east-1",
         AWS_ROLE_ARN=federated.role,
         AWS_ROLE_SESSION_NAME="run-7",
         AWS_WEB_IDENTITY_TOKEN_FILE=token_file(tmp_path, federated.issuer.token()),
