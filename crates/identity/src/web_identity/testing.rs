@@ -86,6 +86,8 @@ pub(crate) struct TestDocuments {
     answer: Mutex<Result<Vec<u8>, DocumentFault>>,
     pub(crate) fetches: AtomicUsize,
     pub(crate) last: Mutex<Option<ProviderRequest>>,
+    /// Has a permit for each fetch that has begun.
+    pub(crate) begun: tokio::sync::Semaphore,
     /// A fetch waits for a permit of it.
     pub(crate) gate: tokio::sync::Semaphore,
 }
@@ -97,6 +99,7 @@ impl TestDocuments {
             answer: Mutex::new(Ok(Vec::new())),
             fetches: AtomicUsize::new(0),
             last: Mutex::default(),
+            begun: tokio::sync::Semaphore::new(0),
             gate: tokio::sync::Semaphore::new(1000),
         };
         this.publish(keys);
@@ -121,6 +124,7 @@ impl ProviderDocuments for TestDocuments {
     async fn key_set(&self, provider: &ProviderRequest) -> Result<Vec<u8>, DocumentFault> {
         self.fetches.fetch_add(1, Ordering::SeqCst);
         *self.last.lock().unwrap() = Some(provider.clone());
+        self.begun.add_permits(1);
         self.gate.acquire().await.unwrap().forget();
         self.answer.lock().unwrap().clone()
     }

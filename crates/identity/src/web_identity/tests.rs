@@ -283,7 +283,7 @@ fn claims_are_condition_keys() {
         "aud": ["one", "three"], "sub": "repo:o/r:ref:refs/heads/main", "amr": "mfa",
         "repository_owner_id": 7, "ref_protected": true, "groups": ["a", "b"], "empty": [],
         "nested": {"a": "b"}, "none": null, "mixed": ["a", 1], "Ref": "A", "ref": "b",
-        "https://aws.amazon.com/tags": {"principal_tags": {}},
+        "https://aws.amazon.com/tags": "text", "8443:sub": "spoofed",
     }));
     let claims = claims.unwrap();
     let many = |values: &[&str]| ContextValues::many(values.iter().map(|it| (*it).to_owned()));
@@ -300,6 +300,7 @@ fn claims_are_condition_keys() {
         ("none", ContextValues::Absent),
         ("mixed", ContextValues::Absent),
         ("https://aws.amazon.com/tags", ContextValues::Absent),
+        ("8443:sub", ContextValues::Absent),
     ] {
         let key = format!("idp.example.com/tenant:{claim}");
         assert_eq!(claims.key(&key), expected, "{claim}");

@@ -157,13 +157,14 @@ async fn answer(
         IssuerReply::Slowly => {
             let text = head(200, "content-length: 1000\r\n");
             stream.write_all(text.as_bytes()).await?;
+            let mut pause = tokio::time::interval(Duration::from_millis(50));
             loop {
+                pause.tick().await;
                 stream.write_all(b" ").await?;
                 stream.flush().await?;
-                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
-        IssuerReply::Silence => tokio::time::sleep(Duration::from_secs(60)).await,
+        IssuerReply::Silence => std::future::pending().await,
         IssuerReply::Endless => {
             let text = head(200, "connection: close\r\n");
             stream.write_all(text.as_bytes()).await?;

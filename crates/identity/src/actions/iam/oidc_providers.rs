@@ -37,7 +37,9 @@ fn name_of(url: &str) -> Result<&str, IamFault> {
     let name = OpenIdProvider::name_of(url).ok_or_else(invalid)?;
     let path = name.find('/').and_then(|at| name.get(at..)).unwrap_or("");
     let authority = name.strip_suffix(path).unwrap_or(name);
-    if is_authority(authority) && is_path(path) {
+    // The condition keys of an issuer `https://aws` would be those of AWS.
+    let distinct = name.contains(['.', ':', '/']);
+    if distinct && is_authority(authority) && is_path(path) {
         Ok(name)
     } else {
         Err(invalid())

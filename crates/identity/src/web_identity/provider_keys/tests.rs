@@ -1,11 +1,8 @@
 //! When keys are fetched, and when not.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
 };
 
 use keywright_base::{AccountId, Clock, Timestamp, limits};
@@ -213,6 +210,13 @@ async fn other_thumbprints_begin_again() {
     );
 }
 
+/// Lets every task go on until it waits. They all run on this thread.
+async fn let_others_run() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// One fetch for everyone who waits, which goes on when they all leave.
 #[tokio::test]
 async fn one_fetch_runs_and_survives_its_clients() {
@@ -223,15 +227,14 @@ async fn one_fetch_runs_and_survives_its_clients() {
         tokio::spawn(async move { bench.find(&format!("k{number}")).await })
     };
     let first: Vec<_> = (0..20).map(waiting).collect();
-    while bench.documents.count() == 0 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    let begun = bench.documents.begun.acquire().await;
+    begun.unwrap().forget();
     for client in &first {
         client.abort();
     }
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    let_others_run().await;
     let second: Vec<_> = (0..20).map(waiting).collect();
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    let_others_run().await;
     assert_eq!(bench.documents.count(), 1);
     bench.documents.gate.add_permits(1);
     for client in second {
@@ -253,9 +256,9 @@ async fn an_account_has_few_fetches_at_a_time() {
     };
     let most = limits::PROVIDER_FETCHES_PER_ACCOUNT;
     let waiting: Vec<_> = (0..most).map(|number| tokio::spawn(find(number))).collect();
-    while bench.documents.count() < most {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    let all = u32::try_from(most).unwrap();
+    let begun = bench.documents.begun.acquire_many(all).await;
+    begun.unwrap().forget();
     assert_eq!(find(most).await, Err(IamFault::Throttled));
     bench.documents.gate.add_permits(most + 1);
     for client in waiting {

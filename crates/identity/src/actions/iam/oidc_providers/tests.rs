@@ -103,7 +103,8 @@ fn urls_are_those_of_issuers() {
     for url in [
         "https://idp.example.com",
         "https://idp.example.com/id/AB12",
-        "https://gitlab",
+        "https://gitlab:8443",
+        "https://gitlab/tenant",
         "https://10.0.0.1:6443",
         "https://[fd00::1]:6443/a",
         "https://tenant.auth0.com/",
@@ -115,6 +116,8 @@ fn urls_are_those_of_issuers() {
         "HTTPS://idp.example.com",
         "idp.example.com",
         "https://",
+        "https://aws",
+        "https://sts",
         "https:///path",
         "https://user@idp.example.com",
         "https://user:pass@idp.example.com",
