@@ -1,6 +1,6 @@
 //! Which chains are accepted: each row is one that a server could present.
 
-use std::{sync::Arc, time::Duration};
+use std::{slice, sync::Arc, time::Duration};
 
 use keywright_identity::web_identity::ProviderRequest;
 use rcgen::{
@@ -143,7 +143,7 @@ fn the_chain_must_lead_to_the_registered_certificate() {
         chain
     };
     for registered in [own.root(), own.middle(), own.leaf.clone()] {
-        let added = with(&[registered.clone()]);
+        let added = with(slice::from_ref(&registered));
         assert!(!accepts(&added, &[&registered]));
         let added = with(&[evil.middle(), evil.root(), registered.clone()]);
         assert!(!accepts(&added, &[&registered]));
@@ -199,13 +199,13 @@ fn name_time_and_purpose_are_checked() {
     let alone = der(&params("idp.example.com", false)
         .self_signed(&key())
         .unwrap());
-    assert!(accepts(&[alone.clone()], &[&alone]));
-    assert!(!accepts(&[alone.clone()], &[]));
+    assert!(accepts(slice::from_ref(&alone), &[&alone]));
+    assert!(!accepts(slice::from_ref(&alone), &[]));
     // Something after the certificate would change its thumbprint, but never its meaning.
     let longer = CertificateDer::from([alone.as_ref(), b"x"].concat());
-    assert!(!accepts(&[longer.clone()], &[&longer]));
+    assert!(!accepts(slice::from_ref(&longer), &[&longer]));
     let none = CertificateDer::from(b"no certificate".to_vec());
-    assert!(!accepts(&[none.clone()], &[&none]));
+    assert!(!accepts(slice::from_ref(&none), &[&none]));
 }
 
 #[test]
