@@ -55,22 +55,6 @@ const UNSERVED: &[Unserved] = &[
         ],
     },
     Unserved {
-        reason: "Sign-in with a web identity is not served yet",
-        operations: &[
-            "AddClientIDToOpenIDConnectProvider",
-            "AssumeRoleWithWebIdentity",
-            "CreateOpenIDConnectProvider",
-            "DeleteOpenIDConnectProvider",
-            "GetOpenIDConnectProvider",
-            "ListOpenIDConnectProviderTags",
-            "ListOpenIDConnectProviders",
-            "RemoveClientIDFromOpenIDConnectProvider",
-            "TagOpenIDConnectProvider",
-            "UntagOpenIDConnectProvider",
-            "UpdateOpenIDConnectProviderThumbprint",
-        ],
-    },
-    Unserved {
         reason: "Sign-in with a SAML assertion is not served; SAML providers can be stored",
         operations: &["AssumeRoleWithSAML"],
     },

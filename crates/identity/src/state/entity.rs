@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::{
     Account, AccountSettings, CredentialReport, CustomerPolicy, DeletionTask, Group,
     InstanceProfile, KeyMaterial, MfaDevice, OpenIdProvider, Role, RootUser, RotationPolicy,
-    SamlProvider, ServerCertificate, ServiceCredential, SigningCertificate, SshPublicKey, Tag, User,
+    SamlProvider, ServerCertificate, ServiceCredential, SigningCertificate, SshPublicKey, Tag,
+    User,
 };
 use crate::vault::SealedValue;
 

@@ -99,7 +99,6 @@ fn unique(list: &[String]) -> Vec<String> {
     unique
 }
 
-/// `iam:CreateOpenIDConnectProvider`
 pub(crate) struct CreateOpenIDConnectProvider;
 
 impl Action for CreateOpenIDConnectProvider {
@@ -146,7 +145,6 @@ impl Action for CreateOpenIDConnectProvider {
     }
 }
 
-/// `iam:GetOpenIDConnectProvider`
 pub(crate) struct GetOpenIDConnectProvider;
 
 impl Action for GetOpenIDConnectProvider {
@@ -170,7 +168,6 @@ impl Action for GetOpenIDConnectProvider {
     }
 }
 
-/// `iam:ListOpenIDConnectProviders`
 pub(crate) struct ListOpenIDConnectProviders;
 
 impl Action for ListOpenIDConnectProviders {
@@ -197,7 +194,6 @@ impl Action for ListOpenIDConnectProviders {
     }
 }
 
-/// `iam:DeleteOpenIDConnectProvider`
 pub(crate) struct DeleteOpenIDConnectProvider;
 
 impl Action for DeleteOpenIDConnectProvider {
@@ -218,7 +214,6 @@ impl Action for DeleteOpenIDConnectProvider {
     }
 }
 
-/// `iam:UpdateOpenIDConnectProviderThumbprint`
 pub(crate) struct UpdateOpenIDConnectProviderThumbprint;
 
 impl Action for UpdateOpenIDConnectProviderThumbprint {
@@ -275,7 +270,6 @@ impl Action for RemoveClientIDFromOpenIDConnectProvider {
     }
 }
 
-/// `iam:TagOpenIDConnectProvider`
 pub(crate) struct TagOpenIDConnectProvider;
 
 impl Action for TagOpenIDConnectProvider {
@@ -298,7 +292,6 @@ impl Action for TagOpenIDConnectProvider {
     }
 }
 
-/// `iam:UntagOpenIDConnectProvider`
 pub(crate) struct UntagOpenIDConnectProvider;
 
 impl Action for UntagOpenIDConnectProvider {
@@ -320,7 +313,6 @@ impl Action for UntagOpenIDConnectProvider {
     }
 }
 
-/// `iam:ListOpenIDConnectProviderTags`
 pub(crate) struct ListOpenIDConnectProviderTags;
 
 impl Action for ListOpenIDConnectProviderTags {
