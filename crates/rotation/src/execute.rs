@@ -16,6 +16,7 @@ mod incident;
 mod missing;
 mod orders;
 mod outlook;
+mod signer;
 
 use keywright_base::{Clock, Timestamp, limits};
 
@@ -37,7 +38,7 @@ use crate::{
         BlindWindow, Delivery, DeliveryStage, HoldReason, KeyId, KeyPair, LeakResponse, ManualStep,
         OrphanedKey, Phase, Rotation, RotationId, RotationRules,
     },
-    plan::{MARK, Observation, PlanStep, SETTLE_SECS, note_last_use, plan},
+    plan::{MARK, Observation, PlanStep, SETTLE_SECS, is_urgent, note_last_use, plan},
     ports::{
         Issuer, IssuerError, JournalError, KeyCheck, KeyIdentity, KeyStatus, RotationJournal,
         RotationPairs, Sink, SinkBackup, SinkContent, SinkError, UsageEvidence,
@@ -207,12 +208,14 @@ impl Executor<'_> {
             Some(HoldReason::NewKeyUnused(_)) if self.adoption(&rotation).await.is_some() => {
                 rotation.held = None;
             }
+            Some(_) if rotation.responds_to_leak() => {}
             Some(hold) => return self.look_while_held(rotation, hold).await,
             None => {}
         }
-        let begun = rotation.phase != Phase::Planned;
+        // A hold stays until a person releases it, whatever the response to a leak meets.
+        let can_hold = rotation.phase != Phase::Planned && rotation.held.is_none();
         match self.go_on(&mut rotation).await {
-            Err(TickError::Issuer(error @ IssuerError::Denied { .. })) if begun => {
+            Err(TickError::Issuer(error @ IssuerError::Denied { .. })) if can_hold => {
                 self.hold(self.load(id).await?, HoldReason::Refused(error.to_string()))
                     .await
             }
@@ -273,7 +276,10 @@ impl Executor<'_> {
         if rotation.missing.is_some() {
             return self.there_again(rotation.clone()).await;
         }
-        let mut seen = self.look(rotation, user).await?;
+        let mut seen = self.look_at_keys(rotation, user).await?;
+        if !is_urgent(rotation, &seen) {
+            self.look_at_uses(rotation, &mut seen).await?;
+        }
         let mut step = plan(rotation, &seen);
         if let PlanStep::Mark(mark) = step {
             self.issuer.tag(&rotation.user, MARK, &mark).await?;
@@ -289,36 +295,6 @@ impl Executor<'_> {
             step = plan(rotation, &seen);
         }
         self.perform(rotation.clone(), &seen, step).await
-    }
-
-    /// When the rotator's own key is being replaced, it signs with the new key once every sink has
-    /// it, and with the old key again during a rollback.
-    async fn choose_signer(&self, rotation: &Rotation) -> Result<(), TickError> {
-        let signer = self.issuer.signer();
-        let back = matches!(rotation.phase, Phase::Settling | Phase::Retiring);
-        if back && signer.is_some() && signer == rotation.new {
-            self.issuer.revert();
-        }
-        if signer.as_ref() != Some(&rotation.old) {
-            return Ok(());
-        }
-        let Some(pair) = rotation.pair() else {
-            return Ok(());
-        };
-        match rotation.phase {
-            Phase::Observing
-            | Phase::Confirming
-            | Phase::Deactivating
-            | Phase::Dwelling
-            | Phase::Deleting => self.issuer.adopt(&pair),
-            Phase::RollingBack => {
-                if let KeyCheck::Accepted(_) = self.issuer.verify(&pair, 0).await? {
-                    self.issuer.adopt(&pair);
-                }
-            }
-            _ => {}
-        }
-        Ok(())
     }
 
     async fn perform(
@@ -381,8 +357,18 @@ impl Executor<'_> {
 
     async fn hold(&self, mut rotation: Rotation, hold: HoldReason) -> TickResult {
         rotation.held = Some(hold.clone());
-        self.advance(rotation, &format!("held: {hold:?}")).await?;
-        Ok(TickOutcome::Held(hold))
+        let responds = rotation.responds_to_leak();
+        let event = match &hold {
+            HoldReason::Asked(_) => hold.to_string(),
+            _ => format!("held: {hold}"),
+        };
+        let held = self.advance(rotation, &event).await?;
+        // The next tick says whether the response to the leak needs another step.
+        Ok(if responds {
+            held
+        } else {
+            TickOutcome::Held(hold)
+        })
     }
 
     async fn give_up(&self, mut rotation: Rotation, why: String, now: Timestamp) -> TickResult {
@@ -697,8 +683,10 @@ impl Executor<'_> {
         status: KeyStatus,
         now: Timestamp,
     ) -> TickResult {
-        let first = rotation.phase < Phase::Deactivating && *key == rotation.old;
-        if first && self.issuer.signer().as_ref() == Some(key) {
+        let old = *key == rotation.old;
+        let first = rotation.phase < Phase::Deactivating && old;
+        let early = first || (old && rotation.held.is_some());
+        if early && self.issuer.signer().as_ref() == Some(key) {
             return self.not_first(rotation).await;
         }
         if rotation.new.as_ref() == Some(key) {
@@ -716,7 +704,13 @@ impl Executor<'_> {
         }
         match status {
             KeyStatus::Inactive if first => return self.inactive_first(rotation, now).await,
-            KeyStatus::Inactive if *key == rotation.old => rotation.enter(Phase::Dwelling, now),
+            KeyStatus::Inactive if old => {
+                if let Some(incident) = rotation.incident.as_mut().filter(|it| it.deactivate_first)
+                {
+                    incident.inactive_since.get_or_insert(now);
+                }
+                rotation.enter(Phase::Dwelling, now);
+            }
             KeyStatus::Inactive => rotation.enter(Phase::Retiring, now),
             KeyStatus::Active => {
                 rotation.reactivated = true;

@@ -715,6 +715,11 @@ impl Rotation {
             && self.inactive_first().is_none()
     }
 
+    /// Whether it responds to a leak: it is an incident, and no rollback brings the old key back.
+    pub const fn responds_to_leak(&self) -> bool {
+        self.incident.is_some() && !self.phase.restores_old()
+    }
+
     /// When the old key became inactive, if that came before everything else.
     pub fn inactive_first(&self) -> Option<Timestamp> {
         self.incident?.inactive_since

@@ -133,7 +133,11 @@ pub fn plan(rotation: &Rotation, seen: &Observation) -> PlanStep {
     if rotation.phase.is_over() {
         return PlanStep::Over;
     }
-    if rotation.held.is_some() {
+    let urgent = rotation
+        .held
+        .as_ref()
+        .map(|_| incident::urgent(rotation, seen));
+    if urgent == Some(None) {
         return PlanStep::Held;
     }
     if seen.user.id != rotation.user_id {
@@ -145,7 +149,8 @@ pub fn plan(rotation: &Rotation, seen: &Observation) -> PlanStep {
     if seen.now < rotation.not_before {
         return wait(rotation.not_before, "earlier changes to take effect");
     }
-    if let Some(step) = incident::under_way(rotation, seen) {
+    let urgent = urgent.flatten();
+    if let Some(step) = urgent.or_else(|| incident::under_way(rotation, seen)) {
         return step;
     }
     match rotation.phase {
@@ -163,6 +168,16 @@ pub fn plan(rotation: &Rotation, seen: &Observation) -> PlanStep {
         Phase::Retiring => retiring(rotation, seen),
         Phase::Done | Phase::RolledBack | Phase::UserGone | Phase::Abandoned => PlanStep::Over,
     }
+}
+
+/// Whether [`plan`] needs no evidence of use, because a step of a leak response is due.
+pub(crate) fn is_urgent(rotation: &Rotation, seen: &Observation) -> bool {
+    if rotation.held.is_some() {
+        return incident::urgent(rotation, seen).is_some();
+    }
+    let dwells = rotation.phase == Phase::Dwelling;
+    let ends = || incident::urgent(rotation, seen) == Some(PlanStep::EndSessions);
+    incident::under_way(rotation, seen).is_some() || dwells && ends()
 }
 
 /// Computes the next step once the user is marked.
@@ -398,12 +413,13 @@ fn not_yet(rotation: &Rotation, seen: &Observation) -> PlanStep {
 }
 
 /// What is left to do when another user deleted the old key. Destinations added since get the new
-/// key first.
+/// key first, and the sessions of a leaked key end once the deletion has reached the whole service.
 fn gone(rotation: &Rotation) -> PlanStep {
-    if rotation.is_incomplete() && rotation.phase != Phase::Dwelling {
+    let left = rotation.is_incomplete() || rotation.incident.is_some();
+    if left && rotation.phase != Phase::Dwelling {
         return PlanStep::Enter(Phase::Dwelling);
     }
-    incident::unended(rotation).unwrap_or(PlanStep::Enter(Phase::Done))
+    PlanStep::Enter(Phase::Done)
 }
 
 /// Why a key that should be inactive is active: a lagging listing, or someone activated it.
@@ -428,8 +444,7 @@ fn dwelling(rotation: &Rotation, seen: &Observation) -> PlanStep {
         Some(KeyStatus::Active) => return awake(rotation.since, seen, old),
         Some(KeyStatus::Inactive) => true,
     };
-    let sessions = || incident::sessions(rotation, seen, rotation.since);
-    let step = there.then(sessions).flatten();
+    let step = incident::sessions(rotation, seen, rotation.since);
     // Destinations added while the old key is inactive: nothing is deleted before they have the new
     // key.
     if let Some(step) = step.or_else(|| delivery::undelivered(rotation, seen)) {
@@ -489,9 +504,11 @@ fn deleting(rotation: &Rotation, seen: &Observation) -> PlanStep {
         return step;
     }
     match status(seen, &rotation.old) {
-        None => PlanStep::Enter(Phase::Done),
         Some(KeyStatus::Active) => PlanStep::Hold(HoldReason::Activated(rotation.old.clone())),
-        Some(KeyStatus::Inactive) => PlanStep::Delete(rotation.old.clone()),
+        None => incident::unended(rotation).unwrap_or(PlanStep::Enter(Phase::Done)),
+        Some(KeyStatus::Inactive) => {
+            incident::unended(rotation).unwrap_or_else(|| PlanStep::Delete(rotation.old.clone()))
+        }
     }
 }
 

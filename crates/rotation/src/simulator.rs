@@ -2,9 +2,11 @@
 //!
 //! It tests the safety property by trying to break it: virtual time, crashing processes, lost
 //! replies, lagging listings, late evidence, slow propagation, throttling, failing sinks, a second
-//! rotator, a person who interferes, renamed and deleted users, unknown consumers, and destinations
-//! that are added and removed. A seed replays its run.
+//! rotator, a person who interferes, renamed and deleted users, unknown consumers, destinations
+//! that are added and removed, and leaks that are found while a rotation is held. A seed replays
+//! its run.
 
+mod alarm;
 mod destinations;
 mod person;
 mod ports;

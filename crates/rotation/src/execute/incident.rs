@@ -38,12 +38,13 @@ impl Executor<'_> {
     }
 
     /// Ends the sessions minted from the old key. If the service denies that, the rotation is held
-    /// for a person, because the sessions stay valid.
+    /// for a person, because the sessions stay valid. One that is held already keeps its reason,
+    /// and reports the error.
     pub(super) async fn end_sessions(&self, mut rotation: Rotation, now: Timestamp) -> TickResult {
         let (user, old) = (&rotation.user, &rotation.old);
         let how = match self.issuer.end_sessions(user, old, now).await {
             Ok(how) => how,
-            Err(IssuerError::Refused { code, message }) => {
+            Err(IssuerError::Refused { code, message }) if rotation.held.is_none() => {
                 let why =
                     format!("sessions created with {old} could not be ended: {code}: {message}");
                 return self.hold(rotation, HoldReason::Refused(why)).await;

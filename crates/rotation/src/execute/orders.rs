@@ -121,6 +121,8 @@ fn leaked(rotation: &mut Rotation, change: &RotationEdit) -> Vec<String> {
     }
     if rotation.incident.is_none() {
         message.push("sessions created with the old key will be ended".to_owned());
+        // How quiet the key was before no longer matters.
+        rotation.last_known = None;
     }
     let incident = rotation.incident.get_or_insert_default();
     if change.deactivate_first && !incident.deactivate_first {

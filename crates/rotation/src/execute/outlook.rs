@@ -47,14 +47,39 @@ impl Executor<'_> {
     }
 
     /// Collects everything that the planner needs.
-    pub(super) async fn look(
+    async fn look(&self, rotation: &Rotation, user: IssuerUser) -> Result<Observation, TickError> {
+        let mut seen = self.look_at_keys(rotation, user).await?;
+        self.look_at_uses(rotation, &mut seen).await?;
+        Ok(seen)
+    }
+
+    /// Collects what the response to a leak needs.
+    pub(super) async fn look_at_keys(
         &self,
         rotation: &Rotation,
         user: IssuerUser,
     ) -> Result<Observation, TickError> {
         let listing = self.issuer.keys(&rotation.user).await?;
         self.check_clock(listing.at)?;
-        let used = match evidence(rotation) {
+        Ok(Observation {
+            user,
+            keys: listing.keys,
+            now: listing.at,
+            used: None,
+            used_new: None,
+            tried: None,
+            repeats_create: self.issuer.repeats_create(),
+            lags: self.issuer.lags_secs() > 0,
+        })
+    }
+
+    /// Adds the evidence of use.
+    pub(super) async fn look_at_uses(
+        &self,
+        rotation: &Rotation,
+        seen: &mut Observation,
+    ) -> Result<(), TickError> {
+        seen.used = match evidence(rotation) {
             Some(key) => self.usage.last_use(key).await?,
             None => None,
         };
@@ -62,19 +87,11 @@ impl Executor<'_> {
             Some(key) => self.usage.attempts(key).await?,
             None => None,
         };
-        let used_new = match awaited(rotation) {
+        seen.used_new = match awaited(rotation) {
             Some(_) => self.consumer_use(rotation).await?,
             None => None,
         };
-        Ok(Observation {
-            user,
-            keys: listing.keys,
-            now: listing.at,
-            used,
-            used_new,
-            tried: tried.into_iter().flatten().max_by_key(|attempt| attempt.at),
-            repeats_create: self.issuer.repeats_create(),
-            lags: self.issuer.lags_secs() > 0,
-        })
+        seen.tried = tried.into_iter().flatten().max_by_key(|attempt| attempt.at);
+        Ok(())
     }
 }

@@ -4,11 +4,13 @@
 //! Invariants:
 //!
 //! - Sessions are ended only once the key is inactive, because until then it can mint more.
+//! - No hold delays these steps. Whoever controls a destination can get a rotation held, and a
+//!   pause stops what a rotation gives out, not the response to a leak.
 //! - A key that was deactivated first is reactivated only by a person's rollback.
 
 use keywright_base::Timestamp;
 
-use super::{Observation, PlanStep, SETTLE_SECS, status, wait};
+use super::{Observation, PlanStep, SETTLE_SECS, awake, status, wait};
 use crate::{
     model::{HoldReason, LeakResponse, Phase, Rotation},
     ports::KeyStatus,
@@ -29,7 +31,65 @@ pub(super) fn under_way(rotation: &Rotation, seen: &Observation) -> Option<PlanS
     if !early || rotation.has_made_nothing() {
         return None;
     }
-    first(rotation, seen)
+    first(rotation, seen).or_else(|| withdrawn_by_others(rotation, seen))
+}
+
+/// The next step of the leak response that needs neither a destination nor evidence of use.
+pub(super) fn urgent(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
+    rotation.incident?;
+    let step = match rotation.phase {
+        Phase::Planned
+        | Phase::Creating
+        | Phase::Created
+        | Phase::Distributing
+        | Phase::Observing
+        | Phase::Confirming => first(rotation, seen)
+            .or_else(|| withdrawn_by_others(rotation, seen))
+            .or_else(|| spreading(rotation, seen)),
+        Phase::Deactivating | Phase::Dwelling | Phase::Deleting => late(rotation, seen),
+        Phase::RollingBack
+        | Phase::Settling
+        | Phase::Retiring
+        | Phase::Done
+        | Phase::RolledBack
+        | Phase::UserGone
+        | Phase::Abandoned => None,
+    };
+    step.filter(|step| !matches!(step, PlanStep::Hold(_)))
+}
+
+/// The sessions of a key that someone else has deactivated or deleted. They end again once that has
+/// certainly reached the whole service: after the rotation has entered [`Phase::Dwelling`].
+fn withdrawn_by_others(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
+    let active = status(seen, &rotation.old) == Some(KeyStatus::Active);
+    unended(rotation).filter(|_| !active)
+}
+
+/// The wait until a deactivation has reached the whole service, after which sessions end again.
+fn spreading(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
+    let settled = rotation.inactive_first()?.plus_secs(SETTLE_SECS);
+    (seen.lags && seen.now < settled).then(|| wait(settled, propagation(rotation)))
+}
+
+/// The leak response once the old key has been deactivated, or is about to be.
+fn late(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
+    let incident = rotation.incident?;
+    let old = &rotation.old;
+    match status(seen, old) {
+        Some(KeyStatus::Active)
+            if incident.deactivate_first && incident.inactive_since.is_none() =>
+        {
+            Some(PlanStep::SetStatus(old.clone(), KeyStatus::Inactive))
+        }
+        Some(KeyStatus::Active) => {
+            let stale = unended(rotation).map(|_| awake(rotation.since, seen, old));
+            stale.filter(|_| rotation.phase == Phase::Dwelling)
+        }
+        Some(KeyStatus::Inactive) | None if rotation.phase == Phase::Dwelling => {
+            sessions(rotation, seen, rotation.since)
+        }
+        Some(KeyStatus::Inactive) | None => unended(rotation),
+    }
 }
 
 /// The deactivation that comes before everything else, and then the end of the sessions.
@@ -76,9 +136,12 @@ pub(super) fn sessions(
     match incident.sessions_ended {
         Some(ended) if ended >= settled => None,
         Some(ended) if ended >= inactive_since && seen.now < settled => {
-            let why = format!("the deactivation of {} to propagate", rotation.old);
-            Some(wait(settled, why))
+            Some(wait(settled, propagation(rotation)))
         }
         _ => Some(PlanStep::EndSessions),
     }
+}
+
+fn propagation(rotation: &Rotation) -> String {
+    format!("the deactivation of {} to propagate", rotation.old)
 }

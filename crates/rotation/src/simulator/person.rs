@@ -52,7 +52,7 @@ impl SimulationRun {
     }
 
     /// Makes rotations that were left to a person look again.
-    fn wake(&mut self) {
+    pub(super) fn wake(&mut self) {
         for rotator in &mut self.rotators {
             if rotator.begun {
                 rotator.ended = None;

@@ -14,6 +14,7 @@ use std::{
 use keywright_base::{Secret, Timestamp};
 
 use super::{
+    alarm::Alarm,
     destinations::Moves,
     person::UserFate,
     ports::{CallFault, FaultScript, SharedWorld, SimIssuer, SimJournal, SimSink},
@@ -222,8 +223,9 @@ pub(super) struct SimulationRun {
     pub(super) rotators: Vec<SimRotator>,
     meddling: u64,
     meddled: bool,
-    changes: u64,
+    pub(super) changes: u64,
     pub(super) moves: Moves,
+    pub(super) alarm: Alarm,
     fate: UserFate,
     outages: u64,
     stops: u32,
@@ -240,6 +242,7 @@ pub fn run(seed: u64) -> Result<Phase, String> {
     let mut cast = SimulationRun::throw(seed);
     cast.leak(seed);
     cast.moves = Moves::throw(seed);
+    cast.alarm = cast.throw_alarm(seed);
     let outcome = cast.play();
     outcome.map_err(|what| {
         let tail = cast.trace.len().saturating_sub(60);
@@ -311,6 +314,7 @@ impl SimulationRun {
             meddling,
             changes: dice_changes,
             moves: Moves::none(),
+            alarm: Alarm::none(),
             meddled: meddling > 0 || matches!(fate, UserFate::Deleted | UserFate::Recreated),
             fate,
             outages,
@@ -366,6 +370,7 @@ impl SimulationRun {
             let turn = usize::try_from(self.dice.below(count)).unwrap_or(0);
             let pause = self.turn(turn);
             self.check()?;
+            self.find_leak();
             if self.meddling > 0 && self.dice.one_in(12) {
                 if self.dice.one_in(3) {
                     self.ask_back();
@@ -418,6 +423,9 @@ impl SimulationRun {
             return (String::new(), 1);
         };
         let ticked = live(rotator.executor().tick(&rotator.id));
+        if let Some(Ok(TickOutcome::Held(_))) = &ticked {
+            self.alarm.check_response(rotator);
+        }
         match ticked {
             None => {
                 rotator.revive(&self.shared);
@@ -425,6 +433,16 @@ impl SimulationRun {
             }
             Some(Ok(TickOutcome::Progressed(event))) => (event, 1 + self.dice.secs(5)),
             Some(Ok(TickOutcome::Wait { until, why })) => (why, wait(&mut self.dice, until, now)),
+            Some(Ok(TickOutcome::Held(hold))) if self.alarm.is_due() => {
+                (format!("held: {hold:?}"), 1)
+            }
+            Some(Ok(TickOutcome::Held(hold))) if Alarm::is_pause(&hold) => {
+                let released = live(rotator.executor().release(&rotator.id));
+                if released.is_none() {
+                    rotator.revive(&self.shared);
+                }
+                ("released".to_owned(), 60)
+            }
             Some(Ok(TickOutcome::Held(HoldReason::Sink(why)))) if mends(&self.shared, &why) => {
                 let released = live(rotator.executor().release(&rotator.id));
                 if released.is_none() {

@@ -152,6 +152,151 @@ fn an_open_rotation_takes_it_up() {
     }
 }
 
+fn turn_into_incident(scene: &Scene, deactivate_first: bool) {
+    let (journal, id) = (Arc::clone(&scene.rotator.journal), scene.rotator.id.clone());
+    let now = RotationEdit {
+        incident: true,
+        deactivate_first,
+        ..RotationEdit::default()
+    };
+    let changed = live(change(&*journal, &id, now, "leaked")).unwrap();
+    assert!(changed.unwrap());
+    scene.shared.world().first = deactivate_first;
+}
+
+/// A usual rotation of a key that has leaked, which nobody knows yet, in this phase.
+fn unnoticed(phase: Phase) -> Scene {
+    let mut scene = leaked(FIRST);
+    (scene.rules, scene.rotator.incident) = (RotationRules::SAFE, None);
+    scene.shared.world().first = false;
+    scene.begin();
+    scene.until(phase);
+    scene
+}
+
+fn pause(scene: &Scene) {
+    let id = scene.rotator.id.clone();
+    let paused = live(scene.rotator.executor().ask_hold(&id, "lunch"));
+    paused.unwrap().unwrap();
+}
+
+/// Ticks until the rotation reports that it is held.
+fn until_held(scene: &mut Scene) -> HoldReason {
+    for _ in 0..20 {
+        if let Some(Ok(TickOutcome::Held(hold))) = scene.tick() {
+            return hold;
+        }
+    }
+    panic!("not held: {:?}", scene.rotation());
+}
+
+fn assert_withdrawn(scene: &Scene) {
+    let world = scene.shared.world();
+    assert_eq!(world.keys[0].status, KeyStatus::Inactive);
+    assert!(world.sessions.iter().all(|one| one.ended));
+}
+
+/// Whoever controls a destination can get the rotation held.
+#[test]
+fn a_hold_does_not_delay_the_response_to_a_leak() {
+    let phases = [
+        Phase::Planned,
+        Phase::Created,
+        Phase::Distributing,
+        Phase::Observing,
+        Phase::Deactivating,
+        Phase::Dwelling,
+    ];
+    for phase in phases {
+        for refused in [true, false] {
+            let mut scene = unnoticed(phase);
+            if refused && phase < Phase::Observing {
+                scene.shared.world().sinks[0].refused = true;
+                scene.until(Phase::Done);
+            } else {
+                pause(&scene);
+            }
+            let before = scene.rotation().held.unwrap();
+            turn_into_incident(&scene, true);
+            assert_eq!(until_held(&mut scene), before, "{phase:?}");
+            assert_withdrawn(&scene);
+            scene.shared.world().sinks[0].refused = false;
+            let released = live(scene.rotator.executor().release(&scene.rotator.id));
+            released.unwrap().unwrap();
+            scene.assert_replaced();
+        }
+    }
+}
+
+#[test]
+fn a_key_that_is_inactive_already_loses_its_sessions_in_a_held_rotation() {
+    for (phase, by_hand) in [(Phase::Distributing, true), (Phase::Dwelling, false)] {
+        let mut scene = unnoticed(phase);
+        pause(&scene);
+        if by_hand {
+            let mut world = scene.shared.world();
+            world.keys[0].status = KeyStatus::Inactive;
+            world.keys[0].withdrawn_by_person = true;
+        }
+        scene.shared.world().pass(120);
+        turn_into_incident(&scene, false);
+        until_held(&mut scene);
+        assert_withdrawn(&scene);
+    }
+}
+
+/// The evidence of use is not needed to deactivate a key.
+#[test]
+fn a_missing_permission_for_evidence_does_not_delay_the_response_to_a_leak() {
+    for phase in [Phase::Observing, Phase::Dwelling] {
+        let mut scene = unnoticed(phase);
+        scene.shared.set_faults(Box::new(|name| match name {
+            "last_use" => CallFault::Denied,
+            _ => CallFault::None,
+        }));
+        until_held(&mut scene);
+        turn_into_incident(&scene, true);
+        until_held(&mut scene);
+        // Once more, when the deactivation is everywhere.
+        scene.shared.world().pass(120);
+        until_held(&mut scene);
+        assert_withdrawn(&scene);
+        assert!(scene.rotation().incident.unwrap().sessions_ended.is_some());
+    }
+}
+
+/// If the denial replaced the pause, the rotation would go on as soon as the permission is granted.
+#[test]
+fn a_denied_response_to_a_leak_is_an_error_of_a_paused_rotation() {
+    for (call, phase) in [
+        ("set_status", Phase::Distributing),
+        ("end_sessions", Phase::Dwelling),
+    ] {
+        let mut scene = unnoticed(phase);
+        pause(&scene);
+        scene.shared.world().pass(120);
+        scene.shared.set_faults(Box::new(move |name| match name {
+            _ if name == call => CallFault::Denied,
+            _ => CallFault::None,
+        }));
+        turn_into_incident(&scene, phase == Phase::Distributing);
+        let denied = scene.tick().unwrap();
+        assert!(matches!(denied, Err(TickError::Issuer(_))), "{denied:?}");
+        let held = scene.rotation().held;
+        assert!(matches!(held, Some(HoldReason::Asked(_))), "{held:?}");
+    }
+}
+
+#[test]
+fn the_history_says_in_words_why_a_rotation_is_held() {
+    let mut scene = Scene::new(1);
+    scene.begin();
+    scene.shared.world().sinks[0].refused = true;
+    scene.until(Phase::Done);
+    let text = scene.rotation().held.unwrap().to_string();
+    assert_eq!(message(&scene, &format!("held: {text}")), 1);
+}
+
 /// Only a person reactivates a leaked key.
 #[test]
 fn a_new_key_that_is_never_valid_does_not_bring_the_old_one_back() {
