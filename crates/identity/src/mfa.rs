@@ -172,7 +172,10 @@ impl<'a> From<&StateView<'a>> for CodeCheck<'a> {
             vault: view.vault,
             attempts: view.mfa_attempts,
             account: view.account,
-            origin: CodeOrigin::Api(view.caller.session().is_none().then(|| view.caller.key())),
+            origin: CodeOrigin::Api(match view.caller.session() {
+                None => Some(view.caller.key()),
+                Some(session) => session.source,
+            }),
             now: view.context.now,
         }
     }

@@ -6,8 +6,9 @@
 //!   windows, in the API with a delay that doubles.
 //! - Attempts on one path do not use up those on another. The console is counted separately from
 //!   the API, each known browser separately from the others (as long as all of them together try
-//!   few wrong codes), and each access key separately in the API. A leaked access key, which can
-//!   call GetSessionToken without any permission, therefore locks only itself out.
+//!   few wrong codes), and each access key separately in the API, together with the sessions that
+//!   come from it. A leaked access key, which can call GetSessionToken without any permission,
+//!   therefore locks only itself and its own sessions out.
 
 use std::{
     collections::HashMap,
@@ -23,7 +24,8 @@ use crate::browsers::BrowserId;
 pub(crate) enum CodeOrigin {
     /// Someone who knows the password, in this browser if it is a known one.
     Console(Option<BrowserId>),
-    /// A request signed by this access key; `None` for temporary credentials.
+    /// A request signed by this access key or by a session that comes from it; `None` for
+    /// credentials that come from none, such as a console session's.
     Api(Option<AccessKeyId>),
 }
 

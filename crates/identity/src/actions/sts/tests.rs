@@ -547,3 +547,34 @@ fn parameters_that_are_not_recognized_are_rejected() {
     // IAM ignores such parameters, as on AWS.
     bench.call(&ann, "Action=ListUsers&maxItems=1").ok();
 }
+
+/// Sessions count with the key that they come from, so a leaked key locks only its own out.
+#[test]
+fn wrong_codes_of_a_leaked_keys_sessions_lock_no_other_key_out() {
+    let bench = TestInstallation::new();
+    let ann = bench.user("ann", &[]);
+    let leaked = bench.key("ann");
+    role(&bench, "r", &user_arn("ann"), &[]);
+    let phone = bench.device("phone");
+    bench.root(&phone.enable(&bench, "ann", [0, 1])).ok();
+    bench.pass(60);
+    let session = |keys: &TestKeys| TestKeys::of(&bench.call(keys, "Action=GetSessionToken"));
+    let with = |keys: &TestKeys, code: &str| {
+        let more = format!("&SerialNumber={}&TokenCode={code}", phone.serial);
+        assume(&bench, keys, "r", &more)
+    };
+    let own = session(&ann);
+    for _ in 0..keywright_base::limits::MFA_ATTEMPTS {
+        // A new session for every code does not help.
+        with(&session(&leaked), "000000");
+    }
+    let throttled = "unable to validate MFA code";
+    for keys in [&session(&leaked), &leaked] {
+        let refused = with(keys, &phone.code(&bench, 1));
+        let text = refused.error().message.clone().unwrap();
+        assert!(text.contains(throttled), "{text}");
+    }
+    with(&own, &phone.code(&bench, 1)).ok();
+    bench.pass(60);
+    with(&ann, &phone.code(&bench, 1)).ok();
+}
