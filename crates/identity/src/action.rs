@@ -14,7 +14,7 @@ mod run;
 
 use std::{pin::Pin, sync::Arc};
 
-use keywright_base::limits;
+use keywright_base::{Timestamp, limits};
 use keywright_store::contract::{IssuedSession, SESSIONS_PER_KEY};
 use keywright_wire::{Decode, DecodeFault, Form, Operation, OperationShape};
 
@@ -343,7 +343,8 @@ async fn handle<A: PreparedAction>(
     let changed = A::ACCESS.changes_state() || A::writes(&input);
     let done = run::carry_out::<A>(identity, call, input).await?;
     if let Some(session) = done.session {
-        let recorded = identity.store.record_session(session).await;
+        let ended = ended_until(identity, &session);
+        let recorded = identity.store.record_session(session, ended).await;
         if !recorded.map_err(|error| IamFault::Internal(error.to_string()))? {
             return Err(ReachedQuota::Named("SessionsPerAccessKey", SESSIONS_PER_KEY).into());
         }
@@ -356,6 +357,17 @@ async fn handle<A: PreparedAction>(
     }
     let xml = done.output;
     Ok(Answer { xml, changed })
+}
+
+/// Up to when the sessions of this session's key have been ended.
+fn ended_until(identity: &Identity, session: &IssuedSession) -> Option<Timestamp> {
+    let cell = identity.ledger.account(session.source.account()?)?;
+    let account = cell.snapshot();
+    let owner = account.session_owner(session.source, session.owner.as_deref());
+    account
+        .settings()
+        .ended_sessions
+        .until(session.source, owner)
 }
 
 /// Decodes and validates the input. Large input waits for the caller's turn.

@@ -261,6 +261,8 @@ pub struct IssuedSession {
     pub key: AccessKeyId,
     /// The long-term key that signed the request for it.
     pub source: AccessKeyId,
+    /// The owner of that key, as the caller writes it. `None` if an earlier version recorded it.
+    pub owner: Option<String>,
     /// The ARN of the principal at that time.
     pub principal: String,
     /// The action that issued it, for example `sts:GetSessionToken`.
@@ -288,8 +290,9 @@ pub struct SessionPage {
 /// The oldest rows are evicted; the total per key still counts them.
 pub const ATTEMPT_ROWS_PER_KEY: usize = 64;
 
-/// The maximum number of concurrent sessions of one long-term key; further sessions are not
-/// recorded.
+/// The maximum number of concurrent sessions that one action issues to one long-term key; further
+/// sessions are not recorded. Each action has its own number, because some of them need no
+/// permission.
 pub const SESSIONS_PER_KEY: usize = 5000;
 
 /// The unbounded tables beside the ledger.
@@ -314,10 +317,15 @@ pub trait ActivityStore: Send + Sync {
     fn attempts(&self, key: AccessKeyId)
     -> StoreFuture<Result<(Vec<KeyAttempt>, u64), StoreError>>;
 
-    /// Records an issued session, replacing one with the same key. Returns false and records
-    /// nothing if [`SESSIONS_PER_KEY`] other sessions of its long-term key are still valid when it
-    /// is issued.
-    fn record_session(&self, session: IssuedSession) -> StoreFuture<Result<bool, StoreError>>;
+    /// Records an issued session, replacing one with the same key, and forgets those of its
+    /// long-term key that were issued up to `ended`. Returns false and records nothing if
+    /// [`SESSIONS_PER_KEY`] other sessions of this key and action are still valid when it is
+    /// issued.
+    fn record_session(
+        &self,
+        session: IssuedSession,
+        ended: Option<Timestamp>,
+    ) -> StoreFuture<Result<bool, StoreError>>;
 
     /// Returns a page of the unexpired sessions issued to one long-term key.
     fn sessions(&self, page: SessionPage) -> StoreFuture<Result<Vec<IssuedSession>, StoreError>>;

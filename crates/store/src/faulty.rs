@@ -268,8 +268,14 @@ impl ActivityStore for FaultyStore {
         self.read(|inner| inner.attempts(key))
     }
 
-    fn record_session(&self, session: IssuedSession) -> StoreFuture<Result<bool, StoreError>> {
-        self.write(ContractPart::Journal, |inner| inner.record_session(session))
+    fn record_session(
+        &self,
+        session: IssuedSession,
+        ended: Option<Timestamp>,
+    ) -> StoreFuture<Result<bool, StoreError>> {
+        self.write(ContractPart::Journal, |inner| {
+            inner.record_session(session, ended)
+        })
     }
 
     fn sessions(&self, page: SessionPage) -> StoreFuture<Result<Vec<IssuedSession>, StoreError>> {

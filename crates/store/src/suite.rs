@@ -52,6 +52,7 @@ pub fn run_all(make: impl Fn() -> Arc<dyn Store>) {
         journal::attempt_rows_are_capped,
         journal::sessions,
         journal::sessions_of_a_key_are_capped,
+        journal::sessions_of_an_action_and_ended_ones_take_no_room,
         journal::sessions_come_in_pages,
     ];
     for case in cases {

@@ -73,6 +73,14 @@ impl EndedSessions {
         }
     }
 
+    /// The time up to which the sessions of a key are ended. Without its owner, what was ended for
+    /// the owner is not known.
+    pub fn until(&self, source: AccessKeyId, owner: Option<CredentialOwner>) -> Option<Timestamp> {
+        let by_key = self.keys.get(&source).map(|(until, _)| *until);
+        let by_owner = owner.and_then(|owner| self.owners.get(&owner).copied());
+        [by_key, by_owner, self.all].into_iter().flatten().max()
+    }
+
     /// Whether a session issued by this key at this time has been ended. Facts that earlier
     /// versions did not record in a session count against it.
     pub fn has_ended(

@@ -53,8 +53,17 @@ impl ActivityStore for SqliteStore {
         })
     }
 
-    fn record_session(&self, session: IssuedSession) -> StoreFuture<Result<bool, StoreError>> {
-        self.write(move |connection| put_session(connection, &session))
+    fn record_session(
+        &self,
+        session: IssuedSession,
+        ended: Option<Timestamp>,
+    ) -> StoreFuture<Result<bool, StoreError>> {
+        self.write(move |connection| {
+            if let Some(ended) = ended {
+                forget_sessions(connection, session.source, ended)?;
+            }
+            put_session(connection, &session)
+        })
     }
 
     fn sessions(&self, page: SessionPage) -> StoreFuture<Result<Vec<IssuedSession>, StoreError>> {
@@ -154,14 +163,27 @@ fn total(connection: &Connection, key: AccessKeyId) -> Result<u64, StoreError> {
     Ok(total.unwrap_or(0))
 }
 
+/// They are rejected from now on, so they need no room.
+fn forget_sessions(
+    connection: &Connection,
+    source: AccessKeyId,
+    ended: Timestamp,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("DELETE FROM session WHERE source = ?1 AND issued <= ?2")?
+        .execute((source.as_str(), ended.millis()))?;
+    Ok(())
+}
+
 fn put_session(connection: &Connection, it: &IssuedSession) -> Result<bool, StoreError> {
     let (key, source) = (it.key.as_str(), it.source.as_str());
     let rows = connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO session (key, source, principal, action, issued, expires)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6
+            "INSERT OR REPLACE INTO session
+                 (key, source, principal, action, issued, expires, owner)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
              WHERE (SELECT count(*) FROM session
-                    WHERE source = ?2 AND expires > ?5 AND key <> ?1) < ?7",
+                    WHERE source = ?2 AND action = ?4 AND expires > ?5 AND key <> ?1) < ?8",
         )?
         .execute((
             key,
@@ -170,6 +192,7 @@ fn put_session(connection: &Connection, it: &IssuedSession) -> Result<bool, Stor
             &it.action,
             it.issued.millis(),
             it.expires.millis(),
+            &it.owner,
             limit(SESSIONS_PER_KEY),
         ))?;
     Ok(rows > 0)
@@ -177,7 +200,7 @@ fn put_session(connection: &Connection, it: &IssuedSession) -> Result<bool, Stor
 
 fn sessions(connection: &Connection, page: SessionPage) -> Result<Vec<IssuedSession>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT key, principal, action, issued, expires FROM session
+        "SELECT key, principal, action, issued, expires, owner FROM session
          WHERE source = ?1 AND expires > ?2
            AND (?3 IS NULL OR expires < ?3 OR (expires = ?3 AND key > ?4))
          ORDER BY expires DESC, key LIMIT ?5",
@@ -198,6 +221,7 @@ fn sessions(connection: &Connection, page: SessionPage) -> Result<Vec<IssuedSess
         found.push(IssuedSession {
             key: key.parse().map_err(|_| corrupt("access key id"))?,
             source,
+            owner: row.get(5)?,
             principal: row.get(1)?,
             action: row.get(2)?,
             issued: Timestamp::from_millis(row.get(3)?),

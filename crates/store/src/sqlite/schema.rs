@@ -58,6 +58,11 @@ const STEPS: &[MigrationStep] = &[
         sql: include_str!("../../migrations/sqlite/0008_leases.sql"),
         applied: None,
     },
+    MigrationStep {
+        name: "session owners",
+        sql: include_str!("../../migrations/sqlite/0009_session_owners.sql"),
+        applied: Some("SELECT 1 FROM pragma_table_info('session') WHERE name = 'owner'"),
+    },
 ];
 
 /// Migrates the schema to the newest step.

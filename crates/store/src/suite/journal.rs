@@ -79,9 +79,9 @@ pub(super) fn sessions(store: Arc<dyn Store>) {
         session(2, 10, 300),
         session(3, 10, 200),
     ] {
-        assert!(done(store.record_session(session)));
+        assert!(done(store.record_session(session, None)));
     }
-    assert!(done(store.record_session(session(4, 11, 250))));
+    assert!(done(store.record_session(session(4, 11, 250), None)));
     let alive = |now| done(store.sessions(page(10, now)));
     assert_eq!(
         alive(0),
@@ -100,8 +100,8 @@ pub(super) fn sessions(store: Arc<dyn Store>) {
     done(store.purge_sessions(at(301)));
     assert_eq!(alive(0), []);
     assert_eq!(done(store.sessions(page(11, 0))), []);
-    assert!(done(store.record_session(session(5, 10, 400))));
-    assert!(done(store.record_session(session(5, 10, 500))));
+    assert!(done(store.record_session(session(5, 10, 400), None)));
+    assert!(done(store.record_session(session(5, 10, 500), None)));
     assert_eq!(alive(0), [session(5, 10, 500)]);
 }
 
@@ -120,21 +120,24 @@ pub(super) fn sessions_of_a_key_are_capped(store: Arc<dyn Store>) {
     let most = u64::try_from(SESSIONS_PER_KEY).unwrap();
     let ends = |n: u64| i64::try_from(n / 2).unwrap() + 1;
     let queued: Vec<_> = (0..most)
-        .map(|n| store.record_session(session(100 + n, 10, ends(n))))
+        .map(|n| store.record_session(session(100 + n, 10, ends(n)), None))
         .collect();
     assert!(queued.into_iter().all(done));
-    assert!(!done(store.record_session(session(1, 10, 9))));
+    assert!(!done(store.record_session(session(1, 10, 9), None)));
     assert!(
-        done(store.record_session(session(1, 11, 9))),
+        done(store.record_session(session(1, 11, 9), None)),
         "of another key"
     );
-    assert!(done(store.record_session(session(100, 10, 1))), "again");
+    assert!(
+        done(store.record_session(session(100, 10, 1), None)),
+        "again"
+    );
     let late = IssuedSession {
         issued: at(1),
         ..session(2, 10, 90_000)
     };
     assert!(
-        done(store.record_session(late)),
+        done(store.record_session(late, None)),
         "two ended when it is issued"
     );
     assert_eq!(
@@ -143,11 +146,36 @@ pub(super) fn sessions_of_a_key_are_capped(store: Arc<dyn Store>) {
     );
 }
 
+/// Whoever can use one action cannot take the room of another, nor that of sessions which have been
+/// ended.
+pub(super) fn sessions_of_an_action_and_ended_ones_take_no_room(store: Arc<dyn Store>) {
+    let issued = |number, secs| IssuedSession {
+        issued: at(secs),
+        ..session(number, 10, 900)
+    };
+    let most = u64::try_from(SESSIONS_PER_KEY).unwrap();
+    let fill: Vec<_> = (0..most)
+        .map(|n| store.record_session(issued(100 + n, 5), None))
+        .collect();
+    assert!(fill.into_iter().all(done));
+    let assumed = IssuedSession {
+        action: "sts:AssumeRole".to_owned(),
+        ..issued(1, 5)
+    };
+    assert!(done(store.record_session(assumed, None)), "another action");
+    let later = issued(2, 7);
+    let record = |ended| done(store.record_session(later.clone(), ended));
+    assert!(!record(None));
+    assert!(!record(Some(at(4))), "none of them");
+    assert!(record(Some(at(5))));
+    assert_eq!(done(store.sessions(page(10, 0))), [later]);
+}
+
 /// Sessions with the same expiry are distinguished by their keys.
 pub(super) fn sessions_come_in_pages(store: Arc<dyn Store>) {
     for n in 0..10 {
         let expires = i64::try_from(n / 4).unwrap() + 1;
-        assert!(done(store.record_session(session(n, 10, expires))));
+        assert!(done(store.record_session(session(n, 10, expires), None)));
     }
     let all = done(store.sessions(page(10, 0)));
     assert_eq!(all.len(), 10);
@@ -178,7 +206,7 @@ pub(super) fn reopened(store: &dyn Store, round: u64) {
     assert_eq!(done(store.sessions(page(10, 0))).len(), rounds);
     done(store.record_last_uses(vec![used(&round.to_string(), 1, "s3")]));
     done(store.record_attempts(vec![attempt(1, "10.0.0.1", 1, 1)]));
-    assert!(done(store.record_session(session(round, 10, 100))));
+    assert!(done(store.record_session(session(round, 10, 100), None)));
 }
 
 fn used(subject: &str, secs: i64, service: &str) -> LastUse {
@@ -206,6 +234,7 @@ fn session(number: u64, source: u64, expires: i64) -> IssuedSession {
         key: key(number),
         source: key(source),
         principal: format!("arn:aws:iam::{}:user/é", account(1)),
+        owner: Some(format!("owner-{source}")),
         action: "sts:GetSessionToken".into(),
         issued: at(0),
         expires: at(expires),

@@ -158,9 +158,10 @@ impl PreparedAction for ListAccessKeySessions {
         let (sessions, marker) = Self::page(input)?.take(found, |it| Self::place(it));
         let ended = &view.account.settings().ended_sessions;
         let lasts = |session: &&IssuedSession| {
-            let source = session.source;
-            let owner = view.account.key(source).map(|(owner, _)| owner);
-            !ended.has_ended(Some(source), owner, session.issued)
+            let owner = session.owner.as_deref();
+            let owner = view.account.session_owner(session.source, owner);
+            let until = ended.until(session.source, owner);
+            until.is_none_or(|until| session.issued > until)
         };
         let session = |session: &IssuedSession| keywright::AccessKeySession {
             access_key_id: session.key.to_string(),

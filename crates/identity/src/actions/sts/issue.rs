@@ -13,7 +13,7 @@ use crate::{
     mfa::{CodeCheck, CodeOutcome},
     principal::Principal,
     session_token::{SessionSource, SessionToken, ValidityPeriod},
-    state::{Account, MfaDevice, Tag},
+    state::{Account, CredentialOwner, MfaDevice, Tag},
     vault::DataVault,
     view::StateView,
 };
@@ -95,6 +95,7 @@ impl SessionRequest<'_> {
         let session = source.map(|source| IssuedSession {
             key: issued.key,
             source: source.key,
+            owner: source.owner.map(CredentialOwner::to_text),
             principal: self.principal.arn().to_string(),
             action: self.action.to_owned(),
             issued: validity.issued,

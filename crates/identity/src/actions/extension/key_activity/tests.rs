@@ -252,14 +252,16 @@ fn sessions_come_in_pages_and_are_not_without_end() {
     let identity = bench.identity();
     let (store, entropy) = (&identity.store, &*identity.entropy);
     let fill = (5..SESSIONS_PER_KEY).map(|_| {
-        store.record_session(IssuedSession {
+        let session = IssuedSession {
             key: AccessKeyId::generate_temporary(ACCOUNT.parse().unwrap(), entropy),
             source: keys.id.parse().unwrap(),
+            owner: None,
             principal: "bob".to_owned(),
             action: "sts:GetSessionToken".to_owned(),
             issued: now,
             expires: now.plus_secs(900),
-        })
+        };
+        store.record_session(session, None)
     });
     let fill: Vec<_> = fill.collect();
     for recorded in fill {
@@ -269,9 +271,55 @@ fn sessions_come_in_pages_and_are_not_without_end() {
     bench
         .call(&keys, "Action=GetSessionToken")
         .refused("LimitExceeded", &text);
-    // Another key of the same user has its own sessions, and ended ones make room.
+    // Another key of the same user has its own sessions, and expired ones make room.
     let other = bench.key("bob");
     bench.call(&other, "Action=GetSessionToken").ok();
-    bench.pass(900);
+    // GetSessionToken needs no permission, so it must not keep the program from its role.
+    let trust = format!(
+        r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"sts:AssumeRole",
+            "Principal":{{"AWS":"arn:aws:iam::{ACCOUNT}:user/bob"}}}}}}"#
+    );
+    let role = format!("Action=CreateRole&RoleName=r&AssumeRolePolicyDocument={trust}");
+    bench.root(&role).ok();
+    let arn = format!("arn:aws:iam::{ACCOUNT}:role/r");
+    let assume = format!("Action=AssumeRole&RoleArn={arn}&RoleSessionName=s1");
+    bench.call(&keys, &assume).ok();
+    let end = format!("Action=EndAccessKeySessions&AccessKeyId={}", keys.id);
+    bench.root(&end).ok();
+    bench.pass(1);
     bench.call(&keys, "Action=GetSessionToken").ok();
+    bench.call(&keys, &assume).ok();
+    let listed = bench.root(&format!(
+        "Action=ListAccessKeySessions&AccessKeyId={}",
+        keys.id
+    ));
+    assert_eq!(listed.values("Action").len(), 2);
+}
+
+/// Whoever looks for what a leak has left must see every session that is still accepted.
+#[test]
+fn sessions_of_a_deleted_key_are_listed_whatever_others_have_ended() {
+    let bench = TestInstallation::new();
+    bench.user("ann", &[]);
+    let bob = bench.user("bob", &[]);
+    let session = mint(&bench, &bob, 3600);
+    let delete = |user: &str, id: &str| {
+        let form = format!("Action=DeleteAccessKey&UserName={user}&AccessKeyId={id}");
+        bench.root(&form).ok();
+    };
+    let end = |id: &str| bench.root(&format!("Action=EndAccessKeySessions&AccessKeyId={id}"));
+    for _ in 0..=limits::ENDED_KEYS_PER_OWNER {
+        let key = bench.key("ann");
+        end(&key.id).ok();
+        delete("ann", &key.id);
+    }
+    delete("bob", &bob.id);
+    let list = format!("Action=ListAccessKeySessions&AccessKeyId={}", bob.id);
+    let listed = || bench.root(&list).values("AccessKeyId").split_off(1);
+    bench.call(&session, "Action=GetCallerIdentity").ok();
+    assert_eq!(listed(), [&*session.id]);
+    end(&bob.id).ok();
+    let ended = bench.call(&session, "Action=GetCallerIdentity");
+    assert_eq!(ended.code(), Some("InvalidClientTokenId"));
+    assert_eq!(listed(), Vec::<String>::new());
 }
