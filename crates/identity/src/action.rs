@@ -18,7 +18,7 @@ use keywright_base::{Timestamp, limits};
 use keywright_store::contract::{IssuedSession, SESSIONS_PER_KEY};
 use keywright_wire::{Decode, DecodeFault, Form, Operation, OperationShape};
 
-pub use self::prepare::Preparation;
+pub use self::prepare::{Preparation, QuotableResource};
 use crate::{
     authorize::{Permit, Requirement},
     caller::Caller,

@@ -18,12 +18,11 @@ pub(crate) use self::{
     effective::policies_of,
     federated::{FederatedPermit, FederatedRequest, not_trusted},
     implied::{decide_on_every, implied_by, is_assuming},
-    permit::{LongDecision, nobody_trusted, permit_at_length, permit_shortly, would_permit},
+    permit::{LongDecision, may, nobody_trusted, permit_at_length, permit_shortly, would_permit},
 };
 use crate::{
     caller::Caller,
     denials::{DenialEvidence, TargetPolicy},
-    names::PolicyNames,
     principal::Principal,
     state::{Account, Role, Tag},
     view::{RequestContext, StateView},
@@ -95,7 +94,7 @@ pub struct AssumableRole {
 impl AssumableRole {
     /// The role with this ARN.
     pub fn find(view: &StateView<'_>, arn: &str) -> Option<Self> {
-        let account = Arn::parse(arn).ok()?.account().parse().ok()?;
+        let account = account_in(arn)?;
         let role = if account == view.id() {
             Arc::clone(view.account.role_by_arn(arn)?)
         } else {
@@ -104,6 +103,11 @@ impl AssumableRole {
         };
         Some(Self { account, role })
     }
+}
+
+/// The account that an ARN names: what belongs to it must not depend on whether it exists.
+pub(crate) fn account_in(arn: &str) -> Option<AccountId> {
+    Arn::parse(arn).ok()?.account().parse().ok()
 }
 
 /// The trust side of assuming a role.
@@ -204,7 +208,7 @@ impl AuthTarget {
         let trust = role.and_then(|it| it.role.trust.compiled());
         Self {
             resource_tags: role.map(|it| it.role.tags.clone()).unwrap_or_default(),
-            owner: role.map(|it| it.account),
+            owner: account_in(arn),
             trust: Some(trust.map_or(TrustCheck::Nobody, |it| TrustCheck::Policy(Arc::clone(it)))),
             ..Self::new(arn, arn)
         }
@@ -439,7 +443,7 @@ pub fn decide(
                 let who = caller.principal().clone();
                 let policy = policy.map(|it| TargetPolicy::Resource(Arc::clone(it)));
                 let retained = DenialEvidence::keep(who, &request, &set, policy, names);
-                Some(retained.named(PolicyNames::of_caller(account, caller)))
+                Some(retained.of_caller(account, caller))
             });
             Err(AccessDenied {
                 why: reason.sentence(action),

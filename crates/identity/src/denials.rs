@@ -5,6 +5,8 @@
 //! a restart forgets. It deliberately knows nothing of requests without a proven caller, which
 //! anybody could make to push the others out.
 
+mod quoted;
+
 use std::{
     collections::{HashMap, VecDeque},
     net::IpAddr,
@@ -17,7 +19,11 @@ use keywright_policy::{
     Policy, PolicyLayer, PolicySet, StatementRef, explain, mentioned_keys,
 };
 
-use crate::{authorize::binding, names::PolicyNames, principal::Principal, view::ResourcePolicy};
+pub(crate) use self::quoted::QuotedEntity;
+use crate::{
+    authorize::binding, caller::Caller, names::PolicyNames, principal::Principal, state::Account,
+    view::ResourcePolicy,
+};
 
 /// What a denial was decided from.
 #[derive(Debug, Clone)]
@@ -32,6 +38,7 @@ pub struct DenialEvidence {
     context: ContextMap,
     set: PolicySet,
     names: PolicyNames,
+    quoted: Vec<QuotedEntity>,
     attached: Option<TargetPolicy>,
 }
 
@@ -81,22 +88,53 @@ impl DenialEvidence {
             context,
             set: set.clone(),
             names: PolicyNames::default(),
+            quoted: Vec::new(),
             attached,
         }
     }
 
-    /// With what the caller's policies are called.
-    pub(crate) fn named(self, names: PolicyNames) -> Self {
-        Self { names, ..self }
+    /// With the caller's entities and with what its policies are called.
+    pub(crate) fn of_caller(self, account: &Account, caller: &Caller) -> Self {
+        Self {
+            names: PolicyNames::of_caller(account, caller),
+            quoted: QuotedEntity::of_caller(account, caller),
+            ..self
+        }
+    }
+
+    /// With a role whose trust policy decided.
+    pub(crate) fn with_role(mut self, role: QuotedEntity) -> Self {
+        self.quoted.push(role);
+        self
+    }
+
+    /// The entities that an explanation quotes, the principal first.
+    pub(crate) fn quoted(&self) -> &[QuotedEntity] {
+        &self.quoted
+    }
+
+    /// The policy of the resource, if the resource was the account's.
+    pub(crate) fn own_resource_policy(&self) -> Option<&Arc<Policy>> {
+        match &self.attached {
+            Some(TargetPolicy::Resource(policy)) if !self.is_foreign() => Some(policy),
+            _ => None,
+        }
+    }
+
+    /// Whether the resource is another account's.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.owner.is_some_and(|owner| owner != self.who.account())
     }
 
     /// Why it was denied. What the policy of another account's bucket or role says is left out:
-    /// between accounts no reason is given.
-    pub fn explain(&self) -> Explanation {
+    /// between accounts no reason is given. Nor is anything said about the resource itself to
+    /// whom it is not `disclosed`.
+    pub fn explain(&self, disclosed: bool) -> Explanation {
         let policies = policies(&self.set, self.attached.as_ref());
         let mut explanation = explain(&policies, &self.request());
         self.names.name(&mut explanation);
-        if self.owner.is_some_and(|owner| owner != self.who.account()) {
+        explanation.withhold(|key| self.withholds(key, disclosed));
+        if self.is_foreign() {
             let foreign = [PolicyLayer::Resource, PolicyLayer::Trust];
             let own = |statement: &StatementRef| !foreign.contains(&statement.layer);
             explanation.statements.retain(|e| own(&e.statement));
@@ -148,9 +186,33 @@ impl DenialEvidence {
         self.set.session.clone()
     }
 
-    /// The context, by key in lower case.
-    pub const fn context(&self) -> &ContextMap {
-        &self.context
+    /// The context, by key in lower case. What it says about the resource is left out as in
+    /// [`DenialEvidence::explain`].
+    pub fn context(
+        &self,
+        disclosed: bool,
+    ) -> impl Iterator<Item = (&str, &ContextValues<'static>)> + '_ {
+        let keys = self.context.iter();
+        keys.filter(move |(key, _)| !self.withholds(key, disclosed))
+    }
+
+    /// Whether a condition key, in lower case, says something about the resource that its reader
+    /// may not know.
+    fn withholds(&self, key: &str, disclosed: bool) -> bool {
+        let name = key.split_once('/').map_or(key, |(name, _)| name);
+        let account = ["aws:resourceaccount", "s3:resourceaccount"];
+        TAGS.contains(&name) && (!disclosed || self.is_foreign())
+            || account.contains(&name) && self.is_foreign()
+    }
+
+    /// The tags of the resource, with their keys in lower case.
+    pub(crate) fn resource_tags(&self) -> impl Iterator<Item = (&str, &str)> {
+        let tags = self.context.iter().filter_map(|(key, values)| {
+            let (name, tag) = key.split_once('/')?;
+            let of_resource = TAGS.contains(&name);
+            Some((tag, values)).filter(|_| of_resource)
+        });
+        tags.flat_map(|(tag, values)| values.as_slice().iter().map(move |value| (tag, &**value)))
     }
 
     fn request(&self) -> AccessRequest<'_> {
@@ -168,9 +230,13 @@ impl DenialEvidence {
             let values = values.as_slice().iter().map(|value| value.len());
             key.len() + values.sum::<usize>()
         });
-        self.resource.len() + self.names.bytes() + context.sum::<usize>()
+        let quoted = self.quoted.iter().map(QuotedEntity::bytes).sum::<usize>();
+        self.resource.len() + self.names.bytes() + quoted + context.sum::<usize>()
     }
 }
+
+/// Condition keys with the tags of the resource.
+const TAGS: [&str; 3] = ["aws:resourcetag", "iam:resourcetag", "s3:existingobjecttag"];
 
 fn policies<'a>(set: &'a PolicySet, attached: Option<&'a TargetPolicy>) -> PoliciesInForce<'a> {
     let policies = PoliciesInForce::new(set);

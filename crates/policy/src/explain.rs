@@ -4,6 +4,7 @@
 //! Explanations are for people and may be slow: they examine every statement of every policy.
 
 mod text;
+mod withhold;
 
 use std::collections::BTreeSet;
 
@@ -134,6 +135,8 @@ pub enum FoundValue {
     One(String),
     /// A list.
     Many(Vec<String>),
+    /// The reader may not know it.
+    Withheld,
 }
 
 /// One of the changes that are needed to allow a request.

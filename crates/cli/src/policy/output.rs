@@ -98,7 +98,7 @@ fn variables_json(variables: &[VariableTrace]) -> Value {
 
 fn tested_json(tested: &ConditionTrace) -> Map<String, Value> {
     let found = match &tested.found {
-        FoundValue::Absent => Value::Null,
+        FoundValue::Absent | FoundValue::Withheld => Value::Null,
         FoundValue::One(value) => json!(value),
         FoundValue::Many(values) => json!(values),
     };

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use keywright_base::{AccessKeyId, AccountId, Secret, limits};
-use keywright_policy::{ContextLookup, ContextValues};
+use keywright_policy::{ContextLookup, ContextValues, Policy};
 use keywright_store::contract::{IssuedSession, KeyAttempt, SessionPage, StoreError};
 
 use crate::{
-    authorize::{self, ForeignResource, decide},
+    authorize::{self, AccessDenied, ForeignResource, decide},
+    denials::DenialEvidence,
     fault::IamFault,
     on_behalf::OnBehalf,
     rotations::{PermissionCheck, RotationCaller, RotationEngine},
@@ -92,17 +93,45 @@ impl<'a> Preparation<'a> {
     }
 
     /// As [`Preparation::resource`], for a response that quotes the resource's policy: a policy
-    /// that denies the caller permission to read it also denies the request.
+    /// that denies the caller permission to read it also denies the request. `then` is the policy
+    /// that a past request was decided by. Tags that the caller may not read are left out.
     ///
     /// # Errors
     /// [`IamFault::AccessDenied`], or as [`Preparation::resource`].
-    pub async fn quotable_resource(&self, arn: &str) -> Result<Option<ResourcePolicy>, IamFault> {
-        let found = self.resource(arn).await?;
+    pub async fn quotable_resource(
+        &self,
+        arn: &str,
+        then: Option<&DenialEvidence>,
+    ) -> Result<QuotableResource, IamFault> {
+        let mut found = self.resource(arn).await?;
+        let then_tags: Vec<_> = then.into_iter().flat_map(|it| it.resource_tags()).collect();
+        let then = then.and_then(DenialEvidence::own_resource_policy);
+        let mut questions: Vec<_> = then
+            .map(|then| (Some(then), then_tags))
+            .into_iter()
+            .collect();
         // Resources of other accounts are refused later, with a different message.
-        if let Some(resource) = found.as_ref().filter(|it| it.owner == self.view.id()) {
-            check_readable(&self.view, arn, resource)?;
+        let own = found.as_ref().filter(|it| it.owner == self.view.id());
+        questions.extend(own.map(|it| {
+            let tags = it
+                .tags
+                .iter()
+                .flatten()
+                .map(|(key, value)| (&**key, &**value));
+            (it.policy_for(Some(self.view.id())), tags.collect())
+        }));
+        let mut disclosed = true;
+        for (policy, tags) in &questions {
+            check_readable(&self.view, arn, *policy)?;
+            disclosed &= may_read_tags(&self.view, arn, (*policy, tags));
         }
-        Ok(found)
+        if let Some(resource) = found.as_mut().filter(|_| !disclosed) {
+            resource.tags = None;
+        }
+        Ok(QuotableResource {
+            resource: found,
+            disclosed,
+        })
     }
 
     /// Computes from the account's state outside the request threads, in the caller's turn.
@@ -145,26 +174,27 @@ impl<'a> Preparation<'a> {
     }
 }
 
+/// A resource that a response may quote.
+#[derive(Debug)]
+pub struct QuotableResource {
+    /// The resource, if it exists.
+    pub resource: Option<ResourcePolicy>,
+    /// Whether the caller may read the tags of its object.
+    pub disclosed: bool,
+}
+
 /// The action that reads a bucket's policy.
 const READ_POLICY: &str = "s3:GetBucketPolicy";
+/// The action that reads an object's tags.
+const READ_TAGS: &str = "s3:GetObjectTagging";
 
 fn check_readable(
     view: &StateView<'_>,
     arn: &str,
-    resource: &ResourcePolicy,
+    policy: Option<&Arc<Policy>>,
 ) -> Result<(), IamFault> {
     let bucket = arn.split('/').next().unwrap_or(arn);
-    let question = ForeignResource {
-        arn: bucket,
-        owner: Some(resource.owner),
-        policy: resource.policy_for(Some(view.id())),
-    };
-    let context = CallerContext(view);
-    let caller = Some((view.caller, view.account));
-    let names = None::<fn() -> Vec<String>>;
-    let steps_max = limits::DECISION_STEPS;
-    let decided = decide(caller, READ_POLICY, &question, &context, steps_max, names);
-    decided.outcome.map_err(|denied| {
+    ask(view, (READ_POLICY, bucket), (policy, &[])).map_err(|denied| {
         let (user, why) = (view.caller.arn(), denied.why);
         IamFault::AccessDenied(format!(
             "User: {user} is not authorized to perform: {READ_POLICY} on resource: {bucket} {why}"
@@ -172,12 +202,45 @@ fn check_readable(
     })
 }
 
-/// The condition keys that follow from the caller and the request.
-struct CallerContext<'a>(&'a StateView<'a>);
+/// Whether the caller may read the tags of an object. A bucket has none of this kind.
+fn may_read_tags(view: &StateView<'_>, arn: &str, with: QuotedPolicy<'_>) -> bool {
+    !arn.contains('/') || ask(view, (READ_TAGS, arn), with).is_ok()
+}
+
+/// The policy of a resource of the caller's account, and the tags of its object.
+type QuotedPolicy<'a> = (Option<&'a Arc<Policy>>, &'a [(&'a str, &'a str)]);
+
+fn ask(
+    view: &StateView<'_>,
+    (action, arn): (&str, &str),
+    (policy, tags): QuotedPolicy<'_>,
+) -> Result<(), AccessDenied> {
+    let question = ForeignResource {
+        arn,
+        owner: Some(view.id()),
+        policy,
+    };
+    let context = CallerContext { view, tags };
+    let caller = Some((view.caller, view.account));
+    let names = None::<fn() -> Vec<String>>;
+    let steps_max = limits::DECISION_STEPS;
+    decide(caller, action, &question, &context, steps_max, names).outcome
+}
+
+/// The condition keys that follow from the caller, the request and the object.
+struct CallerContext<'a> {
+    view: &'a StateView<'a>,
+    tags: &'a [(&'a str, &'a str)],
+}
 
 impl ContextLookup for CallerContext<'_> {
     fn get(&self, key: &str) -> ContextValues<'_> {
-        let view = self.0;
+        let view = self.view;
+        if let Some((name, tag)) = key.split_once('/')
+            && name.eq_ignore_ascii_case("s3:ExistingObjectTag")
+        {
+            return ContextValues::of_tag(self.tags.iter().copied(), tag);
+        }
         authorize::common(Some((view.caller, view.account)), view.context, key)
     }
 }

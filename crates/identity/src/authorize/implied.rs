@@ -14,8 +14,9 @@ use keywright_policy::{
 
 use super::{AuthTarget, Requirement};
 use crate::{
+    denials::{DenialEvidence, QuotedEntity},
     on_behalf::requested_by_service,
-    state::{Account, Grantee, UserSelector},
+    state::{Grantee, UserSelector},
     view::StateView,
 };
 
@@ -180,7 +181,8 @@ impl AuthTarget {
             .map(Grantee::User)
             .or_else(|| Some(Grantee::Role(Arc::clone(role()?))));
         if let Some(grantee) = grantee {
-            subjects.extend(sources(view, &grantee));
+            let sources = QuotedEntity::sources(account, &grantee);
+            subjects.extend(sources.iter().map(Self::quoted));
         }
         if is_assuming(action)
             && let Some(role) = account.role_by_arn(resource)
@@ -189,6 +191,51 @@ impl AuthTarget {
         }
         subjects.extend(Self::of_storage(resource));
         subjects
+    }
+
+    /// What the explanation of a denial quotes: the entities as they were then and, where the
+    /// decision by the current policies depends on them, as they are now.
+    pub(crate) fn of_denial(view: &StateView<'_>, evidence: &DenialEvidence) -> Vec<Self> {
+        let mut quoted = evidence.quoted().to_vec();
+        if let Some(grantee) = evidence.who.grantee(view.account) {
+            quoted.push(QuotedEntity::new(grantee.arn(view.id()), grantee.tags()));
+            quoted.extend(QuotedEntity::sources(view.account, &grantee));
+        }
+        let mut subjects = Vec::new();
+        for entity in &quoted {
+            for subject in Self::then_and_now(view, entity) {
+                if !subjects.contains(&subject) {
+                    subjects.push(subject);
+                }
+            }
+        }
+        subjects.extend(Self::of_storage(&evidence.resource));
+        subjects
+    }
+
+    /// An entity as it was, and as it is if there is one with its ARN.
+    pub(crate) fn then_and_now(view: &StateView<'_>, entity: &QuotedEntity) -> Vec<Self> {
+        let then = Self::quoted(entity);
+        let now = Self::existing(view, &entity.arn).map(|now| Self {
+            display: then.display.clone(),
+            ..now
+        });
+        let now = now.filter(|now| *now != then);
+        std::iter::once(then).chain(now).collect()
+    }
+
+    fn quoted(entity: &QuotedEntity) -> Self {
+        let arn = &entity.arn;
+        let name = arn.rsplit('/').next().unwrap_or(arn);
+        let listed = match kind_of(arn) {
+            "group" => format!("group {name}"),
+            "policy" => format!("policy {arn}"),
+            _ => arn.clone(),
+        };
+        Self {
+            resource_tags: entity.tags.clone(),
+            ..Self::new(arn, listed)
+        }
     }
 
     /// The bucket and the object in an ARN: an explanation may quote the bucket's policy and the
@@ -219,25 +266,4 @@ impl AuthTarget {
 pub(crate) fn is_assuming(action: &str) -> bool {
     let actions = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"];
     actions.iter().any(|it| it.eq_ignore_ascii_case(action))
-}
-
-/// The groups and customer managed policies that grant the permissions of a user or role. AWS
-/// managed policies are public.
-fn sources<'a>(
-    view: &'a StateView<'_>,
-    grantee: &'a Grantee,
-) -> impl Iterator<Item = AuthTarget> + 'a {
-    let account: &Account = view.account;
-    let groups = grantee.groups().iter();
-    let groups = groups.filter_map(|id| account.group_by_id(*id));
-    let own = std::iter::once(grantee.grants());
-    let grants = own.chain(groups.clone().map(|group| &group.grants));
-    let attached = grants
-        .flat_map(|grants| &grants.attached)
-        .chain(grantee.boundary());
-    let own = attached.filter(|arn| view.catalogue().by_arn(arn).is_none());
-    let policies = own.map(|arn| AuthTarget::policy(view, arn));
-    groups
-        .map(|group| AuthTarget::group(view, &group.name))
-        .chain(policies)
 }

@@ -23,9 +23,8 @@ use super::{
 use crate::{
     action::{Input, PreparedAction},
     conditions::RequestConditions,
-    denials::{DenialEvidence, DeniedRequest, TargetPolicy},
+    denials::{DenialEvidence, DeniedRequest, QuotedEntity, TargetPolicy},
     fault::IamFault,
-    names::PolicyNames,
     state::Grantee,
     view::StateView,
 };
@@ -169,6 +168,16 @@ pub(crate) fn would_permit(
     };
     let all = own.then(|| with_implied(view, action, required));
     all.is_some_and(|all| !all.is_empty() && may_do(view, &all) && all.iter().all(allowed))
+}
+
+/// Whether the caller may do what a target says. This is not a request, so a denial is not
+/// recorded.
+pub(crate) fn may(view: &StateView<'_>, target: &AuthTarget) -> bool {
+    let set = effective(view.account, view.caller);
+    let question = Question::new(view, "", target);
+    let decide =
+        |request: &AccessRequest<'_>| decide(&set, request, target, limits::DECISION_STEPS);
+    may_do(view, std::slice::from_ref(target)) && question.ask(decide).decision.is_allowed()
 }
 
 /// Everything an action is authorized on. Empty if every verified caller may use it.
@@ -328,9 +337,15 @@ fn check(
             })
         });
         let evidence = DenialEvidence::keep(who, &request, set, attached, names);
-        Ok(Some(
-            evidence.named(PolicyNames::of_caller(view.account, view.caller)),
-        ))
+        let evidence = evidence.of_caller(view.account, view.caller);
+        let own = target.owner.is_none_or(|owner| owner == view.id());
+        Ok(Some(match &target.trust {
+            Some(_) if own => {
+                let (arn, tags) = (&target.resource, &target.resource_tags);
+                evidence.with_role(QuotedEntity::new(arn, tags))
+            }
+            _ => evidence,
+        }))
     })?;
     remember(view, &message, evidence);
     Err(Refusal::Denied(IamFault::AccessDenied(message)))

@@ -8,7 +8,11 @@ use keywright_policy::{
 };
 
 use super::{DenialEvidence, DeniedRequest, DeniedRequests, TargetPolicy};
-use crate::{names::PolicyNames, principal::Principal, view::ResourcePolicy};
+use crate::{
+    names::PolicyNames,
+    principal::Principal,
+    view::ResourcePolicy,
+};
 
 fn denial(number: usize, name: &str, context_bytes: usize) -> DeniedRequest {
     let account = "123456789012".parse().unwrap();
@@ -30,6 +34,7 @@ fn denial(number: usize, name: &str, context_bytes: usize) -> DeniedRequest {
             context: ContextMap::default().with("aws:useragent", &"x".repeat(context_bytes)),
             set: PolicySet::default(),
             names: PolicyNames::default(),
+            quoted: Vec::new(),
             attached: None,
         },
     }
@@ -131,7 +136,7 @@ fn the_policy_of_another_account_is_not_disclosed() {
             attached: Some(TargetPolicy::Resource(Arc::clone(&denied))),
             ..denial(0, "bob", 0).evidence
         };
-        let explanation = evidence.explain();
+        let explanation = evidence.explain(true);
         assert!(!explanation.decision.is_allowed());
         let of_bucket = explanation.statements.iter();
         let of_bucket = of_bucket.filter(|e| e.statement.layer == PolicyLayer::Resource);
@@ -179,5 +184,28 @@ fn what_would_be_now_asks_the_policy_of_now() {
     for nothing in [none, foreign] {
         let silent = decide(Some(&nothing));
         assert!(!silent.is_allowed() && !explicit(&silent));
+    }
+}
+
+#[test]
+fn what_is_withheld_about_the_resource() {
+    let own = "123456789012";
+    let context = ContextMap::default()
+        .with("aws:resourceaccount", "123456789012")
+        .with("s3:existingobjecttag/a", "b")
+        .with("aws:sourceip", "192.0.2.1");
+    for (owner, disclosed, expected) in [
+        (own, true, 3),
+        (own, false, 2),
+        ("210987654321", true, 1),
+        ("210987654321", false, 1),
+    ] {
+        let evidence = DenialEvidence {
+            owner: Some(owner.parse().unwrap()),
+            context: context.clone(),
+            ..denial(0, "bob", 0).evidence
+        };
+        let listed = evidence.context(disclosed).count();
+        assert_eq!(listed, expected, "{owner} {disclosed}");
     }
 }

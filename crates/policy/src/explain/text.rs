@@ -168,6 +168,7 @@ impl Display for FoundValue {
             Self::Absent => f.write_str("no such key"),
             Self::One(value) => f.write_str(value),
             Self::Many(values) => write!(f, "[{}]", values.join(", ")),
+            Self::Withheld => f.write_str("not disclosed"),
         }
     }
 }

@@ -11,13 +11,14 @@ use super::explain::{statements, word};
 use crate::{
     action::{
         Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input, Preparation,
-        PreparedAction,
+        PreparedAction, QuotableResource,
     },
-    authorize::{AuthTarget, Permit, Requirement, nobody_trusted, policies_of},
-    denials::{DenialEvidence, DeniedRequest},
+    authorize::{AuthTarget, Permit, Requirement, may, nobody_trusted, policies_of},
+    denials::{DenialEvidence, DeniedRequest, QuotedEntity},
     fault::{IamFault, MissingEntity},
     pagination::PageRequest,
     principal::Principal,
+    state::Tag,
     view::{ResourcePolicy, StateView},
 };
 
@@ -40,11 +41,19 @@ impl Action for ListDeniedRequests {
     const ACCESS: ActionLevel = ActionLevel::List;
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
-        let about = input.principal_arn.as_ref();
-        let of = |arn: &String| AuthTarget::principal(view, arn);
-        Ok(Requirement::one(
-            about.map_or_else(AuthTarget::everything, of),
-        ))
+        let Some(arn) = &input.principal_arn else {
+            return Ok(Requirement::one(AuthTarget::everything()));
+        };
+        let mut targets = vec![AuthTarget::principal(view, arn)];
+        // Those who had this ARN may have been others.
+        for (_, denial) in view.denials.list(view.id(), None, Some(arn), usize::MAX) {
+            for target in principal(view, &denial.evidence) {
+                if !targets.contains(&target) {
+                    targets.push(target);
+                }
+            }
+        }
+        Ok(Requirement::All(targets))
     }
 
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
@@ -70,7 +79,7 @@ pub(crate) struct ExplainDeniedRequest;
 
 impl PreparedAction for ExplainDeniedRequest {
     type Shape = keywright::ExplainDeniedRequest;
-    type Prepared = Option<ResourcePolicy>;
+    type Prepared = QuotableResource;
     const ACCESS: ActionLevel = ActionLevel::Read;
     const EFFORT: Effort = Effort::Long;
 
@@ -78,12 +87,9 @@ impl PreparedAction for ExplainDeniedRequest {
         let Some(denial) = view.denials.find(view.id(), &input.request_id) else {
             return Ok(Requirement::one(AuthTarget::everything()));
         };
-        let evidence = &denial.evidence;
-        let who = evidence.who.arn().as_str();
-        let requested = (&*evidence.action, &*evidence.resource);
         Ok(Requirement::On {
-            own: vec![AuthTarget::principal(view, who)],
-            subjects: AuthTarget::of_explanation(view, who, requested),
+            own: principal(view, &denial.evidence),
+            subjects: AuthTarget::of_denial(view, &denial.evidence),
         })
     }
 
@@ -94,8 +100,15 @@ impl PreparedAction for ExplainDeniedRequest {
     ) -> Result<Self::Prepared, IamFault> {
         let denial = with.view.denials.find(with.view.id(), &input.request_id);
         match denial {
-            Some(denial) => with.quotable_resource(&denial.evidence.resource).await,
-            None => Ok(None),
+            Some(denial) => {
+                let evidence = &denial.evidence;
+                with.quotable_resource(&evidence.resource, Some(evidence))
+                    .await
+            }
+            None => Ok(QuotableResource {
+                resource: None,
+                disclosed: false,
+            }),
         }
     }
 
@@ -103,20 +116,22 @@ impl PreparedAction for ExplainDeniedRequest {
         view: &StateView<'_>,
         _: Permit<Self>,
         input: &Input<Self>,
-        resource: &Self::Prepared,
+        found: &Self::Prepared,
     ) -> ActionOutcome<Self> {
         let denial = view.denials.find(view.id(), &input.request_id);
         let denial =
             denial.ok_or_else(|| MissingEntity::DeniedRequest(input.request_id.clone()))?;
-        let explanation = denial.evidence.explain();
+        let evidence = &denial.evidence;
+        let disclosed = found.disclosed && may_read_resource(view, evidence);
+        let explanation = evidence.explain(disclosed);
         let (statements, is_truncated) = statements(&explanation);
         Ok(ActionResult::answer(
             keywright::ExplainDeniedRequestOutput {
                 denied_request: to_wire(&denial),
                 decision: word(&explanation.decision),
-                decision_now: word(&decision_now(view, &denial.evidence, resource.as_ref())),
+                decision_now: word(&decision_now(view, evidence, found.resource.as_ref())),
                 explanation: explanation.to_string(),
-                context_entries: context(&denial.evidence),
+                context_entries: context(evidence, disclosed),
                 statements,
                 is_truncated,
             },
@@ -147,9 +162,47 @@ fn decision_now(
     evidence.decide_by(&set, resource)
 }
 
+/// The principal of a denial: a session of a role counts as the role.
+fn principal(view: &StateView<'_>, evidence: &DenialEvidence) -> Vec<AuthTarget> {
+    let entity = evidence.quoted().first();
+    let targets = entity.map(|entity| AuthTarget::then_and_now(view, entity));
+    let listed = evidence.who.arn().to_string();
+    let listed = targets.into_iter().flatten().map(|target| AuthTarget {
+        display: listed.clone(),
+        ..target
+    });
+    listed.collect()
+}
+
+/// Whether the caller may know the tags of an IAM entity that a request was about. Whoever was
+/// denied the request could not see them.
+fn may_read_resource(view: &StateView<'_>, evidence: &DenialEvidence) -> bool {
+    let kind = Arn::parse(&evidence.resource)
+        .ok()
+        .filter(|arn| arn.service() == "iam");
+    let kind = kind.as_ref().and_then(|arn| arn.resource().split_once('/'));
+    let read = match kind.map(|(kind, _)| kind) {
+        Some("user") => "iam:GetUser",
+        Some("role") => "iam:GetRole",
+        Some("policy") => "iam:GetPolicy",
+        Some("instance-profile") => "iam:GetInstanceProfile",
+        Some("mfa") => "iam:GetMFADevice",
+        _ => return true,
+    };
+    let tags = evidence.resource_tags().map(|(key, value)| Tag {
+        key: key.to_owned(),
+        value: value.to_owned(),
+    });
+    let entity = QuotedEntity::new(&evidence.resource, &tags.collect::<Vec<_>>());
+    let targets = AuthTarget::then_and_now(view, &entity).into_iter();
+    targets
+        .map(|target| target.as_action(read))
+        .all(|target| may(view, &target))
+}
+
 /// One entry per value.
-fn context(evidence: &DenialEvidence) -> Vec<keywright::ContextEntry> {
-    let keys = evidence.context().iter();
+fn context(evidence: &DenialEvidence, disclosed: bool) -> Vec<keywright::ContextEntry> {
+    let keys = evidence.context(disclosed);
     let entries = keys.flat_map(|(key, values)| {
         values
             .as_slice()

@@ -27,7 +27,8 @@ use crate::{
         ActionLevel, ActionOutcome, ActionResult, Effort, Input, Preparation, PreparedAction,
     },
     authorize::{
-        AuthTarget, Permit, Requirement, binding, is_assuming, nobody_trusted, policies_of,
+        AuthTarget, Permit, Requirement, account_in, binding, is_assuming, nobody_trusted,
+        policies_of,
     },
     fault::{IamFault, MissingEntity},
     names::PolicyNames,
@@ -171,12 +172,13 @@ fn of_root(
     explained(view, &set, &request, steps)
 }
 
-/// Refuses requests that cannot occur, and resources of other accounts, whose policies must not be
-/// disclosed.
+/// Refuses requests that cannot occur, and resources of other accounts: their policies must not be
+/// disclosed, nor whether they exist.
 fn check(view: &ExplainView<'_>, action: &str, resource: &str) -> Result<(), IamFault> {
     check_question(action, resource).map_err(|fault| IamFault::Validation(fault.to_string()))?;
-    match view.resource {
-        Some(attached) if attached.owner != view.id() => Err(IamFault::Validation(format!(
+    let owner = view.resource.map(|attached| attached.owner);
+    match owner.or_else(|| account_in(resource)) {
+        Some(owner) if owner != view.id() => Err(IamFault::Validation(format!(
             "{resource} belongs to another account, so its policy cannot be explained"
         ))),
         _ => Ok(()),
@@ -272,7 +274,8 @@ impl PreparedAction for ExplainAuthorization {
         _: &Permit<Self>,
         input: &Input<Self>,
     ) -> Result<Self::Prepared, IamFault> {
-        with.quotable_resource(&input.resource_arn).await
+        let found = with.quotable_resource(&input.resource_arn, None).await?;
+        Ok(found.resource)
     }
 
     fn run(
@@ -608,7 +611,8 @@ impl PreparedAction for ListAuthorizedPrincipals {
         _: &Permit<Self>,
         input: &Input<Self>,
     ) -> Result<Self::Prepared, IamFault> {
-        with.quotable_resource(&input.resource_arn).await
+        let found = with.quotable_resource(&input.resource_arn, None).await?;
+        Ok(found.resource)
     }
 
     fn run(

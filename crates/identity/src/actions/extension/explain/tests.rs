@@ -799,3 +799,61 @@ fn explanations_of_roles_need_permissions_on_roles() {
     assert!(ask("role/reader", "iam:ListUsers", "*"));
     assert!(ask("user/nobody", "sts:AssumeRole", &role));
 }
+
+/// A request to assume it also depends on its trust policy, which must not be disclosed.
+#[test]
+fn what_belongs_to_another_account_is_not_explained() {
+    let bench = bench();
+    for (action, kind) in [("sts:AssumeRole", "role/r"), ("iam:GetUser", "user/u")] {
+        let arn = format!("arn:aws:iam::210987654321:{kind}");
+        let about = format!("ActionName={action}&ResourceArn={arn}");
+        for operation in [
+            format!("ExplainAuthorization&PrincipalArn=arn:aws:iam::{ACCOUNT}:root"),
+            "ListAuthorizedPrincipals".to_owned(),
+        ] {
+            let expected =
+                format!("{arn} belongs to another account, so its policy cannot be explained");
+            bench
+                .root(&format!("Action={operation}&{about}"))
+                .refused("ValidationError", &expected);
+        }
+    }
+}
+
+/// The bucket policy decides about an object's tags too.
+#[test]
+fn tags_that_the_bucket_policy_hides_are_not_quoted() {
+    let bench = bench();
+    let text = format!(
+        r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Deny",
+            "Principal":{{"AWS":"arn:aws:iam::{ACCOUNT}:user/reader"}},
+            "Action":"s3:GetObjectTagging","Resource":"arn:aws:s3:::b/*","Condition":
+            {{"StringEquals":{{"s3:ExistingObjectTag/Codename":"overlord"}}}}}}}}"#
+    );
+    let policy = validate(&text, DocumentKind::Bucket { bucket: "b" }).unwrap();
+    let policy = Arc::new(Policy::compile(&policy).with_id("b"));
+    bench.identity().know_resources(Box::new(move |_| {
+        let attached = ResourcePolicy {
+            owner: ACCOUNT.parse().unwrap(),
+            policy: Some(Arc::clone(&policy)),
+            restricted: false,
+            tags: Some(vec![("Codename".to_owned(), "overlord".to_owned())]),
+        };
+        Box::pin(async move { Ok(Some(attached)) })
+    }));
+    for (name, disclosed) in [("reader", false), ("other", true)] {
+        let keys = bench.user(name, &["AdministratorAccess"]);
+        let deny = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny",
+            "Action":"s3:GetObject","Resource":"*","Condition":
+            {"StringEquals":{"s3:ExistingObjectTag/Codename":"nothing"}}}}"#;
+        let put = format!("Action=PutUserPolicy&UserName={name}&PolicyName=p");
+        bench.root(&format!("{put}&PolicyDocument={deny}")).ok();
+        let explain = format!(
+            "Action=ExplainAuthorization&PrincipalArn=arn:aws:iam::{ACCOUNT}:user/{name}\
+             &ActionName=s3:GetObject&ResourceArn=arn:aws:s3:::b/o"
+        );
+        let explained = bench.call(&keys, &explain);
+        let ok = explained.ok();
+        assert_eq!(ok.contains("found: overlord"), disclosed, "{ok}");
+    }
+}
