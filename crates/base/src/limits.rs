@@ -165,8 +165,8 @@ pub const POLICY_FINDINGS: usize = 500;
 
 /// Denied requests remembered per account.
 pub const DENIALS_PER_ACCOUNT: usize = 1000;
-/// Bytes of context and texts of all denied requests remembered per account.
-pub const DENIAL_BYTES_PER_ACCOUNT: usize = 4 * 1024 * 1024;
+/// Bytes of all denied requests remembered per account, with the policies that decided them.
+pub const DENIAL_BYTES_PER_ACCOUNT: usize = 16 * 1024 * 1024;
 /// Statements listed in the explanation of one decision.
 pub const EXAMINED_STATEMENTS: usize = 500;
 

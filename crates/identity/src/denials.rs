@@ -6,20 +6,22 @@
 //! anybody could make to push the others out.
 
 mod quoted;
+mod ring;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use keywright_base::{AccountId, Timestamp, limits};
+use keywright_base::{AccountId, Timestamp};
 use keywright_policy::{
     AccessRequest, ContextMap, ContextValues, Decision, Explanation, MissingAllow, PoliciesInForce,
-    Policy, PolicyLayer, PolicySet, StatementRef, explain, mentioned_keys,
+    Policy, PolicyLayer, PolicySet, PolicySource, StatementRef, explain, mentioned_keys,
 };
 
 pub(crate) use self::quoted::QuotedEntity;
+use self::ring::DenialRing;
 use crate::{
     authorize::binding, caller::Caller, names::PolicyNames, principal::Principal, state::Account,
     view::ResourcePolicy,
@@ -215,6 +217,14 @@ impl DenialEvidence {
         tags.flat_map(|(tag, values)| values.as_slice().iter().map(move |value| (tag, &**value)))
     }
 
+    /// The policies that decided it.
+    pub(crate) fn policies(&self) -> impl Iterator<Item = &Arc<Policy>> {
+        let attached = self.attached.as_ref().map(|attached| match attached {
+            TargetPolicy::Resource(policy) | TargetPolicy::Trust(policy) => policy,
+        });
+        self.set.policies().chain(attached)
+    }
+
     fn request(&self) -> AccessRequest<'_> {
         AccessRequest {
             principal: self.who.reference(),
@@ -225,15 +235,23 @@ impl DenialEvidence {
         }
     }
 
+    /// Its size in bytes, without its policies.
     fn bytes(&self) -> usize {
         let context = self.context.iter().map(|(key, values)| {
-            let values = values.as_slice().iter().map(|value| value.len());
-            key.len() + values.sum::<usize>()
+            let values = values.as_slice().iter();
+            let values = values.map(|value| size_of::<String>() + value.len());
+            ENTRY_BYTES + key.len() + values.sum::<usize>()
         });
-        let quoted = self.quoted.iter().map(QuotedEntity::bytes).sum::<usize>();
-        self.resource.len() + self.names.bytes() + quoted + context.sum::<usize>()
+        let names = [self.who.arn().as_str(), &self.action, &self.resource];
+        let names = names.map(str::len).into_iter().sum::<usize>() + self.names.bytes();
+        let quoted = self.quoted.iter().map(QuotedEntity::bytes);
+        let references = self.policies().count() * size_of::<(PolicySource, Arc<Policy>)>();
+        names + quoted.sum::<usize>() + references + context.sum::<usize>()
     }
 }
+
+/// What an entry of the context takes beside its texts.
+const ENTRY_BYTES: usize = 128;
 
 /// Condition keys with the tags of the resource.
 const TAGS: [&str; 3] = ["aws:resourcetag", "iam:resourcetag", "s3:existingobjecttag"];
@@ -262,37 +280,26 @@ pub struct DeniedRequest {
     pub evidence: DenialEvidence,
 }
 
-/// The last denials of each account, newest last.
+impl DeniedRequest {
+    /// Its size in bytes, without its policies.
+    fn bytes(&self) -> usize {
+        let texts = self.request_id.len() + self.message.len();
+        size_of::<Self>() + texts + self.evidence.bytes()
+    }
+}
+
+/// The last denials of each account.
 #[derive(Debug, Default)]
 pub struct DeniedRequests {
     accounts: Mutex<HashMap<AccountId, DenialRing>>,
 }
 
-#[derive(Debug, Default)]
-struct DenialRing {
-    /// The number of the next denial.
-    next: u64,
-    bytes: usize,
-    denials: VecDeque<(u64, Arc<DeniedRequest>)>,
-}
-
 impl DeniedRequests {
-    /// Remembers a denial, and forgets the oldest ones beyond
-    /// [`limits::DENIALS_PER_ACCOUNT`] and [`limits::DENIAL_BYTES_PER_ACCOUNT`].
+    /// Remembers a denial, and forgets older ones that there is no room for.
     pub fn record(&self, denial: DeniedRequest) {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let ring = accounts.entry(denial.evidence.who.account()).or_default();
-        ring.bytes += denial.evidence.bytes() + denial.message.len();
-        ring.denials.push_back((ring.next, Arc::new(denial)));
-        ring.next += 1;
-        while ring.denials.len() > limits::DENIALS_PER_ACCOUNT
-            || ring.bytes > limits::DENIAL_BYTES_PER_ACCOUNT && ring.denials.len() > 1
-        {
-            let Some((_, oldest)) = ring.denials.pop_front() else {
-                break;
-            };
-            ring.bytes -= oldest.evidence.bytes() + oldest.message.len();
-        }
+        ring.record(Arc::new(denial));
     }
 
     /// The denials of an account with their numbers, newest first: those before number `before`,
@@ -305,7 +312,7 @@ impl DeniedRequests {
         most: usize,
     ) -> Vec<(u64, Arc<DeniedRequest>)> {
         let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        let denials = accounts.get(&account).map(|ring| &ring.denials);
+        let denials = accounts.get(&account).map(DenialRing::denials);
         let newest_first = denials.into_iter().flat_map(|all| all.iter().rev());
         let wanted = newest_first
             .filter(|(number, _)| before.is_none_or(|before| *number < before))
@@ -318,7 +325,7 @@ impl DeniedRequests {
     /// The denial with this request id.
     pub fn find(&self, account: AccountId, request_id: &str) -> Option<Arc<DeniedRequest>> {
         let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        let denials = &accounts.get(&account)?.denials;
+        let denials = accounts.get(&account)?.denials();
         let mut newest_first = denials.iter().rev();
         let found = newest_first.find(|(_, denial)| denial.request_id == request_id);
         found.map(|(_, denial)| Arc::clone(denial))

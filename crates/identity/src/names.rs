@@ -65,6 +65,7 @@ impl PolicyNames {
 
     /// The size in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.identity.iter().map(String::len).sum()
+        let names = self.identity.iter();
+        names.map(|name| size_of::<String>() + name.len()).sum()
     }
 }

@@ -99,6 +99,15 @@ impl PolicySet {
         &self.identity
     }
 
+    /// All policies of the set.
+    pub fn policies(&self) -> impl Iterator<Item = &Arc<Policy>> {
+        let identity = self.identity.iter().map(|(_, policy)| policy);
+        let control = self.service_control.iter().flatten();
+        let session = self.session.iter().flatten();
+        let own = identity.chain(&self.boundary).chain(session);
+        own.chain(control.map(|(_, policy)| policy))
+    }
+
     /// Whether the set represents policies that could not be read.
     pub const fn is_unreadable(&self) -> bool {
         self.unreadable

@@ -62,6 +62,12 @@ impl Policy {
         }
     }
 
+    /// An estimate of the memory that the policy takes, in bytes: rather more than less.
+    pub fn bytes(&self) -> usize {
+        let statements = self.document.statements.iter().map(statement_bytes);
+        size_of::<Self>() + size_of::<PolicyDocument>() + statements.sum::<usize>()
+    }
+
     /// Sets the name that explanations use, for example `user_bob_inline1`.
     #[must_use]
     pub fn with_id(self, id: &str) -> Self {
@@ -139,6 +145,36 @@ impl Policy {
     pub(crate) fn statements(&self) -> impl Iterator<Item = (&Statement, &CompiledStatement)> {
         self.document.statements.iter().zip(&self.statements)
     }
+}
+
+/// What a value takes, as written and compiled, beside its text.
+const VALUE_BYTES: usize = 400;
+/// What a byte of a plain text takes: it is written once, and compiled once or twice.
+const TEXT_BYTES: usize = 4;
+/// What a byte of a pattern takes: at most it becomes a part of its own.
+const PATTERN_BYTES: usize = 64;
+
+fn statement_bytes(written: &Statement) -> usize {
+    let value = |text: &str| {
+        let plain = text.strip_suffix('*').unwrap_or(text);
+        let each = match plain.contains(['*', '?', '$']) {
+            true => PATTERN_BYTES,
+            false => TEXT_BYTES,
+        };
+        VALUE_BYTES + each * text.len()
+    };
+    let elements = [&written.action, &written.resource].into_iter().flatten();
+    let elements = elements.flat_map(|clause| &clause.elements);
+    let elements = elements.map(|element| value(element.as_deref().unwrap_or_default()));
+    let principals = written.principal.iter().flat_map(|it| &it.elements);
+    let principals = principals.map(|(_, text)| value(text));
+    let conditions = written.conditions.iter().map(|clause| {
+        let values = clause.values.iter().map(|text| value(text));
+        size_of::<Condition>() + value(&clause.key) + values.sum::<usize>()
+    });
+    let parts = elements.chain(principals).chain(conditions);
+    let sid = written.sid.as_ref().map_or(0, String::len);
+    size_of::<Statement>() + size_of::<CompiledStatement>() + sid + parts.sum::<usize>()
 }
 
 /// A statement without its actions, which are in the index.

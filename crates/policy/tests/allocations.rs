@@ -134,3 +134,54 @@ fn allocations_are_counted() {
     let info = allocation_counter::measure(|| drop(std::hint::black_box(vec![1_u8; 100])));
     assert_eq!(info.count_total, 1);
 }
+
+/// What a policy takes is limited by this estimate.
+#[test]
+fn the_estimate_of_a_policys_memory_is_not_too_small() {
+    let many = |one: &dyn Fn(usize) -> String| {
+        let all: Vec<_> = (0..30).map(one).collect();
+        all.join(",")
+    };
+    let statement = |rest: &str| format!(r#"{{"Effect":"Allow","Resource":"*",{rest}}}"#);
+    let values = many(&|n| format!(r#""*{n}*?""#));
+    let condition =
+        format!(r#""Action":"a:*","Condition":{{"StringLike":{{"aws:referer":[{values}]}}}}"#);
+    let letters: String = ('!'..='~').filter(|c| !r#""\*?$"#.contains(*c)).collect();
+    let texts = [
+        statement(&format!(r#""Action":"a:{letters}*{letters}?{letters}*x""#)),
+        many(&|_| statement(r#""Action":"a:*""#)),
+        statement(&format!(
+            r#""Action":[{}]"#,
+            many(&|n| format!(r#""a:%s*?*?*?{n}""#))
+        )),
+        statement(&format!(
+            r#""Action":[{}]"#,
+            many(&|n| format!(r#""s{n}:Get""#))
+        )),
+        statement(&format!(r#""Action":"a:{}""#, "*?".repeat(500))),
+        statement(&format!(r#""Action":"a:{}""#, "?*x".repeat(300))),
+        statement(&condition),
+        statement(r#""Action":"a:*","Condition":{"StringLike":{"a":"${a}${b}${c}${d}${e}${f}"}}"#),
+        format!(
+            r#"{{"Effect":"Allow","Action":"*","Resource":[{}]}}"#,
+            many(&|n| format!(r#""arn:*:s?:*:?:a*{n}""#))
+        ),
+    ];
+    for text in texts {
+        let text = format!(r#"{{"Version":"2012-10-17","Statement":[{text}]}}"#);
+        let document = parse(&text).unwrap();
+        let mut policy = None;
+        let info = allocation_counter::measure(|| policy = Some(Policy::compile(&document)));
+        let bytes = i64::try_from(policy.as_ref().unwrap().bytes()).unwrap();
+        assert!(
+            bytes >= info.bytes_current,
+            "{bytes} {} {text}",
+            info.bytes_current
+        );
+        assert!(
+            bytes <= 20 * info.bytes_current,
+            "{bytes} {} {text}",
+            info.bytes_current
+        );
+    }
+}

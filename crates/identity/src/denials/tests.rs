@@ -10,7 +10,7 @@ use keywright_policy::{
 use super::{DenialEvidence, DeniedRequest, DeniedRequests, TargetPolicy};
 use crate::{
     names::PolicyNames,
-    principal::Principal,
+    principal::{Principal, RoleSession},
     view::ResourcePolicy,
 };
 
@@ -208,4 +208,75 @@ fn what_is_withheld_about_the_resource() {
         let listed = evidence.context(disclosed).count();
         assert_eq!(listed, expected, "{owner} {disclosed}");
     }
+}
+
+/// A denied request of a session of the role.
+fn denial_of_session(number: usize, session: usize) -> DeniedRequest {
+    let account = "123456789012".parse().unwrap();
+    let mut denial = denial(number, "bob", 1);
+    denial.evidence.who = Principal::RoleSession(Box::new(RoleSession {
+        account,
+        role: "AROACKCEVSQ6C2EXAMPLE".parse().unwrap(),
+        role_arn: Arn::iam(account, "role/r"),
+        name: format!("s{session}"),
+        arn: Arn::sts(account, &format!("assumed-role/r/s{session}")),
+    }));
+    denial
+}
+
+/// Session names cost nothing, so they are no way to a larger share.
+#[test]
+fn who_is_denied_often_pushes_out_their_own_denials_only() {
+    let denials = DeniedRequests::default();
+    for number in 0..10 {
+        denials.record(denial(number, "bob", 1));
+    }
+    for number in 10..10 + 2 * limits::DENIALS_PER_ACCOUNT {
+        denials.record(denial_of_session(number, number));
+    }
+    assert_eq!(ids(&denials, None, Some("bob"), usize::MAX).len(), 10);
+    let all = ids(&denials, None, None, usize::MAX);
+    assert_eq!(all.len(), limits::DENIALS_PER_ACCOUNT);
+    let newest = 9 + 2 * limits::DENIALS_PER_ACCOUNT;
+    assert_eq!(all[0], format!("request-{newest}"));
+    // The same with large ones.
+    for number in 0..8 {
+        let mut large = denial_of_session(number, 0);
+        let bytes = "x".repeat(limits::DENIAL_BYTES_PER_ACCOUNT / 2);
+        large.evidence.context = ContextMap::default().with("aws:useragent", &bytes);
+        denials.record(large);
+    }
+    assert_eq!(ids(&denials, None, Some("bob"), usize::MAX).len(), 10);
+}
+
+/// Whoever creates a session with a policy makes the server hold it as long as the denial.
+#[test]
+fn policies_count_once_for_each_principal() {
+    let statements = vec![r#"{"Effect":"Allow","Action":"a:*","Resource":"*"}"#; 40].join(",");
+    let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#);
+    let document = keywright_policy::parse(&text).unwrap();
+    let compile = || Arc::new(Policy::compile(&document));
+    let count = limits::DENIAL_BYTES_PER_ACCOUNT / compile().bytes();
+    assert!(
+        (10..limits::DENIALS_PER_ACCOUNT / 2).contains(&count),
+        "{count}"
+    );
+    let (own, shared, one) = (
+        DeniedRequests::default(),
+        DeniedRequests::default(),
+        compile(),
+    );
+    for number in 0..2 * count {
+        for (denials, policy) in [(&own, compile()), (&shared, Arc::clone(&one))] {
+            let mut denial = denial(number, "bob", 1);
+            denial.evidence.set = PolicySet::default().with_session(vec![policy]);
+            denials.record(denial);
+        }
+    }
+    let retained = ids(&own, None, None, usize::MAX).len();
+    assert!(
+        (count / 2..=count).contains(&retained),
+        "{retained} of {count}"
+    );
+    assert_eq!(ids(&shared, None, None, usize::MAX).len(), 2 * count);
 }
