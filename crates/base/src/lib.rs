@@ -11,6 +11,7 @@ mod names;
 mod regions;
 mod secret;
 mod time;
+mod wire_error;
 
 pub use arn::{Arn, ArnError};
 pub use entropy::Entropy;
@@ -19,3 +20,4 @@ pub use names::{FoldedName, ROTATION_MARK};
 pub use regions::{REGIONS, Region, region};
 pub use secret::Secret;
 pub use time::{Clock, Timestamp, TimestampError};
+pub use wire_error::WireError;

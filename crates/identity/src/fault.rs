@@ -7,32 +7,10 @@
 
 mod upload;
 
-use keywright_base::AccountId;
+use keywright_base::{AccountId, WireError};
 
 pub use self::upload::UploadFault;
 use crate::{unserved::unserved_reason, web_identity::TokenRejection};
-
-/// What an answer with an error consists of, beside the request id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WireError {
-    /// HTTP status.
-    pub status: u16,
-    /// AWS's error code.
-    pub code: &'static str,
-    /// The message; a few errors of AWS have none.
-    pub message: Option<String>,
-}
-
-impl WireError {
-    /// With a message.
-    pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: Some(message.into()),
-        }
-    }
-}
 
 /// Why an action was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -308,8 +286,8 @@ impl IamFault {
                 "InvalidAuthenticationCode",
                 "Authentication code for device is not valid.".to_owned(),
             ),
-            Self::ReportNotPresent => silent(410, "ReportNotPresent"),
-            Self::ReportExpired => silent(410, "ReportExpired"),
+            Self::ReportNotPresent => WireError::silent(410, "ReportNotPresent"),
+            Self::ReportExpired => WireError::silent(410, "ReportExpired"),
             Self::Revoked => {
                 let text = "The security token included in the request is invalid.";
                 e(403, "InvalidClientTokenId", text.to_owned())
@@ -337,14 +315,6 @@ impl IamFault {
 
 const FAILURE: &str =
     "The request processing has failed because of an unknown error, exception or failure.";
-
-const fn silent(status: u16, code: &'static str) -> WireError {
-    WireError {
-        status,
-        code,
-        message: None,
-    }
-}
 
 impl MissingEntity {
     #[expect(

@@ -7,14 +7,17 @@
 pub(crate) mod certificates;
 pub(crate) mod saml;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, AtomicU64, Ordering},
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{Request, request::Parts as Head};
-use keywright_base::{AccessKeyId, AccountId, Clock, Entropy, Secret, Timestamp};
+use keywright_base::{AccessKeyId, AccountId, Clock, Entropy, Secret, Timestamp, WireError};
 use keywright_sigv4::{
     PayloadClaim, PayloadHash, PresentedSignature, ServiceRules, SigningCredentials,
     SigningDialect, SigningTarget, sign,
@@ -28,7 +31,6 @@ use crate::{
     action::{ActionCall, UnsignedCall},
     authenticate::{AuthFailure, KeyUse, SignedRequest},
     caller::Caller,
-    fault::WireError,
     on_behalf::OnBehalf,
     service::IdentityParts,
     state::CredentialOwner,
@@ -205,10 +207,7 @@ impl TestInstallation {
             Ok(outcome) => outcome
                 .map(|answer| answer.xml)
                 .map_err(|fault| fault.wire()),
-            Err(refusal) => {
-                let wire = refusal.fault.wire(SigningDialect::Query);
-                Err(WireError::new(wire.status, wire.code, wire.message))
-            }
+            Err(refusal) => Err(refusal.fault.wire(SigningDialect::Query)),
         };
         let request = form.to_owned();
         TestResponse { request, result }
@@ -478,14 +477,17 @@ impl TestResponse {
 
     /// The code of the error, if it is one.
     pub(crate) fn code(&self) -> Option<&'static str> {
-        self.result.as_ref().err().map(|error| error.code)
+        match self.result.as_ref().err()?.code {
+            Cow::Borrowed(code) => Some(code),
+            Cow::Owned(_) => panic!("{}: a code of IAM is a constant", self.request),
+        }
     }
 
     /// Asserts the code and the message of an error.
     #[track_caller]
     pub(crate) fn refused(&self, code: &str, message: &str) {
         let error = self.error();
-        let got = (error.code, error.message.as_deref().unwrap_or_default());
+        let got = (&*error.code, error.text());
         assert_eq!(got, (code, message), "{}", self.request);
     }
 

@@ -61,7 +61,7 @@ pub use bucket::{Bucket, BucketAsk, BucketPage, ListedBucket, PublicAccessBlock,
 pub use conditions::{EntityTags, ReadIf, WriteIf};
 pub use copy::{CopyRequest, PartCopySource};
 pub use digest::{Checksum, ChecksumAlgorithm, ChecksumType};
-pub use fault::{BodyError, BucketSetting, ChecksumFault, S3Fault, TagFault, UnknownElement, wire};
+pub use fault::{BodyError, BucketSetting, ChecksumFault, S3Fault, TagFault, UnknownElement};
 pub use ingest::{ClaimedBody, ClaimedValue, INLINE_BYTES, ObjectStream, check_document};
 pub use listing::{ListPage, ListRequest as ListAsk, ListedObject};
 pub use multipart::{

@@ -137,8 +137,8 @@ fn claims_are_checked() {
                 ..PutRequest::default()
             };
             let got = match bench.objects.put(B, "k", request, bytes(content)).await {
-                Ok(_) => "ok",
-                Err(fault) => crate::wire::answer(&fault).code,
+                Ok(_) => "ok".into(),
+                Err(fault) => fault.wire().code,
             };
             assert_eq!(got, code, "{what}");
         }
@@ -202,8 +202,8 @@ fn conditional_writes() {
                 ..PutRequest::default()
             };
             let got = match bench.objects.put(B, key, request, bytes("y")).await {
-                Ok(_) => "ok",
-                Err(fault) => crate::wire::answer(&fault).code,
+                Ok(_) => "ok".into(),
+                Err(fault) => fault.wire().code,
             };
             assert_eq!(got, code, "{what}");
         }
@@ -395,8 +395,8 @@ fn what_completion_refuses() {
         ] {
             let of = (B, "m", upload.id.as_str());
             let got = match bench.objects.complete(of, &completion).await {
-                Ok(_) => "ok",
-                Err(fault) => crate::wire::answer(&fault).code,
+                Ok(_) => "ok".into(),
+                Err(fault) => fault.wire().code,
             };
             assert_eq!(got, code, "{completion:?}");
         }
@@ -717,8 +717,8 @@ fn a_key_that_changed_since_the_upload_began_is_a_conflict() {
             };
             let of = (B, "m", upload.id.as_str());
             let got = match bench.objects.complete(of, &completion).await {
-                Ok(_) => "ok",
-                Err(fault) => crate::wire::answer(&fault).code,
+                Ok(_) => "ok".into(),
+                Err(fault) => fault.wire().code,
             };
             assert_eq!(got, expected, "{before} {after} {condition:?}");
         }

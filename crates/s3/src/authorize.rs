@@ -11,9 +11,9 @@ use std::{
 
 use http::HeaderMap;
 
-use keywright_base::AccountId;
+use keywright_base::{AccountId, WireError};
 
-use super::{policy::BucketPolicy, render::WireError};
+use super::policy::BucketPolicy;
 
 /// Work that runs outside the threads that answer requests.
 pub type CpuWork = Box<dyn FnOnce() + Send>;

@@ -13,10 +13,13 @@ use std::{
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use keywright_base::limits;
+use keywright_base::{WireError, limits};
 use keywright_objects::S3Fault;
 
-use super::{BodyError, S3Body, WireError, render::ErrorSlot};
+use super::{
+    BodyError, S3Body,
+    render::{ErrorSlot, slow_down},
+};
 use crate::body_budget::{HeldBytes, NoMemory};
 
 /// What is captured of a buffered body: its share of the memory budget, and its bytes for an
@@ -164,11 +167,11 @@ impl CapturedBody {
         if let Some(document) = &mut holding.document {
             document
                 .pass(piece)
-                .map_err(|fault| Box::new(WireError::from(&fault)))?;
+                .map_err(|fault| Box::new(fault.wire()))?;
         }
         if let Some(share) = &mut holding.share {
             let held = share.hold(piece.len());
-            held.map_err(|NoMemory| Box::new(WireError::slow_down()))?;
+            held.map_err(|NoMemory| Box::new(slow_down()))?;
         }
         if let Some(bytes) = &mut holding.bytes {
             bytes.extend_from_slice(piece);

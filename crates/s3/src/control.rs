@@ -11,20 +11,20 @@ use http::{
 };
 use http_body_util::{BodyExt, Full};
 
-use keywright_base::{AccountId, limits};
+use keywright_base::{AccountId, WireError, limits};
 use keywright_objects::{
     ApprovalFuture, CheckFuture, ChecksumAlgorithm, CommitCheck, S3Fault, Tags, UnknownElement,
     check_bucket_name, check_bucket_tags, check_document,
 };
 
 use super::{
-    ResponseIds, S3Body, S3Caller, S3Context, WireError,
+    ResponseIds, S3Body, S3Caller, S3Context,
     access::{self, S3Shared, TagPermit, TaggedBucket, beside},
     authorize::CpuWork,
     body, context,
     convert::text,
     headers,
-    render::{error_elements, with_ids},
+    render::{error_elements, slow_down, with_ids},
     tagging,
     xml::{CONTROL, XmlBody, XmlElements},
 };
@@ -90,7 +90,7 @@ async fn run(
     head: &Parts,
     body: S3Body,
 ) -> Result<Option<XmlBody>, Box<WireError>> {
-    let wire = |fault: S3Fault| Box::new(WireError::from(&fault));
+    let wire = |fault: S3Fault| Box::new(fault.wire());
     let mut request = TagRequest::read(call, head).map_err(wire)?;
     if let TagOperation::Set(_) = request.operation {
         let body = gather(service, body).await?;
@@ -101,7 +101,7 @@ async fn run(
 
 /// Reads a body to its end, where the signature is verified.
 async fn gather(service: &S3Shared, mut body: S3Body) -> Result<Vec<u8>, Box<WireError>> {
-    let wire = |fault: S3Fault| Box::new(WireError::from(&fault));
+    let wire = |fault: S3Fault| Box::new(fault.wire());
     let (mut bytes, mut held) = (Vec::new(), service.bodies.account());
     let mut document = body::DocumentLimit::of("TagResource");
     while let Some(frame) = body.frame().await {
@@ -117,7 +117,7 @@ async fn gather(service: &S3Shared, mut body: S3Body) -> Result<Vec<u8>, Box<Wir
         };
         document.pass(&piece).map_err(wire)?;
         if held.hold(piece.len()).is_err() {
-            return Err(Box::new(WireError::slow_down()));
+            return Err(Box::new(slow_down()));
         }
         bytes.extend_from_slice(&piece);
     }

@@ -27,12 +27,6 @@ pub(super) fn timestamp(at: Timestamp) -> dto::Timestamp {
         .into()
 }
 
-pub(super) fn http_date(at: Timestamp) -> String {
-    let mut out = Vec::new();
-    let _ = timestamp(at).format(dto::TimestampFormat::HttpDate, &mut out);
-    String::from_utf8(out).unwrap_or_default()
-}
-
 /// The date in a header; `None` if it is malformed, which S3 ignores.
 pub(super) fn parse_http_date(text: &str) -> Option<Timestamp> {
     let parsed = dto::Timestamp::parse(dto::TimestampFormat::HttpDate, text.trim()).ok()?;

@@ -57,14 +57,14 @@ pub use authorize::{
 };
 pub use body_budget::{BodyBudget, HeldBytes, NoMemory};
 pub use policy::BucketPolicy;
-pub use render::{InMemory, ResponseIds, WireError, error_response};
+pub use render::{InMemory, ResponseIds, error_response, slow_down};
 pub use request::IncomingRequest;
 
 use access::S3Shared;
 use request::{RequestedApi, S3Call};
 
 /// The body of requests and responses. A request's body ends with an error if it is not what was
-/// signed; if that error is a [`WireError`], it becomes the response.
+/// signed; if that error is a [`keywright_base::WireError`], it becomes the response.
 pub type S3Body = UnsyncBoxBody<Bytes, BodyError>;
 
 /// The error of a body.
@@ -166,7 +166,7 @@ impl S3 {
             Ok(Err(_)) => S3Fault::Internal("the protocol layer failed".into()),
             Err(fault) => fault,
         };
-        error_response(&WireError::from(&fault), call.rendered.is_head(), ids)
+        error_response(&fault.wire(), call.rendered.is_head(), ids)
     }
 }
 

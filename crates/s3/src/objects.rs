@@ -3,6 +3,8 @@
 //! This module only maps shapes; `keywright_objects` implements the semantics. An object's body is
 //! passed on as a stream and never buffered here.
 
+use std::borrow::Cow;
+
 use futures_util::StreamExt;
 use http::{HeaderName, HeaderValue, StatusCode};
 use s3s::{S3Response, dto};
@@ -18,7 +20,7 @@ use super::{
     acl as acls, buckets,
     convert::{ChecksumFields, etag, kind, owner, sse, text, timestamp, with_sums},
     headers, metadata,
-    render::{ObjectBody, StatusOverride, WireError},
+    render::{ObjectBody, StatusOverride},
     xml::{self, XmlElements},
 };
 
@@ -438,11 +440,11 @@ pub(super) async fn delete_many(
 }
 
 fn entry_error(entry: dto::ObjectIdentifier, fault: &S3Fault) -> dto::Error {
-    let error = WireError::from(fault);
+    let error = fault.wire();
     dto::Error {
-        code: Some(error.code),
+        code: Some(error.code.into_owned()),
         key: Some(entry.key),
-        message: Some(error.message),
+        message: error.message.map(Cow::into_owned),
         version_id: entry.version_id,
     }
 }

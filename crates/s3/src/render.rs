@@ -11,10 +11,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 
-use keywright_objects::{S3Fault, wire};
+use keywright_base::WireError;
+use keywright_objects::S3Fault;
 
 use super::{
     S3Body,
@@ -30,57 +31,9 @@ pub struct ResponseIds {
     pub host_id: String,
 }
 
-/// An error on the wire. If a request's body fails with it, it becomes the response as it is; the
-/// pipeline uses that to report a signature that does not match at the end of a body.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{code}: {message}")]
-pub struct WireError {
-    /// The HTTP status.
-    pub status: u16,
-    /// The error code.
-    pub code: String,
-    /// The message. If it is empty, the element is left out.
-    pub message: String,
-    /// Elements between the message and the request ID.
-    pub extra: Vec<(String, String)>,
-    /// Headers of the response.
-    pub headers: HeaderMap,
-}
-
-impl WireError {
-    /// An error with a code and a message only.
-    pub fn new(status: u16, code: &str, message: &str) -> Self {
-        Self {
-            status,
-            code: code.to_owned(),
-            message: message.to_owned(),
-            extra: Vec::new(),
-            headers: HeaderMap::new(),
-        }
-    }
-
-    /// `SlowDown`: there is no capacity for the request now; clients retry more slowly.
-    pub fn slow_down() -> Self {
-        Self::new(503, "SlowDown", "Please reduce your request rate.")
-    }
-}
-
-impl From<&S3Fault> for WireError {
-    fn from(fault: &S3Fault) -> Self {
-        let answer = wire::answer(fault);
-        let extra = answer
-            .extra
-            .into_iter()
-            .map(|(name, value)| (name.into(), value))
-            .collect();
-        Self {
-            status: answer.status,
-            code: answer.code.into(),
-            message: answer.message.into_owned(),
-            extra,
-            headers: headers_of(fault),
-        }
-    }
+/// `SlowDown`: there is no capacity for the request now; clients retry more slowly.
+pub fn slow_down() -> WireError {
+    S3Fault::Throttled.wire()
 }
 
 /// Holds the reason why a request failed. The first one wins.
@@ -94,7 +47,7 @@ impl ErrorSlot {
         if let S3Fault::Internal(text) = fault {
             tracing::error!(%text, "S3 request failed");
         }
-        let _ = self.0.set(WireError::from(fault));
+        let _ = self.0.set(fault.wire());
         s3s::S3Error::new(s3s::S3ErrorCode::InternalError)
     }
 
@@ -108,10 +61,11 @@ impl ErrorSlot {
     pub(super) fn body_failed(&self, error: &(dyn std::error::Error + Send + Sync + 'static)) {
         let known = error.downcast_ref::<WireError>().cloned();
         let _ = self.0.set(known.unwrap_or_else(|| {
-            WireError::from(&S3Fault::IncompleteBody {
+            S3Fault::IncompleteBody {
                 announced: 0,
                 seen: 0,
-            })
+            }
+            .wire()
         }));
     }
 
@@ -227,7 +181,12 @@ pub fn error_response(error: &WireError, head: bool, ids: &ResponseIds) -> Respo
         .boxed_unsync();
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    response.headers_mut().extend(error.headers.clone());
+    for (name, value) in &error.headers {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            let name = HeaderName::from_static(name);
+            response.headers_mut().insert(name, value);
+        }
+    }
     if status != StatusCode::NOT_MODIFIED {
         let xml = HeaderValue::from_static("application/xml");
         response.headers_mut().insert(header::CONTENT_TYPE, xml);
@@ -248,8 +207,8 @@ fn error_text(error: &WireError, ids: &ResponseIds) -> String {
 /// The elements of an error, without the response's IDs.
 pub(super) fn error_elements(elements: &mut XmlElements, error: &WireError) {
     elements.text("Code", &error.code);
-    if !error.message.is_empty() {
-        elements.text("Message", &error.message);
+    if !error.text().is_empty() {
+        elements.text("Message", error.text());
     }
     for (name, value) in &error.extra {
         elements.text(name, value);
@@ -308,7 +267,7 @@ async fn protocol_error(answer: Response<S3Body>, request: &RenderedRequest) -> 
         }
         (code, message) => return plain(status, code, message),
     };
-    WireError::from(&fault)
+    fault.wire()
 }
 
 fn plain(status: u16, code: &str, message: &str) -> WireError {
@@ -324,40 +283,12 @@ fn plain(status: u16, code: &str, message: &str) -> WireError {
         status
     };
     let message = quick_xml::escape::unescape(message).unwrap_or_default();
-    WireError {
-        status,
-        code: code.into(),
-        message: known.unwrap_or(&message).into(),
-        extra: Vec::new(),
-        headers: HeaderMap::new(),
-    }
+    let message = known.map_or_else(|| message.into_owned().into(), Cow::Borrowed);
+    WireError::new(status, code.to_owned(), message)
 }
 
 fn between<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
     rest.split_once(&format!("</{name}>"))
         .map(|(value, _)| value)
-}
-
-/// Headers that belong to a fault: the bucket's region, the validators of an unmodified object, the
-/// size of an object for an invalid range.
-fn headers_of(fault: &S3Fault) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    let mut insert = |name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    };
-    match fault {
-        S3Fault::WrongRegion { region, .. } | S3Fault::Moved { region, .. } => {
-            insert("x-amz-bucket-region", region);
-        }
-        S3Fault::NotModified(object) => {
-            insert("etag", &format!("\"{}\"", object.etag));
-            insert("last-modified", &super::convert::http_date(object.modified));
-        }
-        S3Fault::InvalidRange { size, .. } => insert("content-range", &format!("bytes */{size}")),
-        _ => {}
-    }
-    headers
 }

@@ -48,14 +48,14 @@ use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use sha2::{Digest, Sha256};
 
-use keywright_base::{Clock, Entropy, Secret, Timestamp, limits};
+use keywright_base::{Clock, Entropy, Secret, Timestamp, WireError, limits};
 use keywright_identity::vault::{DataVault, KEY_BYTES, MasterKey};
 use keywright_objects::{Objects, memory::MemoryIndex};
 use keywright_wire::{Level, s3::ROUTES};
 
 use super::{
     BodyError, BodyTrailers, IncomingRequest, ResponseIds, S3, S3Authorizer, S3Body, S3Caller,
-    S3Context, S3Denial, S3Resource, WireError, error_response, table::TABLE,
+    S3Context, S3Denial, S3Resource, error_response, table::TABLE,
 };
 
 struct Now;
@@ -271,7 +271,7 @@ impl Front {
         let is_head = head.method == Method::HEAD;
         let response = match IncomingRequest::read(head, body, caller, None) {
             Ok(request) => self.s3.call(request, &ids).await,
-            Err(fault) => error_response(&WireError::from(&fault), is_head, &ids),
+            Err(fault) => error_response(&fault.wire(), is_head, &ids),
         };
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
@@ -722,13 +722,7 @@ async fn a_missing_key_is_reported_only_to_those_who_may_list() {
 #[tokio::test]
 async fn a_body_that_turns_out_wrong_leaves_nothing() {
     let front = Front::new().await;
-    let refusal = WireError {
-        status: 403,
-        code: "SignatureDoesNotMatch".into(),
-        message: "wrong chunk".into(),
-        extra: Vec::new(),
-        headers: HeaderMap::new(),
-    };
+    let refusal = WireError::new(403, "SignatureDoesNotMatch", "wrong chunk");
     for size in [10, 100_000] {
         let mut put = ask("PUT /bench/k");
         put.chunks = vec![Ok(vec![b'x'; size].into()), Err(Box::new(refusal.clone()))];

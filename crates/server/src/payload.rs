@@ -17,7 +17,8 @@ use keywright_sigv4::{
 };
 use sha2::{Digest, Sha256};
 
-use keywright_s3::{BodyError, BodyTrailers, WireError};
+use keywright_base::WireError;
+use keywright_s3::{BodyError, BodyTrailers};
 
 /// A body that is verified while it is read.
 pub(crate) struct CheckedBody<B> {
@@ -134,17 +135,7 @@ fn refusal(fault: &SignatureFault) -> BodyError {
 
 /// An authentication fault in the form of S3.
 pub(crate) fn wire_error(fault: &SignatureFault) -> WireError {
-    let wire = fault.wire(SigningDialect::S3);
-    let extra = wire.extra.into_iter();
-    WireError {
-        status: wire.status,
-        code: wire.code.to_owned(),
-        message: wire.message,
-        extra: extra
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect(),
-        headers: HeaderMap::new(),
-    }
+    fault.wire(SigningDialect::S3)
 }
 
 impl<B> CheckedBody<B>

@@ -8,10 +8,9 @@
 //! 2026-02).
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, request::Parts};
+use keywright_base::WireError;
 use keywright_objects::{S3Fault, UnknownElement};
 use keywright_sigv4::PresentedV2;
-
-use keywright_s3::WireError;
 
 /// The parameters of Signature Version 4, in the case in which they are read.
 const V4: [&str; 8] = [
@@ -82,7 +81,7 @@ pub(crate) fn unfold(parts: &mut Parts, version: PresignVersion) -> Result<(), B
             ParameterUse::Query => rest.push(pair),
             ParameterUse::Refused => {
                 let fault = S3Fault::NotUnderstood(UnknownElement::Parameter, name.into_owned());
-                return Err(Box::new(WireError::from(&fault)));
+                return Err(Box::new(fault.wire()));
             }
         }
     }
@@ -90,7 +89,7 @@ pub(crate) fn unfold(parts: &mut Parts, version: PresignVersion) -> Result<(), B
     let uri = format!("{}{mark}{}", parts.uri.path(), rest.join("&"));
     let unfit = |_| {
         let fault = S3Fault::Internal("a URI without credentials is no URI".into());
-        Box::new(WireError::from(&fault))
+        Box::new(fault.wire())
     };
     parts.uri = uri.parse::<Uri>().map_err(unfit)?;
     Ok(())
@@ -143,7 +142,7 @@ fn insert(
 ) -> Result<(), Box<WireError>> {
     let unfit = || {
         let fault = S3Fault::NotUnderstood(UnknownElement::Parameter, name.to_owned());
-        Box::new(WireError::from(&fault))
+        Box::new(fault.wire())
     };
     let key = HeaderName::try_from(name).map_err(|_| unfit())?;
     let value = HeaderValue::from_bytes(value).map_err(|_| unfit())?;
@@ -157,11 +156,14 @@ fn insert(
             Ok(())
         }
         Some(present) if sent || *present == value => Ok(()),
-        Some(_) => Err(Box::new(WireError::from(&S3Fault::InvalidArgument {
-            message: "A header and a query parameter of one name have different values.".into(),
-            name: "query",
-            value: None,
-        }))),
+        Some(_) => Err(Box::new(
+            S3Fault::InvalidArgument {
+                message: "A header and a query parameter of one name have different values.".into(),
+                name: "query",
+                value: None,
+            }
+            .wire(),
+        )),
     }
 }
 

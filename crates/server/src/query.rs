@@ -4,19 +4,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
-use keywright_base::limits;
+use keywright_base::{WireError, limits};
 use keywright_identity::{
     IamFault, Identity,
     action::{ActionCall, Answer, UnsignedCall},
     authenticate::{KeyUse, SignedRequest},
     caller::Caller,
-    fault::WireError,
     view::RequestContext,
     work::WorkOwner,
 };
 use keywright_s3::NoMemory;
 use keywright_sigv4::{PayloadHash, PresentedSignature, ServiceRules, SigningDialect};
-use keywright_wire::{ErrorKind, Form, MalformedForm, Service, error_answer};
+use keywright_wire::{Form, MalformedForm, Service, error_answer};
 
 use crate::{
     ResponseBody,
@@ -371,8 +370,7 @@ fn idempotency_token(
 }
 
 fn refused(fault: &keywright_sigv4::SignatureFault) -> WireError {
-    let wire = fault.wire(SigningDialect::Query);
-    WireError::new(wire.status, wire.code, wire.message)
+    fault.wire(SigningDialect::Query)
 }
 
 fn failed(fault: &IamFault, facts: &RequestContext) -> WireError {
@@ -383,18 +381,7 @@ fn failed(fault: &IamFault, facts: &RequestContext) -> WireError {
 }
 
 fn error_response(service: Service, error: &WireError, request_id: &str) -> Response<ResponseBody> {
-    let kind = if error.status >= 500 {
-        ErrorKind::Receiver
-    } else {
-        ErrorKind::Sender
-    };
-    let xml = error_answer(
-        service,
-        kind,
-        error.code,
-        error.message.as_deref(),
-        request_id,
-    );
+    let xml = error_answer(service, error, request_id);
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     xml_response(status, xml.into(), request_id)
 }

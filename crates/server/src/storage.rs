@@ -12,12 +12,14 @@ use std::sync::{Arc, OnceLock};
 
 use http::{HeaderMap, Response};
 use http_body_util::BodyExt;
+use keywright_base::WireError;
 use keywright_identity::{
     authenticate::{AuthFailure, AuthenticatedCaller, KeyUse, SignedRequest},
     caller::Caller,
     work::WorkOwner,
 };
-use keywright_s3::{self as s3, IncomingRequest, NoMemory, ResponseIds, WireError, error_response};
+use keywright_objects::S3Fault;
+use keywright_s3::{self as s3, IncomingRequest, NoMemory, ResponseIds, error_response, slow_down};
 use keywright_sigv4::{
     PayloadHash, PresentedSignature, PresentedV2, ServiceRules, SignatureFault, SigningDialect,
     SigningMode,
@@ -48,8 +50,8 @@ fn refused(fault: &SignatureFault) -> RejectedRequest {
     Box::new(wire_error(fault))
 }
 
-fn not_served(fault: &keywright_objects::S3Fault) -> RejectedRequest {
-    Box::new(WireError::from(fault))
+fn not_served(fault: &S3Fault) -> RejectedRequest {
+    Box::new(fault.wire())
 }
 
 pub(crate) async fn answer(
@@ -87,7 +89,7 @@ async fn serve(
     owner: WorkOwner,
     ids: &ResponseIds,
 ) -> Response<s3::S3Body> {
-    let refused = || error_response(&WireError::slow_down(), false, ids);
+    let refused = || error_response(&slow_down(), false, ids);
     let _place = if request.is_listing() {
         match services.identity.listing_place(owner).await {
             Ok(place) => Some(place),
@@ -113,9 +115,7 @@ async fn serve(
 /// The response to a request that uses HTTP in a way that is not served, for every service.
 pub(crate) fn unserved(services: &Services, unserved: UnservedHttp) -> Response<ResponseBody> {
     let error = match unserved {
-        UnservedHttp::TransferCoding => WireError::from(
-            &keywright_objects::S3Fault::HeaderNotServed("Transfer-Encoding"),
-        ),
+        UnservedHttp::TransferCoding => S3Fault::HeaderNotServed("Transfer-Encoding").wire(),
         UnservedHttp::Method => {
             let message = "The HTTP method of the request is not implemented.";
             WireError::new(501, "NotImplemented", message)
@@ -141,9 +141,9 @@ fn body_error(fault: BodyFault) -> s3::BodyError {
 pub(crate) fn not_admitted(services: &Services, method: &http::Method) -> Response<ResponseBody> {
     let text = "This address serves the console; requests to it must be signed in their \
                 Authorization header. Presigned and anonymous ones belong to the API's address.";
-    let fault = keywright_objects::S3Fault::AccessDenied(text.into());
+    let fault = S3Fault::AccessDenied(text.into());
     let head = method == http::Method::HEAD;
-    error_response(&WireError::from(&fault), head, &services.ids.of_s3())
+    error_response(&fault.wire(), head, &services.ids.of_s3())
 }
 
 /// The kind of signature that a request presents.
@@ -278,7 +278,7 @@ fn by_v2(
     let hash = head.parts.headers.get("x-amz-content-sha256");
     if hash.is_some_and(|hash| hash != UNSIGNED) {
         // Such a hash would be signed here, but nothing verifies the body against it.
-        let fault = keywright_objects::S3Fault::HeaderNotServed("x-amz-content-sha256");
+        let fault = S3Fault::HeaderNotServed("x-amz-content-sha256");
         return Err(not_served(&fault));
     }
     unfold(&mut head.parts, PresignVersion::V2)?;
@@ -296,7 +296,7 @@ fn by_v2(
 fn anonymous(headers: &HeaderMap, body: RequestBody) -> Result<ProvenRequest, RejectedRequest> {
     let framed = headers.get("x-amz-content-sha256");
     if framed.is_some_and(|value| value.as_bytes().starts_with(b"STREAMING-")) {
-        let fault = keywright_objects::S3Fault::HeaderNotServed("x-amz-content-sha256");
+        let fault = S3Fault::HeaderNotServed("x-amz-content-sha256");
         return Err(not_served(&fault));
     }
     Ok(ProvenRequest {

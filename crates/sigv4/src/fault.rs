@@ -219,7 +219,7 @@ pub enum SignatureFault {
 
 impl std::fmt::Display for SignatureFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.wire(SigningDialect::Query).message)
+        f.write_str(self.wire(SigningDialect::Query).text())
     }
 }
 

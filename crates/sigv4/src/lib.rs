@@ -47,7 +47,6 @@ pub use query::parameter_names;
 pub use sign::{SignError, SigningCredentials, SigningTarget, presign, sign};
 pub use v2::PresentedV2;
 pub use verify::{PayloadHash, SignatureMismatch, Verified};
-pub use wire::WireFault;
 
 /// The only accepted algorithm.
 pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";

@@ -3,25 +3,14 @@
 //! Clients match on these texts, so they are written only here, and a golden test covers each of
 //! them. XML is written elsewhere.
 
-use keywright_base::Timestamp;
+use std::borrow::Cow;
+
+use keywright_base::{Timestamp, WireError};
 
 use crate::{
     ALGORITHM_V4A, ChunkFault, EscapeError, ExpiresFault, MissingParams, ScopeFault,
     SignatureFault, SignatureForm, SignatureMismatch, SigningDialect, TERMINATOR,
 };
-
-/// The response to a rejected request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WireFault {
-    /// AWS's error code.
-    pub code: &'static str,
-    /// The HTTP status.
-    pub status: u16,
-    /// The exact message.
-    pub message: String,
-    /// S3's elements between message and request ID, in order.
-    pub extra: Vec<(&'static str, String)>,
-}
 
 const MISMATCH_QUERY: &str = "The request signature we calculated does not match the signature you \
     provided. Check your AWS Secret Access Key and signing method. Consult the service \
@@ -29,6 +18,9 @@ const MISMATCH_QUERY: &str = "The request signature we calculated does not match
 const MISMATCH_S3: &str = "The request signature we calculated does not match the signature you \
     provided. Check your key and signing method.";
 const TOKEN_INVALID: &str = "The security token included in the request is invalid.";
+const TWO_MECHANISMS: &str = "Only one auth mechanism allowed; only the X-Amz-Algorithm query \
+    parameter, Signature query string parameter or the Authorization header should be specified";
+const MALFORMED_TOKEN: &str = "The provided token is malformed or otherwise invalid.";
 const SIX_PARAMETERS: &str = "Query-string authentication version 4 requires the X-Amz-Algorithm, \
     X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires \
     parameters.";
@@ -45,7 +37,7 @@ const PAYLOADS: &str = "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, \
 
 impl SignatureFault {
     /// Renders the fault for the given dialect.
-    pub fn wire(&self, dialect: SigningDialect) -> WireFault {
+    pub fn wire(&self, dialect: SigningDialect) -> WireError {
         match dialect {
             SigningDialect::Query => query(self),
             SigningDialect::S3 => s3(self),
@@ -54,7 +46,7 @@ impl SignatureFault {
 }
 
 /// The responses of IAM and STS.
-fn query(fault: &SignatureFault) -> WireFault {
+fn query(fault: &SignatureFault) -> WireError {
     match fault {
         SignatureFault::Missing => wire(
             "MissingAuthenticationToken",
@@ -114,15 +106,10 @@ fn query(fault: &SignatureFault) -> WireFault {
 }
 
 /// The responses of S3.
-fn s3(fault: &SignatureFault) -> WireFault {
+fn s3(fault: &SignatureFault) -> WireError {
     match fault {
         SignatureFault::Missing => denied("Access Denied"),
-        SignatureFault::TwoMechanisms => argument(
-            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature \
-             query string parameter or the Authorization header should be specified",
-            "Authorization",
-            "",
-        ),
+        SignatureFault::TwoMechanisms => argument(TWO_MECHANISMS, "Authorization", ""),
         SignatureFault::SignatureV2 => invalid_request(format!("{NOT_SUPPORTED} {V2_HINT}")),
         SignatureFault::Algorithm { form, name } => algorithm_s3(*form, name),
         SignatureFault::NotAPair { pair, .. } => malformed(&component(pair)),
@@ -137,12 +124,7 @@ fn s3(fault: &SignatureFault) -> WireFault {
             SignatureForm::Header => malformed(&component(&format!("SignedHeaders={got}"))),
             SignatureForm::Query => parameters("Error parsing the X-Amz-SignedHeaders parameter."),
         },
-        SignatureFault::DateForm { form, .. } => match form {
-            SignatureForm::Header => denied(NO_DATE),
-            SignatureForm::Query => {
-                parameters("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
-            }
-        },
+        SignatureFault::DateForm { form, .. } => date_form_s3(*form),
         SignatureFault::TooOld { date, now } | SignatureFault::TooEarly { date, now } => {
             skewed(*date, *now)
         }
@@ -159,7 +141,7 @@ fn s3(fault: &SignatureFault) -> WireFault {
             "Query-string authentication requires the Signature, Expires and AWSAccessKeyId \
              parameters",
         ),
-        SignatureFault::ExpiresV2Form(got) => denied(&format!(
+        SignatureFault::ExpiresV2Form(got) => denied(format!(
             "Invalid date (should be seconds since epoch): {got}"
         )),
         SignatureFault::ExpiredV2 { expired_at, now } => denied("Request has expired")
@@ -175,101 +157,91 @@ fn s3(fault: &SignatureFault) -> WireFault {
         SignatureFault::PathEscape(_) | SignatureFault::QueryEscape(_) => {
             wire("InvalidURI", 400, "Couldn't parse the specified URI.")
         }
-        SignatureFault::ContentSha256Missing
-        | SignatureFault::ContentSha256Form { .. }
-        | SignatureFault::BodyHash { .. }
-        | SignatureFault::UnknownKey { .. }
-        | SignatureFault::TokenExpired { .. }
-        | SignatureFault::TokenInvalid { .. }
-        | SignatureFault::Mismatch(_)
-        | SignatureFault::Chunk(_) => s3_body_and_key(fault),
-    }
-}
-
-/// S3's responses about the body, the key and the signature.
-fn s3_body_and_key(fault: &SignatureFault) -> WireFault {
-    match fault {
+        SignatureFault::ContentSha256Missing => {
+            invalid_request("Missing required header for this request: x-amz-content-sha256")
+        }
         SignatureFault::ContentSha256Form { got } => {
             argument(PAYLOADS, "x-amz-content-sha256", got)
         }
-        SignatureFault::BodyHash { declared, computed } => wire(
-            "XAmzContentSHA256Mismatch",
-            400,
-            "The provided 'x-amz-content-sha256' header does not match what was computed.",
-        )
-        .with("ClientComputedContentSHA256", declared.clone())
-        .with("S3ComputedContentSHA256", computed.clone()),
-        SignatureFault::UnknownKey { access_key_id } => wire(
-            "InvalidAccessKeyId",
-            403,
-            "The AWS Access Key Id you provided does not exist in our records.",
-        )
-        .with("AWSAccessKeyId", access_key_id.clone()),
+        SignatureFault::BodyHash { declared, computed } => body_hash(declared, computed),
+        SignatureFault::UnknownKey { access_key_id } => unknown_key(access_key_id),
         SignatureFault::TokenExpired { token } => {
             wire("ExpiredToken", 400, "The provided token has expired.")
-                .with("Token-0", token.expose().clone())
+                .with("Token-0", token.expose())
         }
-        SignatureFault::TokenInvalid { token } => wire(
-            "InvalidToken",
-            400,
-            "The provided token is malformed or otherwise invalid.",
-        )
-        .with("Token-0", token.expose().clone()),
+        SignatureFault::TokenInvalid { token } => {
+            wire("InvalidToken", 400, MALFORMED_TOKEN).with("Token-0", token.expose())
+        }
         SignatureFault::Mismatch(mismatch) => mismatch_s3(mismatch),
         SignatureFault::Chunk(fault) => chunk(fault),
-        _ => invalid_request("Missing required header for this request: x-amz-content-sha256"),
     }
 }
 
-impl WireFault {
-    fn with(mut self, name: &'static str, value: String) -> Self {
-        self.extra.push((name, value));
-        self
+fn date_form_s3(form: SignatureForm) -> WireError {
+    match form {
+        SignatureForm::Header => denied(NO_DATE),
+        SignatureForm::Query => {
+            parameters("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
+        }
     }
 }
 
-fn wire(code: &'static str, status: u16, message: impl Into<String>) -> WireFault {
-    WireFault {
-        code,
-        status,
-        message: message.into(),
-        extra: Vec::new(),
-    }
+fn body_hash(declared: &str, computed: &str) -> WireError {
+    wire(
+        "XAmzContentSHA256Mismatch",
+        400,
+        "The provided 'x-amz-content-sha256' header does not match what was computed.",
+    )
+    .with("ClientComputedContentSHA256", declared)
+    .with("S3ComputedContentSHA256", computed)
 }
 
-fn incomplete(message: impl Into<String>) -> WireFault {
+fn unknown_key(access_key_id: &str) -> WireError {
+    wire(
+        "InvalidAccessKeyId",
+        403,
+        "The AWS Access Key Id you provided does not exist in our records.",
+    )
+    .with("AWSAccessKeyId", access_key_id)
+}
+
+fn wire(code: &'static str, status: u16, message: impl Into<Cow<'static, str>>) -> WireError {
+    WireError::new(status, code, message)
+}
+
+fn incomplete(message: impl Into<Cow<'static, str>>) -> WireError {
     wire("IncompleteSignature", 400, message)
 }
 
-fn unmatched(message: impl Into<String>) -> WireFault {
+fn unmatched(message: impl Into<Cow<'static, str>>) -> WireError {
     wire("SignatureDoesNotMatch", 403, message)
 }
 
-fn denied(message: &str) -> WireFault {
+fn denied(message: impl Into<Cow<'static, str>>) -> WireError {
     wire("AccessDenied", 403, message)
 }
 
-fn invalid_request(message: impl Into<String>) -> WireFault {
+fn invalid_request(message: impl Into<Cow<'static, str>>) -> WireError {
     wire("InvalidRequest", 400, message)
 }
 
-fn malformed(detail: &str) -> WireFault {
+fn malformed(detail: &str) -> WireError {
     let message = format!("The authorization header is malformed; {detail}");
     wire("AuthorizationHeaderMalformed", 400, message)
 }
 
-fn parameters(message: impl Into<String>) -> WireFault {
+fn parameters(message: impl Into<Cow<'static, str>>) -> WireError {
     wire("AuthorizationQueryParametersError", 400, message)
 }
 
-fn argument(message: &str, name: &str, value: &str) -> WireFault {
+fn argument(message: &'static str, name: &str, value: &str) -> WireError {
     wire("InvalidArgument", 400, message)
-        .with("ArgumentName", name.to_owned())
-        .with("ArgumentValue", value.to_owned())
+        .with("ArgumentName", name)
+        .with("ArgumentValue", value)
 }
 
 /// An invalid credential, in either form.
-fn credential(form: SignatureForm, detail: &str) -> WireFault {
+fn credential(form: SignatureForm, detail: &str) -> WireError {
     match form {
         SignatureForm::Header => malformed(detail),
         SignatureForm::Query => parameters(format!(
@@ -290,7 +262,7 @@ fn algorithm(name: &str) -> String {
     }
 }
 
-fn algorithm_s3(form: SignatureForm, name: &str) -> WireFault {
+fn algorithm_s3(form: SignatureForm, name: &str) -> WireError {
     match (form, name) {
         (_, ALGORITHM_V4A) => invalid_request(format!("{NOT_SUPPORTED} {V4A_HINT}")),
         (SignatureForm::Header, _) => {
@@ -324,7 +296,7 @@ fn header_params(missing: MissingParams) -> String {
     text
 }
 
-fn header_params_s3(missing: MissingParams) -> WireFault {
+fn header_params_s3(missing: MissingParams) -> WireError {
     match missing {
         MissingParams {
             credential: true,
@@ -367,7 +339,7 @@ fn query_params(missing: MissingParams) -> String {
     text
 }
 
-fn repeated_s3(form: SignatureForm, name: &str) -> WireFault {
+fn repeated_s3(form: SignatureForm, name: &str) -> WireError {
     match (form, name) {
         (SignatureForm::Query, _) => parameters(SIX_PARAMETERS),
         (SignatureForm::Header, "Credential" | "SignedHeaders" | "Signature") => {
@@ -425,7 +397,7 @@ fn too_early(date: Timestamp, now: Timestamp) -> String {
     )
 }
 
-fn skewed(date: Timestamp, now: Timestamp) -> WireFault {
+fn skewed(date: Timestamp, now: Timestamp) -> WireError {
     wire(
         "RequestTimeTooSkewed",
         403,
@@ -467,7 +439,7 @@ fn scope_query(scope: &ScopeFault) -> String {
 }
 
 /// S3 reports only the first fault.
-fn scope_s3(scope: &ScopeFault) -> WireFault {
+fn scope_s3(scope: &ScopeFault) -> WireError {
     let expected = scope.region_expected;
     if let Some(region) = &scope.region {
         let detail = format!("the region '{region}' is wrong; expecting '{expected}'");
@@ -522,7 +494,7 @@ fn escape(escape: &EscapeError) -> String {
     }
 }
 
-fn mismatch_s3(mismatch: &SignatureMismatch) -> WireFault {
+fn mismatch_s3(mismatch: &SignatureMismatch) -> WireError {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let answer = wire("SignatureDoesNotMatch", 403, MISMATCH_S3)
         .with("AWSAccessKeyId", mismatch.access_key_id.clone())
@@ -545,7 +517,7 @@ fn spaced_hex(bytes: &[u8]) -> String {
     pairs.collect::<Vec<String>>().join(" ")
 }
 
-fn chunk(fault: &ChunkFault) -> WireFault {
+fn chunk(fault: &ChunkFault) -> WireError {
     match fault {
         ChunkFault::Incomplete | ChunkFault::Malformed => wire(
             "IncompleteBody",

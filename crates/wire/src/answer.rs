@@ -1,20 +1,12 @@
 //! Complete responses: success and error envelopes, and the encoding of documents in them.
 
+use keywright_base::WireError;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
     operation::{Operation, Service},
     xml::{Encode, Xml},
 };
-
-/// Who caused an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ErrorKind {
-    /// The client: 4xx.
-    Sender,
-    /// The server: 5xx.
-    Receiver,
-}
 
 /// The body of a success response. Operations without output have no `Result` element.
 pub fn answer<O: Encode>(operation: &Operation, output: &O, request_id: &str) -> String {
@@ -42,28 +34,22 @@ pub fn answer<O: Encode>(operation: &Operation, output: &O, request_id: &str) ->
 }
 
 /// The body of an error response. A few of AWS's errors have no message.
-pub fn error_answer(
-    service: Service,
-    kind: ErrorKind,
-    code: &str,
-    message: Option<&str>,
-    request_id: &str,
-) -> String {
+pub fn error_answer(service: Service, error: &WireError, request_id: &str) -> String {
     let mut xml = Xml::default();
     xml.raw(&format!(
         "<ErrorResponse xmlns=\"{}\">",
         service.namespace()
     ));
     xml.open("Error");
-    xml.element(
-        "Type",
-        match kind {
-            ErrorKind::Sender => "Sender",
-            ErrorKind::Receiver => "Receiver",
-        },
-    );
-    xml.element("Code", code);
-    if let Some(message) = message {
+    // Who caused it.
+    let kind = if error.status >= 500 {
+        "Receiver"
+    } else {
+        "Sender"
+    };
+    xml.element("Type", kind);
+    xml.element("Code", &error.code);
+    if let Some(message) = &error.message {
         xml.element("Message", message);
     }
     xml.close("Error");

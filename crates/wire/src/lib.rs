@@ -18,7 +18,7 @@ mod xml;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{ErrorKind, answer, error_answer, percent_encode_document};
+pub use answer::{answer, error_answer, percent_encode_document};
 pub use constraint::Constraints;
 pub use form::{Form, MalformedForm};
 pub use generated::{iam, keywright, s3, sts};

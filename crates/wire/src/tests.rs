@@ -2,12 +2,12 @@
 
 mod recorded;
 
-use keywright_base::{Secret, Timestamp};
+use keywright_base::{Secret, Timestamp, WireError};
 use proptest::prelude::*;
 
 use crate::{
-    Decode, DecodeFault, ErrorKind, Form, OperationShape, Service, answer, error_answer, iam,
-    operation, operations, pattern, percent_encode_document, sts,
+    Decode, DecodeFault, Form, OperationShape, Service, answer, error_answer, iam, operation,
+    operations, pattern, percent_encode_document, sts,
 };
 
 fn decode<T: Decode>(body: &str) -> Result<T, DecodeFault> {
@@ -172,16 +172,14 @@ fn errors() {
     assert_eq!(
         error_answer(
             Service::Iam,
-            ErrorKind::Sender,
-            "NoSuchEntity",
-            Some("a<b"),
+            &WireError::new(404, "NoSuchEntity", "a<b"),
             "r"
         ),
         "<ErrorResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><Error>\
          <Type>Sender</Type><Code>NoSuchEntity</Code><Message>a&lt;b</Message></Error>\
          <RequestId>r</RequestId></ErrorResponse>"
     );
-    let silent = error_answer(Service::Sts, ErrorKind::Receiver, "X", None, "r");
+    let silent = error_answer(Service::Sts, &WireError::silent(500, "X"), "r");
     assert!(!silent.contains("Message") && silent.contains("Receiver"));
 }
 

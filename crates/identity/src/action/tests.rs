@@ -279,10 +279,10 @@ fn what_waited_is_authenticated_and_authorized_again() {
         answer.map_err(|fault| fault.wire().code)
     };
     let inactive = status("Status=Inactive");
-    assert_eq!(code(&inactive), Err("InvalidClientTokenId"));
+    assert_eq!(code(&inactive), Err("InvalidClientTokenId".into()));
     bench.root(&status("Status=Active")).ok();
     let detach = format!("Action=DetachUserPolicy&UserName=ann&{policy}");
-    assert_eq!(code(&detach), Err("AccessDenied"));
+    assert_eq!(code(&detach), Err("AccessDenied".into()));
 }
 
 #[test]

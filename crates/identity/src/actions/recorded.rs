@@ -51,8 +51,8 @@ fn check(
     let error = answer.error();
     let message = (message != "-").then(|| fill(message));
     assert_eq!(
-        (error.status, error.code, error.message.clone()),
-        (status, code, message),
+        (error.status, &*error.code, error.message.as_deref()),
+        (status, code, message.as_deref()),
         "{form}"
     );
 }

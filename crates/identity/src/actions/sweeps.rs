@@ -492,7 +492,7 @@ fn what_is_not_served_says_so() {
         let answer = bench.root(&form(operation.name, ""));
         let error = answer.error();
         assert_eq!(
-            (error.status, error.code),
+            (error.status, &*error.code),
             (501, "NotImplemented"),
             "{operation:?}"
         );

@@ -1,6 +1,6 @@
 //! What is wrong with an uploaded key or certificate.
 
-use super::WireError;
+use keywright_base::WireError;
 
 /// An uploaded key or certificate that is rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! The texts are AWS's where users of AWS have published them; those that are marked are ours,
 //! because AWS's are not known.
 
-use crate::fault::WireError;
+use keywright_base::WireError;
 
 /// Why a token is rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! Invariant: a variant carries what a human needs to understand the error, and nothing about the
 //! wire. Error codes, texts and statuses are in [`wire`] only. This file makes no decisions.
 
-pub mod wire;
+mod wire;
 
 use keywright_store::{
     contract::{FailedPrecondition, StoreError},

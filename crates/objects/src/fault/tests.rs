@@ -1,10 +1,10 @@
 //! Golden test: what clients see of each fault, as recorded.
 
-use super::{ChecksumFault as C, S3Fault as F, TagFault as T, wire::answer};
+use super::{ChecksumFault as C, S3Fault as F, TagFault as T};
 use crate::digest::{ChecksumAlgorithm, ChecksumType};
 
 fn show(fault: &F) -> String {
-    let answer = answer(fault);
+    let answer = fault.wire();
     let extra: String = answer
         .extra
         .iter()
@@ -12,7 +12,9 @@ fn show(fault: &F) -> String {
         .collect();
     format!(
         "{} {}: {}{extra}",
-        answer.status, answer.code, answer.message
+        answer.status,
+        answer.code,
+        answer.text()
     )
 }
 

@@ -2,44 +2,12 @@
 //! elements.
 //!
 //! Invariant: every text here is wire format that SDKs and tools match on; `tests.rs` keeps it
-//! golden. The server writes the XML and the headers. Source of the texts: recorded answers of the
+//! golden. The renderer writes the XML. Source of the texts: recorded answers of the
 //! service.
 
-use std::borrow::Cow;
+use keywright_base::WireError;
 
 use super::{BucketSetting, ChecksumFault, S3Fault, TagFault, UnknownElement};
-
-/// An S3 error response, without request ID and host ID.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct S3Error {
-    /// The HTTP status.
-    pub status: u16,
-    /// The error code, for example `NoSuchKey`.
-    pub code: &'static str,
-    /// The message.
-    pub message: Cow<'static, str>,
-    /// Elements between the message and the request ID, in order.
-    pub extra: Vec<(&'static str, String)>,
-}
-
-impl S3Error {
-    /// Creates a response without extra elements.
-    pub fn new(status: u16, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-            extra: Vec::new(),
-        }
-    }
-
-    /// Adds an element.
-    #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.extra.push((name, value.to_string()));
-        self
-    }
-}
 
 const BAD: u16 = 400;
 const DENIED: u16 = 403;
@@ -48,52 +16,53 @@ const CONFLICT: u16 = 409;
 const UNSATISFIABLE: u16 = 416;
 const NOT_SERVED: &str = "A header you provided implies functionality that is not implemented";
 
-/// Maps a fault to what the client sees.
-#[expect(
-    clippy::too_many_lines,
-    reason = "one row a fault: a new fault does not compile until it has its text"
-)]
-pub fn answer(fault: &S3Fault) -> S3Error {
-    match fault {
-        S3Fault::Checksum(fault) => checksum(fault),
-        S3Fault::Tag(fault) => tag(fault),
-        S3Fault::NoSuchBucket(name) => S3Error::new(
+impl S3Fault {
+    /// Status, code, message, elements and headers as S3 sends them.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one row a fault: a new fault does not compile until it has its text"
+    )]
+    pub fn wire(&self) -> WireError {
+        match self {
+        Self::Checksum(fault) => checksum(fault),
+        Self::Tag(fault) => tag(fault),
+        Self::NoSuchBucket(name) => WireError::new(
             MISSING,
             "NoSuchBucket",
             "The specified bucket does not exist",
         )
         .with("BucketName", name),
-        S3Fault::BucketOwnedByYou(name) => S3Error::new(
+        Self::BucketOwnedByYou(name) => WireError::new(
             CONFLICT,
             "BucketAlreadyOwnedByYou",
             "Your previous request to create the named bucket succeeded and you already own it.",
         )
         .with("BucketName", name),
-        S3Fault::BucketExists(name) => S3Error::new(
+        Self::BucketExists(name) => WireError::new(
             CONFLICT,
             "BucketAlreadyExists",
             "The requested bucket name is not available. The bucket namespace is shared by all \
              users of the system. Please select a different name and try again.",
         )
         .with("BucketName", name),
-        S3Fault::BucketNotEmpty(name) => S3Error::new(
+        Self::BucketNotEmpty(name) => WireError::new(
             CONFLICT,
             "BucketNotEmpty",
             "The bucket you tried to delete is not empty",
         )
         .with("BucketName", name),
-        S3Fault::TooManyBuckets { .. } => S3Error::new(
+        Self::TooManyBuckets { .. } => WireError::new(
             BAD,
             "TooManyBuckets",
             "You have attempted to create more buckets than allowed",
         ),
-        S3Fault::InvalidBucketName(name) => S3Error::new(
+        Self::InvalidBucketName(name) => WireError::new(
             BAD,
             "InvalidBucketName",
             "The specified bucket is not valid.",
         )
         .with("BucketName", name),
-        S3Fault::IllegalLocation(name) => S3Error::new(
+        Self::IllegalLocation(name) => WireError::new(
             BAD,
             "IllegalLocationConstraintException",
             format!(
@@ -101,49 +70,49 @@ pub fn answer(fault: &S3Fault) -> S3Error {
                  this request was sent to."
             ),
         ),
-        S3Fault::InvalidLocation(name) => S3Error::new(
+        Self::InvalidLocation(name) => WireError::new(
             BAD,
             "InvalidLocationConstraint",
             "The specified location-constraint is not valid",
         )
         .with("LocationConstraint", name),
-        S3Fault::WrongRegion { signed, region } => wrong_region(signed, region),
-        S3Fault::Moved { bucket, region } => moved(bucket, region),
-        S3Fault::NoSuchBucketPolicy(name) => S3Error::new(
+        Self::WrongRegion { signed, region } => wrong_region(signed, region),
+        Self::Moved { bucket, region } => moved(bucket, region),
+        Self::NoSuchBucketPolicy(name) => WireError::new(
             MISSING,
             "NoSuchBucketPolicy",
             "The bucket policy does not exist",
         )
         .with("BucketName", name),
-        S3Fault::NoSuchTagSet(name) => {
-            S3Error::new(MISSING, "NoSuchTagSet", "The TagSet does not exist")
+        Self::NoSuchTagSet(name) => {
+            WireError::new(MISSING, "NoSuchTagSet", "The TagSet does not exist")
                 .with("BucketName", name)
         }
-        S3Fault::MalformedPolicy(message) => S3Error::new(BAD, "MalformedPolicy", message.clone()),
-        S3Fault::NoSuchPublicAccessBlock(name) => S3Error::new(
+        Self::MalformedPolicy(message) => WireError::new(BAD, "MalformedPolicy", message.clone()),
+        Self::NoSuchPublicAccessBlock(name) => WireError::new(
             MISSING,
             "NoSuchPublicAccessBlockConfiguration",
             "The public access block configuration was not found",
         )
         .with("BucketName", name),
-        S3Fault::PolicyTooLarge { limit } => S3Error::new(
+        Self::PolicyTooLarge { limit } => WireError::new(
             BAD,
             "MalformedPolicy",
             format!("Policy is too large; exceeds the maximum allowed size of {limit} bytes"),
         ),
-        S3Fault::NoSuchUpload(upload) => S3Error::new(
+        Self::NoSuchUpload(upload) => WireError::new(
             MISSING,
             "NoSuchUpload",
             "The specified upload does not exist. The upload ID may be invalid, or the upload may \
              have been aborted or completed.",
         )
         .with("UploadId", upload),
-        S3Fault::EntityTooSmall {
+        Self::EntityTooSmall {
             part,
             etag,
             size,
             limit,
-        } => S3Error::new(
+        } => WireError::new(
             BAD,
             "EntityTooSmall",
             "Your proposed upload is smaller than the minimum allowed size",
@@ -152,7 +121,7 @@ pub fn answer(fault: &S3Fault) -> S3Error {
         .with("MinSizeAllowed", limit)
         .with("PartNumber", part)
         .with("ETag", etag),
-        S3Fault::InvalidPart { part, etag, upload } => S3Error::new(
+        Self::InvalidPart { part, etag, upload } => WireError::new(
             BAD,
             "InvalidPart",
             "One or more of the specified parts could not be found.  The part may not have been \
@@ -161,33 +130,33 @@ pub fn answer(fault: &S3Fault) -> S3Error {
         .with("UploadId", upload)
         .with("PartNumber", part)
         .with("ETag", etag),
-        S3Fault::InvalidPartOrder(upload) => S3Error::new(
+        Self::InvalidPartOrder(upload) => WireError::new(
             BAD,
             "InvalidPartOrder",
             "The list of parts was not in ascending order. Parts must be ordered by part number.",
         )
         .with("UploadId", upload),
-        S3Fault::NoParts => {
-            S3Error::new(BAD, "InvalidRequest", "You must specify at least one part")
+        Self::NoParts => {
+            WireError::new(BAD, "InvalidRequest", "You must specify at least one part")
         }
-        S3Fault::PartNumberOutside(number) => argument(
+        Self::PartNumberOutside(number) => argument(
             "Part number must be an integer between 1 and 10000, inclusive",
             "partNumber",
             number,
         ),
-        S3Fault::NoSuchPart { requested, count } => S3Error::new(
+        Self::NoSuchPart { requested, count } => WireError::new(
             UNSATISFIABLE,
             "InvalidPartNumber",
             "The requested partnumber is not satisfiable",
         )
         .with("PartNumberRequested", requested)
         .with("ActualPartCount", count),
-        S3Fault::RangeAndPart => S3Error::new(
+        Self::RangeAndPart => WireError::new(
             BAD,
             "InvalidRequest",
             "Cannot specify both Range header and partNumber query parameter",
         ),
-        S3Fault::SizeMismatch { given, computed } => S3Error::new(
+        Self::SizeMismatch { given, computed } => WireError::new(
             BAD,
             "InvalidRequest",
             format!(
@@ -195,20 +164,22 @@ pub fn answer(fault: &S3Fault) -> S3Error {
                  computed: {computed}"
             ),
         ),
-        S3Fault::PreconditionFailed(condition) => S3Error::new(
+        Self::PreconditionFailed(condition) => WireError::new(
             412,
             "PreconditionFailed",
             "At least one of the pre-conditions you specified did not hold",
         )
         .with("Condition", condition),
-        S3Fault::NotModified(_) => S3Error::new(304, "NotModified", "Not Modified"),
-        S3Fault::ConditionNotServed(header) => S3Error::new(501, "NotImplemented", NOT_SERVED)
+        Self::NotModified(object) => WireError::new(304, "NotModified", "Not Modified")
+            .with_header("etag", format!("\"{}\"", object.etag))
+            .with_header("last-modified", object.modified.http_date()),
+        Self::ConditionNotServed(header) => WireError::new(501, "NotImplemented", NOT_SERVED)
             .with("Header", header)
             .with(
                 "additionalMessage",
                 format!("We don't accept the provided value of {header} header for this API"),
             ),
-        S3Fault::Conflict { condition, key } => S3Error::new(
+        Self::Conflict { condition, key } => WireError::new(
             CONFLICT,
             "ConditionalRequestConflict",
             "The conditional request cannot succeed due to a conflicting operation against this \
@@ -216,44 +187,45 @@ pub fn answer(fault: &S3Fault) -> S3Error {
         )
         .with("Condition", condition)
         .with("Key", key),
-        S3Fault::InvalidRange { requested, size } => S3Error::new(
+        Self::InvalidRange { requested, size } => WireError::new(
             UNSATISFIABLE,
             "InvalidRange",
             "The requested range is not satisfiable",
         )
         .with("RangeRequested", requested)
-        .with("ActualObjectSize", size),
-        S3Fault::CopyRangeForm(requested) => argument(
+        .with("ActualObjectSize", size)
+        .with_header("content-range", format!("bytes */{size}")),
+        Self::CopyRangeForm(requested) => argument(
             "The x-amz-copy-source-range value must be of the form bytes=first-last where first \
              and last are the zero-based offsets of the first and last bytes to copy",
             "x-amz-copy-source-range",
             requested,
         ),
-        S3Fault::CopyRangeOutside { requested, size } => S3Error::new(
+        Self::CopyRangeOutside { requested, size } => WireError::new(
             BAD,
             "InvalidArgument",
             format!("Range specified is not valid for source object of size: {size}"),
         )
         .with("ArgumentName", "x-amz-copy-source-range")
         .with("ArgumentValue", requested),
-        S3Fault::CopyRangeBeyond => S3Error::new(
+        Self::CopyRangeBeyond => WireError::new(
             BAD,
             "InvalidRequest",
             "The specified copy range is invalid for the source object size",
         ),
-        S3Fault::CopySourceForm(_) => argument(
+        Self::CopySourceForm(_) => argument(
             "Invalid copy source object key",
             "x-amz-copy-source",
             "x-amz-copy-source",
         ),
-        S3Fault::CopyToItself => S3Error::new(
+        Self::CopyToItself => WireError::new(
             BAD,
             "InvalidRequest",
             "This copy request is illegal because it is trying to copy an object to itself without \
              changing the object's metadata, storage class, website redirect location or \
              encryption attributes.",
         ),
-        S3Fault::CopySourceTooLarge { limit } => S3Error::new(
+        Self::CopySourceTooLarge { limit } => WireError::new(
             BAD,
             "InvalidRequest",
             format!(
@@ -261,118 +233,121 @@ pub fn answer(fault: &S3Fault) -> S3Error {
                  source: {limit}"
             ),
         ),
-        S3Fault::DiskFull | S3Fault::Throttled => {
-            S3Error::new(503, "SlowDown", "Please reduce your request rate.")
+        Self::DiskFull | Self::Throttled => {
+            WireError::new(503, "SlowDown", "Please reduce your request rate.")
         }
         // S3 has no quotas; code and status are those of Ceph's Object Gateway.
-        S3Fault::QuotaExceeded { bucket, limit } => {
+        Self::QuotaExceeded { bucket, limit } => {
             let owner = if bucket.is_some() {
                 "bucket"
             } else {
                 "account"
             };
             let message = format!("The {owner} may store at most {limit} bytes");
-            let answer = S3Error::new(DENIED, "QuotaExceeded", message);
+            let answer = WireError::new(DENIED, "QuotaExceeded", message);
             match bucket {
                 Some(bucket) => answer.with("BucketName", bucket),
                 None => answer,
             }
         }
-        S3Fault::MetadataTooLarge { size, limit } => S3Error::new(
+        Self::MetadataTooLarge { size, limit } => WireError::new(
             BAD,
             "MetadataTooLarge",
             "Your metadata headers exceed the maximum allowed metadata size",
         )
         .with("Size", size)
         .with("MaxSizeAllowed", limit),
-        S3Fault::HeadersTooLarge { limit } => S3Error::new(
+        Self::HeadersTooLarge { limit } => WireError::new(
             BAD,
             "RequestHeaderSectionTooLarge",
             "Your request header section exceeds the maximum allowed size.",
         )
         .with("MaxSizeAllowed", limit),
-        S3Fault::NoSuchKey(key) => {
-            S3Error::new(MISSING, "NoSuchKey", "The specified key does not exist.").with("Key", key)
-        }
-        S3Fault::NoSuchVersion { key, version } => S3Error::new(
+        Self::NoSuchKey(key) => WireError::new(
+            MISSING,
+            "NoSuchKey",
+            "The specified key does not exist.",
+        )
+        .with("Key", key),
+        Self::NoSuchVersion { key, version } => WireError::new(
             MISSING,
             "NoSuchVersion",
             "The specified version does not exist.",
         )
         .with("Key", key)
         .with("VersionId", version),
-        S3Fault::InvalidVersion(version) => {
+        Self::InvalidVersion(version) => {
             argument("Invalid version id specified", "versionId", version)
         }
-        S3Fault::MalformedXml => S3Error::new(
+        Self::MalformedXml => WireError::new(
             BAD,
             "MalformedXML",
             "The XML you provided was not well-formed or did not validate against our published \
              schema",
         ),
-        S3Fault::InvalidStorageClass(class) => S3Error::new(
+        Self::InvalidStorageClass(class) => WireError::new(
             BAD,
             "InvalidStorageClass",
             "The storage class you specified is not valid",
         )
         .with("StorageClassRequested", class),
-        S3Fault::AclsDisabled => S3Error::new(
+        Self::AclsDisabled => WireError::new(
             BAD,
             "AccessControlListNotSupported",
             "The bucket does not allow ACLs",
         ),
-        S3Fault::EntityTooLarge { proposed, limit } => S3Error::new(
+        Self::EntityTooLarge { proposed, limit } => WireError::new(
             BAD,
             "EntityTooLarge",
             "Your proposed upload exceeds the maximum allowed size",
         )
         .with("ProposedSize", proposed)
         .with("MaxSizeAllowed", limit),
-        S3Fault::InvalidMd5(given) => S3Error::new(
+        Self::InvalidMd5(given) => WireError::new(
             BAD,
             "InvalidDigest",
             "The Content-MD5 you specified was invalid.",
         )
         .with("Content-MD5", given),
-        S3Fault::BadMd5 {
+        Self::BadMd5 {
             expected,
             calculated,
-        } => S3Error::new(
+        } => WireError::new(
             BAD,
             "BadDigest",
             "The Content-MD5 you specified did not match what we received.",
         )
         .with("ExpectedDigest", expected)
         .with("CalculatedDigest", calculated),
-        S3Fault::IncompleteBody { .. } | S3Fault::Body(_) => S3Error::new(
+        Self::IncompleteBody { .. } | Self::Body(_) => WireError::new(
             BAD,
             "IncompleteBody",
             "You did not provide the number of bytes specified by the Content-Length HTTP header",
         ),
-        S3Fault::AccessDenied(message) => S3Error::new(DENIED, "AccessDenied", message.clone()),
-        S3Fault::KeyTooLong { size, limit } => {
-            S3Error::new(BAD, "KeyTooLongError", "Your key is too long")
+        Self::AccessDenied(message) => WireError::new(DENIED, "AccessDenied", message.clone()),
+        Self::KeyTooLong { size, limit } => {
+            WireError::new(BAD, "KeyTooLongError", "Your key is too long")
                 .with("Size", size)
                 .with("MaxSizeAllowed", limit)
         }
-        S3Fault::InvalidArgument {
+        Self::InvalidArgument {
             message,
             name,
             value,
         } => {
             let answer =
-                S3Error::new(BAD, "InvalidArgument", message.clone()).with("ArgumentName", name);
+                WireError::new(BAD, "InvalidArgument", message.clone()).with("ArgumentName", name);
             match value {
                 Some(value) => answer.with("ArgumentValue", value),
                 None => answer,
             }
         }
-        S3Fault::InvalidRequest(message) => S3Error::new(BAD, "InvalidRequest", *message),
-        S3Fault::MessageTooLong { limit } => {
-            S3Error::new(BAD, "MaxMessageLengthExceeded", "Your request was too big.")
+        Self::InvalidRequest(message) => WireError::new(BAD, "InvalidRequest", *message),
+        Self::MessageTooLong { limit } => {
+            WireError::new(BAD, "MaxMessageLengthExceeded", "Your request was too big.")
                 .with("MaxMessageLengthBytes", limit)
         }
-        S3Fault::InvalidExpectedOwner(given) => S3Error::new(
+        Self::InvalidExpectedOwner(given) => WireError::new(
             BAD,
             "InvalidBucketOwnerAWSAccountID",
             format!(
@@ -380,32 +355,32 @@ pub fn answer(fault: &S3Fault) -> S3Error {
                  [{given}]"
             ),
         ),
-        S3Fault::MethodNotAllowed { method, resource } => S3Error::new(
+        Self::MethodNotAllowed { method, resource } => WireError::new(
             405,
             "MethodNotAllowed",
             "The specified method is not allowed against this resource.",
         )
         .with("Method", method)
         .with("ResourceType", resource),
-        S3Fault::HeaderNotServed(header) => {
-            S3Error::new(501, "NotImplemented", NOT_SERVED).with("Header", header)
+        Self::HeaderNotServed(header) => {
+            WireError::new(501, "NotImplemented", NOT_SERVED).with("Header", header)
         }
-        S3Fault::NotUnderstood(UnknownElement::Header, name) => {
-            S3Error::new(501, "NotImplemented", NOT_SERVED).with("Header", name)
+        Self::NotUnderstood(UnknownElement::Header, name) => {
+            WireError::new(501, "NotImplemented", NOT_SERVED).with("Header", name)
         }
-        S3Fault::NotUnderstood(UnknownElement::Parameter, name) => S3Error::new(
+        Self::NotUnderstood(UnknownElement::Parameter, name) => WireError::new(
             501,
             "NotImplemented",
             "A parameter you provided implies functionality that is not implemented",
         )
         .with("ArgumentName", name),
-        S3Fault::OperationNotServed(name) => S3Error::new(
+        Self::OperationNotServed(name) => WireError::new(
             501,
             "NotImplemented",
             format!("The operation {name} is not implemented."),
         ),
         // Recorded 2026-04.
-        S3Fault::NotOverridable { parameter, value } => S3Error::new(
+        Self::NotOverridable { parameter, value } => WireError::new(
             BAD,
             "InvalidArgument",
             format!(
@@ -415,40 +390,41 @@ pub fn answer(fault: &S3Fault) -> S3Error {
         )
         .with("ArgumentName", parameter)
         .with("ArgumentValue", value),
-        S3Fault::NotConfigured(setting, bucket) => not_configured(*setting, bucket),
-        S3Fault::BucketAclWithOwnership => S3Error::new(
+        Self::NotConfigured(setting, bucket) => not_configured(*setting, bucket),
+        Self::BucketAclWithOwnership => WireError::new(
             BAD,
             "InvalidBucketAclWithObjectOwnership",
             "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
         ),
-        S3Fault::MissingHeader(header) => S3Error::new(
+        Self::MissingHeader(header) => WireError::new(
             BAD,
             "MissingSecurityHeader",
             "Your request was missing a required header",
         )
         .with("MissingHeaderName", header),
-        S3Fault::UnexpectedContent => S3Error::new(
+        Self::UnexpectedContent => WireError::new(
             BAD,
             "UnexpectedContent",
             "This request does not support content",
         ),
-        S3Fault::InvalidNamespace(bucket) => S3Error::new(
+        Self::InvalidNamespace(bucket) => WireError::new(
             BAD,
             "InvalidNamespaceHeader",
             "The bucket name does not belong to the namespace of the x-amz-bucket-namespace header",
         )
         .with("BucketName", bucket),
         // The text is for the log.
-        S3Fault::Internal(_) => S3Error::new(
+        Self::Internal(_) => WireError::new(
             500,
             "InternalError",
             "We encountered an internal error. Please try again.",
         ),
     }
+    }
 }
 
-fn wrong_region(signed: &str, region: &str) -> S3Error {
-    S3Error::new(
+fn wrong_region(signed: &str, region: &str) -> WireError {
+    WireError::new(
         BAD,
         "AuthorizationHeaderMalformed",
         format!(
@@ -457,10 +433,11 @@ fn wrong_region(signed: &str, region: &str) -> S3Error {
         ),
     )
     .with("Region", region)
+    .with_header("x-amz-bucket-region", region)
 }
 
-fn moved(bucket: &str, region: &str) -> S3Error {
-    S3Error::new(
+fn moved(bucket: &str, region: &str) -> WireError {
+    WireError::new(
         301,
         "PermanentRedirect",
         "The bucket you are attempting to access must be addressed using the specified endpoint. \
@@ -468,9 +445,10 @@ fn moved(bucket: &str, region: &str) -> S3Error {
     )
     .with("Endpoint", format!("{bucket}.s3.{region}.amazonaws.com"))
     .with("Bucket", bucket)
+    .with_header("x-amz-bucket-region", region)
 }
 
-fn not_configured(setting: BucketSetting, bucket: &str) -> S3Error {
+fn not_configured(setting: BucketSetting, bucket: &str) -> WireError {
     let (code, message) = match setting {
         BucketSetting::Cors => (
             "NoSuchCORSConfiguration",
@@ -493,17 +471,17 @@ fn not_configured(setting: BucketSetting, bucket: &str) -> S3Error {
             "Object Lock configuration does not exist for this bucket",
         ),
     };
-    S3Error::new(MISSING, code, message).with("BucketName", bucket)
+    WireError::new(MISSING, code, message).with("BucketName", bucket)
 }
 
-fn argument(message: &'static str, name: &'static str, value: impl ToString) -> S3Error {
-    S3Error::new(BAD, "InvalidArgument", message)
+fn argument(message: &'static str, name: &'static str, value: impl ToString) -> WireError {
+    WireError::new(BAD, "InvalidArgument", message)
         .with("ArgumentName", name)
         .with("ArgumentValue", value)
 }
 
-fn checksum(fault: &ChecksumFault) -> S3Error {
-    let invalid = |message: String| S3Error::new(BAD, "InvalidRequest", message);
+fn checksum(fault: &ChecksumFault) -> WireError {
+    let invalid = |message: String| WireError::new(BAD, "InvalidRequest", message);
     match fault {
         ChecksumFault::UnknownAlgorithm => invalid(
             "Checksum algorithm provided is unsupported. Please try again with any of the valid \
@@ -518,7 +496,7 @@ fn checksum(fault: &ChecksumFault) -> S3Error {
             "Value for {} header is invalid.",
             algorithm.header()
         )),
-        ChecksumFault::Differs(algorithm) => S3Error::new(
+        ChecksumFault::Differs(algorithm) => WireError::new(
             BAD,
             "BadDigest",
             format!(
@@ -526,7 +504,7 @@ fn checksum(fault: &ChecksumFault) -> S3Error {
                 algorithm.name()
             ),
         ),
-        ChecksumFault::ObjectDiffers(algorithm) => S3Error::new(
+        ChecksumFault::ObjectDiffers(algorithm) => WireError::new(
             BAD,
             "BadDigest",
             format!(
@@ -562,9 +540,9 @@ fn checksum(fault: &ChecksumFault) -> S3Error {
     }
 }
 
-fn tag(fault: &TagFault) -> S3Error {
+fn tag(fault: &TagFault) -> WireError {
     let invalid = |message: &'static str, key: &str| {
-        S3Error::new(BAD, "InvalidTag", message).with("TagKey", key)
+        WireError::new(BAD, "InvalidTag", message).with("TagKey", key)
     };
     match fault {
         TagFault::Key(key) => invalid("The TagKey you have provided is invalid", key),
@@ -579,7 +557,7 @@ fn tag(fault: &TagFault) -> S3Error {
              Tags that start with \"aws:\"(case sensitive)",
             key,
         ),
-        TagFault::ReservedAtCreation(_) => S3Error::new(
+        TagFault::ReservedAtCreation(_) => WireError::new(
             BAD,
             "InvalidTag",
             "User-defined tag keys can't start with \"aws:\". This prefix is reserved for system \
@@ -588,7 +566,7 @@ fn tag(fault: &TagFault) -> S3Error {
         TagFault::TooMany {
             limit,
             bucket: false,
-        } => S3Error::new(
+        } => WireError::new(
             BAD,
             "BadRequest",
             format!("Object tags cannot be greater than {limit}"),
@@ -596,7 +574,7 @@ fn tag(fault: &TagFault) -> S3Error {
         TagFault::TooMany {
             limit,
             bucket: true,
-        } => S3Error::new(
+        } => WireError::new(
             BAD,
             "BadRequest",
             format!("Bucket tag count cannot be greater than {limit}"),

@@ -140,13 +140,7 @@ async fn what_is_refused_creates_nothing() {
 #[tokio::test]
 async fn a_body_that_was_not_signed_creates_nothing() {
     let front = Front::new().await;
-    let wrong = WireError {
-        status: 400,
-        code: "XAmzContentSHA256Mismatch".into(),
-        message: String::new(),
-        extra: Vec::new(),
-        headers: http::HeaderMap::new(),
-    };
+    let wrong = WireError::silent(400, "XAmzContentSHA256Mismatch");
     let mut request = create(&[("team", "ops")]);
     request.chunks.push(Err(Box::new(wrong) as BodyError));
     let answer = front.root(request).await;

@@ -37,13 +37,7 @@ impl S3Authorizer for Revoking {
         if self.revoked != Revoked::Key {
             return Ok(());
         }
-        Err(Box::new(WireError {
-            status: 403,
-            code: "InvalidAccessKeyId".into(),
-            message: "gone".into(),
-            extra: Vec::new(),
-            headers: http::HeaderMap::new(),
-        }))
+        Err(Box::new(WireError::new(403, "InvalidAccessKeyId", "gone")))
     }
 
     fn check(&self, action: &str, _: &S3Resource<'_>, _: &S3Context) -> Result<(), S3Denial> {

@@ -4,9 +4,9 @@
 //! [`super::sender`] checks that.
 
 use http::{Method, Response, StatusCode, request::Parts};
-use keywright_identity::fault::WireError;
+use keywright_base::WireError;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{sender, session, sign_in};
 use crate::{
@@ -71,70 +71,37 @@ impl ApiReply {
     }
 }
 
-/// Why an endpoint failed.
-#[derive(Debug)]
-pub(super) struct ApiError {
-    status: u16,
-    code: &'static str,
-    message: String,
-    /// The seconds after which the client may retry.
-    pub retry_after_secs: Option<i64>,
+/// The error of a request without a session.
+pub(super) fn signed_out() -> WireError {
+    WireError::new(401, "SignedOut", "You are not signed in.")
 }
 
-impl ApiError {
-    pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-            retry_after_secs: None,
-        }
-    }
-
-    pub(super) fn signed_out() -> Self {
-        Self::new(401, "SignedOut", "You are not signed in.")
-    }
-
-    pub(super) fn too_many(secs: i64) -> Self {
-        let unit = if secs == 1 { "second" } else { "seconds" };
-        let text = format!("Too many attempts. Try again in {secs} {unit}.");
-        Self {
-            retry_after_secs: Some(secs),
-            ..Self::new(429, "TooManyAttempts", text)
-        }
-    }
-
-    pub(super) fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-    }
-
-    pub(super) fn body(&self) -> Value {
-        let mut body = json!({"code": self.code, "message": self.message});
-        if let (Some(secs), Some(fields)) = (self.retry_after_secs, body.as_object_mut()) {
-            fields.insert("retryAfterSecs".to_owned(), secs.into());
-        }
-        body
+/// The error of an attempt that comes too early.
+pub(super) fn too_many(secs: i64) -> WireError {
+    let unit = if secs == 1 { "second" } else { "seconds" };
+    let text = format!("Too many attempts. Try again in {secs} {unit}.");
+    WireError {
+        retry_after_secs: Some(secs),
+        ..WireError::new(429, "TooManyAttempts", text)
     }
 }
 
-/// Converts an action's error. For the console, every client error is a 400.
-impl From<WireError> for ApiError {
-    fn from(error: WireError) -> Self {
-        let status = if error.status < 500 {
-            400
-        } else {
-            error.status
-        };
-        Self::new(status, error.code, error.message.unwrap_or_default())
-    }
+/// An action's error. For the console, every client error is a 400.
+pub(super) fn of_action(error: WireError) -> WireError {
+    let status = if error.status < 500 {
+        400
+    } else {
+        error.status
+    };
+    WireError { status, ..error }
 }
 
 /// Answers a request for the endpoint of this name.
 pub(super) async fn answer(ask: ApiRequest<'_>, endpoint: &str) -> Response<ResponseBody> {
-    super::json(carry_out(ask, endpoint).await)
+    super::respond(carry_out(ask, endpoint).await)
 }
 
-async fn carry_out(ask: ApiRequest<'_>, endpoint: &str) -> Result<ApiReply, ApiError> {
+async fn carry_out(ask: ApiRequest<'_>, endpoint: &str) -> Result<ApiReply, WireError> {
     let post = ask.parts.method == Method::POST;
     sender::check(ask)?;
     match (endpoint, post) {
@@ -146,17 +113,21 @@ async fn carry_out(ask: ApiRequest<'_>, endpoint: &str) -> Result<ApiReply, ApiE
         ("sign-out", true) => Ok(session::sign_out(ask)),
         ("session" | "capabilities" | "sign-in" | "password" | "credentials" | "sign-out", _) => {
             let text = "The method is not allowed here.";
-            Err(ApiError::new(405, "MethodNotAllowed", text))
+            Err(WireError::new(405, "MethodNotAllowed", text))
         }
-        _ => Err(ApiError::new(404, "NotFound", "There is no such endpoint.")),
+        _ => Err(WireError::new(
+            404,
+            "NotFound",
+            "There is no such endpoint.",
+        )),
     }
 }
 
 /// Parses the JSON of a request.
-pub(super) fn read<T: DeserializeOwned>(ask: ApiRequest<'_>) -> Result<T, ApiError> {
+pub(super) fn read<T: DeserializeOwned>(ask: ApiRequest<'_>) -> Result<T, WireError> {
     // The message of serde could quote the body.
     serde_json::from_slice(ask.body).map_err(|_| {
-        ApiError::new(
+        WireError::new(
             400,
             "ValidationError",
             "The request is not what was expected.",

@@ -20,7 +20,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as HttpBody;
-use keywright_base::limits;
+use keywright_base::{WireError, limits};
+use serde_json::json;
 
 pub use files::{ConsoleAsset, ConsoleBundle};
 
@@ -30,7 +31,7 @@ use crate::{
     pipeline::Pipeline,
     request::PeerInfo,
 };
-use api::{ApiError, ApiReply, ApiRequest};
+use api::{ApiReply, ApiRequest};
 use lockout::SignInLockout;
 
 /// The console's state: its files, and the failed sign-ins.
@@ -123,12 +124,12 @@ where
                     };
                     api::answer(ask, endpoint).await
                 }
-                Err(error) if error.is::<LengthLimitError>() => json(Err(ApiError::new(
+                Err(error) if error.is::<LengthLimitError>() => respond(Err(WireError::new(
                     413,
                     "RequestEntityTooLarge",
                     "The request body is too large",
                 ))),
-                Err(_) => json(Err(ApiError::new(
+                Err(_) => respond(Err(WireError::new(
                     408,
                     "RequestTimeout",
                     "The request body did not arrive in time.",
@@ -173,14 +174,14 @@ fn moved(status: StatusCode) -> Response<ResponseBody> {
 }
 
 /// The response of an endpoint, which must never be cached.
-fn json(outcome: Result<ApiReply, ApiError>) -> Response<ResponseBody> {
+fn respond(outcome: Result<ApiReply, WireError>) -> Response<ResponseBody> {
     let (status, body, cookies, retry) = match outcome {
         Ok(reply) => (reply.status(), reply.body, reply.cookies, None),
-        Err(refused) => (
-            refused.status(),
-            Some(refused.body()),
+        Err(error) => (
+            StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            Some(error_body(&error)),
             Vec::new(),
-            refused.retry_after_secs,
+            error.retry_after_secs,
         ),
     };
     let text = body.map_or_else(String::new, |body| body.to_string());
@@ -202,4 +203,12 @@ fn json(outcome: Result<ApiReply, ApiError>) -> Response<ResponseBody> {
         }
     }
     response
+}
+
+fn error_body(error: &WireError) -> serde_json::Value {
+    let mut body = json!({"code": error.code, "message": error.text()});
+    if let (Some(secs), Some(fields)) = (error.retry_after_secs, body.as_object_mut()) {
+        fields.insert("retryAfterSecs".to_owned(), secs.into());
+    }
+    body
 }

@@ -8,8 +8,9 @@
 //! this machine reaches answers to a name only if the operator configures it.
 
 use http::{HeaderMap, HeaderName, Method, header};
+use keywright_base::WireError;
 
-use super::api::{ApiError, ApiRequest};
+use super::api::ApiRequest;
 
 /// A header of our own, which a browser lets only scripts of this origin set.
 const MARK: &str = "x-keywright-console";
@@ -21,7 +22,7 @@ const FETCH_SITE: &str = "sec-fetch-site";
 ///
 /// # Errors
 /// The error for every other request.
-pub(super) fn check(ask: ApiRequest<'_>) -> Result<(), ApiError> {
+pub(super) fn check(ask: ApiRequest<'_>) -> Result<(), WireError> {
     check_host(ask)?;
     let headers = &ask.parts.headers;
     let post = ask.parts.method == Method::POST;
@@ -42,11 +43,11 @@ pub(super) fn check(ask: ApiRequest<'_>) -> Result<(), ApiError> {
     } else {
         let text = "The request does not come from the console. Behind a proxy, the server must \
                     know its own address: give it --console-url.";
-        Err(ApiError::new(403, "Forbidden", text))
+        Err(WireError::new(403, "Forbidden", text))
     }
 }
 
-fn check_host(ask: ApiRequest<'_>) -> Result<(), ApiError> {
+fn check_host(ask: ApiRequest<'_>) -> Result<(), WireError> {
     if !ask.listener.is_local || ask.pipeline.console.urls.console.is_some() {
         return Ok(());
     }
@@ -59,7 +60,7 @@ fn check_host(ask: ApiRequest<'_>) -> Result<(), ApiError> {
         ),
         None => "The request does not name the host that it is for.".to_owned(),
     };
-    Err(ApiError::new(403, "Forbidden", text))
+    Err(WireError::new(403, "Forbidden", text))
 }
 
 fn is_json_of_ours(headers: &HeaderMap) -> bool {

@@ -6,7 +6,7 @@
 //! reads them. `keywright_identity::console` defines what a session is and when it ends.
 
 use http::header;
-use keywright_base::{AccountId, Secret};
+use keywright_base::{AccountId, Secret, WireError};
 use keywright_identity::{
     actions::actions,
     browsers::{BROWSER_SECS, BrowserId},
@@ -17,7 +17,7 @@ use keywright_policy::ActionCatalogue;
 use keywright_wire::Service;
 use serde_json::{Value, json};
 
-use super::api::{ApiError, ApiReply, ApiRequest};
+use super::api::{self, ApiReply, ApiRequest};
 
 /// The names of one cookie.
 #[derive(Debug, Clone, Copy)]
@@ -73,17 +73,17 @@ pub(super) fn show(ask: ApiRequest<'_>) -> ApiReply {
 }
 
 /// `POST credentials`
-pub(super) fn credentials(ask: ApiRequest<'_>) -> Result<ApiReply, ApiError> {
+pub(super) fn credentials(ask: ApiRequest<'_>) -> Result<ApiReply, WireError> {
     let (cookie, _) = signed_in(ask)?;
     let made = ask
         .pipeline
         .services
         .identity
         .console_credentials(cookie.expose());
-    let made = made.ok_or_else(ApiError::signed_out)?;
+    let made = made.ok_or_else(api::signed_out)?;
     let api = ask.api().ok_or_else(|| {
         let text = "The request does not say which host it was sent to.";
-        ApiError::new(400, "ValidationError", text)
+        WireError::new(400, "ValidationError", text)
     })?;
     Ok(ApiReply::json(json!({
         "endpointUrl": api.as_str(),
@@ -106,7 +106,7 @@ pub(super) fn sign_out(ask: ApiRequest<'_>) -> ApiReply {
 }
 
 /// `GET capabilities`: the operations that this server serves, and the actions for policies.
-pub(super) fn capabilities(ask: ApiRequest<'_>) -> Result<ApiReply, ApiError> {
+pub(super) fn capabilities(ask: ApiRequest<'_>) -> Result<ApiReply, WireError> {
     signed_in(ask)?;
     let of = |service: Service| {
         let rows = actions().map(|row| row.operation);
@@ -133,10 +133,10 @@ fn policy_actions() -> Vec<String> {
 }
 
 /// The response after a sign-in or a password change, with the new cookies.
-pub(super) fn begun(ask: ApiRequest<'_>, cookie: &Secret<String>) -> Result<ApiReply, ApiError> {
+pub(super) fn begun(ask: ApiRequest<'_>, cookie: &Secret<String>) -> Result<ApiReply, WireError> {
     let identity = &ask.pipeline.services.identity;
     let session = identity.signed_in(cookie.expose());
-    let session = session.ok_or_else(ApiError::signed_out)?;
+    let session = session.ok_or_else(api::signed_out)?;
     let mut cookies = vec![SESSION.set(ask, cookie.expose(), SESSION_SECS)];
     let before = BROWSER.values(ask).into_iter().next();
     let before = before.as_ref().map(|note| note.expose().as_str());
@@ -169,11 +169,11 @@ pub(super) fn current(ask: ApiRequest<'_>) -> Option<(Secret<String>, SignedIn)>
 }
 
 /// The session of a request, unless its password must be changed first.
-fn signed_in(ask: ApiRequest<'_>) -> Result<(Secret<String>, SignedIn), ApiError> {
-    let (cookie, session) = current(ask).ok_or_else(ApiError::signed_out)?;
+fn signed_in(ask: ApiRequest<'_>) -> Result<(Secret<String>, SignedIn), WireError> {
+    let (cookie, session) = current(ask).ok_or_else(api::signed_out)?;
     if session.must_change {
         let text = "You must change your password first.";
-        return Err(ApiError::new(403, "PasswordChangeRequired", text));
+        return Err(WireError::new(403, "PasswordChangeRequired", text));
     }
     Ok((cookie, session))
 }

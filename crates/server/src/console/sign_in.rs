@@ -5,7 +5,7 @@
 //! [`super::lockout`] limits the attempts.
 
 use http::{Request, header, request::Parts};
-use keywright_base::Secret;
+use keywright_base::{Secret, WireError};
 use keywright_identity::{
     IamFault,
     browsers::BrowserId,
@@ -19,7 +19,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::{
-    api::{ApiError, ApiReply, ApiRequest, read},
+    api::{self, ApiReply, ApiRequest, read},
     lockout, session,
 };
 use crate::{
@@ -40,7 +40,7 @@ struct SignIn {
 
 /// `POST sign-in`. A user with an MFA device sends two requests, the second with everything again
 /// and the code. Between the two, nothing is stored except that an attempt was admitted.
-pub(super) async fn sign_in(ask: ApiRequest<'_>) -> Result<ApiReply, ApiError> {
+pub(super) async fn sign_in(ask: ApiRequest<'_>) -> Result<ApiReply, WireError> {
     let SignIn {
         account,
         user_name,
@@ -52,7 +52,7 @@ pub(super) async fn sign_in(ask: ApiRequest<'_>) -> Result<ApiReply, ApiError> {
     let (account, user) = (account.trim(), user_name.as_deref().map(str::trim));
     if root == user.is_some() {
         let text = "Give either a user name or root.";
-        return Err(ApiError::new(400, "ValidationError", text));
+        return Err(WireError::new(400, "ValidationError", text));
     }
     let identity = &ask.pipeline.services.identity;
     let known = identity.account_named(account);
@@ -85,19 +85,19 @@ pub(super) async fn sign_in(ask: ApiRequest<'_>) -> Result<ApiReply, ApiError> {
     session::begun(ask, &cookie)
 }
 
-fn refusal(denied: SignInError) -> ApiError {
+fn refusal(denied: SignInError) -> WireError {
     match denied {
-        SignInError::Wrong => ApiError::new(
+        SignInError::Wrong => WireError::new(
             401,
             "AuthenticationFailed",
             "Your authentication information is incorrect. Please try again.",
         ),
-        SignInError::MfaRequired => ApiError::new(
+        SignInError::MfaRequired => WireError::new(
             401,
             "MfaRequired",
             "Enter a code of your MFA device to go on.",
         ),
-        SignInError::Expired => ApiError::new(
+        SignInError::Expired => WireError::new(
             401,
             "PasswordExpired",
             "Your password has expired. Ask your administrator to set a new one.",
@@ -106,11 +106,11 @@ fn refusal(denied: SignInError) -> ApiError {
     }
 }
 
-fn failed(fault: &IamFault) -> ApiError {
+fn failed(fault: &IamFault) -> WireError {
     if let IamFault::Internal(why) = fault {
         tracing::error!(%why, "a request of the console failed");
     }
-    fault.wire().into()
+    api::of_action(fault.wire())
 }
 
 /// An attempt that was admitted. It counts as failed until it succeeds.
@@ -129,27 +129,21 @@ impl SignInAttempt {
         ask: ApiRequest<'_>,
         (account, user): (&str, Option<&str>),
         browser: Option<BrowserId>,
-    ) -> Result<Self, ApiError> {
+    ) -> Result<Self, WireError> {
         let name = lockout::name(account, user);
         let (console, now) = (&ask.pipeline.console, ask.pipeline.services.clock.now());
         if let Some(browser) = browser {
             let name = lockout::name_from(name, &browser);
-            console
-                .browsers
-                .begin(name, now)
-                .map_err(ApiError::too_many)?;
+            console.browsers.begin(name, now).map_err(api::too_many)?;
             return Ok(Self { name, source: None });
         }
         let source = lockout::source(ask.peer.address);
         let name = lockout::name_from(name, &source);
-        console
-            .sources
-            .begin(source, now)
-            .map_err(ApiError::too_many)?;
+        console.sources.begin(source, now).map_err(api::too_many)?;
         if let Err(secs) = console.names.begin(name, now) {
             // This attempt tried nothing.
             console.sources.undo(source, now);
-            return Err(ApiError::too_many(secs));
+            return Err(api::too_many(secs));
         }
         let source = Some(source);
         Ok(Self { name, source })
@@ -203,8 +197,8 @@ struct NewPassword {
 }
 
 /// `POST password`
-pub(super) async fn change_password(ask: ApiRequest<'_>) -> Result<ApiReply, ApiError> {
-    let (cookie, who) = session::current(ask).ok_or_else(ApiError::signed_out)?;
+pub(super) async fn change_password(ask: ApiRequest<'_>) -> Result<ApiReply, WireError> {
+    let (cookie, who) = session::current(ask).ok_or_else(api::signed_out)?;
     let wanted: NewPassword = read(ask)?;
     let (old, new) = (
         Secret::new(wanted.old_password),
@@ -219,12 +213,12 @@ pub(super) async fn change_password(ask: ApiRequest<'_>) -> Result<ApiReply, Api
         changed.map_err(|fault| failed(&fault))?;
     } else {
         let credentials = identity.console_credentials(cookie.expose());
-        let credentials = credentials.ok_or_else(ApiError::signed_out)?;
+        let credentials = credentials.ok_or_else(api::signed_out)?;
         change_own(ask, &credentials, &old, &new).await?;
     }
     attempt.succeeded(ask);
     let cookie = identity.password_changed(cookie.expose());
-    session::begun(ask, &cookie.ok_or_else(ApiError::signed_out)?)
+    session::begun(ask, &cookie.ok_or_else(api::signed_out)?)
 }
 
 /// Calls ChangePassword as the user.
@@ -233,7 +227,7 @@ async fn change_own(
     credentials: &TemporaryCredentials,
     old: &Secret<String>,
     new: &Secret<String>,
-) -> Result<(), ApiError> {
+) -> Result<(), WireError> {
     let encoded =
         |text: &Secret<String>| utf8_percent_encode(text.expose(), NON_ALPHANUMERIC).to_string();
     let body = Secret::new(format!(
@@ -249,8 +243,8 @@ async fn change_own(
         head: RequestHead::read(parts, ask.peer, services.clock.now()),
         request_id: services.ids.uuid(),
     };
-    query::carry_out(services, Service::Iam, request, body.expose().as_bytes()).await?;
-    Ok(())
+    let changed = query::carry_out(services, Service::Iam, request, body.expose().as_bytes()).await;
+    changed.map(drop).map_err(api::of_action)
 }
 
 /// The head of a signed request. The client's facts are those of the browser's request.
@@ -258,8 +252,8 @@ fn signed(
     ask: ApiRequest<'_>,
     credentials: &TemporaryCredentials,
     body: &str,
-) -> Result<Parts, ApiError> {
-    let unsigned = |_| ApiError::new(500, "ServiceFailure", "The request could not be signed.");
+) -> Result<Parts, WireError> {
+    let unsigned = |_| WireError::new(500, "ServiceFailure", "The request could not be signed.");
     let request = Request::post("/").header(header::HOST, "console").body(());
     let (mut parts, ()) = request.map_err(|_| unsigned(()))?.into_parts();
     if let Some(agent) = ask.parts.headers.get(header::USER_AGENT) {

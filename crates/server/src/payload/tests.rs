@@ -13,7 +13,8 @@ use keywright_sigv4::{
 use sha2::{Digest, Sha256};
 
 use super::CheckedBody;
-use keywright_s3::{BodyError, BodyTrailers, WireError};
+use keywright_base::WireError;
+use keywright_s3::{BodyError, BodyTrailers};
 
 const NOW: Timestamp = Timestamp::from_secs(1_795_507_200);
 
@@ -62,7 +63,7 @@ async fn read(
     let (body, trailers) =
         CheckedBody::signed(body, (&proof, &key), presented, &parts.headers).unwrap();
     let data = body.collect().await.map(|body| body.to_bytes().to_vec());
-    let code = |error: BodyError| error.downcast::<WireError>().unwrap().code;
+    let code = |error: BodyError| error.downcast::<WireError>().unwrap().code.into_owned();
     (data.map_err(code), trailers)
 }
 

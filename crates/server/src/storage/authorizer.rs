@@ -10,7 +10,7 @@ use std::{
 };
 
 use http::{Method, request::Parts};
-use keywright_base::limits;
+use keywright_base::{WireError, limits};
 use keywright_identity::{
     Identity,
     authorize::{self, ForeignResource, MeasuredOutcome},
@@ -21,9 +21,7 @@ use keywright_identity::{
     view::RequestContext,
 };
 use keywright_policy::{ContextValues, is_key, is_list_key};
-use keywright_s3::{
-    self as s3, CallerBusy, S3Authorizer, S3Context, S3Denial, S3Resource, WireError,
-};
+use keywright_s3::{self as s3, CallerBusy, S3Authorizer, S3Context, S3Denial, S3Resource};
 use keywright_sigv4::SignatureFault;
 
 use super::{

@@ -11,7 +11,7 @@ fn answer(parts: &Parts, rules: &ServiceRules) -> String {
         Ok(_) => "ok".to_owned(),
         Err(fault) => {
             let wire = fault.wire(rules.dialect);
-            format!("{} {} {}", wire.status, wire.code, wire.message)
+            format!("{} {} {}", wire.status, wire.code, wire.text())
         }
     }
 }

@@ -25,8 +25,8 @@ fn scope(form: SignatureForm) -> ScopeFault {
 
 fn check(dialect: SigningDialect, fault: &SignatureFault, status: u16, code: &str, message: &str) {
     let wire = fault.wire(dialect);
-    assert_eq!((wire.status, wire.code), (status, code), "{fault:?}");
-    assert_eq!(wire.message, message);
+    assert_eq!((wire.status, &*wire.code), (status, code), "{fault:?}");
+    assert_eq!(wire.text(), message);
 }
 
 fn mismatch() -> SignatureFault {
@@ -377,7 +377,7 @@ fn chunks() {
     ] {
         for dialect in [SigningDialect::S3, SigningDialect::Query] {
             let wire = SignatureFault::from(fault.clone()).wire(dialect);
-            assert_eq!((wire.status, wire.code), (status, code));
+            assert_eq!((wire.status, &*wire.code), (status, code));
         }
     }
 }

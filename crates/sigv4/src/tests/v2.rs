@@ -15,7 +15,7 @@ fn answer(line: &str, headers: &str, bucket: Option<&str>) -> String {
         Ok(None) => return "none".to_owned(),
         Err(fault) => {
             let wire = fault.wire(SigningDialect::S3);
-            return format!("{} {}: {}", wire.status, wire.code, wire.message);
+            return format!("{} {}: {}", wire.status, wire.code, wire.text());
         }
     };
     match presented.verify(&secret()) {

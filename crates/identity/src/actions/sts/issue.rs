@@ -233,15 +233,13 @@ pub(super) fn check_tags(tags: &[Tag]) -> Result<(), IamFault> {
     for (position, tag) in tags.iter().enumerate() {
         let again = |other: &Tag| other.key.eq_ignore_ascii_case(&tag.key);
         if tags.iter().skip(position + 1).any(again) {
-            let text = IamFault::from(InvalidInput::DuplicateTagKeysAnyCase)
-                .wire()
-                .message;
-            return Err(IamFault::InvalidParameterValue(text.unwrap_or_default()));
+            let wire = IamFault::from(InvalidInput::DuplicateTagKeysAnyCase).wire();
+            return Err(IamFault::InvalidParameterValue(wire.text().to_owned()));
         }
         let prefix = tag.key.as_bytes().get(..4);
         if prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"aws:")) {
-            let text = IamFault::from(InvalidInput::ReservedTagKey).wire().message;
-            return Err(IamFault::InvalidParameterValue(text.unwrap_or_default()));
+            let wire = IamFault::from(InvalidInput::ReservedTagKey).wire();
+            return Err(IamFault::InvalidParameterValue(wire.text().to_owned()));
         }
     }
     Ok(())

@@ -9,10 +9,9 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, Request, request::Parts};
 use http_body_util::{BodyExt, Full};
-use keywright_base::{AccountId, Clock, Entropy, Secret, Timestamp};
+use keywright_base::{AccountId, Clock, Entropy, Secret, Timestamp, WireError};
 use keywright_identity::{
     Identity,
-    fault::WireError,
     service::{self, RootCredentials},
     vault::KEY_BYTES,
 };

@@ -218,7 +218,7 @@ async fn a_session_of_sts_calls_iam_only_with_a_code() {
     let key = bench.root("Action=CreateAccessKey&UserName=ann").await;
     let with_code = format!("&SerialNumber={serial}&TokenCode={}", code(0));
     for (more, expected) in [
-        ("", Err("InvalidClientTokenId")),
+        ("", Err("InvalidClientTokenId".into())),
         (with_code.as_str(), Ok(())),
     ] {
         let made = bench

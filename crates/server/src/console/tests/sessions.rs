@@ -53,7 +53,7 @@ async fn credentials_are_the_users_own_and_end_with_the_session() {
     assert_eq!(out.header("set-cookie"), gone);
     assert_eq!(state(&bench, &cookie).await, "signed-out");
     let ended = bench.as_session(&made, "Action=GetUser").await.unwrap_err();
-    assert_eq!((ended.status, ended.code), (403, "InvalidClientTokenId"));
+    assert_eq!((ended.status, &*ended.code), (403, "InvalidClientTokenId"));
 }
 
 #[tokio::test]

@@ -66,7 +66,7 @@ fn a_report_is_started_then_complete_and_lasts_four_hours() {
     let error = bench.root(GET);
     let error = error.error();
     assert_eq!(
-        (error.status, error.code, error.message.as_deref()),
+        (error.status, &*error.code, error.message.as_deref()),
         (410, "ReportNotPresent", None)
     );
     let started = bench.root(GENERATE);
@@ -88,7 +88,7 @@ fn a_report_is_started_then_complete_and_lasts_four_hours() {
     bench.pass(1);
     let error = bench.root(GET);
     let error = error.error();
-    assert_eq!((error.status, error.code), (410, "ReportExpired"));
+    assert_eq!((error.status, &*error.code), (410, "ReportExpired"));
     assert_eq!(bench.root(GENERATE).value("State"), "STARTED");
     assert_ne!(bench.root(GET).value("Content"), first.value("Content"));
 }
