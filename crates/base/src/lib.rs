@@ -20,4 +20,4 @@ pub use names::{FoldedName, ROTATION_MARK};
 pub use regions::{REGIONS, Region, region};
 pub use secret::Secret;
 pub use time::{Clock, Timestamp, TimestampError};
-pub use wire_error::WireError;
+pub use wire_error::{ErrorCode, WireError};

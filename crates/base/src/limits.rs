@@ -167,6 +167,8 @@ pub const POLICY_FINDINGS: usize = 500;
 pub const DENIALS_PER_ACCOUNT: usize = 1000;
 /// Bytes of all denied requests remembered per account, with the policies that decided them.
 pub const DENIAL_BYTES_PER_ACCOUNT: usize = 16 * 1024 * 1024;
+/// Resources listed in the event of one request.
+pub const EVENT_RESOURCES: usize = 100;
 /// Statements listed in the explanation of one decision.
 pub const EXAMINED_STATEMENTS: usize = 500;
 

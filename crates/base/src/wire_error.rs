@@ -77,3 +77,14 @@ impl std::fmt::Display for WireError {
 }
 
 impl std::error::Error for WireError {}
+
+/// The code of the error that a response carries, as an extension of the response: whoever renders
+/// an error leaves it for the request's event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorCode(pub Cow<'static, str>);
+
+impl From<&WireError> for ErrorCode {
+    fn from(error: &WireError) -> Self {
+        Self(error.code.clone())
+    }
+}

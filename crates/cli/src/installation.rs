@@ -84,6 +84,7 @@ impl Installation {
             master_key: master.bytes().clone(),
             clock: Arc::clone(clock),
             entropy: Arc::clone(entropy),
+            projections: Vec::new(),
         });
         let identity = identity.await?;
         let objects = open_objects(&data, Arc::clone(&store), &identity, (clock, entropy)).await?;

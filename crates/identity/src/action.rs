@@ -22,10 +22,11 @@ pub use self::prepare::{Preparation, QuotableResource};
 use crate::{
     authorize::{Permit, Requirement},
     caller::Caller,
+    event::RequestRecord,
     fault::{IamFault, ReachedQuota},
     service::Identity,
     state::StateChange,
-    view::{RequestContext, StateView},
+    view::StateView,
     work::WorkOwner,
 };
 
@@ -238,32 +239,38 @@ pub type ActionOutcome<A> = Result<ActionResult<Output<A>>, IamFault>;
 /// A request for an action with decoded parameters.
 #[derive(Debug, Clone, Copy)]
 pub struct ActionCall<'a> {
+    /// The record of the request.
+    pub(crate) record: &'a Arc<RequestRecord>,
     /// The caller.
-    pub caller: &'a Arc<Caller>,
-    /// The context from the request's head.
-    pub facts: &'a RequestContext,
-    /// The parameters.
-    pub form: &'a Form,
-    /// The request ID for the response.
-    pub request_id: &'a str,
-}
-
-/// A request as an action sees it, apart from its input.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RequestHead<'a> {
     pub(crate) caller: &'a Caller,
-    pub(crate) facts: &'a RequestContext,
-    pub(crate) request_id: &'a str,
+    /// The parameters.
+    pub(crate) form: &'a Form,
 }
 
-impl<'a> From<ActionCall<'a>> for RequestHead<'a> {
-    fn from(call: ActionCall<'a>) -> Self {
-        Self {
-            caller: call.caller,
-            facts: call.facts,
-            request_id: call.request_id,
-        }
+impl<'a> ActionCall<'a> {
+    /// A call of the record's caller.
+    ///
+    /// # Errors
+    /// [`IamFault::Internal`] if the request has no verified caller.
+    pub fn new(record: &'a Arc<RequestRecord>, form: &'a Form) -> Result<Self, IamFault> {
+        let caller = verified_caller(record)?;
+        Ok(Self {
+            record,
+            caller,
+            form,
+        })
     }
+
+    /// The caller.
+    pub const fn caller(&self) -> &'a Caller {
+        self.caller
+    }
+}
+
+/// The caller of a request that was admitted.
+fn verified_caller(record: &RequestRecord) -> Result<&Caller, IamFault> {
+    let caller = record.caller();
+    caller.ok_or_else(|| IamFault::Internal("the request was not admitted".to_owned()))
 }
 
 /// The response to a request.
@@ -297,20 +304,17 @@ impl std::fmt::Debug for ActionEntry {
 /// A request for an operation that needs no signature.
 #[derive(Debug, Clone, Copy)]
 pub struct UnsignedCall<'a> {
-    /// The context from the request's head.
-    pub facts: &'a RequestContext,
+    /// The record of the request.
+    pub record: &'a RequestRecord,
     /// The parameters.
     pub form: &'a Form,
-    /// The request ID for the response.
-    pub request_id: &'a str,
 }
 
 impl<'a> From<ActionCall<'a>> for UnsignedCall<'a> {
     fn from(call: ActionCall<'a>) -> Self {
         Self {
-            facts: call.facts,
+            record: call.record,
             form: call.form,
-            request_id: call.request_id,
         }
     }
 }

@@ -12,16 +12,18 @@ use std::{str::FromStr, sync::Arc};
 
 use http::request::Parts;
 use keywright_base::{AccessKeyId, Secret, Timestamp};
-use keywright_sigv4::{PayloadHash, PresentedSignature, PresentedV2, SignatureFault, SigningKey};
+use keywright_sigv4::{
+    CredentialScope, PayloadHash, PresentedSignature, PresentedV2, SignatureFault, SigningKey,
+};
 
 use crate::{
     caller::{Caller, SessionFacts},
     console::ConsoleSessions,
+    event::{CredentialUse, UsedCredential},
     ledger::IamLedger,
     principal::Principal,
     session_token::SessionToken,
-    state::{AccessKey, Account, KeyStatus},
-    usage::KeyUsage,
+    state::{AccessKey, Account, KeyMaterial, KeyStatus},
     vault::{DataVault, OpenError, SealPurpose},
 };
 
@@ -79,7 +81,7 @@ enum SignatureVersion<'a> {
     V2(&'a PresentedV2, Timestamp),
 }
 
-impl<'a> SignatureVersion<'a> {
+impl SignatureVersion<'_> {
     const fn now(self) -> Timestamp {
         match self {
             Self::V4(signed) => signed.now,
@@ -95,14 +97,10 @@ impl<'a> SignatureVersion<'a> {
         }
     }
 
-    /// The service and the region of the signature.
-    fn scope(self) -> (&'a str, &'a str) {
+    const fn scope(self) -> Option<CredentialScope> {
         match self {
-            Self::V4(signed) => {
-                let scope = signed.presented.scope();
-                (scope.service(), scope.region())
-            }
-            Self::V2(..) => ("s3", V2_REGION),
+            Self::V4(signed) => Some(*signed.presented.scope()),
+            Self::V2(..) => None,
         }
     }
 }
@@ -112,17 +110,66 @@ impl<'a> SignatureVersion<'a> {
 pub struct Authenticator {
     pub(crate) ledger: Arc<IamLedger>,
     pub(crate) vault: Arc<DataVault>,
-    pub(crate) usage: Arc<KeyUsage>,
     pub(crate) sessions: Arc<ConsoleSessions>,
 }
 
-/// A caller and the signing key, which is needed later for aws-chunked bodies.
+/// A verified caller, which only the draft of a request's event takes out
+/// ([`EventDraft::admit`](crate::event::EventDraft::admit)).
 #[derive(Debug)]
 pub struct AuthenticatedCaller {
-    /// The verified caller.
-    pub caller: Caller,
-    /// The signing key of the request's scope. `None` for Version 2, which has no scope.
-    pub signing_key: Option<SigningKey>,
+    pub(crate) caller: Caller,
+    /// The signing key of the request's scope, which is needed later for aws-chunked bodies. `None`
+    /// for Version 2, which has no scope.
+    pub(crate) signing_key: Option<SigningKey>,
+    /// Of a long-term key.
+    material: Option<Arc<KeyMaterial>>,
+    key_use: KeyUse,
+    at: Timestamp,
+    /// `None` for Version 2.
+    scope: Option<CredentialScope>,
+}
+
+impl AuthenticatedCaller {
+    fn new(
+        caller: Caller,
+        (signing_key, material): (Option<SigningKey>, Option<Arc<KeyMaterial>>),
+        signature: SignatureVersion<'_>,
+    ) -> Self {
+        Self {
+            caller,
+            signing_key,
+            material,
+            key_use: signature.key_use(),
+            at: signature.now(),
+            scope: signature.scope(),
+        }
+    }
+
+    /// The service and the region of the signature.
+    pub(crate) fn service_and_region(&self) -> (&'static str, &'static str) {
+        let scope = self.scope.as_ref();
+        scope.map_or(("s3", V2_REGION), |scope| (scope.service(), scope.region()))
+    }
+
+    /// The use of the credential, for the record of uses.
+    pub(crate) fn credential_use(&self) -> CredentialUse<'_> {
+        let credential = match (&self.material, self.caller.principal()) {
+            (Some(material), _) => UsedCredential::AccessKey(self.caller.key(), material),
+            (None, Principal::RoleSession(session)) => UsedCredential::Role(session.role),
+            (
+                None,
+                Principal::Root { .. } | Principal::User { .. } | Principal::FederatedUser(_),
+            ) => UsedCredential::Session,
+        };
+        let (service, region) = self.service_and_region();
+        CredentialUse {
+            credential,
+            key_use: self.key_use,
+            at: self.at,
+            service,
+            region,
+        }
+    }
 }
 
 impl Authenticator {
@@ -248,15 +295,10 @@ impl Authenticator {
                 key.material.remember(*scope, derived.clone());
             }
         }
-        let (key_use, scope) = (signature.key_use(), signature.scope());
-        self.usage
-            .note((id, &key.material), key_use, signature.now(), scope);
         let principal = Principal::of_owner(&account, owner).ok_or_else(unknown)?;
         let caller = Caller::new(principal, id, None, proof);
-        Ok(AuthenticatedCaller {
-            caller,
-            signing_key,
-        })
+        let keys = (signing_key, Some(Arc::clone(&key.material)));
+        Ok(AuthenticatedCaller::new(caller, keys, signature))
     }
 
     /// Whether a caller that was verified when its request arrived would still be accepted. Called
@@ -370,14 +412,12 @@ impl Authenticator {
         if let Some(id) = facts.console {
             self.sessions.touch(id, now);
         }
-        if let Principal::RoleSession(session) = &principal {
-            self.usage.note_role(session.role, now, signature.scope());
-        }
         let caller = Caller::new(principal, id, Some(facts), proof);
-        Ok(AuthenticatedCaller {
+        Ok(AuthenticatedCaller::new(
             caller,
-            signing_key,
-        })
+            (signing_key, None),
+            signature,
+        ))
     }
 }
 

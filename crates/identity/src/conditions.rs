@@ -111,7 +111,7 @@ pub(crate) fn common<'a>(
         ("aws:sourceip", None) => one(facts.source_address.to_string()),
         ("aws:useragent", None) => one(facts.user_agent.as_str()),
         ("aws:referer", None) => optional(facts.referer.as_deref()),
-        ("aws:requestedregion", None) => one(facts.region.as_str()),
+        ("aws:requestedregion", None) => one(facts.region()),
         ("aws:principalisawsservice", None) => one("false"),
         ("aws:viaawsservice", None) => one(if via(caller).is_some() {
             "true"

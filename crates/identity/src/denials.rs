@@ -23,7 +23,12 @@ use keywright_policy::{
 pub(crate) use self::quoted::QuotedEntity;
 use self::ring::DenialRing;
 use crate::{
-    authorize::binding, caller::Caller, names::PolicyNames, principal::Principal, state::Account,
+    authorize::binding,
+    caller::Caller,
+    event::{Projection, RequestEvent},
+    names::PolicyNames,
+    principal::Principal,
+    state::Account,
     view::ResourcePolicy,
 };
 
@@ -294,12 +299,20 @@ pub struct DeniedRequests {
     accounts: Mutex<HashMap<AccountId, DenialRing>>,
 }
 
+impl Projection for DeniedRequests {
+    fn completed(&self, event: &RequestEvent<'_>) {
+        if let Some(denial) = event.denial() {
+            self.record(Arc::clone(denial));
+        }
+    }
+}
+
 impl DeniedRequests {
     /// Remembers a denial, and forgets older ones that there is no room for.
-    pub fn record(&self, denial: DeniedRequest) {
+    fn record(&self, denial: Arc<DeniedRequest>) {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let ring = accounts.entry(denial.evidence.who.account()).or_default();
-        ring.record(Arc::new(denial));
+        ring.record(denial);
     }
 
     /// The denials of an account with their numbers, newest first: those before number `before`,

@@ -19,6 +19,7 @@ mod certificates;
 mod conditions;
 pub mod console;
 pub mod denials;
+pub mod event;
 pub mod fault;
 mod installation;
 pub mod keyring;

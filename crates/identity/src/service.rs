@@ -13,11 +13,11 @@ use keywright_store::contract::{Store, StoreError};
 use keywright_wire::{Form, Operation, Service, operation};
 
 use crate::{
-    action::RequestHead,
     authenticate::Authenticator,
     caller::Caller,
     console::ConsoleSessions,
     denials::DeniedRequests,
+    event::{Projection, RequestEvents, RequestRecord},
     fault::IamFault,
     installation::InstallationLock,
     keyring::{Keyring, KeyringError},
@@ -52,7 +52,8 @@ pub struct Identity {
     /// Taken by actions that need exclusive access to the installation
     /// ([`crate::action::Action::ALONE`]).
     pub(crate) installation: InstallationLock,
-    denials: DeniedRequests,
+    denials: Arc<DeniedRequests>,
+    events: RequestEvents,
     pub(crate) mfa_attempts: MfaAttempts,
     password_attempts: PasswordAttempts,
     pub(crate) clock: Arc<dyn Clock>,
@@ -87,6 +88,8 @@ pub struct IdentityParts {
     pub clock: Arc<dyn Clock>,
     /// The source of randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// What is to be remembered of requests, beside what the installation needs itself.
+    pub projections: Vec<Arc<dyn Projection>>,
 }
 
 impl std::fmt::Debug for IdentityParts {
@@ -188,10 +191,14 @@ impl Identity {
         let (ledger, usage) = loading.await.map_err(|_| LedgerError::Superseded)??;
         usage.restore_windows(&ledger);
         let sessions = Arc::new(ConsoleSessions::default());
+        let denials = Arc::new(DeniedRequests::default());
+        let mut projections: Vec<Arc<dyn Projection>> =
+            vec![Arc::clone(&usage) as _, Arc::clone(&denials) as _];
+        projections.extend(parts.projections);
+        let events = RequestEvents::new(projections);
         let authenticator = Authenticator {
             ledger: Arc::clone(&ledger),
             vault: Arc::clone(&vault),
-            usage: Arc::clone(&usage),
             sessions: Arc::clone(&sessions),
         };
         Ok(Arc::new(Self {
@@ -207,7 +214,8 @@ impl Identity {
             pages: WorkQueue::new(WorkLimits::of_pages()),
             listings: WorkQueue::new(WorkLimits::of_listings()),
             entropy: parts.entropy,
-            denials: DeniedRequests::default(),
+            denials,
+            events,
             mfa_attempts: MfaAttempts::default(),
             password_attempts: PasswordAttempts::default(),
             clock: parts.clock,
@@ -279,8 +287,13 @@ impl Identity {
     }
 
     /// The denied requests.
-    pub const fn denials(&self) -> &DeniedRequests {
+    pub fn denials(&self) -> &DeniedRequests {
         &self.denials
+    }
+
+    /// Where the events of requests go.
+    pub const fn events(&self) -> &RequestEvents {
+        &self.events
     }
 
     /// Sets the lookup for other services' resources, once. Explanations evaluate their policies
@@ -310,24 +323,18 @@ impl Identity {
         operation(service, version, form.action()?).filter(|operation| operation.unsigned)
     }
 
-    /// The name of the action in a form, for records. Truncated, because the text is unverified.
-    pub fn action_name(service: Service, form: &Form) -> String {
-        let name: String = form.action().unwrap_or("?").chars().take(64).collect();
-        format!("{}:{name}", service.scope_name())
-    }
-
     pub(crate) fn view<'a>(
         &'a self,
         account: &'a Account,
-        head: impl Into<RequestHead<'a>>,
+        (record, caller): (&'a RequestRecord, &'a Caller),
     ) -> StateView<'a> {
-        let head = head.into();
         StateView {
             account,
             ledger: &self.ledger,
-            caller: head.caller,
-            context: head.facts,
-            request_id: head.request_id,
+            caller,
+            context: &record.context,
+            request_id: &record.request_id,
+            record,
             denials: &self.denials,
             mfa_attempts: &self.mfa_attempts,
             password_attempts: &self.password_attempts,

@@ -54,8 +54,8 @@ pub struct SignedIn {
     pub alias: Option<String>,
     /// The user's name; `None` for root.
     pub user: Option<String>,
-    /// The user's or root's ARN.
-    pub arn: Arn,
+    /// Who it is.
+    pub principal: Principal,
     /// Whether the password must be changed before anything else.
     pub must_change: bool,
     /// Whether an MFA code was given.
@@ -87,6 +87,15 @@ impl Identity {
         let by_id = name.parse::<AccountId>().ok();
         let known = by_id.filter(|id| self.ledger.account(*id).is_some());
         known.or_else(|| self.ledger.alias_holder(name))
+    }
+
+    /// The ARN of the user, or of root, that someone claims to be, if it exists.
+    pub fn claimed_arn(&self, account: AccountId, user: Option<&str>) -> Option<Arn> {
+        let account = self.ledger.account(account)?.snapshot().clone();
+        match user {
+            Some(name) => Some(account.user(name)?.arn(account.id())),
+            None => Some(Arn::iam(account.id(), "root")),
+        }
     }
 
     /// Begins a session and returns its cookie.
@@ -122,8 +131,6 @@ impl Identity {
         if expiry == PasswordExpiry::Hard {
             return Err(SignInError::Expired);
         }
-        let subject = user.map_or_else(|| account.id().to_string(), |user| user.to_string());
-        self.usage.note_password(&subject, now);
         let session = ConsoleSession {
             account: account.id(),
             user,
@@ -174,14 +181,14 @@ impl Identity {
             Some(id) => Some(account.user_by_id(id)?),
             None => None,
         };
+        let owner = session
+            .user
+            .map_or(CredentialOwner::Root, CredentialOwner::User);
         Some(SignedIn {
             account: account.id(),
             alias: account.settings().alias.clone(),
             user: user.map(|user| user.name.clone()),
-            arn: user.map_or_else(
-                || Arn::iam(account.id(), "root"),
-                |user| user.arn(account.id()),
-            ),
+            principal: Principal::of_owner(&account, owner)?,
             must_change: session.must_change,
             mfa: session.mfa,
             expires: session.expires(),

@@ -10,7 +10,7 @@ pub(crate) mod saml;
 use std::{
     borrow::Cow,
     sync::{
-        Arc,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
@@ -29,13 +29,19 @@ use ring::digest;
 use crate::{
     Identity,
     action::{ActionCall, UnsignedCall},
+    actions::ServedOperation,
     authenticate::{AuthFailure, KeyUse, SignedRequest},
     caller::Caller,
+    event::{
+        EventDraft, EventOperation, EventResource, Projection, RequestEvent, RequestOutcome,
+        RequestRecord,
+    },
+    fault::IamFault,
     on_behalf::OnBehalf,
     service::IdentityParts,
     state::CredentialOwner,
     vault::KEY_BYTES,
-    view::RequestContext,
+    view::{RequestContext, SignedContext},
 };
 
 /// Numbers that never repeat.
@@ -79,6 +85,44 @@ pub(crate) struct TestInstallation {
     seed: Arc<TestEntropy>,
     runtime: tokio::runtime::Runtime,
     folder: Arc<tempfile::TempDir>,
+    events: Arc<TestEvents>,
+}
+
+/// Every event, as a test sees it.
+#[derive(Default)]
+pub(crate) struct TestEvents(Mutex<Vec<TestEvent>>);
+
+/// An event.
+#[derive(Debug)]
+pub(crate) struct TestEvent {
+    pub(crate) operation: String,
+    pub(crate) is_read_only: bool,
+    pub(crate) principal: Option<String>,
+    pub(crate) inactive_key: Option<AccessKeyId>,
+    pub(crate) resources: Vec<EventResource>,
+    pub(crate) is_denied: bool,
+    pub(crate) outcome: RequestOutcome,
+    pub(crate) debug: String,
+}
+
+impl Projection for TestEvents {
+    fn completed(&self, event: &RequestEvent<'_>) {
+        let event = TestEvent {
+            operation: event.operation().to_string(),
+            is_read_only: event.is_read_only(),
+            principal: event.principal().map(|who| who.arn().to_string()),
+            inactive_key: event.inactive_key(),
+            resources: event.resources(),
+            is_denied: event.denial().is_some(),
+            outcome: event.outcome().clone(),
+            debug: format!("{event:?}"),
+        };
+        self.0.lock().unwrap().push(event);
+    }
+
+    fn reads_resources(&self) -> bool {
+        true
+    }
 }
 
 /// The response to a request.
@@ -86,6 +130,18 @@ pub(crate) struct TestInstallation {
 pub(crate) struct TestResponse {
     request: String,
     result: Result<String, WireError>,
+}
+
+/// The ID of every request.
+const REQUEST_ID: &str = "11111111-2222-4333-8444-555555555555";
+
+const REGION: &str = "us-east-1";
+
+fn signed_context() -> SignedContext {
+    SignedContext {
+        region: REGION,
+        idempotency_token: None,
+    }
 }
 
 /// The account of every test installation.
@@ -106,7 +162,8 @@ impl TestInstallation {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let account: AccountId = account.parse().unwrap();
         let seed = Arc::new(TestEntropy::default());
-        let identity = open(&runtime, new_store(&folder), (&clock, &seed));
+        let events = Arc::new(TestEvents::default());
+        let identity = open(&runtime, new_store(&folder), (&clock, &seed), &events);
         let creating = identity.create_account(account, |_| Ok(()));
         let root = runtime.block_on(creating).unwrap();
         let root = TestKeys {
@@ -121,7 +178,13 @@ impl TestInstallation {
             seed,
             runtime,
             folder,
+            events,
         }
+    }
+
+    /// The events since the last call.
+    pub(crate) fn take_events(&self) -> Vec<TestEvent> {
+        std::mem::take(&mut self.events.0.lock().unwrap())
     }
 
     /// Stops and reopens the installation, which reads everything back from the store.
@@ -129,7 +192,8 @@ impl TestInstallation {
         self.block_on(self.identity().usage().flush()).unwrap();
         self.identity = None;
         let store = new_store(&self.folder);
-        let opened = open(&self.runtime, store, (&self.clock, &self.seed));
+        let parts = (&self.clock, &self.seed);
+        let opened = open(&self.runtime, store, parts, &self.events);
         self.identity = Some(opened);
     }
 
@@ -137,7 +201,8 @@ impl TestInstallation {
     pub(crate) fn second(&self) -> Self {
         let runtime = new_runtime();
         let store = Arc::clone(self.identity().store());
-        let identity = open(&runtime, store, (&self.clock, &self.seed));
+        let parts = (&self.clock, &self.seed);
+        let identity = open(&runtime, store, parts, &self.events);
         Self {
             identity: Some(identity),
             root: self.root.clone(),
@@ -145,6 +210,7 @@ impl TestInstallation {
             seed: Arc::clone(&self.seed),
             runtime,
             folder: Arc::clone(&self.folder),
+            events: Arc::clone(&self.events),
         }
     }
 
@@ -190,44 +256,69 @@ impl TestInstallation {
     ) -> TestResponse {
         let service = service_of(form);
         let body = format!("{form}&Version={}", service.version());
-        let result = self.caller(keys, service, &body).map(|caller| {
-            let caller = Arc::new(caller);
-            let mut facts = self.facts();
-            change(&mut facts);
-            let parsed = Form::parse(body.as_bytes()).unwrap();
-            let call = ActionCall {
-                caller: &caller,
-                facts: &facts,
-                form: &parsed,
-                request_id: "11111111-2222-4333-8444-555555555555",
-            };
-            self.block_on(self.identity().call(service, call))
+        let mut facts = self.facts();
+        change(&mut facts);
+        let event = self.begin(facts);
+        let parsed = Form::parse(body.as_bytes()).unwrap();
+        let served = Identity::served(service, &parsed);
+        event.record().note_operation(match &served {
+            Ok(operation) => (*operation).into(),
+            Err(_) => EventOperation::claimed(service, &parsed),
         });
-        let result = match result {
-            Ok(outcome) => outcome
-                .map(|answer| answer.xml)
-                .map_err(|fault| fault.wire()),
-            Err(refusal) => Err(refusal.fault.wire(SigningDialect::Query)),
+        let result = match self.caller(keys, service, &body) {
+            Ok(caller) => {
+                event.record().admit(caller, signed_context());
+                let answer = served.and_then(|it| self.run(event.record(), it, &parsed));
+                answer.map_err(|fault| fault.wire())
+            }
+            Err(failure) => {
+                event.reject(&failure);
+                Err(failure.fault.wire(SigningDialect::Query))
+            }
         };
-        let request = form.to_owned();
-        TestResponse { request, result }
+        complete(event, form, result)
     }
 
     /// Sends `Action=…&…` to STS without a signature.
     pub(crate) fn unsigned(&self, form: &str) -> TestResponse {
         let body = format!("{form}&Version={}", Service::Sts.version());
-        let (parsed, facts) = (Form::parse(body.as_bytes()).unwrap(), self.facts());
+        let parsed = Form::parse(body.as_bytes()).unwrap();
         let operation = Identity::unsigned(Service::Sts, &parsed).unwrap();
+        let event = self.begin(self.facts());
+        event
+            .record()
+            .note_operation(EventOperation::Unsigned(operation));
+        event.admit_unsigned(REGION);
         let call = UnsignedCall {
-            facts: &facts,
+            record: event.record(),
             form: &parsed,
-            request_id: "11111111-2222-4333-8444-555555555555",
         };
         let result = self.block_on(self.identity().call_unsigned(operation, call));
-        TestResponse {
-            request: form.to_owned(),
-            result: result.map_err(|fault| fault.wire()),
-        }
+        complete(event, form, result.map_err(|fault| fault.wire()))
+    }
+
+    fn begin(&self, facts: RequestContext) -> EventDraft<'_> {
+        let events = self.identity().events();
+        events.begin(REQUEST_ID.to_owned(), facts)
+    }
+
+    fn run(
+        &self,
+        record: &Arc<RequestRecord>,
+        operation: ServedOperation,
+        form: &Form,
+    ) -> Result<String, IamFault> {
+        let call = ActionCall::new(record, form)?;
+        let answer = self.block_on(self.identity().call(operation, call));
+        answer.map(|answer| answer.xml)
+    }
+
+    /// The event of a signed request that was admitted.
+    pub(crate) fn admitted(&self, keys: &TestKeys, service: Service, body: &str) -> EventDraft<'_> {
+        let caller = self.caller(keys, service, body).unwrap();
+        let event = self.begin(self.facts());
+        event.record().admit(caller, signed_context());
+        event
     }
 
     /// Signs and verifies a request.
@@ -265,7 +356,10 @@ impl TestInstallation {
                 assert_eq!(self.is_cached(&presented), cached, "nothing is remembered");
             }
         }
-        Ok(authenticated?.caller)
+        let authenticated = authenticated?;
+        let events = self.identity().events();
+        events.verified(&authenticated.credential_use());
+        Ok(authenticated.caller)
     }
 
     /// Whether the signing key of a request is cached.
@@ -305,8 +399,8 @@ impl TestInstallation {
             user_agent: "aws-cli/1.45".to_owned(),
             referer: None,
             secure: false,
-            region: "us-east-1".to_owned(),
-            idempotency_token: None,
+            tls_version: None,
+            signed: OnceLock::new(),
         }
     }
 
@@ -510,6 +604,19 @@ impl TestResponse {
     }
 }
 
+/// Emits the event of a request with its outcome.
+fn complete(event: EventDraft<'_>, form: &str, result: Result<String, WireError>) -> TestResponse {
+    event.complete(match &result {
+        Ok(_) => RequestOutcome::Succeeded,
+        Err(error) => RequestOutcome::Failed {
+            status: error.status,
+            code: error.code.clone(),
+        },
+    });
+    let request = form.to_owned();
+    TestResponse { request, result }
+}
+
 fn new_runtime() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(1).enable_time().build().unwrap()
@@ -524,12 +631,14 @@ fn open(
     runtime: &tokio::runtime::Runtime,
     store: Arc<dyn Store>,
     (clock, seed): (&Arc<ManualClock>, &Arc<TestEntropy>),
+    events: &Arc<TestEvents>,
 ) -> Arc<Identity> {
     let parts = IdentityParts {
         store,
         master_key: Secret::new(vec![7; KEY_BYTES]),
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         entropy: Arc::clone(seed) as Arc<dyn Entropy>,
+        projections: vec![Arc::clone(events) as _],
     };
     runtime.block_on(Identity::open(parts)).unwrap()
 }

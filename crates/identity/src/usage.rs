@@ -1,6 +1,7 @@
 //! Who used what, and when: last use of keys, roles and passwords, and attempts with inactive keys.
 //!
-//! It protects one rule: only a verified signature leaves a trace here. Last use follows AWS's
+//! It is a projection of the events of requests, and protects one rule: only a verified signature
+//! leaves a trace here. Last use follows AWS's
 //! granularity: the first use inside each 15-minute window is recorded, with its service and
 //! region. Beside that the last use of a key is known to the second, by anyone and by a consumer:
 //! whoever waits for a key to be quiet needs no window of a quarter of an hour. These and attempts
@@ -15,7 +16,16 @@ use std::{
 use keywright_base::{AccessKeyId, Timestamp, UniqueId};
 use keywright_store::contract::{KeyAttempt, LastUse, Store, StoreError};
 
-use crate::{authenticate::KeyUse, ledger::IamLedger, state::KeyMaterial};
+use crate::{
+    authenticate::KeyUse,
+    event::{
+        ConsoleOperation, CredentialUse, EventOperation, Projection, RequestEvent, RequestOutcome,
+        UsedCredential,
+    },
+    ledger::IamLedger,
+    principal::Principal,
+    state::{CredentialOwner, KeyMaterial},
+};
 
 /// Seconds of a key's last-used window.
 const KEY_WINDOW_SECS: i64 = 15 * 60;
@@ -94,8 +104,8 @@ impl KeyUsage {
     }
 
     /// Notes a verified use of a key. Costs three atomic loads unless it opens a new window or
-    /// second. Uses to the second are written by [`Usage::flush`].
-    pub fn note(
+    /// second. Uses to the second are written by [`KeyUsage::flush`].
+    fn note(
         &self,
         (key, material): (AccessKeyId, &KeyMaterial),
         key_use: KeyUse,
@@ -145,7 +155,7 @@ impl KeyUsage {
 
     /// Notes a request of a role's session. The first one inside each window of fifteen minutes is
     /// recorded; a map is read to find out.
-    pub fn note_role(&self, role: UniqueId, now: Timestamp, (service, region): (&str, &str)) {
+    fn note_role(&self, role: UniqueId, now: Timestamp, (service, region): (&str, &str)) {
         let at = now.truncate_to_secs();
         let due = |used: LastUse| at.secs_since(used.at) >= KEY_WINDOW_SECS;
         if self.last(role.as_str()).is_none_or(due) {
@@ -160,7 +170,7 @@ impl KeyUsage {
 
     /// Notes a sign-in with a password; `subject` is a user's unique id, or the account's id for
     /// root. As on AWS the first one inside each five-minute window is recorded.
-    pub fn note_password(&self, subject: &str, now: Timestamp) {
+    pub(crate) fn note_password(&self, subject: &str, now: Timestamp) {
         let at = now.truncate_to_secs();
         let due = |used: LastUse| at.secs_since(used.at) >= PASSWORD_WINDOW_SECS;
         if self.last(subject).is_none_or(due) {
@@ -186,14 +196,11 @@ impl KeyUsage {
     }
 
     /// Counts a correctly signed request of an inactive key.
-    pub fn note_attempt(&self, key: AccessKeyId, facts: AttemptFacts<'_>, now: Timestamp) {
-        let agent = facts.user_agent.chars().take(USER_AGENT_CHARS).collect();
-        let id = (
-            key,
-            facts.source_address.to_owned(),
-            agent,
-            facts.action.to_owned(),
-        );
+    fn note_attempt(&self, key: AccessKeyId, event: &RequestEvent<'_>) {
+        let (context, action) = (event.context(), event.operation().attempt_name());
+        let agent = context.user_agent.chars().take(USER_AGENT_CHARS).collect();
+        let (source, now) = (context.source_address.to_string(), context.now);
+        let id = (key, source, agent, action);
         let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         if attempts.len() < PENDING_ATTEMPTS || attempts.contains_key(&id) {
             let entry = attempts.entry(id).or_insert((0, now));
@@ -271,19 +278,41 @@ impl KeyUsage {
     }
 }
 
+impl Projection for KeyUsage {
+    fn verified(&self, credential: &CredentialUse<'_>) {
+        let (now, scope) = (credential.at, (credential.service, credential.region));
+        match credential.credential {
+            UsedCredential::AccessKey(key, material) => {
+                self.note((key, material), credential.key_use, now, scope);
+            }
+            UsedCredential::Role(role) => self.note_role(role, now, scope),
+            UsedCredential::Session => {}
+        }
+    }
+
+    fn completed(&self, event: &RequestEvent<'_>) {
+        if let Some(key) = event.inactive_key() {
+            self.note_attempt(key, event);
+        }
+        if let (EventOperation::Console(ConsoleOperation::SignIn), RequestOutcome::Succeeded) =
+            (event.operation(), event.outcome())
+            && let Some(principal) = event.principal()
+        {
+            self.note_password(&password_subject(principal), event.context().now);
+        }
+    }
+}
+
+/// Under what the last use of a principal's password is kept.
+fn password_subject(principal: &Principal) -> String {
+    match principal.credential_owner() {
+        Some(CredentialOwner::User(id)) => id.to_string(),
+        Some(CredentialOwner::Root) | None => principal.account().to_string(),
+    }
+}
+
 /// Under what a key's last use to the second is kept.
 fn exact_subject(key: &str, consumer: bool) -> String {
     let owner = if consumer { "consumer" } else { "any" };
     format!("{key}#{owner}")
-}
-
-/// What is kept of an attempt beside the key and the time.
-#[derive(Debug, Clone, Copy)]
-pub struct AttemptFacts<'a> {
-    /// IP address of the peer.
-    pub source_address: &'a str,
-    /// The `User-Agent` header.
-    pub user_agent: &'a str,
-    /// For example `s3:CreateBucket`.
-    pub action: &'a str,
 }

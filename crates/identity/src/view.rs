@@ -1,6 +1,9 @@
 //! The view of an action: its snapshot, its caller, and the request's context.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 use keywright_base::{AccountId, Entropy, Timestamp};
 
@@ -8,6 +11,7 @@ use crate::{
     caller::Caller,
     catalogue::PolicyCatalogue,
     denials::DeniedRequests,
+    event::RequestRecord,
     fault::{IamFault, MissingEntity},
     ledger::IamLedger,
     mfa::MfaAttempts,
@@ -32,10 +36,32 @@ pub struct RequestContext {
     pub referer: Option<String>,
     /// Whether it was sent over TLS.
     pub secure: bool,
-    /// The region in the signature.
-    pub region: String,
+    /// The TLS version as in `s3:TlsVersion`, for example `1.3`.
+    pub tls_version: Option<&'static str>,
+    /// What its signature covers, once that was verified; also set for an operation that needs no
+    /// signature.
+    pub signed: OnceLock<SignedContext>,
+}
+
+/// What a request's signature covers.
+#[derive(Debug, Clone)]
+pub struct SignedContext {
+    /// The region in the signature; without one, the region of the server.
+    pub region: &'static str,
     /// The idempotency token, if one was sent and signed.
     pub idempotency_token: Option<String>,
+}
+
+impl RequestContext {
+    /// The region in the signature; empty for an anonymous request.
+    pub fn region(&self) -> &str {
+        self.signed.get().map_or("", |signed| signed.region)
+    }
+
+    /// The idempotency token, if one was sent and signed.
+    pub fn idempotency_token(&self) -> Option<&str> {
+        self.signed.get()?.idempotency_token.as_deref()
+    }
 }
 
 /// The owner and the policy of another service's resource.
@@ -72,6 +98,8 @@ pub struct StateView<'a> {
     pub context: &'a RequestContext,
     /// The request ID.
     pub request_id: &'a str,
+    /// The record of the request, for what is found out about it.
+    pub(crate) record: &'a RequestRecord,
     /// The installation's accounts, to look up principals in others.
     pub(crate) ledger: &'a IamLedger,
     /// Earlier denied requests.

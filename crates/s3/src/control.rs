@@ -11,7 +11,7 @@ use http::{
 };
 use http_body_util::{BodyExt, Full};
 
-use keywright_base::{AccountId, WireError, limits};
+use keywright_base::{AccountId, ErrorCode, WireError, limits};
 use keywright_objects::{
     ApprovalFuture, CheckFuture, ChecksumAlgorithm, CommitCheck, S3Fault, Tags, UnknownElement,
     check_bucket_name, check_bucket_tags, check_document,
@@ -35,6 +35,18 @@ pub(super) struct TagCall {
     pub(super) headers: HeaderMap,
 }
 
+impl TagCall {
+    /// The operation of a request with this method. `None` if it is not served.
+    pub(super) fn operation(method: &Method) -> Option<&'static str> {
+        match *method {
+            Method::GET => Some("ListTagsForResource"),
+            Method::POST => Some("TagResource"),
+            Method::DELETE => Some("UntagResource"),
+            _ => None,
+        }
+    }
+}
+
 /// The version with which every path of S3 Control begins.
 const VERSION: &str = "v20180820";
 const ACCOUNT: &str = "x-amz-account-id";
@@ -53,10 +65,12 @@ pub(super) async fn answer(
     (head, body): (&Parts, S3Body),
     ids: &ResponseIds,
 ) -> Response<S3Body> {
+    let mut failure = None;
     let (status, text) = match run(service, call, head, body).await {
         Ok(Some(XmlBody(text))) => (StatusCode::OK, text),
         Ok(None) => (StatusCode::NO_CONTENT, String::new()),
         Err(error) => {
+            failure = Some(ErrorCode::from(&*error));
             let status = StatusCode::from_u16(error.status);
             (
                 status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
@@ -68,6 +82,9 @@ pub(super) async fn answer(
     let body = Full::new(Bytes::from(text));
     let mut response = Response::new(body.map_err(|never| match never {}).boxed_unsync());
     *response.status_mut() = status;
+    if let Some(code) = failure {
+        response.extensions_mut().insert(code);
+    }
     if written {
         let xml = HeaderValue::from_static("application/xml");
         response.headers_mut().insert(header::CONTENT_TYPE, xml);
@@ -151,11 +168,11 @@ impl TagRequest {
             path.strip_prefix("/tags/")
         });
         let resource = resource.ok_or_else(not_served)?;
-        let (name, operation) = match head.method {
-            Method::GET => ("ListTagsForResource", TagOperation::List),
-            Method::POST => ("TagResource", TagOperation::Set(Tags::new())),
-            Method::DELETE => ("UntagResource", TagOperation::Remove(Vec::new())),
-            _ => return Err(not_served()),
+        let name = TagCall::operation(&head.method).ok_or_else(not_served)?;
+        let operation = match head.method {
+            Method::GET => TagOperation::List,
+            Method::POST => TagOperation::Set(Tags::new()),
+            _ => TagOperation::Remove(Vec::new()),
         };
         let operation = with_query(&head.uri, name, operation)?;
         check_headers(&call.headers)?;

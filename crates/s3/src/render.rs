@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 
-use keywright_base::WireError;
+use keywright_base::{ErrorCode, WireError};
 use keywright_objects::S3Fault;
 
 use super::{
@@ -181,6 +181,7 @@ pub fn error_response(error: &WireError, head: bool, ids: &ResponseIds) -> Respo
         .boxed_unsync();
     let mut response = Response::new(body);
     *response.status_mut() = status;
+    response.extensions_mut().insert(ErrorCode::from(error));
     for (name, value) in &error.headers {
         if let Ok(value) = HeaderValue::from_str(value) {
             let name = HeaderName::from_static(name);

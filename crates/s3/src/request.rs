@@ -84,6 +84,14 @@ impl IncomingRequest {
         Ok(Self { api, head, body })
     }
 
+    /// The name of its operation. `None` for a request that S3 Control does not serve.
+    pub fn operation(&self) -> Option<&'static str> {
+        match &self.api {
+            RequestedApi::S3(call) => Some(call.operation()),
+            RequestedApi::Control(_) => TagCall::operation(&self.head.method),
+        }
+    }
+
     /// Whether the request may read many rows of the index: those of an account, a bucket or an
     /// upload.
     pub fn is_listing(&self) -> bool {

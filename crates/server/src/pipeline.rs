@@ -3,16 +3,22 @@
 //! The credential scope chooses the service. A request without one goes to IAM or STS if it looks
 //! like one of their forms, and otherwise to S3, which allows anonymous requests. On the console's
 //! origin, a request that is not signed in a header is answered by the console or denied.
-//! Invariant: an unverified request changes nothing.
+//!
+//! Invariants: an unverified request changes nothing; every request yields exactly one event,
+//! before its response is sent.
 
 use std::sync::{Arc, Weak};
 
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE, request::Parts,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header::CONTENT_TYPE,
+    request::Parts,
 };
-use keywright_base::{Clock, Entropy};
-use keywright_identity::Identity;
-use keywright_s3::S3;
+use keywright_base::{Clock, Entropy, ErrorCode};
+use keywright_identity::{
+    Identity,
+    event::{EventDraft, EventOperation, RequestOutcome, S3Operation},
+};
+use keywright_s3::{ResponseIds, S3};
 use keywright_sigv4::{claimed_service, parameter_names};
 use keywright_wire::Service;
 
@@ -21,10 +27,10 @@ use crate::{
     console::{self, Console},
     edge::{AnswerBudget, RequestBody, SharedAdmission},
     full,
-    origin::{self, ListenerOrigin},
+    origin::{self, ConsoleListener, ListenerOrigin},
     proxies::{HeaderContradiction, TrustedProxies},
     query::{self, QueryRequest},
-    request::{PeerInfo, RequestHead, check_head},
+    request::{PeerInfo, UnservedHttp, check_head},
     request_ids::RequestIds,
     services::Services,
     storage,
@@ -97,95 +103,159 @@ impl Pipeline {
         }
     }
 
-    /// Answers one request.
+    /// Answers one request and emits its event.
     pub(crate) async fn answer(
         &self,
         request: Request<RequestBody>,
         origin: ListenerOrigin,
         peer: PeerInfo,
     ) -> Response<ResponseBody> {
-        let mut answer = match self.proxies.client(peer, request.headers()) {
-            Ok(client) => self.answer_one(request, origin, client).await,
-            Err(HeaderContradiction) => contradiction(peer),
+        let (client, destination) = match self.proxies.client(peer, request.headers()) {
+            Ok(client) => (client, self.destination(&request, origin)),
+            Err(HeaderContradiction) => (peer, RequestDestination::Contradiction),
         };
+        let (parts, body) = request.into_parts();
+        let request_id = match &destination {
+            RequestDestination::Unserved(_, ids) | RequestDestination::Storage { ids, .. } => {
+                ids.request_id.clone()
+            }
+            RequestDestination::Contradiction
+            | RequestDestination::Console(_)
+            | RequestDestination::Query { .. } => self.services.ids.uuid(),
+        };
+        let event = self.services.begin(&parts.headers, client, request_id);
+        let mut answer = self
+            .dispatch(destination, (parts, body), client, &event)
+            .await;
+        complete(event, &mut answer);
         if peer.secure {
             origin::demand_tls(answer.headers_mut());
         }
         answer
     }
 
-    async fn answer_one(
+    /// Where a request goes. Nothing is verified yet.
+    fn destination(
         &self,
-        request: Request<RequestBody>,
+        request: &Request<RequestBody>,
         origin: ListenerOrigin,
-        peer: PeerInfo,
-    ) -> Response<ResponseBody> {
-        let mut answer = match check_head(request.method(), request.headers()) {
-            Err(unserved) => storage::unserved(&self.services, unserved),
-            Ok(()) => {
-                let signed = origin::is_signed_in_header(&request);
-                if let ListenerOrigin::Console(listener) = origin
-                    && !signed
-                    && console::claims(&request)
-                {
-                    // Boxed, because every request's future would be as large as this one.
-                    return Box::pin(console::answer(self, request, (peer, listener))).await;
+    ) -> RequestDestination {
+        let ids = || self.services.ids.of_s3();
+        if let Err(unserved) = check_head(request.method(), request.headers()) {
+            return RequestDestination::Unserved(unserved, ids());
+        }
+        let is_admitted = match origin {
+            ListenerOrigin::Api => true,
+            ListenerOrigin::Console(listener) => {
+                let signed = origin::is_signed_in_header(request);
+                if !signed && console::claims(request) {
+                    return RequestDestination::Console(listener);
                 }
-                let (parts, body) = request.into_parts();
-                let head = RequestHead::read(parts, peer, self.services.clock.now());
-                self.dispatch(head, body, signed || origin == ListenerOrigin::Api)
-                    .await
+                signed
+            }
+        };
+        match route(request.method(), request.uri(), request.headers()) {
+            RequestRoute::Query(claimed) => RequestDestination::Query {
+                claimed,
+                is_admitted,
+            },
+            RequestRoute::Storage => RequestDestination::Storage {
+                ids: ids(),
+                is_admitted,
+            },
+        }
+    }
+
+    async fn dispatch(
+        &self,
+        destination: RequestDestination,
+        (parts, body): (Parts, RequestBody),
+        client: PeerInfo,
+        event: &EventDraft<'_>,
+    ) -> Response<ResponseBody> {
+        let services = &self.services;
+        let mut answer = match destination {
+            RequestDestination::Console(listener) => {
+                let from = (client, listener);
+                // Boxed, because every request's future would be as large as this one.
+                let answering = console::answer(self, (parts, body), from, event.record());
+                return Box::pin(answering).await;
+            }
+            RequestDestination::Contradiction => contradiction(client),
+            RequestDestination::Unserved(unserved, ids) => storage::unserved(&unserved, &ids),
+            RequestDestination::Query {
+                claimed,
+                is_admitted: false,
+            } => query::not_admitted(claimed.unwrap_or(Service::Iam), event.record()),
+            RequestDestination::Query { claimed, .. } => {
+                let request = QueryRequest {
+                    claimed,
+                    parts,
+                    event,
+                };
+                query::receive(services, request, body).await
+            }
+            RequestDestination::Storage { ids, is_admitted } => {
+                let operation = S3Operation::of(&parts.method, parts.uri.path());
+                event.record().note_operation(EventOperation::S3(operation));
+                if is_admitted {
+                    storage::answer(services, (parts, body), event, &ids).await
+                } else {
+                    storage::not_admitted(&parts.method, &ids)
+                }
             }
         };
         origin::defuse(answer.headers_mut());
         answer
     }
 
-    /// Answers a request for IAM, STS, the extension or S3, if this origin may serve it.
-    async fn dispatch(
-        &self,
-        head: RequestHead,
-        body: RequestBody,
-        admitted: bool,
-    ) -> Response<ResponseBody> {
-        let services = &self.services;
-        match route(&head.parts) {
-            RequestRoute::Query(claimed) if !admitted => {
-                query::not_admitted(claimed.unwrap_or(Service::Iam), &services.ids.uuid())
-            }
-            RequestRoute::Storage if !admitted => {
-                storage::not_admitted(services, &head.parts.method)
-            }
-            RequestRoute::Query(claimed) => {
-                query::receive(services, self.query(claimed, head), body).await
-            }
-            RequestRoute::Storage => storage::answer(services, head, body).await,
-        }
-    }
-
-    /// Answers a request from inside this process, for IAM, STS or the extension. Any other request
-    /// is denied like one from a socket that is not signed for these services.
+    /// Answers a request from inside this process, for IAM, STS or the extension, and emits its
+    /// event. Any other request is denied like one from a socket that is not signed for these
+    /// services.
     pub(crate) async fn answer_within(
         &self,
         request: Request<String>,
         peer: PeerInfo,
     ) -> Response<ResponseBody> {
         let (parts, body) = request.into_parts();
-        let claimed = match route(&parts) {
+        let claimed = match route(&parts.method, &parts.uri, &parts.headers) {
             RequestRoute::Query(claimed) => claimed,
             RequestRoute::Storage => None,
         };
-        let head = RequestHead::read(parts, peer, self.services.clock.now());
-        query::answer(&self.services, self.query(claimed, head), body.as_bytes()).await
-    }
-
-    fn query(&self, claimed: Option<Service>, head: RequestHead) -> QueryRequest {
-        QueryRequest {
+        let services = &self.services;
+        let event = services.begin(&parts.headers, peer, services.ids.uuid());
+        let request = QueryRequest {
             claimed,
-            head,
-            request_id: self.services.ids.uuid(),
-        }
+            parts,
+            event: &event,
+        };
+        let mut answer = query::answer(services, request, body.as_bytes()).await;
+        complete(event, &mut answer);
+        answer
     }
+}
+
+/// Emits the event of a request, before its response is sent.
+pub(crate) fn complete(event: EventDraft<'_>, answer: &mut Response<ResponseBody>) {
+    let (status, failure) = (
+        answer.status(),
+        answer.extensions_mut().remove::<ErrorCode>(),
+    );
+    let code = match failure {
+        Some(ErrorCode(code)) => Some(code),
+        // The console's files are read with GET and HEAD only.
+        None if status.is_client_error() || status.is_server_error() => {
+            Some(status.canonical_reason().unwrap_or_default().into())
+        }
+        None => None,
+    };
+    event.complete(match code {
+        Some(code) => RequestOutcome::Failed {
+            status: status.as_u16(),
+            code,
+        },
+        None => RequestOutcome::Succeeded,
+    });
 }
 
 /// The response to a request about which a trusted proxy makes contradictory statements. Nothing
@@ -197,8 +267,26 @@ fn contradiction(proxy: PeerInfo) -> Response<ResponseBody> {
     *answer.status_mut() = StatusCode::BAD_REQUEST;
     let text = HeaderValue::from_static("text/plain; charset=utf-8");
     answer.headers_mut().insert(CONTENT_TYPE, text);
-    origin::defuse(answer.headers_mut());
+    let code = ErrorCode(HeaderContradiction::CODE.into());
+    answer.extensions_mut().insert(code);
     answer
+}
+
+/// Where a request goes.
+enum RequestDestination {
+    /// A trusted proxy makes contradictory statements about it.
+    Contradiction,
+    /// It uses HTTP in a way that is not served.
+    Unserved(UnservedHttp, ResponseIds),
+    /// The console.
+    Console(ConsoleListener),
+    /// A service that speaks awsQuery, if this origin serves it without a signature in a header.
+    Query {
+        claimed: Option<Service>,
+        is_admitted: bool,
+    },
+    /// S3, under the same condition.
+    Storage { ids: ResponseIds, is_admitted: bool },
 }
 
 /// Which service answers a request.
@@ -212,8 +300,7 @@ enum RequestRoute {
 
 /// Routes by the service in the credential scope; if that is missing or unknown, by the shape of
 /// the request.
-fn route(parts: &Parts) -> RequestRoute {
-    let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
+fn route(method: &Method, uri: &Uri, headers: &HeaderMap) -> RequestRoute {
     match claimed_service(headers, uri).as_deref() {
         Some("s3") => return RequestRoute::Storage,
         Some("iam") => return RequestRoute::Query(Some(Service::Iam)),
@@ -235,6 +322,8 @@ fn route(parts: &Parts) -> RequestRoute {
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
+#[cfg(test)]
+mod event_tests;
 #[cfg(test)]
 mod tests {
     use http::Request;
@@ -306,7 +395,7 @@ mod tests {
                 request = request.header("content-type", format!("{FORM}; charset=utf-8"));
             }
             let (parts, ()) = request.body(()).unwrap().into_parts();
-            let got = route(&parts);
+            let got = route(&parts.method, &parts.uri, &parts.headers);
             assert_eq!(got, expected, "{line} {service:?}");
         }
     }

@@ -64,6 +64,8 @@ pub struct TrustedProxies(Vec<IpNet>);
 pub(crate) struct HeaderContradiction;
 
 impl HeaderContradiction {
+    /// For the event of the request.
+    pub(crate) const CODE: &str = "ContradictoryHeaders";
     /// For the client, and for the operator in the log.
     pub(crate) const MESSAGE: &str = "The Forwarded and X-Forwarded-* headers contradict each \
                                       other. The proxy must remove those that it does not write.\n";

@@ -1,16 +1,14 @@
 //! IAM, STS and the extension: forms in, XML out.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
-use keywright_base::{WireError, limits};
+use keywright_base::{ErrorCode, WireError, limits};
 use keywright_identity::{
     IamFault, Identity,
     action::{ActionCall, Answer, UnsignedCall},
-    authenticate::{KeyUse, SignedRequest},
-    caller::Caller,
-    view::RequestContext,
+    actions::ServedOperation,
+    authenticate::{AuthenticatedCaller, KeyUse, SignedRequest},
+    event::{EventDraft, EventOperation, RequestOutcome, RequestRecord},
     work::WorkOwner,
 };
 use keywright_s3::NoMemory;
@@ -21,16 +19,16 @@ use crate::{
     ResponseBody,
     edge::{BodyFault, ConnectionUse, GatherFault, RequestBody, gather},
     full,
-    request::{HOME_REGION, IDEMPOTENCY_HEADER, RequestHead, note_refusal},
+    request::{HOME_REGION, IDEMPOTENCY_HEADER, PeerInfo, admit},
     services::Services,
 };
 
 /// A request for one of the services that speak awsQuery, without its body.
-pub(crate) struct QueryRequest {
+pub(crate) struct QueryRequest<'a> {
     /// The service of the credential scope, if it speaks awsQuery.
     pub claimed: Option<Service>,
-    pub head: RequestHead,
-    pub request_id: String,
+    pub parts: Parts,
+    pub event: &'a EventDraft<'a>,
 }
 
 /// The signature that a head presents to a service.
@@ -39,36 +37,36 @@ pub(crate) struct QueryRequest {
 /// The reason why the request cannot be authentic, whatever its body.
 fn presented_to(
     service: Service,
-    head: &RequestHead,
+    request: &QueryRequest<'_>,
 ) -> Result<PresentedSignature, keywright_sigv4::SignatureFault> {
     let rules = ServiceRules {
         dialect: SigningDialect::Query,
         service: service.scope_name(),
         home_region: HOME_REGION,
     };
-    PresentedSignature::parse(&head.parts, head.context.now, &rules)
+    PresentedSignature::parse(&request.parts, request.event.record().context.now, &rules)
 }
 
 /// Answers a client's request. A request that cannot be authentic is rejected before its body is
 /// read, except that a small body may be read to find the service if the head does not name it.
 pub(crate) async fn receive(
     services: &Services,
-    request: QueryRequest,
+    request: QueryRequest<'_>,
     body: RequestBody,
 ) -> Response<ResponseBody> {
-    let claimed = request.claimed;
+    let (claimed, event) = (request.claimed, request.event);
     let service = claimed.unwrap_or(Service::Iam);
     let small = (body.announced()).is_some_and(|bytes| bytes <= limits::BODY_BYTES_FREE as u64);
     let mut presented = None;
     if claimed.is_some() || !small {
-        match check_head(services, service, &request.head, small) {
+        match check_head(services, service, &request, small) {
             Ok(read) => presented = claimed.map(|_| read),
-            Err(error) => return error_response(service, &error, &request.request_id),
+            Err(error) => return error_response(service, &error, event.record()),
         }
     }
     match gather(body, limits::QUERY_BODY_BYTES, &services.bodies).await {
         Ok(body) => answer_read(services, request, presented, &body.bytes).await,
-        Err(fault) => error_response(service, &not_gathered(&fault), &request.request_id),
+        Err(fault) => error_response(service, &not_gathered(&fault), event.record()),
     }
 }
 
@@ -77,13 +75,13 @@ pub(crate) async fn receive(
 fn check_head(
     services: &Services,
     service: Service,
-    head: &RequestHead,
+    request: &QueryRequest<'_>,
     small: bool,
 ) -> Result<PresentedSignature, WireError> {
-    let presented = presented_to(service, head).map_err(|fault| refused(&fault))?;
+    let presented = presented_to(service, request).map_err(|fault| refused(&fault))?;
     if !small {
         let authenticator = services.identity.authenticator();
-        let recognized = authenticator.recognize(&presented, head.context.now);
+        let recognized = authenticator.recognize(&presented, request.event.record().context.now);
         recognized.map_err(|fault| refused(&fault))?;
     }
     Ok(presented)
@@ -129,15 +127,19 @@ impl ReadForm {
     }
 
     /// Reads the form of a request. A long form is read when it is the client's turn.
-    async fn read(services: &Services, head: &RequestHead, body: &[u8]) -> Result<Self, WireError> {
-        let parts = &head.parts;
+    async fn read(
+        services: &Services,
+        request: &QueryRequest<'_>,
+        body: &[u8],
+    ) -> Result<Self, WireError> {
+        let parts = &request.parts;
         let query = parts.uri.query().unwrap_or_default().as_bytes();
         if body.len() <= limits::BODY_BYTES_FREE {
             return Ok(Self::of(&parts.method, query, body));
         }
         let (method, query) = (parts.method.clone(), query.to_vec());
         let read = move |body: &[u8]| Self::of(&method, &query, body);
-        let address = head.context.source_address;
+        let address = request.event.record().context.source_address;
         let reading = services.identity.read_beside(address, body, read);
         reading.await.map_err(|fault| fault.wire())
     }
@@ -146,7 +148,7 @@ impl ReadForm {
 /// Answers a request with this body.
 pub(crate) async fn answer(
     services: &Services,
-    request: QueryRequest,
+    request: QueryRequest<'_>,
     body: &[u8],
 ) -> Response<ResponseBody> {
     answer_read(services, request, None, body).await
@@ -155,42 +157,34 @@ pub(crate) async fn answer(
 /// Answers a request whose signature may already have been read.
 async fn answer_read(
     services: &Services,
-    request: QueryRequest,
+    request: QueryRequest<'_>,
     presented: Option<PresentedSignature>,
     body: &[u8],
 ) -> Response<ResponseBody> {
-    let QueryRequest {
-        claimed,
-        head,
-        request_id,
-    } = request;
-    let (service, outcome) = match ReadForm::read(services, &head, body).await {
+    let (claimed, event) = (request.claimed, request.event);
+    let (service, outcome) = match ReadForm::read(services, &request, body).await {
         Ok(read) => {
             let service = claimed.unwrap_or_else(|| service_of(&read.form));
             let call = QueryCall {
                 service,
-                head,
+                request,
                 presented,
                 read,
-                request_id: &request_id,
             };
             (service, run(services, call).await)
         }
         Err(error) => (claimed.unwrap_or(Service::Iam), Err(error)),
     };
     match outcome {
-        Ok(xml) => xml_response(StatusCode::OK, xml, &request_id),
-        Err(error) => error_response(service, &error, &request_id),
+        Ok(xml) => xml_response(StatusCode::OK, xml, &event.record().request_id),
+        Err(error) => error_response(service, &error, event.record()),
     }
 }
 
 /// The response for a request that is not signed in a header, where that is required.
-pub(crate) fn not_admitted(service: Service, request_id: &str) -> Response<ResponseBody> {
-    error_response(
-        service,
-        &refused(&keywright_sigv4::SignatureFault::Missing),
-        request_id,
-    )
+pub(crate) fn not_admitted(service: Service, record: &RequestRecord) -> Response<ResponseBody> {
+    let error = refused(&keywright_sigv4::SignatureFault::Missing);
+    error_response(service, &error, record)
 }
 
 /// The service according to the API version, for a request whose credential scope does not name
@@ -203,102 +197,130 @@ fn service_of(form: &Result<Form, MalformedForm>) -> Service {
     }
 }
 
-/// Runs a request from inside this process and returns the XML of its response.
+/// Runs a request from inside this process, emits its event, and returns the XML of its response.
 ///
 /// # Errors
 /// The error for the client.
 pub(crate) async fn carry_out(
     services: &Services,
     service: Service,
-    request: QueryRequest,
+    (parts, client): (Parts, PeerInfo),
     body: &[u8],
 ) -> Result<Bytes, WireError> {
-    let read = ReadForm::read(services, &request.head, body).await?;
-    let call = QueryCall {
-        service,
-        head: request.head,
-        presented: None,
-        read,
-        request_id: &request.request_id,
+    let event = services.begin(&parts.headers, client, services.ids.uuid());
+    let request = QueryRequest {
+        claimed: Some(service),
+        parts,
+        event: &event,
     };
-    run(services, call).await
+    let outcome = match ReadForm::read(services, &request, body).await {
+        Ok(read) => {
+            let call = QueryCall {
+                service,
+                request,
+                presented: None,
+                read,
+            };
+            run(services, call).await
+        }
+        Err(error) => Err(error),
+    };
+    event.complete(match &outcome {
+        Ok(_) => RequestOutcome::Succeeded,
+        Err(error) => RequestOutcome::Failed {
+            status: error.status,
+            code: error.code.clone(),
+        },
+    });
+    outcome
 }
 
 /// A request whose form was read.
 struct QueryCall<'a> {
     service: Service,
-    head: RequestHead,
+    request: QueryRequest<'a>,
     /// `None` if the signature has not been read yet.
     presented: Option<PresentedSignature>,
     read: ReadForm,
-    request_id: &'a str,
 }
 
 async fn run(services: &Services, call: QueryCall<'_>) -> Result<Bytes, WireError> {
     let QueryCall {
         service,
-        mut head,
+        request,
         presented,
         read,
-        request_id,
     } = call;
-    let presented = presented.map_or_else(|| presented_to(service, &head), Ok);
+    let record = request.event.record();
+    let served = named_operation(service, &read.form, record);
+    let presented = presented.map_or_else(|| presented_to(service, &request), Ok);
     let presented = match presented {
         Ok(presented) => presented,
         Err(fault) => {
-            head.context.region = HOME_REGION.to_owned();
-            let call = (read.form.as_ref().ok(), request_id);
-            return unsigned(services, service, call, (&fault, &head.context)).await;
+            return unsigned(services, (service, &read.form), &fault, request.event).await;
         }
     };
-    let caller = authenticate(services, (service, &head), &presented, &read)?;
-    head.protect(&caller, ConnectionUse::Call);
+    let authenticated = authenticate(services, &request, &presented, &read)?;
+    let (token, unfit) = match idempotency_token(&request.parts, &presented) {
+        Ok(token) => (token, None),
+        Err(error) => (None, Some(error)),
+    };
+    let connection = (&request.parts, ConnectionUse::Call);
+    admit(connection, request.event, authenticated, token);
     let form = read
         .form
         .map_err(|malformed| WireError::new(400, "MalformedInput", malformed.to_string()))?;
-    let caller = &Arc::new(caller);
-    if service == Service::Iam && !caller.may_call_iam() {
+    let call = ActionCall::new(record, &form).map_err(|fault| failed(&fault, record))?;
+    if service == Service::Iam && !call.caller().may_call_iam() {
         return Err(refused(&keywright_sigv4::SignatureFault::UnknownKey {
-            access_key_id: caller.key().to_string(),
+            access_key_id: call.caller().key().to_string(),
         }));
     }
-    head.context.idempotency_token = idempotency_token(&head.parts, &presented)?;
-    let facts = &mut head.context;
-    presented.scope().region().clone_into(&mut facts.region);
-    let call = ActionCall {
-        caller,
-        facts,
-        form: &form,
-        request_id,
+    if let Some(error) = unfit {
+        return Err(error);
+    }
+    let answer = match served {
+        Ok(operation) => services.identity.call(operation, call).await,
+        Err(fault) => Err(fault),
     };
-    let answer = services.identity.call(service, call).await;
-    let answer = answer.map_err(|fault| failed(&fault, facts))?;
-    held(services, WorkOwner::of(caller), answer)
+    let answer = answer.map_err(|fault| failed(&fault, record))?;
+    held(services, WorkOwner::of(call.caller()), answer)
+}
+
+/// The operation that a form names, which the request's event names too.
+fn named_operation(
+    service: Service,
+    form: &Result<Form, MalformedForm>,
+    record: &RequestRecord,
+) -> Result<ServedOperation, IamFault> {
+    let form = form.as_ref().map_err(|_| IamFault::MissingAction)?;
+    let served = Identity::served(service, form);
+    record.note_operation(match &served {
+        Ok(operation) => (*operation).into(),
+        Err(_) => EventOperation::claimed(service, form),
+    });
+    served
 }
 
 /// Authenticates the caller.
 fn authenticate(
     services: &Services,
-    (service, head): (Service, &RequestHead),
+    request: &QueryRequest<'_>,
     presented: &PresentedSignature,
     read: &ReadForm,
-) -> Result<Caller, WireError> {
+) -> Result<AuthenticatedCaller, WireError> {
     let signed = SignedRequest {
-        parts: &head.parts,
+        parts: &request.parts,
         presented,
         payload: read.payload,
-        now: head.context.now,
-        key_use: key_use(&head.parts, &read.form),
+        now: request.event.record().context.now,
+        key_use: key_use(&request.parts, &read.form),
     };
     let authenticated = services.identity.authenticator().authenticate(signed);
-    let authenticated = authenticated.map_err(|refusal| {
-        let form = read.form.as_ref();
-        let action = form.map(|form| Identity::action_name(service, form));
-        let action = action.as_deref().unwrap_or("?");
-        note_refusal(&services.identity, &refusal, action, &head.context);
-        refused(&refusal.fault)
-    })?;
-    Ok(authenticated.caller)
+    authenticated.map_err(|failure| {
+        request.event.reject(&failure);
+        refused(&failure.fault)
+    })
 }
 
 /// Charges the response to the memory budget for responses that clients have not read yet.
@@ -315,21 +337,20 @@ fn held(services: &Services, owner: WorkOwner, answer: Answer) -> Result<Bytes, 
 /// allowed.
 async fn unsigned(
     services: &Services,
-    service: Service,
-    (form, request_id): (Option<&Form>, &str),
-    (fault, facts): (&keywright_sigv4::SignatureFault, &RequestContext),
+    (service, form): (Service, &Result<Form, MalformedForm>),
+    fault: &keywright_sigv4::SignatureFault,
+    event: &EventDraft<'_>,
 ) -> Result<Bytes, WireError> {
+    let form = form.as_ref().ok();
     let found = form.and_then(|form| Some((form, Identity::unsigned(service, form)?)));
     let (keywright_sigv4::SignatureFault::Missing, Some((form, operation))) = (fault, found) else {
         return Err(refused(fault));
     };
-    let call = UnsignedCall {
-        facts,
-        form,
-        request_id,
-    };
+    event.admit_unsigned(HOME_REGION);
+    let record = event.record();
+    let call = UnsignedCall { record, form };
     let answer = services.identity.call_unsigned(operation, call).await;
-    let xml = answer.map_err(|fault| failed(&fault, facts))?;
+    let xml = answer.map_err(|fault| failed(&fault, record))?;
     Ok(xml.into())
 }
 
@@ -373,17 +394,24 @@ fn refused(fault: &keywright_sigv4::SignatureFault) -> WireError {
     fault.wire(SigningDialect::Query)
 }
 
-fn failed(fault: &IamFault, facts: &RequestContext) -> WireError {
+fn failed(fault: &IamFault, record: &RequestRecord) -> WireError {
     if let IamFault::Internal(why) = fault {
-        tracing::error!(%why, source = %facts.source_address, "a request failed");
+        let source = record.context.source_address;
+        tracing::error!(%why, %source, "a request failed");
     }
     fault.wire()
 }
 
-fn error_response(service: Service, error: &WireError, request_id: &str) -> Response<ResponseBody> {
-    let xml = error_answer(service, error, request_id);
+fn error_response(
+    service: Service,
+    error: &WireError,
+    record: &RequestRecord,
+) -> Response<ResponseBody> {
+    let xml = error_answer(service, error, &record.request_id);
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    xml_response(status, xml.into(), request_id)
+    let mut response = xml_response(status, xml.into(), &record.request_id);
+    response.extensions_mut().insert(ErrorCode::from(error));
+    response
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");

@@ -1,16 +1,19 @@
-//! A request as every service gets it: its head, read once before it is dispatched.
+//! What every service needs of a request's head, read once before it is dispatched.
 //!
 //! Nothing is verified here. Whether the signature covers what a head says is for the service to
 //! check.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 use http::{HeaderMap, Method, header::TRANSFER_ENCODING, request::Parts};
 use keywright_base::Timestamp;
 use keywright_identity::{
-    Identity, authenticate::AuthFailure, caller::Caller, usage::AttemptFacts, view::RequestContext,
-    work::WorkOwner,
+    authenticate::AuthenticatedCaller, event::EventDraft, view::RequestContext, work::WorkOwner,
 };
+use keywright_sigv4::SigningKey;
 
 use crate::edge::{ConnectionSlot, ConnectionUse};
 
@@ -32,64 +35,38 @@ pub(crate) const HOME_REGION: &str = "us-east-1";
 /// The header with the idempotency token of CreateAccessKey.
 pub(crate) const IDEMPOTENCY_HEADER: &str = "x-keywright-idempotency-token";
 
-/// A request's head, and the facts that every service reads from it.
-#[derive(Debug)]
-pub(crate) struct RequestHead {
-    pub parts: Parts,
-    /// For conditions and records; its region comes from the signature, once that was verified.
-    pub context: RequestContext,
-    pub tls_version: Option<&'static str>,
-}
-
-impl RequestHead {
-    /// Reads a head that arrived at this time from this client.
-    pub(crate) fn read(parts: Parts, client: PeerInfo, now: Timestamp) -> Self {
-        let text = |name: &str| {
-            let value = parts.headers.get(name)?.to_str().ok()?;
-            Some(value.to_owned())
-        };
-        let context = RequestContext {
-            now,
-            source_address: client.address,
-            user_agent: text("user-agent").unwrap_or_default(),
-            referer: text("referer"),
-            secure: client.secure,
-            region: String::new(),
-            idempotency_token: None,
-        };
-        Self {
-            parts,
-            context,
-            tls_version: client.tls_version,
-        }
-    }
-
-    /// Protects the connection of a request whose signature was valid. It is not closed to make
-    /// room for another connection, within its principal's share.
-    pub(crate) fn protect(&self, caller: &Caller, work: ConnectionUse) {
-        if let Some(slot) = self.parts.extensions.get::<Arc<ConnectionSlot>>() {
-            slot.protect(WorkOwner::of(caller), work);
-        }
+/// The context of a request that arrived from this client at this time.
+pub(crate) fn context_of(headers: &HeaderMap, client: PeerInfo, now: Timestamp) -> RequestContext {
+    let text = |name: &str| {
+        let value = headers.get(name)?.to_str().ok()?;
+        Some(value.to_owned())
+    };
+    RequestContext {
+        now,
+        source_address: client.address,
+        user_agent: text("user-agent").unwrap_or_default(),
+        referer: text("referer"),
+        secure: client.secure,
+        tls_version: client.tls_version,
+        signed: OnceLock::new(),
     }
 }
 
-/// Records an attempt with an inactive key. Other failures are not recorded.
-pub(crate) fn note_refusal(
-    identity: &Identity,
-    refusal: &AuthFailure,
-    action: &str,
-    context: &RequestContext,
-) {
-    if let Some(key) = refusal.inactive {
-        let source_address = context.source_address.to_string();
-        let user_agent = &context.user_agent;
-        let attempt = AttemptFacts {
-            source_address: &source_address,
-            user_agent,
-            action,
-        };
-        identity.usage().note_attempt(key, attempt, context.now);
+/// Makes an authenticated caller the caller of a request, and returns its signing key. From now on
+/// the request's connection is not closed to make room for another one, within its principal's
+/// share.
+pub(crate) fn admit(
+    (parts, work): (&Parts, ConnectionUse),
+    event: &EventDraft<'_>,
+    authenticated: AuthenticatedCaller,
+    idempotency_token: Option<String>,
+) -> Option<SigningKey> {
+    let signing_key = event.admit(authenticated, idempotency_token);
+    let slot = parts.extensions.get::<Arc<ConnectionSlot>>();
+    if let (Some(slot), Some(caller)) = (slot, event.record().caller()) {
+        slot.protect(WorkOwner::of(caller), work);
     }
+    signing_key
 }
 
 /// A part of HTTP that is not served.

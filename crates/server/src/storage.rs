@@ -8,36 +8,33 @@ mod authorizer;
 mod budget;
 mod signature;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, request::Parts};
 use http_body_util::BodyExt;
-use keywright_base::WireError;
+use keywright_base::{Timestamp, WireError};
 use keywright_identity::{
     authenticate::{AuthFailure, AuthenticatedCaller, KeyUse, SignedRequest},
     caller::Caller,
+    event::{EventDraft, EventOperation},
     work::WorkOwner,
 };
 use keywright_objects::S3Fault;
 use keywright_s3::{self as s3, IncomingRequest, NoMemory, ResponseIds, error_response, slow_down};
 use keywright_sigv4::{
     PayloadHash, PresentedSignature, PresentedV2, ServiceRules, SignatureFault, SigningDialect,
-    SigningMode,
+    SigningKey, SigningMode,
 };
 
 pub(crate) use self::authorizer::stored_id_to_arn;
-use self::{
-    authorizer::{CallerAuthorizer, OperationName, SharedDenial},
-    budget::StepBudget,
-    signature::SignatureConditions,
-};
+use self::{authorizer::CallerAuthorizer, budget::StepBudget, signature::SignatureConditions};
 use crate::{
     ResponseBody,
     edge::{BodyFault, ConnectionUse, RequestBody},
     full,
     payload::{CheckedBody, wire_error},
     presigned::{PresignVersion, unfold},
-    request::{HOME_REGION, RequestHead, UnservedHttp, note_refusal},
+    request::{self, HOME_REGION, UnservedHttp},
     services::Services,
     unsigned::drop_unsigned,
 };
@@ -56,29 +53,15 @@ fn not_served(fault: &S3Fault) -> RejectedRequest {
 
 pub(crate) async fn answer(
     services: &Services,
-    head: RequestHead,
-    body: RequestBody,
+    (parts, body): (Parts, RequestBody),
+    event: &EventDraft<'_>,
+    ids: &ResponseIds,
 ) -> Response<ResponseBody> {
-    let ids = services.ids.of_s3();
-    let is_head = head.parts.method == http::Method::HEAD;
-    let posted = head.parts.method == http::Method::POST;
-    let noted = Arc::new(SharedDenial {
-        request_id: ids.request_id.clone(),
-        tls_version: head.tls_version,
-        denial: OnceLock::new(),
-    });
-    let answer = match admit(services, head, body, &noted) {
-        Ok((request, owner)) => serve(services, request, owner, &ids).await,
-        Err(error) => error_response(&error, is_head, &ids),
-    };
-    // A denial does not always become the response: some questions only shape it (may tags be
-    // counted?), and DeleteObjects reports denials in a successful response of its own.
-    if let Some(denial) = noted.denial.get()
-        && (posted || answer.status() == http::StatusCode::FORBIDDEN)
-    {
-        services.identity.denials().record(denial.clone());
+    let is_head = parts.method == http::Method::HEAD;
+    match admit(services, parts, body, event) {
+        Ok((request, owner)) => serve(services, request, owner, ids).await,
+        Err(error) => error_response(&error, is_head, ids),
     }
-    answer
 }
 
 /// Serves a request. A listing waits for its owner's turn, and a document is charged to the memory
@@ -113,7 +96,7 @@ async fn serve(
 }
 
 /// The response to a request that uses HTTP in a way that is not served, for every service.
-pub(crate) fn unserved(services: &Services, unserved: UnservedHttp) -> Response<ResponseBody> {
+pub(crate) fn unserved(unserved: &UnservedHttp, ids: &ResponseIds) -> Response<ResponseBody> {
     let error = match unserved {
         UnservedHttp::TransferCoding => S3Fault::HeaderNotServed("Transfer-Encoding").wire(),
         UnservedHttp::Method => {
@@ -121,7 +104,7 @@ pub(crate) fn unserved(services: &Services, unserved: UnservedHttp) -> Response<
             WireError::new(501, "NotImplemented", message)
         }
     };
-    error_response(&error, false, &services.ids.of_s3())
+    error_response(&error, false, ids)
 }
 
 /// The response for a body that ended early.
@@ -138,12 +121,12 @@ fn body_error(fault: BodyFault) -> s3::BodyError {
 }
 
 /// The response for a request that is not signed in a header, where that is required.
-pub(crate) fn not_admitted(services: &Services, method: &http::Method) -> Response<ResponseBody> {
+pub(crate) fn not_admitted(method: &http::Method, ids: &ResponseIds) -> Response<ResponseBody> {
     let text = "This address serves the console; requests to it must be signed in their \
                 Authorization header. Presigned and anonymous ones belong to the API's address.";
     let fault = S3Fault::AccessDenied(text.into());
     let head = method == http::Method::HEAD;
-    error_response(&fault.wire(), head, &services.ids.of_s3())
+    error_response(&fault.wire(), head, ids)
 }
 
 /// The kind of signature that a request presents.
@@ -153,10 +136,9 @@ enum ClaimedSignature {
     Anonymous,
 }
 
-/// An authenticated request: the caller, and a body that is verified while it is read.
+/// An authenticated request, with a body that is verified while it is read.
 struct ProvenRequest {
     /// `None` for an anonymous request.
-    caller: Option<Caller>,
     signature: Option<SignatureConditions>,
     /// The region of the credential scope.
     region: Option<String>,
@@ -168,19 +150,20 @@ struct ProvenRequest {
 /// Authenticates the caller and builds the request for the S3 API.
 fn admit(
     services: &Services,
-    mut head: RequestHead,
+    mut parts: Parts,
     body: RequestBody,
-    noted: &Arc<SharedDenial>,
+    event: &EventDraft<'_>,
 ) -> Result<AdmittedRequest, RejectedRequest> {
-    let host_bucket = host_bucket(&head.parts.headers).map(str::to_owned);
-    let proven = match claimed_signature(&head, host_bucket.as_deref())? {
-        ClaimedSignature::V4(presented) => by_v4(services, &mut head, body, presented)?,
-        ClaimedSignature::V2(presented) => by_v2(services, &mut head, body, &presented)?,
-        ClaimedSignature::Anonymous => anonymous(&head.parts.headers, body)?,
+    let record = event.record();
+    let host_bucket = host_bucket(&parts.headers).map(str::to_owned);
+    let now = record.context.now;
+    let proven = match claimed_signature(&parts, now, host_bucket.as_deref())? {
+        ClaimedSignature::V4(presented) => by_v4(services, (&mut parts, body), presented, event)?,
+        ClaimedSignature::V2(presented) => by_v2(services, (&mut parts, body), &presented, event)?,
+        ClaimedSignature::Anonymous => anonymous(&parts.headers, body)?,
     };
-    let RequestHead { parts, context, .. } = head;
-    let caller = proven.caller.as_ref();
-    let owner = caller.map_or_else(|| WorkOwner::address(context.source_address), WorkOwner::of);
+    let (caller, address) = (record.caller(), record.context.source_address);
+    let owner = caller.map_or_else(|| WorkOwner::address(address), WorkOwner::of);
     let s3_caller = s3::S3Caller {
         account: caller.map(Caller::account),
         identity: caller.map(|caller| caller.arn().to_string()),
@@ -188,25 +171,25 @@ fn admit(
         version2: proven.version2,
         authorize: Arc::new(CallerAuthorizer {
             identity: Arc::clone(&services.identity),
-            operation: OperationName::of(&parts),
-            caller: proven.caller,
-            facts: context,
+            record: Arc::clone(record),
             signature: proven.signature,
-            noted: Arc::clone(noted),
             budget: StepBudget::default(),
         }),
         trailers: proven.trailers,
     };
     let request = IncomingRequest::read(parts, proven.body, s3_caller, host_bucket.as_deref());
     let request = request.map_err(|fault| not_served(&fault))?;
+    if let (EventOperation::S3(operation), Some(name)) = (record.operation(), request.operation()) {
+        operation.route(name);
+    }
     Ok((request, owner))
 }
 
 fn claimed_signature(
-    head: &RequestHead,
+    parts: &Parts,
+    now: Timestamp,
     host_bucket: Option<&str>,
 ) -> Result<ClaimedSignature, RejectedRequest> {
-    let (parts, now) = (&head.parts, head.context.now);
     let v2 = PresentedV2::parse(parts, now, host_bucket);
     if let Some(presented) = v2.map_err(|fault| refused(&fault))? {
         return Ok(ClaimedSignature::V2(presented));
@@ -225,37 +208,36 @@ fn claimed_signature(
 
 fn by_v4(
     services: &Services,
-    head: &mut RequestHead,
-    body: RequestBody,
+    (parts, body): (&mut Parts, RequestBody),
     presented: PresentedSignature,
+    event: &EventDraft<'_>,
 ) -> Result<ProvenRequest, RejectedRequest> {
+    let now = event.record().context.now;
     let signed = SignedRequest {
-        parts: &head.parts,
+        parts,
         presented: &presented,
         payload: PayloadHash::Declared,
-        now: head.context.now,
+        now,
         key_use: KeyUse::Work,
     };
     let authenticated = services.identity.authenticator().authenticate(signed);
-    let authenticated = proven(services, head, authenticated)?;
-    drop_unsigned(&mut head.parts.headers, &presented);
-    let signature = SignatureConditions::of(&presented, head.context.now);
+    let signing_key = proven(parts, authenticated, event)?;
+    drop_unsigned(&mut parts.headers, &presented);
+    let signature = SignatureConditions::of(&presented, now);
     let region = presented.scope().region().to_owned();
-    head.context.region.clone_from(&region);
     if matches!(presented.mode(), SigningMode::Presigned { .. }) {
-        unfold(&mut head.parts, PresignVersion::V4)?;
+        unfold(parts, PresignVersion::V4)?;
     }
     let body = body.map_err(body_error);
-    let (body, trailers) = match &authenticated.signing_key {
-        Some(key) => {
-            let proof = (authenticated.caller.proof(), key);
-            let checked = CheckedBody::signed(body, proof, presented, &head.parts.headers);
-            checked.map_err(|fault| refused(&fault))?
-        }
-        None => (CheckedBody::unsigned(body), None),
-    };
+    let proof = event
+        .record()
+        .caller()
+        .map(Caller::proof)
+        .zip(signing_key.as_ref());
+    let proof = proof.ok_or_else(|| not_served(&S3Fault::Internal("no proof".to_owned())))?;
+    let checked = CheckedBody::signed(body, proof, presented, &parts.headers);
+    let (body, trailers) = checked.map_err(|fault| refused(&fault))?;
     Ok(ProvenRequest {
-        caller: Some(authenticated.caller),
         signature: Some(signature),
         region: Some(region),
         version2: false,
@@ -267,23 +249,21 @@ fn by_v4(
 /// Admits a URL signed with Signature Version 2, which names no region and covers no body.
 fn by_v2(
     services: &Services,
-    head: &mut RequestHead,
-    body: RequestBody,
+    (parts, body): (&mut Parts, RequestBody),
     presented: &PresentedV2,
+    event: &EventDraft<'_>,
 ) -> Result<ProvenRequest, RejectedRequest> {
     let authenticator = services.identity.authenticator();
-    let authenticated = authenticator.authenticate_v2(presented, head.context.now);
-    let authenticated = proven(services, head, authenticated)?;
-    HOME_REGION.clone_into(&mut head.context.region);
-    let hash = head.parts.headers.get("x-amz-content-sha256");
+    let authenticated = authenticator.authenticate_v2(presented, event.record().context.now);
+    proven(parts, authenticated, event)?;
+    let hash = parts.headers.get("x-amz-content-sha256");
     if hash.is_some_and(|hash| hash != UNSIGNED) {
         // Such a hash would be signed here, but nothing verifies the body against it.
         let fault = S3Fault::HeaderNotServed("x-amz-content-sha256");
         return Err(not_served(&fault));
     }
-    unfold(&mut head.parts, PresignVersion::V2)?;
+    unfold(parts, PresignVersion::V2)?;
     Ok(ProvenRequest {
-        caller: Some(authenticated.caller),
         signature: Some(SignatureConditions::of_v2()),
         region: None,
         version2: true,
@@ -300,7 +280,6 @@ fn anonymous(headers: &HeaderMap, body: RequestBody) -> Result<ProvenRequest, Re
         return Err(not_served(&fault));
     }
     Ok(ProvenRequest {
-        caller: None,
         signature: None,
         region: None,
         version2: false,
@@ -309,19 +288,18 @@ fn anonymous(headers: &HeaderMap, body: RequestBody) -> Result<ProvenRequest, Re
     })
 }
 
-/// Protects the connection of an authenticated caller; records an attempt with an inactive key.
+/// Admits an authenticated caller, protects its connection, and returns the signing key.
 fn proven(
-    services: &Services,
-    head: &RequestHead,
+    parts: &Parts,
     authenticated: Result<AuthenticatedCaller, AuthFailure>,
-) -> Result<AuthenticatedCaller, RejectedRequest> {
-    let authenticated = authenticated.map_err(|refusal| {
-        let operation = OperationName::of(&head.parts).to_string();
-        note_refusal(&services.identity, &refusal, &operation, &head.context);
-        refused(&refusal.fault)
+    event: &EventDraft<'_>,
+) -> Result<Option<SigningKey>, RejectedRequest> {
+    let authenticated = authenticated.map_err(|failure| {
+        event.reject(&failure);
+        refused(&failure.fault)
     })?;
-    head.protect(&authenticated.caller, ConnectionUse::Transfer);
-    Ok(authenticated)
+    let connection = (parts, ConnectionUse::Transfer);
+    Ok(request::admit(connection, event, authenticated, None))
 }
 
 /// The bucket in the host name.

@@ -199,6 +199,7 @@ async fn pipeline(folder: &tempfile::TempDir) -> (Pipeline, TestKey) {
         master_key: Secret::new(vec![7; KEY_BYTES]),
         clock: Arc::clone(&clock) as _,
         entropy: Arc::clone(&entropy) as _,
+        projections: Vec::new(),
     };
     let identity = Identity::open(parts).await.unwrap();
     let account: AccountId = ACCOUNT.parse().unwrap();

@@ -14,7 +14,7 @@ use keywright_store::contract::Lease;
 use keywright_wire::OperationShape;
 
 use super::{
-    ActionCall, ActionResult, Effort, Input, Output, Preparation, PreparedAction, RequestHead,
+    ActionCall, ActionResult, Effort, Input, Output, Preparation, PreparedAction, verified_caller,
 };
 use crate::{
     authorize::{LongDecision, Permit, permit_at_length, permit_shortly},
@@ -95,17 +95,22 @@ impl<A: PreparedAction> Run<'_, A> {
             Effort::Small if A::writes(&self.input) => self.write(&prepared).await,
             Effort::Small if A::PREPARES || A::ALONE => self.read(&prepared).await,
             Effort::Small => {
-                let view = self.identity.view(&snapshot, self.call);
+                let view = self.view(&snapshot);
                 let done = A::run(&view, permit, &self.input, &prepared);
-                done.map(|done| encoded::<A>(done, self.call.request_id))
+                done.map(|done| encoded::<A>(done, &self.call.record.request_id))
             }
         }
+    }
+
+    fn view<'s>(&'s self, snapshot: &'s Account) -> StateView<'s> {
+        let call = self.call;
+        self.identity.view(snapshot, (call.record, call.caller))
     }
 
     /// Authorizes the request. Returns the permit and the state it was decided on.
     async fn authorize(&mut self) -> Result<(Arc<Account>, Permit<A>), IamFault> {
         let snapshot = self.cell.snapshot().clone();
-        let view = self.identity.view(&snapshot, self.call);
+        let view = self.view(&snapshot);
         match permit_shortly::<A>(&view, &self.input, None) {
             Some(permit) => Ok((snapshot, permit?)),
             None => self.authorize_beside().await,
@@ -136,7 +141,7 @@ impl<A: PreparedAction> Run<'_, A> {
         let with = Preparation {
             identity: self.identity,
             snapshot,
-            view: self.identity.view(snapshot, self.call),
+            view: self.view(snapshot),
             permission: self,
         };
         A::prepare(&with, permit, &self.input).await
@@ -146,14 +151,14 @@ impl<A: PreparedAction> Run<'_, A> {
     async fn read(&mut self, prepared: &A::Prepared) -> Result<ActionResult<String>, IamFault> {
         for _ in 0..limits::LONG_DECISIONS_EACH {
             let snapshot = self.cell.snapshot().clone();
-            let view = self.identity.view(&snapshot, self.call);
+            let view = self.view(&snapshot);
             check_caller(self.identity, &view)?;
             let Some(permit) = permit_shortly::<A>(&view, &self.input, self.long.as_deref()) else {
                 drop(self.authorize_beside().await?);
                 continue;
             };
             let done = A::run(&view, permit?, &self.input, prepared)?;
-            return Ok(encoded::<A>(done, self.call.request_id));
+            return Ok(encoded::<A>(done, &self.call.record.request_id));
         }
         Err(IamFault::Throttled)
     }
@@ -208,7 +213,7 @@ impl<A: PreparedAction> Run<'_, A> {
             let long = self.long.as_deref();
             let lease = self.lease.as_ref();
             let outcome = identity.ledger.write_under(lease, &self.cell, |account| {
-                let view = identity.view(account, call);
+                let view = identity.view(account, (call.record, call.caller));
                 check_caller(identity, &view).map_err(Unwritten::Fault)?;
                 let permit = permit_shortly::<A>(&view, input, long);
                 let permit = permit.ok_or(Unwritten::Undecided)?;
@@ -218,7 +223,7 @@ impl<A: PreparedAction> Run<'_, A> {
                 Ok((done, changes))
             });
             match outcome.await? {
-                Ok(done) => return Ok(encoded::<A>(done, call.request_id)),
+                Ok(done) => return Ok(encoded::<A>(done, &call.record.request_id)),
                 Err(Unwritten::Fault(fault)) => return Err(fault),
                 // An exclusive action blocks all others, so do not retry.
                 Err(Unwritten::Undecided) if A::ALONE => break,
@@ -239,16 +244,10 @@ impl<A: PreparedAction> Run<'_, A> {
         snapshot: &Arc<Account>,
         work: impl FnOnce(&StateView<'_>, &Input<A>) -> Result<T, IamFault> + Send + 'static,
     ) -> Result<T, IamFault> {
-        let (identity, caller) = (Arc::clone(self.identity), Arc::clone(self.call.caller));
-        let (facts, request_id) = (self.call.facts.clone(), self.call.request_id.to_owned());
+        let (identity, record) = (Arc::clone(self.identity), Arc::clone(self.call.record));
         let (snapshot, input) = (Arc::clone(snapshot), Arc::clone(&self.input));
         let work = move || {
-            let head = RequestHead {
-                caller: &caller,
-                facts: &facts,
-                request_id: &request_id,
-            };
-            let view = identity.view(&snapshot, head);
+            let view = identity.view(&snapshot, (&record, verified_caller(&record)?));
             check_caller(&identity, &view)?;
             work(&view, &input)
         };
@@ -261,7 +260,7 @@ impl<A: PreparedAction> PermissionCheck for Run<'_, A> {
     async fn check(&self) -> Result<(), IamFault> {
         let shortly = {
             let snapshot = self.cell.snapshot().clone();
-            let view = self.identity.view(&snapshot, self.call);
+            let view = self.view(&snapshot);
             check_caller(self.identity, &view)?;
             permit_shortly::<A>(&view, &self.input, self.long.as_deref())
         };
@@ -275,7 +274,10 @@ impl<A: PreparedAction> PermissionCheck for Run<'_, A> {
 fn check_caller(identity: &Identity, view: &StateView<'_>) -> Result<(), IamFault> {
     let authenticator = identity.authenticator();
     let checked = authenticator.check_again(view.account, view.caller, view.context.now);
-    checked.map_err(|_| IamFault::Revoked)
+    checked.map_err(|failure| {
+        view.record.note_failure(&failure);
+        IamFault::Revoked
+    })
 }
 
 fn encoded<A: PreparedAction>(

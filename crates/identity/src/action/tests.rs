@@ -1,10 +1,7 @@
 //! Dispatch of actions: expensive ones are queued without delaying other requests, and are
 //! authenticated and authorized again after waiting.
 
-use std::{
-    sync::Arc,
-    task::{Context, Waker},
-};
+use std::task::{Context, Waker};
 
 use keywright_base::limits;
 use keywright_wire::{Form, Service};
@@ -167,16 +164,12 @@ fn wait_for_place(
     meanwhile: impl FnOnce(),
 ) -> Result<String, IamFault> {
     let body = format!("{form}&Version={}", Service::Iam.version());
-    let caller = Arc::new(bench.caller(keys, Service::Iam, &body).unwrap());
-    let (facts, form) = (bench.facts(), Form::parse(body.as_bytes()).unwrap());
-    let call = ActionCall {
-        caller: &caller,
-        facts: &facts,
-        form: &form,
-        request_id: "11111111-2222-4333-8444-555555555555",
-    };
+    let event = bench.admitted(keys, Service::Iam, &body);
+    let form = Form::parse(body.as_bytes()).unwrap();
+    let action = Identity::served(Service::Iam, &form).unwrap();
+    let call = ActionCall::new(event.record(), &form).unwrap();
     let places = occupy(bench, queue(bench.identity()));
-    let mut answering = Box::pin(bench.identity().call(Service::Iam, call));
+    let mut answering = Box::pin(bench.identity().call(action, call));
     bench.block_on(async {
         let mut context = Context::from_waker(Waker::noop());
         assert!(answering.as_mut().poll(&mut context).is_pending());
@@ -279,7 +272,12 @@ fn what_waited_is_authenticated_and_authorized_again() {
         answer.map_err(|fault| fault.wire().code)
     };
     let inactive = status("Status=Inactive");
+    bench.take_events();
     assert_eq!(code(&inactive), Err("InvalidClientTokenId".into()));
+    // The key was used while it was inactive, so this is an attempt.
+    let events = bench.take_events();
+    let attempts = events.iter().filter(|event| event.inactive_key.is_some());
+    assert_eq!(attempts.count(), 1, "{events:?}");
     bench.root(&status("Status=Active")).ok();
     let detach = format!("Action=DetachUserPolicy&UserName=ann&{policy}");
     assert_eq!(code(&detach), Err("AccessDenied".into()));

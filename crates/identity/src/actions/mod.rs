@@ -8,15 +8,17 @@ mod sts;
 mod implied;
 #[cfg(test)]
 mod recorded;
-#[cfg(test)]
+#[cfg(any(test, feature = "samples"))]
 mod sweeps;
 
 use std::sync::Arc;
 
-use keywright_wire::{Operation, Service, operation, operations};
+use keywright_wire::{Form, Operation, Service, operation, operations};
 
 #[cfg(test)]
-pub(crate) use self::{iam::TagUser, sweeps::samples};
+pub(crate) use self::iam::TagUser;
+#[cfg(any(test, feature = "samples"))]
+pub use self::sweeps::samples;
 use crate::{
     action::{ActionCall, ActionEntry, Answer, UnsignedCall, UnsignedEntry},
     fault::IamFault,
@@ -29,9 +31,25 @@ pub fn actions() -> impl Iterator<Item = &'static ActionEntry> {
     tables.into_iter().flatten()
 }
 
+/// An operation that this server serves.
+#[derive(Debug, Clone, Copy)]
+pub enum ServedOperation {
+    /// One that its caller needs permission for.
+    Action(&'static ActionEntry),
+    /// One that needs no signature and has no caller.
+    Unsigned(&'static Operation),
+}
+
+impl ServedOperation {
+    fn of(operation: &'static Operation) -> Option<Self> {
+        let unsigned = || find_unsigned(operation).map(|row| Self::Unsigned(row.operation));
+        find(operation).map(Self::Action).or_else(unsigned)
+    }
+}
+
 /// The operations in the models that this server recognizes but does not implement.
 pub fn not_served() -> impl Iterator<Item = &'static Operation> {
-    operations().filter(|it| find(it).is_none() && find_unsigned(it).is_none())
+    operations().filter(|it| ServedOperation::of(it).is_none())
 }
 
 fn find_unsigned(operation: &Operation) -> Option<&'static UnsignedEntry> {
@@ -51,31 +69,40 @@ fn find(operation: &Operation) -> Option<&'static ActionEntry> {
 }
 
 impl Identity {
-    /// Handles a request.
+    /// The operation that a form names.
+    ///
+    /// # Errors
+    /// [`IamFault::MissingAction`], [`IamFault::InvalidAction`], [`IamFault::NotServed`].
+    pub fn served(service: Service, form: &Form) -> Result<ServedOperation, IamFault> {
+        let action = form.action().ok_or(IamFault::MissingAction)?;
+        let version = form.version().unwrap_or_default();
+        let Some(operation) = operation(service, version, action) else {
+            let (action, version) = (action.to_owned(), version.to_owned());
+            return Err(IamFault::InvalidAction { action, version });
+        };
+        ServedOperation::of(operation).ok_or(IamFault::NotServed(operation.name))
+    }
+
+    /// Handles a request of a verified caller.
     ///
     /// # Errors
     /// [`IamFault`]; render it with [`IamFault::wire`].
     pub async fn call(
         self: &Arc<Self>,
-        service: Service,
+        operation: ServedOperation,
         call: ActionCall<'_>,
     ) -> Result<Answer, IamFault> {
-        let action = call.form.action().ok_or(IamFault::MissingAction)?;
-        let version = call.form.version().unwrap_or_default();
-        let Some(operation) = operation(service, version, action) else {
-            let (action, version) = (action.to_owned(), version.to_owned());
-            return Err(IamFault::InvalidAction { action, version });
-        };
-        if operation.unsigned {
-            // A signature changes nothing.
-            let xml = self.call_unsigned(operation, call.into()).await?;
-            return Ok(Answer {
-                xml,
-                changed: false,
-            });
+        match operation {
+            ServedOperation::Action(action) => (action.handle)(self, call).await,
+            ServedOperation::Unsigned(operation) => {
+                // A signature changes nothing.
+                let xml = self.call_unsigned(operation, call.into()).await?;
+                Ok(Answer {
+                    xml,
+                    changed: false,
+                })
+            }
         }
-        let served = find(operation).ok_or(IamFault::NotServed(operation.name))?;
-        (served.handle)(self, call).await
     }
 
     /// Handles a request for an operation that the models mark as unsigned.

@@ -11,8 +11,8 @@ use keywright_policy::{
 use super::{AuthTarget, TrustCheck, nobody_trusted};
 use crate::{
     conditions::{common, of_target},
+    event::RequestRecord,
     fault::IamFault,
-    view::RequestContext,
     web_identity::FederatedClaims,
 };
 
@@ -26,17 +26,19 @@ pub(crate) struct FederatedRequest<'a> {
     pub(crate) claims: &'a FederatedClaims,
     /// The account of the role.
     pub(crate) account: AccountId,
-    pub(crate) context: &'a RequestContext,
+    pub(crate) record: &'a RequestRecord,
 }
 
 impl FederatedRequest<'_> {
-    /// Decides all targets.
+    /// Decides all targets, and notes them.
     ///
     /// # Errors
     /// [`IamFault::AccessDenied`] with AWS's message.
     pub(crate) fn permit(&self, targets: &[AuthTarget]) -> Result<FederatedPermit, IamFault> {
         for target in targets {
             let action = target.action.unwrap_or(ASSUME);
+            self.record
+                .note_resource(&target.resource, Some(self.account));
             if !self.is_allowed(action, target) {
                 return Err(not_authorized(action));
             }
@@ -90,7 +92,7 @@ impl ContextLookup for FederatedConditions<'_> {
         let FederatedRequest {
             claims,
             account,
-            context,
+            record,
         } = self.request;
         if let Some(values) = of_target(self.target, *account, key) {
             return values;
@@ -98,7 +100,7 @@ impl ContextLookup for FederatedConditions<'_> {
         match key {
             "aws:federatedprovider" => ContextValues::one(claims.provider.arn.as_str()),
             _ => match claims.key(key) {
-                ContextValues::Absent => common(None, context, key),
+                ContextValues::Absent => common(None, &record.context, key),
                 values => values,
             },
         }

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     action::{Input, PreparedAction},
     conditions::RequestConditions,
-    denials::{DenialEvidence, DeniedRequest, QuotedEntity, TargetPolicy},
+    denials::{DenialEvidence, QuotedEntity, TargetPolicy},
     fault::IamFault,
     state::Grantee,
     view::StateView,
@@ -295,7 +295,7 @@ pub(crate) fn nobody_trusted() -> &'static Arc<Policy> {
     })
 }
 
-/// Decides one action on one target and records a denial.
+/// Decides one action on one target, and notes the target and a denial.
 fn check(
     view: &StateView<'_>,
     set: &PolicySet,
@@ -303,6 +303,8 @@ fn check(
     steps: &mut StepsLeft,
 ) -> Result<(), Refusal> {
     let Question { action, target, .. } = question;
+    let owner = target.owner.unwrap_or_else(|| view.account.id());
+    view.record.note_resource(&target.resource, Some(owner));
     let decision =
         question.ask(|request| steps.decide(|most| decide(set, request, target, most)))?;
     let Decision::Deny(reason) = decision else {
@@ -347,20 +349,10 @@ fn check(
             _ => evidence,
         }))
     })?;
-    remember(view, &message, evidence);
-    Err(Refusal::Denied(IamFault::AccessDenied(message)))
-}
-
-fn remember(view: &StateView<'_>, message: &str, evidence: Option<DenialEvidence>) {
     if let Some(evidence) = evidence {
-        view.denials.record(DeniedRequest {
-            request_id: view.request_id.to_owned(),
-            at: view.context.now,
-            source_address: view.context.source_address,
-            message: message.to_owned(),
-            evidence,
-        });
+        view.record.note_denial(&message, evidence);
     }
+    Err(Refusal::Denied(IamFault::AccessDenied(message)))
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ fn ids(
 fn newest_first_by_principal_and_page() {
     let denials = DeniedRequests::default();
     for (number, name) in ["bob", "eve", "bob", "eve"].iter().enumerate() {
-        denials.record(denial(number, name, 1));
+        denials.record(Arc::new(denial(number, name, 1)));
     }
     for (before, name, most, expected) in [
         (
@@ -94,20 +94,22 @@ fn newest_first_by_principal_and_page() {
 fn the_oldest_are_forgotten_by_number_and_by_size() {
     let many = DeniedRequests::default();
     for number in 0..limits::DENIALS_PER_ACCOUNT + 5 {
-        many.record(denial(number, "bob", 1));
+        many.record(Arc::new(denial(number, "bob", 1)));
     }
     let retained = ids(&many, None, None, usize::MAX);
     assert_eq!(retained.len(), limits::DENIALS_PER_ACCOUNT);
     assert_eq!(retained.last().unwrap(), "request-5");
     let large = DeniedRequests::default();
     for number in 0..10 {
-        large.record(denial(number, "bob", limits::DENIAL_BYTES_PER_ACCOUNT / 4));
+        let bytes = limits::DENIAL_BYTES_PER_ACCOUNT / 4;
+        large.record(Arc::new(denial(number, "bob", bytes)));
     }
     assert_eq!(
         ids(&large, None, None, 9),
         ["request-9", "request-8", "request-7"]
     );
-    large.record(denial(10, "bob", limits::DENIAL_BYTES_PER_ACCOUNT * 2));
+    let bytes = limits::DENIAL_BYTES_PER_ACCOUNT * 2;
+    large.record(Arc::new(denial(10, "bob", bytes)));
     assert_eq!(
         ids(&large, None, None, 9),
         ["request-10"],

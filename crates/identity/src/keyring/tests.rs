@@ -47,6 +47,7 @@ async fn open(path: &Path, byte: u8) -> Result<Arc<Identity>, OpenFault> {
         master_key: Secret::new(vec![byte; 32]),
         clock: Arc::new(Noon),
         entropy: Arc::new(Counting(AtomicU8::new(byte))),
+        projections: Vec::new(),
     };
     Identity::open(parts).await
 }

@@ -5,6 +5,7 @@
 
 use http::{Method, Response, StatusCode, request::Parts};
 use keywright_base::WireError;
+use keywright_identity::event::{ConsoleOperation, RequestRecord};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -24,6 +25,8 @@ pub(super) struct ApiRequest<'a> {
     pub body: &'a [u8],
     pub peer: PeerInfo,
     pub listener: ConsoleListener,
+    /// The record of the request, for its event.
+    pub record: &'a RequestRecord,
 }
 
 impl ApiRequest<'_> {
@@ -96,30 +99,40 @@ pub(super) fn of_action(error: WireError) -> WireError {
     WireError { status, ..error }
 }
 
+/// The operation of an endpoint.
+pub(super) fn operation(method: &Method, endpoint: &str) -> ConsoleOperation {
+    match (endpoint, method == Method::POST) {
+        ("session", false) => ConsoleOperation::ReadSession,
+        ("capabilities", false) => ConsoleOperation::ReadCapabilities,
+        ("sign-in", true) => ConsoleOperation::SignIn,
+        ("password", true) => ConsoleOperation::ChangePassword,
+        ("credentials", true) => ConsoleOperation::IssueCredentials,
+        ("sign-out", true) => ConsoleOperation::SignOut,
+        _ => ConsoleOperation::Unknown,
+    }
+}
+
 /// Answers a request for the endpoint of this name.
 pub(super) async fn answer(ask: ApiRequest<'_>, endpoint: &str) -> Response<ResponseBody> {
     super::respond(carry_out(ask, endpoint).await)
 }
 
 async fn carry_out(ask: ApiRequest<'_>, endpoint: &str) -> Result<ApiReply, WireError> {
-    let post = ask.parts.method == Method::POST;
     sender::check(ask)?;
-    match (endpoint, post) {
-        ("session", false) => Ok(session::show(ask)),
-        ("capabilities", false) => session::capabilities(ask),
-        ("sign-in", true) => sign_in::sign_in(ask).await,
-        ("password", true) => sign_in::change_password(ask).await,
-        ("credentials", true) => session::credentials(ask),
-        ("sign-out", true) => Ok(session::sign_out(ask)),
-        ("session" | "capabilities" | "sign-in" | "password" | "credentials" | "sign-out", _) => {
-            let text = "The method is not allowed here.";
-            Err(WireError::new(405, "MethodNotAllowed", text))
-        }
-        _ => Err(WireError::new(
-            404,
-            "NotFound",
-            "There is no such endpoint.",
-        )),
+    match operation(&ask.parts.method, endpoint) {
+        ConsoleOperation::ReadSession => Ok(session::show(ask)),
+        ConsoleOperation::ReadCapabilities => session::capabilities(ask),
+        ConsoleOperation::SignIn => sign_in::sign_in(ask).await,
+        ConsoleOperation::ChangePassword => sign_in::change_password(ask).await,
+        ConsoleOperation::IssueCredentials => session::credentials(ask),
+        ConsoleOperation::SignOut => Ok(session::sign_out(ask)),
+        ConsoleOperation::ReadFile | ConsoleOperation::Unknown => Err(match endpoint {
+            "session" | "capabilities" | "sign-in" | "password" | "credentials" | "sign-out" => {
+                let text = "The method is not allowed here.";
+                WireError::new(405, "MethodNotAllowed", text)
+            }
+            _ => WireError::new(404, "NotFound", "There is no such endpoint."),
+        }),
     }
 }
 

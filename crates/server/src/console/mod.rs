@@ -17,10 +17,14 @@ mod sign_in;
 mod tests;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header,
+    request::Parts,
+};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as HttpBody;
-use keywright_base::{WireError, limits};
+use keywright_base::{ErrorCode, WireError, limits};
+use keywright_identity::event::{ConsoleOperation, EventOperation, RequestRecord};
 use serde_json::json;
 
 pub use files::{ConsoleAsset, ConsoleBundle};
@@ -97,16 +101,21 @@ fn in_bucket_host(headers: &HeaderMap) -> bool {
 /// Answers a request for which [`claims`] is true.
 pub(crate) async fn answer<B>(
     pipeline: &Pipeline,
-    request: Request<B>,
+    (parts, body): (Parts, B),
     (peer, listener): (PeerInfo, ConsoleListener),
+    record: &RequestRecord,
 ) -> Response<ResponseBody>
 where
     B: HttpBody<Data = Bytes> + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let (parts, body) = request.into_parts();
     let inside = parts.uri.path().strip_prefix("/console/");
-    let mut response = match inside.map(|path| (path, path.strip_prefix("api/"))) {
+    let target = inside.map(|path| (path, path.strip_prefix("api/")));
+    record.note_operation(EventOperation::Console(match target {
+        Some((_, Some(endpoint))) => api::operation(&parts.method, endpoint),
+        Some((_, None)) | None => ConsoleOperation::ReadFile,
+    }));
+    let mut response = match target {
         None if parts.uri.path() == "/" => moved(StatusCode::FOUND),
         None => moved(StatusCode::PERMANENT_REDIRECT),
         Some((_, Some(endpoint))) => {
@@ -121,6 +130,7 @@ where
                         body: &body.to_bytes(),
                         peer,
                         listener,
+                        record,
                     };
                     api::answer(ask, endpoint).await
                 }
@@ -175,6 +185,7 @@ fn moved(status: StatusCode) -> Response<ResponseBody> {
 
 /// The response of an endpoint, which must never be cached.
 fn respond(outcome: Result<ApiReply, WireError>) -> Response<ResponseBody> {
+    let failure = outcome.as_ref().err().map(ErrorCode::from);
     let (status, body, cookies, retry) = match outcome {
         Ok(reply) => (reply.status(), reply.body, reply.cookies, None),
         Err(error) => (
@@ -187,6 +198,9 @@ fn respond(outcome: Result<ApiReply, WireError>) -> Response<ResponseBody> {
     let text = body.map_or_else(String::new, |body| body.to_string());
     let mut response = Response::new(full(text));
     *response.status_mut() = status;
+    if let Some(code) = failure {
+        response.extensions_mut().insert(code);
+    }
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if status != StatusCode::NO_CONTENT {

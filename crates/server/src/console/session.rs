@@ -69,6 +69,7 @@ impl CookieKind {
 /// `GET session`
 pub(super) fn show(ask: ApiRequest<'_>) -> ApiReply {
     let session = current(ask).map(|(_, session)| session);
+    note(ask, session.as_ref());
     ApiReply::json(session.map_or_else(|| json!({"state": "signed-out"}), |session| of(&session)))
 }
 
@@ -96,8 +97,10 @@ pub(super) fn credentials(ask: ApiRequest<'_>) -> Result<ApiReply, WireError> {
 
 /// `POST sign-out`. The browser is still recognized afterwards.
 pub(super) fn sign_out(ask: ApiRequest<'_>) -> ApiReply {
+    let identity = &ask.pipeline.services.identity;
     for cookie in SESSION.values(ask) {
-        ask.pipeline.services.identity.sign_out(cookie.expose());
+        note(ask, identity.signed_in(cookie.expose()).as_ref());
+        identity.sign_out(cookie.expose());
     }
     ApiReply {
         body: None,
@@ -137,6 +140,7 @@ pub(super) fn begun(ask: ApiRequest<'_>, cookie: &Secret<String>) -> Result<ApiR
     let identity = &ask.pipeline.services.identity;
     let session = identity.signed_in(cookie.expose());
     let session = session.ok_or_else(api::signed_out)?;
+    note(ask, Some(&session));
     let mut cookies = vec![SESSION.set(ask, cookie.expose(), SESSION_SECS)];
     let before = BROWSER.values(ask).into_iter().next();
     let before = before.as_ref().map(|note| note.expose().as_str());
@@ -168,9 +172,17 @@ pub(super) fn current(ask: ApiRequest<'_>) -> Option<(Secret<String>, SignedIn)>
     })
 }
 
+/// Notes for the request's event whose session it belongs to.
+pub(super) fn note(ask: ApiRequest<'_>, session: Option<&SignedIn>) {
+    if let Some(session) = session {
+        ask.record.note_session(session.principal.clone());
+    }
+}
+
 /// The session of a request, unless its password must be changed first.
 fn signed_in(ask: ApiRequest<'_>) -> Result<(Secret<String>, SignedIn), WireError> {
     let (cookie, session) = current(ask).ok_or_else(api::signed_out)?;
+    note(ask, Some(&session));
     if session.must_change {
         let text = "You must change your password first.";
         return Err(WireError::new(403, "PasswordChangeRequired", text));
@@ -189,7 +201,7 @@ fn of(session: &SignedIn) -> Value {
     let mut listed = json!({
         "state": "signed-in",
         "accountId": session.account.to_string(),
-        "arn": session.arn.to_string(),
+        "arn": session.principal.arn().to_string(),
         "expiresAt": session.expires.iso8601(),
     });
     let optional = [

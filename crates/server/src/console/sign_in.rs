@@ -22,10 +22,7 @@ use super::{
     api::{self, ApiReply, ApiRequest, read},
     lockout, session,
 };
-use crate::{
-    query::{self, QueryRequest},
-    request::{HOME_REGION, RequestHead},
-};
+use crate::{query, request::HOME_REGION};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -57,6 +54,9 @@ pub(super) async fn sign_in(ask: ApiRequest<'_>) -> Result<ApiReply, WireError> 
     let identity = &ask.pipeline.services.identity;
     let known = identity.account_named(account);
     let id = known.map(|id| id.to_string());
+    if let Some(arn) = known.and_then(|account| identity.claimed_arn(account, user)) {
+        ask.record.note_resource(arn.as_str(), known);
+    }
     let browser = known.and_then(|id| session::known_browser(ask, id, user));
     let attempt = SignInAttempt::begin(ask, (id.as_deref().unwrap_or(account), user), browser)?;
     let claim = SignInRequest {
@@ -199,6 +199,7 @@ struct NewPassword {
 /// `POST password`
 pub(super) async fn change_password(ask: ApiRequest<'_>) -> Result<ApiReply, WireError> {
     let (cookie, who) = session::current(ask).ok_or_else(api::signed_out)?;
+    session::note(ask, Some(&who));
     let wanted: NewPassword = read(ask)?;
     let (old, new) = (
         Secret::new(wanted.old_password),
@@ -238,12 +239,8 @@ async fn change_own(
     ));
     let parts = signed(ask, credentials, body.expose())?;
     let services = &ask.pipeline.services;
-    let request = QueryRequest {
-        claimed: Some(Service::Iam),
-        head: RequestHead::read(parts, ask.peer, services.clock.now()),
-        request_id: services.ids.uuid(),
-    };
-    let changed = query::carry_out(services, Service::Iam, request, body.expose().as_bytes()).await;
+    let (request, body) = ((parts, ask.peer), body.expose().as_bytes());
+    let changed = query::carry_out(services, Service::Iam, request, body).await;
     changed.map(drop).map_err(api::of_action)
 }
 

@@ -70,6 +70,7 @@ impl Bench {
             master_key: Secret::new(vec![7; KEY_BYTES]),
             clock: time(),
             entropy: entropy(),
+            projections: Vec::new(),
         };
         let identity = Identity::open(parts).await.unwrap();
         let account: AccountId = ACCOUNT.parse().unwrap();

@@ -3,22 +3,16 @@
 //! Invariant: an action on a bucket or object is decided from the caller's newest policies at the
 //! moment it is asked for. Without a caller only a bucket policy can allow anything.
 
-use std::{
-    any::Any,
-    borrow::Cow,
-    sync::{Arc, OnceLock},
-};
+use std::{any::Any, borrow::Cow, sync::Arc};
 
-use http::{Method, request::Parts};
 use keywright_base::{WireError, limits};
 use keywright_identity::{
     Identity,
     authorize::{self, ForeignResource, MeasuredOutcome},
     caller::Caller,
-    denials::DeniedRequest,
+    event::RequestRecord,
     state::Account,
     stored_principals::PrincipalLookup,
-    view::RequestContext,
 };
 use keywright_policy::{ContextValues, is_key, is_list_key};
 use keywright_s3::{self as s3, CallerBusy, S3Authorizer, S3Context, S3Denial, S3Resource};
@@ -28,53 +22,14 @@ use super::{
     budget::{BudgetQuestion, StepBudget},
     signature::SignatureConditions,
 };
-use crate::{payload::wire_error, request::note_refusal};
+use crate::payload::wire_error;
 
-/// Decides for one caller; `caller` is `None` for an anonymous request.
+/// Decides for the caller of one request, or for an anonymous one.
 pub(super) struct CallerAuthorizer {
     pub(super) identity: Arc<Identity>,
-    pub(super) caller: Option<Caller>,
-    pub(super) facts: RequestContext,
+    pub(super) record: Arc<RequestRecord>,
     pub(super) signature: Option<SignatureConditions>,
-    pub(super) noted: Arc<SharedDenial>,
-    /// The operation under which an attempt is recorded if the key is inactive by now.
-    pub(super) operation: OperationName,
     pub(super) budget: StepBudget,
-}
-
-/// What all decisions of a request share: its ID and connection, and its first denial, which is
-/// recorded once it is known that the response is a denial.
-pub(super) struct SharedDenial {
-    pub(super) request_id: String,
-    pub(super) tls_version: Option<&'static str>,
-    pub(super) denial: OnceLock<DeniedRequest>,
-}
-
-/// What S3's access log calls an operation, as far as it shows before the request is parsed.
-pub(super) struct OperationName {
-    method: Method,
-    kind: &'static str,
-}
-
-impl OperationName {
-    pub(super) fn of(parts: &Parts) -> Self {
-        let path = parts.uri.path().trim_start_matches('/');
-        let kind = match path.split_once('/') {
-            None if path.is_empty() => "SERVICE",
-            None | Some((_, "")) => "BUCKET",
-            Some(_) => "OBJECT",
-        };
-        Self {
-            method: parts.method.clone(),
-            kind,
-        }
-    }
-}
-
-impl std::fmt::Display for OperationName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "s3:REST.{}.{}", self.method, self.kind)
-    }
 }
 
 /// The condition keys of one authorization question.
@@ -97,14 +52,14 @@ impl keywright_policy::ContextLookup for S3Conditions<'_> {
             });
         }
         if key == "s3:tlsversion" {
-            return ContextValues::optional(self.decider.noted.tls_version);
+            return ContextValues::optional(self.decider.record.context.tls_version);
         }
         if key.starts_with("s3:") {
             let signature = self.decider.signature.as_ref();
             return signature.map_or(ContextValues::Absent, |signature| signature.key(key));
         }
-        let caller = self.decider.caller.as_ref().zip(self.account);
-        authorize::common(caller, &self.decider.facts, key)
+        let caller = self.decider.record.caller().zip(self.account);
+        authorize::common(caller, &self.decider.record.context, key)
     }
 }
 
@@ -141,7 +96,7 @@ impl S3Conditions<'_> {
 
 impl S3Authorizer for CallerAuthorizer {
     fn check_caller(&self) -> Result<(), Box<WireError>> {
-        let Some(caller) = &self.caller else {
+        let Some(caller) = self.record.caller() else {
             return Ok(());
         };
         let cell = self.identity.ledger().account(caller.account());
@@ -151,11 +106,10 @@ impl S3Authorizer for CallerAuthorizer {
         };
         let account = account.ok_or_else(|| Box::new(wire_error(&unknown())))?;
         let authenticator = self.identity.authenticator();
-        let checked = authenticator.check_again(&account, caller, self.facts.now);
-        checked.map_err(|refusal| {
-            let operation = self.operation.to_string();
-            note_refusal(&self.identity, &refusal, &operation, &self.facts);
-            Box::new(wire_error(&refusal.fault))
+        let checked = authenticator.check_again(&account, caller, self.record.context.now);
+        checked.map_err(|failure| {
+            self.record.note_failure(&failure);
+            Box::new(wire_error(&failure.fault))
         })
     }
 
@@ -212,7 +166,7 @@ impl S3Authorizer for CallerAuthorizer {
     }
 
     fn run_beside(&self, work: s3::CpuWork) -> s3::WorkFuture<'_> {
-        let (caller, address) = (self.caller.as_ref(), self.facts.source_address);
+        let (caller, address) = (self.record.caller(), self.record.context.source_address);
         Box::pin(async move {
             let done = self.identity.run_beside(caller, address, work).await;
             done.map_err(|_| CallerBusy)
@@ -220,7 +174,7 @@ impl S3Authorizer for CallerAuthorizer {
     }
 
     fn refuse(&self, action: &str, resource: &S3Resource<'_>, why: &str) -> S3Denial {
-        match &self.caller {
+        match self.record.caller() {
             Some(caller) if resource.owner == Some(caller.account()) => {
                 denial(caller, action, resource.arn, why)
             }
@@ -251,7 +205,7 @@ pub(crate) fn stored_id_to_arn(identity: &Identity, retained: &str) -> Option<St
 impl CallerAuthorizer {
     /// The caller's account in its current state.
     fn account(&self) -> Result<Option<Arc<Account>>, S3Denial> {
-        let Some(caller) = &self.caller else {
+        let Some(caller) = self.record.caller() else {
             return Ok(None);
         };
         let cell = self.identity.ledger().account(caller.account());
@@ -281,9 +235,10 @@ impl CallerAuthorizer {
             owner: resource.owner,
             policy: resource.policy,
         };
-        let caller = self.caller.as_ref().zip(account);
+        self.record.note_resource(resource.arn, resource.owner);
+        let caller = self.record.caller().zip(account);
         // Only the first denial of a request is recorded.
-        let first = self.noted.denial.get().is_none();
+        let first = !self.record.is_denied();
         let names = first.then_some(|| conditions.names());
         let steps_max = left.min(limits::DECISION_STEPS);
         let decided = authorize::decide(caller, action, &foreign, &conditions, steps_max, names);
@@ -298,28 +253,17 @@ impl CallerAuthorizer {
         outcome: Result<(), authorize::AccessDenied>,
     ) -> Result<(), S3Denial> {
         outcome.map_err(|denied| {
-            let denial = match &self.caller {
+            let denial = match self.record.caller() {
                 Some(caller) if !denied.why.is_empty() => {
                     denial(caller, question.action, question.resource.arn, &denied.why)
                 }
                 _ => plain(),
             };
-            self.note(denied, &denial.message);
+            if let Some(evidence) = denied.evidence {
+                self.record.note_denial(&denial.message, *evidence);
+            }
             denial
         })
-    }
-
-    /// Keeps the first denial.
-    fn note(&self, denied: authorize::AccessDenied, message: &str) {
-        if let Some(evidence) = denied.evidence {
-            self.noted.denial.get_or_init(|| DeniedRequest {
-                request_id: self.noted.request_id.clone(),
-                at: self.facts.now,
-                source_address: self.facts.source_address,
-                message: message.to_owned(),
-                evidence: *evidence,
-            });
-        }
     }
 }
 

@@ -2,16 +2,13 @@
 
 use http::Request;
 use keywright_base::Timestamp;
+use keywright_identity::event::S3Operation;
 use keywright_policy::{ContextValues, is_list_key};
 use keywright_sigv4::{PresentedSignature, ServiceRules, SigningDialect};
 
 use keywright_s3::S3Context;
 
-use super::{
-    authorizer::{OperationName, s3_values},
-    host_bucket,
-    signature::SignatureConditions,
-};
+use super::{authorizer::s3_values, host_bucket, signature::SignatureConditions};
 
 /// A policy that denies unsigned bodies must recognize them however the URL spells them.
 #[test]
@@ -100,8 +97,8 @@ fn attempts_name_the_operation_as_the_access_log_does() {
     ] {
         let (method, uri) = line.split_once(' ').unwrap();
         let request = Request::builder().method(method).uri(uri).body(()).unwrap();
-        let operation = OperationName::of(&request.into_parts().0);
-        assert_eq!(operation.to_string(), expected);
+        let operation = S3Operation::of(request.method(), request.uri().path());
+        assert_eq!(operation.log_name(), expected);
     }
 }
 

@@ -120,7 +120,7 @@ fn created(user: &str, key: &AccessKey, secret: Secret<String>) -> iam::CreateAc
 
 /// The idempotency token of this request, in the form stored with the key.
 fn replay(view: &StateView<'_>) -> Result<Option<IdempotencyRecord>, IamFault> {
-    let Some(token) = view.context.idempotency_token.as_deref() else {
+    let Some(token) = view.context.idempotency_token() else {
         return Ok(None);
     };
     let graphic = token.bytes().all(|byte| byte.is_ascii_graphic());

@@ -47,7 +47,7 @@ pub(crate) async fn assume_role_with_web_identity(
     let input = read(identity, call).await?;
     let account = role_account(&input)?;
     let token = ParsedToken::parse(input.web_identity_token.expose())?;
-    check_times(&token, call.facts.now)?;
+    check_times(&token, call.record.context.now)?;
     let issuer = token.issuer()?.to_owned();
     let token = verified(identity, (account, &input.role_arn), token, call).await?;
     // Time has passed: whatever was looked up before is looked up again.
@@ -63,7 +63,11 @@ pub(crate) async fn assume_role_with_web_identity(
     let permit = assumption.permit(role, call)?;
     let output = assumption.assume(role, permit, identity, call)?;
     let operation = <sts::AssumeRoleWithWebIdentity as OperationShape>::OPERATION;
-    Ok(keywright_wire::answer(operation, &output, call.request_id))
+    Ok(keywright_wire::answer(
+        operation,
+        &output,
+        &call.record.request_id,
+    ))
 }
 
 /// Decodes the input. A long one waits for the turn of the client's address.
@@ -86,7 +90,7 @@ async fn read(identity: &Identity, call: UnsignedCall<'_>) -> Result<Input, IamF
 }
 
 fn owner(call: UnsignedCall<'_>) -> WorkOwner {
-    WorkOwner::address(call.facts.source_address)
+    WorkOwner::address(call.record.context.source_address)
 }
 
 /// The account of the role.
@@ -180,7 +184,7 @@ impl RoleAssumption<'_> {
         let request = FederatedRequest {
             claims: &self.claims,
             account: self.account.id(),
-            context: call.facts,
+            record: call.record,
         };
         request.permit(&targets)
     }
@@ -230,7 +234,7 @@ impl RoleAssumption<'_> {
             attributes: Some(attributes),
         };
         let (_, credentials) = request.issue(SessionIssuer {
-            now: call.facts.now.truncate_to_secs(),
+            now: call.record.context.now.truncate_to_secs(),
             vault: &identity.vault,
             entropy: &*identity.entropy,
             source: None,

@@ -1,14 +1,12 @@
 //! The cost of decisions, and when a long one is reused.
 
-use std::sync::Arc;
-
 use keywright_base::limits;
 use keywright_policy::{Decision, MeasuredDecision};
 use keywright_wire::{Decode, Form, Service};
 
 use super::{StepsLeft, permit_at_length, permit_shortly};
 use crate::{
-    action::{ActionCall, Input},
+    action::Input,
     actions::TagUser,
     testing::{ACCOUNT, TestInstallation},
 };
@@ -21,25 +19,19 @@ fn a_long_decision_stands_for_the_same_policies_tags_and_targets_only() {
     let keys = bench.wide_user("wide");
     bench.user("other", &[]);
     let form = Form::parse(TAG.as_bytes()).unwrap();
-    let caller = bench.caller(&keys, Service::Iam, TAG).unwrap();
-    let (caller, facts) = (Arc::new(caller), bench.facts());
-    let call = ActionCall {
-        caller: &caller,
-        facts: &facts,
-        form: &form,
-        request_id: "11111111-2222-4333-8444-555555555555",
-    };
+    let event = bench.admitted(&keys, Service::Iam, TAG);
+    let head = (&**event.record(), event.record().caller().unwrap());
     let tag = Input::<TagUser>::decode(&form).ok().unwrap();
     let cell = bench.identity().ledger().account(ACCOUNT.parse().unwrap());
     let snapshot = || cell.as_ref().unwrap().snapshot().clone();
     let before = snapshot();
-    let view = bench.identity().view(&before, call);
+    let view = bench.identity().view(&before, head);
     assert!(permit_shortly::<TagUser>(&view, &tag, None).is_none());
     let (_, long) = permit_at_length::<TagUser>(&view, &tag).unwrap();
     assert!(long.is_some());
     let again = |input| {
         let now = snapshot();
-        let view = bench.identity().view(&now, call);
+        let view = bench.identity().view(&now, head);
         permit_shortly::<TagUser>(&view, input, long.as_ref()).map(|permit| permit.is_ok())
     };
     assert_eq!(again(&tag), Some(true));
@@ -52,11 +44,11 @@ fn a_long_decision_stands_for_the_same_policies_tags_and_targets_only() {
     bench.root("Action=CreateGroup&GroupName=g").ok();
     assert_eq!(again(&tag), None, "other grants");
     let now = snapshot();
-    let view = bench.identity().view(&now, call);
+    let view = bench.identity().view(&now, head);
     let (_, long) = permit_at_length::<TagUser>(&view, &tag).unwrap();
     bench.root(&TAG.replace("=k", "=l")).ok();
     let now = snapshot();
-    let view = bench.identity().view(&now, call);
+    let view = bench.identity().view(&now, head);
     let other_tags = permit_shortly::<TagUser>(&view, &tag, long.as_ref());
     assert!(other_tags.is_none(), "the caller has other tags");
 }

@@ -27,10 +27,10 @@ use crate::{
     SystemEntropy,
     console::{Console, ConsoleAsset, ConsoleBundle, PublicUrls},
     origin::ConsoleListener,
-    pipeline::{Pipeline, ServerParts},
+    pipeline::{Pipeline, ServerParts, complete},
     proxies::TrustedProxies,
-    query::{self, QueryRequest},
-    request::{PeerInfo, RequestHead},
+    query,
+    request::PeerInfo,
 };
 
 /// The account of every test installation.
@@ -112,6 +112,7 @@ impl Bench {
             master_key: Secret::new(vec![7; KEY_BYTES]),
             clock: Arc::clone(&time),
             entropy: Arc::clone(&entropy),
+            projections: Vec::new(),
         };
         let identity = Identity::open(parts).await.unwrap();
         let account: AccountId = ACCOUNT.parse().unwrap();
@@ -162,9 +163,14 @@ impl Bench {
             request = request.header(*name, value);
         }
         let request = request.body(Full::new(Bytes::from(ask.body))).unwrap();
-        let (parts, body) = super::super::answer(&self.pipeline, request, (peer, self.listener))
-            .await
-            .into_parts();
+        let (parts, body) = request.into_parts();
+        let services = &self.pipeline.services;
+        let event = services.begin(&parts.headers, peer, services.ids.uuid());
+        let from = (peer, self.listener);
+        let answering = super::super::answer(&self.pipeline, (parts, body), from, event.record());
+        let mut answer = answering.await;
+        complete(event, &mut answer);
+        let (parts, body) = answer.into_parts();
         Answer {
             status: parts.status.as_u16(),
             headers: parts.headers,
@@ -281,13 +287,8 @@ impl Bench {
             secure: false,
             tls_version: None,
         };
-        let request = QueryRequest {
-            claimed: Some(service),
-            head: RequestHead::read(parts, peer, self.clock.now()),
-            request_id: "11111111-2222-4333-8444-555555555555".to_owned(),
-        };
         let services = &self.pipeline.services;
-        let answer = query::carry_out(services, service, request, body.as_bytes()).await;
+        let answer = query::carry_out(services, service, (parts, peer), body.as_bytes()).await;
         answer.map(|xml| String::from_utf8(xml.to_vec()).unwrap())
     }
 }

@@ -2,7 +2,10 @@
 
 use keywright_base::limits;
 
-use crate::testing::{ACCOUNT, TestInstallation, TestKeys, TestResponse};
+use crate::{
+    testing::{ACCOUNT, TestInstallation, TestKeys, TestResponse},
+    view::SignedContext,
+};
 
 const CREATE: &str = "Action=CreateAccessKey&UserName=bob";
 
@@ -20,7 +23,11 @@ fn set(bench: &TestInstallation, by: &TestKeys, key: &str, status: &str) -> Test
 /// Creates a key with an idempotency token.
 fn create_with(bench: &TestInstallation, by: &TestKeys, form: &str, token: &str) -> TestResponse {
     bench.call_with(by, form, |facts| {
-        facts.idempotency_token = Some(token.to_owned());
+        facts.signed = SignedContext {
+            region: "us-east-1",
+            idempotency_token: Some(token.to_owned()),
+        }
+        .into();
     })
 }
 

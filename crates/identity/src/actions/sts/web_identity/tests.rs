@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::{
+    event::RequestOutcome,
     testing::{ACCOUNT, TestInstallation, TestKeys, TestResponse},
     web_identity::{
         DocumentFault,
@@ -398,6 +399,63 @@ fn what_cannot_be_fetched_has_its_error() {
     }
 }
 
+/// A token has no caller: its event names the role once the token was verified, and never the
+/// token.
+#[test]
+fn every_request_yields_one_event() {
+    let idp = FederationBench::with_role(&trust("{}"));
+    let other = r#"{"AWS":"123456789012"}"#;
+    idp.role("other", &trust_of(other, r#""sts:AssumeRole""#, "{}"));
+    let arn = |role| format!("arn:aws:iam::{ACCOUNT}:role/{role}");
+    let failed = |status, code: &'static str| RequestOutcome::Failed {
+        status,
+        code: code.into(),
+    };
+    let expired = idp.with_claim("exp", json!(1));
+    idp.assume("deploy", &idp.good(), "").ok();
+    idp.bench.take_events();
+    for (role, token, outcome, resource) in [
+        (
+            "deploy",
+            idp.good(),
+            RequestOutcome::Succeeded,
+            Some("deploy"),
+        ),
+        (
+            "other",
+            idp.good(),
+            failed(403, "AccessDenied"),
+            Some("other"),
+        ),
+        ("none", idp.good(), failed(403, "AccessDenied"), None),
+        (
+            "deploy",
+            expired,
+            failed(400, "ExpiredTokenException"),
+            None,
+        ),
+        (
+            "deploy",
+            "a.b.c".to_owned(),
+            failed(400, "InvalidIdentityToken"),
+            None,
+        ),
+    ] {
+        idp.assume(role, &token, "");
+        let events = idp.bench.take_events();
+        let [event] = &events[..] else {
+            panic!("{role}: {events:?}");
+        };
+        assert_eq!(event.operation, "sts:AssumeRoleWithWebIdentity");
+        assert_eq!(event.outcome, outcome, "{role}");
+        assert_eq!((&event.principal, event.is_read_only), (&None, false));
+        assert!(!event.is_denied, "no caller can ask why");
+        let resources: Vec<_> = event.resources.iter().map(|it| &it.arn).collect();
+        assert_eq!(resources, resource.map(arn).iter().collect::<Vec<_>>());
+        assert!(!event.debug.contains(&token), "{}", event.debug);
+    }
+}
+
 /// Nothing is fetched for those who name no role that trusts the provider, and while the keys are
 /// at hand they learn nothing about roles either.
 #[test]
@@ -414,11 +472,11 @@ fn who_has_no_role_causes_nothing_and_learns_nothing() {
         }
     }
     let expired = idp.with_claim("exp", json!(1));
-    let code = idp.assume("deploy", &expired, "").error().code;
-    assert_eq!(code, "ExpiredTokenException");
+    let answer = idp.assume("deploy", &expired, "");
+    assert_eq!(answer.code(), Some("ExpiredTokenException"));
     let unknown = idp.with_claim("iss", json!("https://evil.example.com"));
-    let code = idp.assume("deploy", &unknown, "").error().code;
-    assert_eq!(code, "InvalidIdentityToken");
+    let answer = idp.assume("deploy", &unknown, "");
+    assert_eq!(answer.code(), Some("InvalidIdentityToken"));
     assert_eq!(idp.documents.count(), 0);
     idp.assume("deploy", &idp.good(), "").ok();
     let text = "The signature of the ID Token is not valid";
@@ -430,8 +488,8 @@ fn who_has_no_role_causes_nothing_and_learns_nothing() {
     let named = json!({"alg": "ES256", "kid": "unknown"});
     let unknown_key = idp.key.token(&named, &idp.claims());
     for role in ["none", "other"] {
-        let code = idp.assume(role, &unknown_key, "").error().code;
-        assert_eq!(code, "InvalidIdentityToken", "{role}");
+        let answer = idp.assume(role, &unknown_key, "");
+        assert_eq!(answer.code(), Some("InvalidIdentityToken"), "{role}");
     }
     for role in ["none", "other"] {
         let answer = idp.assume(role, &idp.good(), "");
@@ -479,7 +537,7 @@ fn parameters_are_checked() {
     assert_eq!(answer.value("Expiration"), "2026-11-24T10:00:00Z");
     let answer = with(&own, "&ProviderId=www.amazon.com");
     assert_eq!(
-        (answer.error().status, answer.error().code),
+        (answer.error().status, &*answer.error().code),
         (501, "NotImplemented")
     );
     let malformed = with(&own, "&Policy={");
