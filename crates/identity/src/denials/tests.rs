@@ -231,10 +231,10 @@ fn denial_of_session(number: usize, session: usize) -> DeniedRequest {
 fn who_is_denied_often_pushes_out_their_own_denials_only() {
     let denials = DeniedRequests::default();
     for number in 0..10 {
-        denials.record(denial(number, "bob", 1));
+        denials.record(Arc::new(denial(number, "bob", 1)));
     }
     for number in 10..10 + 2 * limits::DENIALS_PER_ACCOUNT {
-        denials.record(denial_of_session(number, number));
+        denials.record(Arc::new(denial_of_session(number, number)));
     }
     assert_eq!(ids(&denials, None, Some("bob"), usize::MAX).len(), 10);
     let all = ids(&denials, None, None, usize::MAX);
@@ -246,7 +246,7 @@ fn who_is_denied_often_pushes_out_their_own_denials_only() {
         let mut large = denial_of_session(number, 0);
         let bytes = "x".repeat(limits::DENIAL_BYTES_PER_ACCOUNT / 2);
         large.evidence.context = ContextMap::default().with("aws:useragent", &bytes);
-        denials.record(large);
+        denials.record(Arc::new(large));
     }
     assert_eq!(ids(&denials, None, Some("bob"), usize::MAX).len(), 10);
 }
@@ -272,7 +272,7 @@ fn policies_count_once_for_each_principal() {
         for (denials, policy) in [(&own, compile()), (&shared, Arc::clone(&one))] {
             let mut denial = denial(number, "bob", 1);
             denial.evidence.set = PolicySet::default().with_session(vec![policy]);
-            denials.record(denial);
+            denials.record(Arc::new(denial));
         }
     }
     let retained = ids(&own, None, None, usize::MAX).len();
