@@ -41,7 +41,8 @@ pub enum ServedOperation {
 }
 
 impl ServedOperation {
-    fn of(operation: &'static Operation) -> Option<Self> {
+    /// How an operation is served, if it is.
+    pub fn of(operation: &'static Operation) -> Option<Self> {
         let unsigned = || find_unsigned(operation).map(|row| Self::Unsigned(row.operation));
         find(operation).map(Self::Action).or_else(unsigned)
     }

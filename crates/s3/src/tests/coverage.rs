@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
 use keywright_identity::{
     action::ActionLevel,
-    actions::{actions, not_served},
+    actions::{ServedOperation, not_served},
 };
 use keywright_wire::{Service, operations, s3::ROUTES};
 
@@ -66,8 +66,10 @@ fn document() -> String {
         let mut rows: Vec<_> = operations()
             .filter(|operation| operation.service == service)
             .map(|operation| {
-                let mut served = actions().filter(|row| std::ptr::eq(row.operation, operation));
-                let served = served.next().map(|row| level(row.access).to_owned());
+                let served = ServedOperation::of(operation).map(|served| match served {
+                    ServedOperation::Action(row) => level(row.access).to_owned(),
+                    ServedOperation::Unsigned(_) => "needs no signature".to_owned(),
+                });
                 let reason = keywright_identity::unserved::unserved_reason(operation.name);
                 (operation.name, served, reason.unwrap_or_default())
             })
