@@ -89,6 +89,7 @@ async fn make(folder: &Path, users: usize) -> anyhow::Result<()> {
         master_key: Secret::new(master),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
+        projections: Vec::new(),
     });
     let identity = identity.await?;
     let mut lines = String::new();
