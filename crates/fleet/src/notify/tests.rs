@@ -175,7 +175,7 @@ fn notifiers_that_are_rejected() {
         ("webhook:http://example.org/".to_owned(), "only by https"),
         (
             "webhook:https://me:s3cret@example.org/".to_owned(),
-            "password in it",
+            "must not contain a user name or password",
         ),
         ("command:'".to_owned(), "quote"),
         (mail("to=a@b.c"), "from is missing"),
