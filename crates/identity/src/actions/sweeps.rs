@@ -6,7 +6,7 @@
 
 mod documents;
 
-use self::documents::{CERTIFICATE, PRIVATE_KEY, SAML_METADATA, SSH_KEY, in_form};
+use self::documents::{SAML_METADATA, SSH_KEY, certificate, in_form};
 
 /// The account of the samples, which is that of every test installation.
 const ACCOUNT: &str = "123456789012";
@@ -36,8 +36,9 @@ pub fn samples() -> Vec<(&'static str, String)> {
     let codes = "AuthenticationCode1=123456&AuthenticationCode2=654321";
     let ssh_body = format!("SSHPublicKeyBody={}", in_form(SSH_KEY));
     let ssh_id = "SSHPublicKeyId=APKAIOSFODNN7EXAMPLE";
-    let pem = format!("CertificateBody={}", in_form(CERTIFICATE));
-    let pair = format!("{pem}&PrivateKey={}", in_form(PRIVATE_KEY));
+    let (certificate, private_key) = certificate();
+    let pem = format!("CertificateBody={}", in_form(&certificate));
+    let pair = format!("{pem}&PrivateKey={}", in_form(&private_key));
     let certificate = "ServerCertificateName=some".to_owned();
     let saml = format!("SAMLProviderArn=arn:aws:iam::{ACCOUNT}:saml-provider/some");
     let metadata = in_form(SAML_METADATA);

@@ -1,21 +1,22 @@
-//! Documents that samples upload. They are fixed, so that crates above can send samples without
-//! this crate's dependencies of tests.
-//!
-//! None of them is secret: the private key was made for this file and belongs to nothing. The
-//! certificate is valid until 2100.
+//! Documents that samples upload.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
 
-/// A certificate, signed by itself.
-pub(super) const CERTIFICATE: &str = include_str!("documents/certificate.pem");
-
-/// The private key of [`CERTIFICATE`].
-pub(super) const PRIVATE_KEY: &str = include_str!("documents/private_key.pem");
+/// A new certificate that is signed by itself, and its private key, both PEM.
+pub(super) fn certificate() -> (String, String) {
+    let names = vec!["server.example.com".to_owned()];
+    let made = generate_simple_self_signed(names);
+    let pems =
+        made.map(|CertifiedKey { cert, signing_key }| (cert.pem(), signing_key.serialize_pem()));
+    // Empty documents fail the tests that send them.
+    pems.unwrap_or_default()
+}
 
 /// An `ssh-rsa` line of 2048 bits, whose modulus is a pattern of bytes.
 pub(super) const SSH_KEY: &str = include_str!("documents/ssh_key.pub");
 
-/// The metadata of an identity provider that signs with [`CERTIFICATE`].
+/// The metadata of an identity provider, whose certificate is valid until 2100.
 pub(super) const SAML_METADATA: &str = include_str!("documents/saml_metadata.xml");
 
 /// As a value of a form.
