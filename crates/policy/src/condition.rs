@@ -369,6 +369,8 @@ impl Condition {
             (ContextValues::Absent, SetPrefix::Scalar) => if_exists || negated,
             (ContextValues::Absent, SetPrefix::All) => true,
             (ContextValues::Absent, SetPrefix::Any) => if_exists,
+            // A value that nobody can read: a Deny assumes that it is the one.
+            (ContextValues::Ambiguous(none), _) if none.is_empty() => self.effect == Effect::Deny,
             (ContextValues::Ambiguous(_), _) if self.effect == Effect::Deny => {
                 values.any(|value| self.accepts(value, env))
             }

@@ -64,6 +64,7 @@ impl FederatedClaims {
         let claims = token.claims();
         let audience = audience(claims, &provider.client_ids)?;
         let subject = claims.get("sub").and_then(Value::as_str);
+        let subject = subject.filter(|text| !text.is_empty());
         let subject = subject.ok_or(TokenRejection::MissingClaim("sub"))?;
         if subject.chars().count() > limits::TOKEN_SUBJECT_CHARS {
             return Err(TokenRejection::Subject);
@@ -78,21 +79,21 @@ impl FederatedClaims {
             keys: Vec::new(),
             provider: session,
         };
-        for (name, value) in claims {
-            this.add(&provider.name, name, value);
-        }
         let audience = ContextValues::one(this.provider.audience.clone());
-        this.set(&provider.name, "aud", audience);
+        this.set(&provider.name, "aud", audience)?;
+        for (name, value) in claims {
+            this.add(&provider.name, name, value)?;
+        }
         Ok(this)
     }
 
-    fn add(&mut self, prefix: &str, claim: &str, value: &Value) {
+    fn add(&mut self, prefix: &str, claim: &str, value: &Value) -> Result<(), TokenRejection> {
         let name = match claim {
             // The audience that the provider is registered for takes its place.
             "aud" => "oaud",
             // No condition key has such a name: `8443:sub` would be one of another provider, at
             // this port. What is for AWS is no key either, and begins with https.
-            _ if claim.contains(':') => return,
+            _ if claim.contains(':') => return Ok(()),
             _ => claim,
         };
         let listed = claim == "amr";
@@ -101,25 +102,27 @@ impl FederatedClaims {
             Value::String(text) => ContextValues::one(text.clone()),
             Value::Bool(flag) => ContextValues::one(flag.to_string()),
             Value::Number(number) => ContextValues::one(number.to_string()),
-            Value::Array(_) => match texts(Some(value)) {
-                Some(texts) => ContextValues::many(texts),
-                None => return,
-            },
-            Value::Null | Value::Object(_) => return,
+            Value::Array(_) => texts(Some(value)).map_or(UNREADABLE, ContextValues::many),
+            Value::Object(_) => UNREADABLE,
+            Value::Null => ContextValues::Absent,
         };
-        self.set(prefix, name, value);
+        self.set(prefix, name, value)
     }
 
-    /// Sets a key. Claims whose names differ only in case are ambiguous.
-    fn set(&mut self, prefix: &str, name: &str, value: ContextValues<'static>) {
+    /// Sets a key. Policies compare names in any case, so claims whose names differ only in case
+    /// reject the token, whatever their values are.
+    fn set(
+        &mut self,
+        prefix: &str,
+        name: &str,
+        value: ContextValues<'static>,
+    ) -> Result<(), TokenRejection> {
         let key = format!("{prefix}:{name}").to_lowercase();
-        match self.keys.iter_mut().find(|(known, _)| *known == key) {
-            None => self.keys.push((key, value)),
-            Some((_, known)) => {
-                let both = known.as_slice().iter().chain(value.as_slice());
-                *known = ContextValues::Ambiguous(both.cloned().collect());
-            }
+        if self.keys.iter().any(|(known, _)| *known == key) {
+            return Err(TokenRejection::AmbiguousClaims);
         }
+        self.keys.push((key, value));
+        Ok(())
     }
 
     /// The values of a condition key, which is in lower case.
@@ -128,6 +131,10 @@ impl FederatedClaims {
         found.map_or(ContextValues::Absent, |(_, values)| values.clone())
     }
 }
+
+/// A claim whose value is neither a text nor a list of texts: no Allow can rely on it, and every
+/// Deny that tests it applies.
+const UNREADABLE: ContextValues<'static> = ContextValues::Ambiguous(Vec::new());
 
 /// The client ID that a token is for. As on AWS, the authorized party takes the place of the
 /// audiences if there is one.

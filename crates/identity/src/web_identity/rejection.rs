@@ -37,6 +37,8 @@ pub enum TokenRejection {
     Audience,
     /// The subject is too long.
     Subject,
+    /// Names of claims differ only in case.
+    AmbiguousClaims,
     /// A claim for AWS (tags, source identity) is malformed.
     Claim(&'static str),
 }
@@ -65,7 +67,8 @@ impl TokenRejection {
             | Self::Signature
             | Self::NotYetValid
             | Self::Audience
-            | Self::Subject => "InvalidIdentityToken",
+            | Self::Subject
+            | Self::AmbiguousClaims => "InvalidIdentityToken",
         }
     }
 
@@ -103,6 +106,7 @@ impl TokenRejection {
             Self::Signature => "The signature of the ID Token is not valid",
             Self::NotYetValid => "The ID Token is not valid yet",
             Self::Subject => "The subject of the ID Token is longer than 255 characters",
+            Self::AmbiguousClaims => "The ID Token has claims whose names differ only in case",
             Self::Claim(name) => return format!("The claim {name} is malformed"),
         };
         text.to_owned()

@@ -14,16 +14,20 @@ const TAG: &str = "s3:ExistingObjectTag/class";
 
 /// Whether bob is allowed to read an object with two spellings of a tag.
 fn is_allowed(statements: &Value) -> bool {
-    let text = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
-    let policy = Arc::new(Policy::compile(&parse(&text).unwrap()));
-    let set = PolicySet::new(vec![(PolicySource::Inline, policy)]);
     let tags = [
         ("Class", "public"),
         ("other", "public"),
         ("class", "secret"),
     ];
+    is_allowed_with(statements, ContextValues::of_tag(tags, "class"))
+}
+
+fn is_allowed_with(statements: &Value, values: ContextValues<'static>) -> bool {
+    let text = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
+    let policy = Arc::new(Policy::compile(&parse(&text).unwrap()));
+    let set = PolicySet::new(vec![(PolicySource::Inline, policy)]);
     let mut context = ContextMap::default();
-    context.set(TAG, ContextValues::of_tag(tags, "class"));
+    context.set(TAG, values);
     let bob = PrincipalRef::User {
         account: "123456789012".parse().unwrap(),
         arn: "arn:aws:iam::123456789012:user/bob",
@@ -40,6 +44,31 @@ fn statement(effect: &str, more: &Value) -> Value {
         statement[element.as_str()] = value.clone();
     }
     statement
+}
+
+/// Nothing is known of it but that it is there.
+#[test]
+fn a_value_that_cannot_be_read_never_allows_and_always_denies() {
+    let unreadable = || ContextValues::Ambiguous(Vec::new());
+    let everything = statement("Allow", &json!({}));
+    for operator in [
+        "StringEquals",
+        "StringNotEquals",
+        "StringLike",
+        "StringEqualsIfExists",
+        "NumericLessThan",
+        "IpAddress",
+        "Bool",
+        "ForAnyValue:StringEquals",
+        "ForAllValues:StringEquals",
+        "ForAllValues:StringNotEquals",
+    ] {
+        let condition = json!({"Condition": {operator: {TAG: "1"}}});
+        let allow = json!([statement("Allow", &condition)]);
+        assert!(!is_allowed_with(&allow, unreadable()), "{operator}");
+        let deny = json!([everything, statement("Deny", &condition)]);
+        assert!(!is_allowed_with(&deny, unreadable()), "{operator}");
+    }
 }
 
 #[test]
