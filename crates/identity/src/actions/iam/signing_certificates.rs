@@ -55,9 +55,18 @@ fn to_wire(user: &str, certificate: &SigningCertificate) -> iam::SigningCertific
 }
 
 /// The digest of a certificate that can be uploaded.
+/// Bytes of a malformed certificate that an error repeats; no private key is as short.
+const QUOTED_BYTES: usize = 32;
+
 fn checked(view: &StateView<'_>, body: &str) -> Result<String, UploadFault> {
+    // AWS repeats the body, which may be a private key by mistake.
+    let quoted = if body.len() <= QUOTED_BYTES {
+        body
+    } else {
+        "body"
+    };
     let malformed =
-        || UploadFault::MalformedCertificate(format!("Certificate {body} is malformed."));
+        || UploadFault::MalformedCertificate(format!("Certificate {quoted} is malformed."));
     let bytes = CertificateBytes::from_pem(body).ok_or_else(malformed)?;
     let certificate = bytes.certificate().ok_or_else(malformed)?;
     if !certificate.is_valid_at(view.now()) {
