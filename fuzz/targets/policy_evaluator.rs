@@ -108,6 +108,7 @@ impl<'a> Fields<'a> {
                 arn: "arn:aws:sts::123456789012:federated-user/fred",
                 name: "fred",
                 issuer_arn: "arn:aws:iam::123456789012:user/bob",
+                issuer_id: "AIDACKCEVSQ6C2EXAMPLE",
             },
             _ => PrincipalRef::Anonymous,
         }
