@@ -1,18 +1,15 @@
 //! The verified identity behind a request.
 
-use std::{
-    borrow::Cow,
-    sync::{Arc, OnceLock},
-};
+use std::borrow::Cow;
 
 use keywright_base::{AccessKeyId, AccountId, Arn, Timestamp};
-use keywright_policy::{ContextValues, Policy};
+use keywright_policy::ContextValues;
 use keywright_sigv4::Verified;
 
 use crate::{
     console::SessionId,
     principal::Principal,
-    state::{Account, CredentialOwner, Tag},
+    state::{Account, CredentialOwner, SessionPolicy, Tag},
 };
 
 /// The facts that temporary credentials carry besides the principal.
@@ -78,45 +75,6 @@ impl SessionProvider {
         ]
     }
 }
-
-/// An inline session policy. It is compiled once for each request, however many decisions that
-/// takes.
-#[derive(Debug, Clone, Default)]
-pub struct SessionPolicy {
-    text: String,
-    compiled: OnceLock<Option<Arc<Policy>>>,
-}
-
-impl SessionPolicy {
-    pub(crate) fn new(text: &str) -> Self {
-        Self {
-            text: text.to_owned(),
-            compiled: OnceLock::new(),
-        }
-    }
-
-    /// The document as it was passed.
-    pub(crate) fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// The compiled document; `None` means that it cannot be evaluated and the caller must refuse.
-    pub(crate) fn compiled(&self) -> Option<Arc<Policy>> {
-        let compile = || {
-            let document = keywright_policy::parse(&self.text).ok()?;
-            Some(Arc::new(Policy::compile(&document)))
-        };
-        self.compiled.get_or_init(compile).clone()
-    }
-}
-
-impl PartialEq for SessionPolicy {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
-    }
-}
-
-impl Eq for SessionPolicy {}
 
 impl SessionAttributes {
     /// Whether session policies limit the session.

@@ -9,12 +9,12 @@ use keywright_base::{AccessKeyId, AccountId, Entropy, Secret, Timestamp, UniqueI
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    caller::{SessionAttributes, SessionFacts, SessionPolicy, SessionProvider},
+    caller::{SessionAttributes, SessionFacts, SessionProvider},
     console::SessionId,
     on_behalf::ROTATION_SERVICE,
     principal::Principal,
     secrets,
-    state::{Account, CredentialOwner, Tag},
+    state::{Account, CredentialOwner, SessionPolicy, Tag},
     vault::{DataVault, SealPurpose},
 };
 

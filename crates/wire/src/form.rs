@@ -102,10 +102,10 @@ impl Form {
         }
     }
 
-    /// The same, with a record of which parameters are read.
-    pub(crate) fn marked<'a>(&'a self, marks: &'a ReadMarks) -> FormScope<'a> {
+    /// The same, with a record of which parameters are read, if one is wanted.
+    pub(crate) fn marked<'a>(&'a self, marks: Option<&'a ReadMarks>) -> FormScope<'a> {
         FormScope {
-            marks: Some(marks),
+            marks,
             ..self.scope()
         }
     }
@@ -165,6 +165,7 @@ const fn hex(byte: u8) -> bool {
 }
 
 /// Which parameters of a form have been read.
+#[derive(Debug)]
 pub(crate) struct ReadMarks(Vec<Cell<bool>>);
 
 impl ReadMarks {
@@ -189,17 +190,11 @@ impl ReadMarks {
 const COMMON_PREFIX: &str = "X-Amz-";
 
 /// A position in the form: a member, `Tags.member.1`, ….
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct FormScope<'a> {
     form: &'a Form,
     marks: Option<&'a ReadMarks>,
     prefix: String,
-}
-
-impl std::fmt::Debug for FormScope<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "FormScope({})", self.prefix)
-    }
 }
 
 impl<'a> FormScope<'a> {

@@ -34,15 +34,15 @@ pub trait Decode: Read + Sized {
     /// # Errors
     /// [`DecodeFault`].
     fn decode(form: &Form) -> Result<Self, DecodeFault> {
-        let marks = ReadMarks::new(form);
-        let input = Self::read(form.marked(&marks)).map_err(DecodeFault::Malformed)?;
+        let lenient = Self::CONSTRAINTS.service == crate::Service::Iam;
+        let marks = (!lenient).then(|| ReadMarks::new(form));
+        let input = Self::read(form.marked(marks.as_ref())).map_err(DecodeFault::Malformed)?;
         match Self::CONSTRAINTS.violations(&form.scope()) {
             Ok(None) => {}
             Ok(Some(text)) => return Err(DecodeFault::Validation(text)),
             Err(malformed) => return Err(DecodeFault::Malformed(malformed)),
         }
-        let lenient = Self::CONSTRAINTS.service == crate::Service::Iam;
-        match marks.unread(form).filter(|_| !lenient) {
+        match marks.and_then(|marks| marks.unread(form)) {
             None => Ok(input),
             Some(name) => Err(DecodeFault::Validation(format!(
                 "1 validation error detected: The parameter {name} is not recognized"

@@ -10,7 +10,7 @@ use keywright_base::Arn;
 use keywright_policy::{Policy, PolicySet, PolicySource};
 
 use crate::{
-    caller::{Caller, SessionAttributes, SessionPolicy},
+    caller::{Caller, SessionAttributes},
     catalogue::PolicyCatalogue,
     principal::Principal,
     state::{Account, CredentialOwner, DirectGrants, Grantee},
@@ -40,7 +40,8 @@ pub(super) fn effective(account: &Account, caller: &Caller) -> PolicySet {
 /// The session policies of a session. `None` if one is unreadable.
 fn session_policies(account: &Account, session: &SessionAttributes) -> Option<Vec<Arc<Policy>>> {
     let managed = session.policy_arns.iter().map(|arn| managed(account, arn));
-    let inline = session.policy.iter().map(SessionPolicy::compiled);
+    let inline = session.policy.iter();
+    let inline = inline.map(|policy| policy.compiled().cloned());
     managed.chain(inline).collect()
 }
 

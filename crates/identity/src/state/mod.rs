@@ -41,7 +41,9 @@ pub use key::{AccessKey, IdempotencyRecord, KeyMaterial, KeyStatus};
 pub use mfa::{MfaAssignment, MfaDevice};
 pub use oidc_provider::OpenIdProvider;
 pub use owner::CredentialOwner;
-pub use policy::{CustomerPolicy, DirectGrants, InlinePolicy, PolicyVersion, TrustPolicy};
+pub use policy::{
+    CustomerPolicy, DirectGrants, InlinePolicy, PolicyVersion, SessionPolicy, TrustPolicy,
+};
 pub use report::CredentialReport;
 pub use role::Role;
 pub use root::RootUser;

@@ -100,6 +100,36 @@ impl TrustPolicy {
     }
 }
 
+/// An inline session policy. It is compiled once for each request, however many decisions that
+/// takes.
+#[derive(Debug, Clone)]
+pub struct SessionPolicy(Arc<PolicyText>);
+
+impl SessionPolicy {
+    /// From the document as it was passed.
+    pub fn new(text: &str) -> Self {
+        Self(Arc::new(PolicyText::new(text.into())))
+    }
+
+    /// The document as it was passed.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// The compiled document; `None` means that it cannot be evaluated and the caller must refuse.
+    pub fn compiled(&self) -> Option<&Arc<Policy>> {
+        self.0.compiled(None)
+    }
+}
+
+impl PartialEq for SessionPolicy {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text()
+    }
+}
+
+impl Eq for SessionPolicy {}
+
 /// The policies that a user, group or role has directly.
 #[derive(Debug, Clone, Default)]
 pub struct DirectGrants {

@@ -7,13 +7,13 @@ use keywright_store::contract::IssuedSession;
 use keywright_wire::sts;
 
 use crate::{
-    caller::{SessionAttributes, SessionPolicy},
+    caller::SessionAttributes,
     catalogue::PolicyCatalogue,
     fault::{IamFault, InvalidInput},
     mfa::{CodeCheck, CodeOutcome},
     principal::Principal,
     session_token::{SessionSource, SessionToken, ValidityPeriod},
-    state::{Account, CredentialOwner, MfaDevice, Tag},
+    state::{Account, CredentialOwner, MfaDevice, SessionPolicy, Tag},
     vault::DataVault,
     view::StateView,
 };
