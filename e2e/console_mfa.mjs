@@ -4,7 +4,7 @@ import { createHmac } from "node:crypto";
 
 import { open, told } from "./harness/browser.mjs";
 
-const { browser, page, wrong } = await open();
+const { browser, page, wrong, pick } = await open();
 
 const button = (name) => page.getByRole("button", { name, exact: true }).last();
 const seen = (text) => page.getByText(text).first().waitFor();
@@ -62,8 +62,7 @@ async function assign(name) {
 }
 
 async function signOut() {
-  await page.getByRole("button", { name: /^Account: / }).click();
-  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await pick(page.getByRole("button", { name: /^Account: / }), "Sign out");
   await seen("IAM user sign in");
 }
 
@@ -113,8 +112,7 @@ async function userGetsOne() {
 }
 
 async function rootGivesItUp() {
-  await page.getByRole("button", { name: /^Account: / }).click();
-  await page.getByRole("menuitem", { name: "Security credentials" }).click();
+  await pick(page.getByRole("button", { name: /^Account: / }), "Security credentials");
   await page.getByRole("row", { name: /root-account-mfa-device/ }).locator("label").click();
   await button("Remove").click();
   await seen("After that, the password alone is sufficient to sign in.");

@@ -3,7 +3,7 @@
 import { good, open, told, walk } from "./harness/browser.mjs";
 
 const world = await open({ permissions: ["clipboard-read", "clipboard-write"] });
-const { page, button, seen, gone, visit, go } = world;
+const { page, button, seen, gone, visit, go, pick } = world;
 const USER = "ann";
 const flash = (said) => page.locator("[class*=flash]").getByText(said).first().waitFor();
 const choose = (name) => page.getByRole("row", { name }).locator("label").first().click();
@@ -108,8 +108,7 @@ async function buckets() {
   const saved = page.waitForEvent("download");
   await button("Download").click();
   if ((await saved).suggestedFilename() !== file.name) throw new Error("another file name");
-  await button("Presigned URL").click();
-  await page.getByRole("menuitem", { name: "Expires in 1 hour" }).click();
+  await pick(button("Presigned URL"), "Expires in 1 hour");
   await button("Copy Presigned URL").click();
   const link = await page.evaluate(() => navigator.clipboard.readText());
   if (!link.startsWith(`${told.endpoint}/`)) throw new Error(`${link} is not the API's`);

@@ -5,15 +5,14 @@ import { join } from "node:path";
 import { good, open, told, walk } from "./harness/browser.mjs";
 
 const world = await open();
-const { page, button, seen, gone, visit, go, signIn } = world;
+const { page, button, seen, gone, visit, go, signIn, pick } = world;
 const row = (name) => page.getByRole("row", { name });
 const flash = (said) => page.locator("[class*=flash]").getByText(said).first().waitFor();
 
 /** From a user's page to the page that starts a rotation of this key. */
 async function rotate(user, key) {
   await go(`/iam/users/${user}?tab=credentials`);
-  await page.getByRole("button", { name: `Actions for ${key}` }).click();
-  await page.getByRole("menuitem", { name: "Rotate" }).click();
+  await pick(page.getByRole("button", { name: `Actions for ${key}` }), "Rotate");
   await page.getByRole("heading", { name: "Rotate access key" }).waitFor();
 }
 

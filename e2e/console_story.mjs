@@ -12,7 +12,7 @@ const { ListBucketsCommand, S3Client } = createRequire(`${process.env.KEYWRIGHT_
 );
 const USER = "RotateKeyUser";
 const world = await open();
-const { page, button, seen, visit } = world;
+const { page, button, seen, visit, pick } = world;
 
 /** Presses the button for a file, and keeps the file under its own or the given name. */
 async function save(name) {
@@ -37,8 +37,7 @@ async function staysWhenAsked(leave, secret) {
 const byLink = () => page.getByRole("link", { name: "Policies", exact: true }).first().click();
 const back = () => page.goBack();
 async function signOut() {
-  await page.getByRole("button", { name: /^Account: / }).click();
-  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await pick(page.getByRole("button", { name: /^Account: / }), "Sign out");
 }
 
 /** A reload is asked about by the browser itself. */
@@ -145,8 +144,8 @@ async function createKey(name, description) {
 async function deactivate(file) {
   const [, row] = readFileSync(join(told.folder, file), "utf8").split("\n");
   const [id] = row.split(",");
-  await page.getByRole("button", { name: `Actions for ${id}` }).click();
-  await page.getByRole("menuitem", { name: "Deactivate" }).click();
+  const actions = page.getByRole("button", { name: `Actions for ${id}` });
+  await pick(actions, "Deactivate");
   await seen(`Deactivate ${id}?`);
   await button("Deactivate").click();
   await seen(`Access key ${id} deactivated`);
@@ -154,8 +153,7 @@ async function deactivate(file) {
   await seen("Attempts while inactive");
   await listBuckets(file).catch(() => undefined);
   await seen(/^1 rejected, last .+ from 127\.0\.0\.1 \(s3:.+\)$/);
-  await page.getByRole("button", { name: `Actions for ${id}` }).click();
-  await page.getByRole("menuitem", { name: "Delete" }).click();
+  await pick(actions, "Delete");
   await seen(/^Attempts while inactive: 1 rejected/);
   await seen(/^Last used: .+ \(s3, us-east-1\)$/);
   await button("Cancel").click();

@@ -3,7 +3,7 @@
 import { open, told, walk } from "./harness/browser.mjs";
 
 const world = await open();
-const { page, button, seen, visit, signIn } = world;
+const { page, button, seen, visit, signIn, pick } = world;
 
 async function wrongPassword() {
   await visit("/iam/users");
@@ -27,8 +27,7 @@ async function noPermission() {
 }
 
 async function signOut() {
-  await page.getByRole("button", { name: /^Account: / }).click();
-  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await pick(page.getByRole("button", { name: /^Account: / }), "Sign out");
   await seen("IAM user sign in");
 }
 

@@ -2,6 +2,7 @@
 //
 // The one rule: a walk fails when the page throws, when the content security policy refuses
 // anything, or when anything is fetched from another origin; only downloads come from the API's.
+import { EventEmitter, once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
@@ -24,6 +25,7 @@ export async function open(options = {}) {
   const context = await browser.newContext({ viewport: WIDE, ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
+  const answered = watchRequests(page);
   const wrong = [];
   page.on("pageerror", (error) => wrong.push(error.message));
   page.on("request", (request) => {
@@ -39,10 +41,25 @@ export async function open(options = {}) {
       }),
     );
   });
-  return { browser, context, page, wrong, ...means(page) };
+  return { browser, context, page, wrong, ...means(page, answered) };
 }
 
-function means(page) {
+/** Returns a function that waits until no request of the page is without its answer. */
+function watchRequests(page) {
+  const underWay = new Set();
+  const ended = new EventEmitter();
+  page.on("request", (request) => underWay.add(request));
+  for (const end of ["requestfinished", "requestfailed"])
+    page.on(end, (request) => {
+      underWay.delete(request);
+      ended.emit("request");
+    });
+  return async () => {
+    while (underWay.size > 0) await once(ended, "request", { signal: AbortSignal.timeout(20_000) });
+  };
+}
+
+function means(page, answered) {
   const button = (name) => page.getByRole("button", { name, exact: true }).last();
   const seen = (text) => page.getByText(text).first().waitFor();
   const gone = (text) => page.getByText(text).first().waitFor({ state: "detached" });
@@ -61,7 +78,19 @@ function means(page) {
     await page.getByLabel("Password", { exact: true }).fill(password);
     await button("Sign in").click();
   };
-  return { button, seen, gone, visit, go, signIn };
+  /**
+   * Picks an item of the menu behind a button. The page must have all its facts first: what
+   * arrives between the mouse button's way down and its way up moves the item from under it.
+   */
+  const pick = async (menu, item) => {
+    await menu.click();
+    const target = page.getByRole("menuitem", { name: item });
+    await target.waitFor();
+    await answered();
+    await settled(page);
+    await target.click();
+  };
+  return { button, seen, gone, visit, go, signIn, pick };
 }
 
 /** Holds the page to axe in a wide and in a narrow window, which it must fit. */
