@@ -9,6 +9,7 @@
 //! An action is declared once, in `actions/`. Routing, the name of its policy action and the list
 //! of unimplemented operations are derived from [`actions`](crate::actions::actions).
 
+mod erased;
 mod prepare;
 mod run;
 
@@ -16,8 +17,9 @@ use std::{pin::Pin, sync::Arc};
 
 use keywright_base::{Timestamp, limits};
 use keywright_store::contract::{IssuedSession, SESSIONS_PER_KEY};
-use keywright_wire::{Decode, DecodeFault, Form, Operation, OperationShape};
+use keywright_wire::{DecodeFault, Form, Operation, OperationShape};
 
+pub(crate) use self::erased::ActionRequest;
 pub use self::prepare::{Preparation, QuotableResource};
 use crate::{
     authorize::{Permit, Requirement},
@@ -162,9 +164,8 @@ pub trait PreparedAction: Sized + Send + Sync + 'static {
     const ALONE: bool = false;
     /// As [`Action::EFFORT`].
     const EFFORT: Effort = Effort::of(Self::ACCESS);
-    /// Whether it prepares anything. If so, time passes before it runs.
-    const PREPARES: bool = true;
-
+    /// What it prepares if it has nothing to prepare; otherwise, time passes before it runs.
+    const UNPREPARED: Option<fn() -> Self::Prepared> = None;
     /// As [`Action::required`].
     ///
     /// # Errors
@@ -205,7 +206,7 @@ impl<A: Action> PreparedAction for A {
     const ACCESS: ActionLevel = <A as Action>::ACCESS;
     const ALONE: bool = <A as Action>::ALONE;
     const EFFORT: Effort = <A as Action>::EFFORT;
-    const PREPARES: bool = false;
+    const UNPREPARED: Option<fn()> = Some(|| ());
 
     fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         <A as Action>::required(view, input)
@@ -282,8 +283,6 @@ pub struct Answer {
     pub changed: bool,
 }
 
-type Handling<'a> = Pin<Box<dyn Future<Output = Result<Answer, IamFault>> + Send + 'a>>;
-
 /// An entry in the action table.
 pub struct ActionEntry {
     /// The operation.
@@ -292,7 +291,18 @@ pub struct ActionEntry {
     pub access: ActionLevel,
     /// How much it computes, which determines where it runs.
     pub effort: Effort,
-    pub(crate) handle: for<'a> fn(&'a Arc<Identity>, ActionCall<'a>) -> Handling<'a>,
+    /// As [`Action::ALONE`].
+    alone: bool,
+    /// Whether it prepares anything. If so, time passes before it runs.
+    prepares: bool,
+    decode: fn(&Form) -> Result<Arc<dyn ActionRequest>, DecodeFault>,
+}
+
+impl ActionEntry {
+    /// Decodes and validates the input.
+    pub(crate) fn decode(&self, form: &Form) -> Result<Arc<dyn ActionRequest>, DecodeFault> {
+        (self.decode)(form)
+    }
 }
 
 impl std::fmt::Debug for ActionEntry {
@@ -331,21 +341,18 @@ pub(crate) struct UnsignedEntry {
 
 /// The table entry of an action.
 pub const fn served<A: PreparedAction>() -> ActionEntry {
-    ActionEntry {
-        operation: <A::Shape as OperationShape>::OPERATION,
-        access: A::ACCESS,
-        effort: A::EFFORT,
-        handle: |identity, call| Box::pin(handle::<A>(identity, call)),
-    }
+    erased::entry::<A>()
 }
 
-async fn handle<A: PreparedAction>(
+/// Handles a request for an action.
+pub(crate) async fn handle(
     identity: &Arc<Identity>,
+    entry: &'static ActionEntry,
     call: ActionCall<'_>,
 ) -> Result<Answer, IamFault> {
-    let input = decode::<A>(identity, call).await?;
-    let changed = A::ACCESS.changes_state() || A::writes(&input);
-    let done = run::carry_out::<A>(identity, call, input).await?;
+    let request = decode(identity, entry, call).await?;
+    let changed = entry.access.changes_state() || request.writes();
+    let done = run::carry_out(identity, entry, call, request).await?;
     if let Some(session) = done.session {
         let ended = ended_until(identity, &session);
         let recorded = identity.store.record_session(session, ended).await;
@@ -375,16 +382,17 @@ fn ended_until(identity: &Identity, session: &IssuedSession) -> Option<Timestamp
 }
 
 /// Decodes and validates the input. Large input waits for the caller's turn.
-async fn decode<A: PreparedAction>(
+async fn decode(
     identity: &Identity,
+    entry: &'static ActionEntry,
     call: ActionCall<'_>,
-) -> Result<Input<A>, IamFault> {
+) -> Result<Arc<dyn ActionRequest>, IamFault> {
     let decoded = if call.form.bytes() <= limits::BODY_BYTES_FREE {
-        Input::<A>::decode(call.form)
+        entry.decode(call.form)
     } else {
         let place = identity.pages.enter(WorkOwner::of(call.caller)).await?;
         let form = call.form.clone();
-        place.run(move || Input::<A>::decode(&form)).await?
+        place.run(move || entry.decode(&form)).await?
     };
     decoded.map_err(decode_fault)
 }

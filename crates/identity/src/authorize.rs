@@ -1,4 +1,4 @@
-//! The authorizer: the only place that creates a [`Permit`].
+//! The authorizer: the only place that approves actions and turns an approval into a [`Permit`].
 //!
 //! Invariant: it fails closed. Denied, unknown, and an error during the decision all mean denied.
 //! Error messages are AWS's (`User: … is not authorized to perform: … on resource: … because …`).
@@ -12,26 +12,47 @@ use std::{marker::PhantomData, sync::Arc};
 
 use keywright_base::{AccountId, Arn};
 use keywright_policy::{AccessRequest, Decision, PoliciesInForce, Policy, PolicySet, PrincipalRef};
+use keywright_wire::{Operation, OperationShape};
 
 use self::effective::effective;
 pub(crate) use self::{
     effective::policies_of,
     federated::{FederatedPermit, FederatedRequest, not_trusted},
     implied::{decide_on_every, implied_by, is_assuming},
-    permit::{LongDecision, may, nobody_trusted, permit_at_length, permit_shortly, would_permit},
+    permit::{LongDecision, approve_at_length, approve_shortly, may, nobody_trusted, would_permit},
 };
 use crate::{
+    action::PreparedAction,
     caller::Caller,
     denials::{DenialEvidence, TargetPolicy},
+    fault::IamFault,
     principal::Principal,
     state::{Account, Role, Tag},
     view::{RequestContext, StateView},
 };
 
-/// Permission to run one action once. Not `Clone`, and only this module creates one.
+/// Permission to run an operation once. Not `Clone`, and only this module creates one.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Approval(&'static Operation);
+
+/// Permission to run one action once. Not `Clone`, and made only from the [`Approval`] of the same
+/// operation.
 #[derive(Debug)]
 #[must_use]
 pub struct Permit<A>(PhantomData<A>);
+
+impl<A: PreparedAction> Permit<A> {
+    /// # Errors
+    /// [`IamFault::Internal`] if another operation was approved.
+    pub(crate) fn of(Approval(approved): Approval) -> Result<Self, IamFault> {
+        if std::ptr::eq(approved, <A::Shape as OperationShape>::OPERATION) {
+            return Ok(Self(PhantomData));
+        }
+        let name = approved.name;
+        Err(IamFault::Internal(format!("the approval is for {name}")))
+    }
+}
 
 /// The permissions that an action requires.
 #[derive(Debug)]

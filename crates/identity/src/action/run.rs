@@ -11,13 +11,13 @@ use std::sync::Arc;
 
 use keywright_base::limits;
 use keywright_store::contract::Lease;
-use keywright_wire::OperationShape;
 
 use super::{
-    ActionCall, ActionResult, Effort, Input, Output, Preparation, PreparedAction, verified_caller,
+    ActionCall, ActionEntry, ActionRequest, ActionResult, Effort, Preparation,
+    erased::RunnableAction, verified_caller,
 };
 use crate::{
-    authorize::{LongDecision, Permit, permit_at_length, permit_shortly},
+    authorize::{Approval, LongDecision, approve_at_length, approve_shortly},
     fault::IamFault,
     ledger::AccountCell,
     rotations::PermissionCheck,
@@ -28,31 +28,33 @@ use crate::{
 };
 
 /// Authorizes and runs an action. Returns its response as XML.
-pub(super) async fn carry_out<A: PreparedAction>(
+pub(super) async fn carry_out(
     identity: &Arc<Identity>,
+    entry: &'static ActionEntry,
     call: ActionCall<'_>,
-    input: Input<A>,
+    request: Arc<dyn ActionRequest>,
 ) -> Result<ActionResult<String>, IamFault> {
     let cell = identity.ledger.account(call.caller.account());
     let cell = cell.ok_or_else(|| IamFault::Internal("the caller's account is gone".to_owned()))?;
-    let mut run = Run::<A> {
+    let mut run = Run {
         identity,
+        entry,
         call,
         cell,
-        input: Arc::new(input),
+        request,
         lease: None,
         long: None,
     };
-    let (snapshot, permit) = run.authorize().await?;
-    if !A::ALONE {
-        return run.carry_on(snapshot, permit).await;
+    let (snapshot, approval) = run.authorize().await?;
+    if !entry.alone {
+        return run.carry_on(snapshot, approval).await;
     }
     let alone = identity.installation.acquire().await?;
     run.lease = Some(alone.lease().clone());
     // Picks up what other processes committed while they held the lease.
     let refreshed = identity.ledger.refresh().await;
     let done = match refreshed {
-        Ok(()) => run.carry_on(snapshot, permit).await,
+        Ok(()) => run.carry_on(snapshot, approval).await,
         Err(error) => Err(error.into()),
     };
     alone.release().await;
@@ -60,20 +62,21 @@ pub(super) async fn carry_out<A: PreparedAction>(
 }
 
 /// A request in progress.
-struct Run<'a, A: PreparedAction> {
+struct Run<'a> {
     identity: &'a Arc<Identity>,
+    entry: &'static ActionEntry,
     call: ActionCall<'a>,
     cell: Arc<AccountCell>,
-    input: Arc<Input<A>>,
+    request: Arc<dyn ActionRequest>,
     /// The lease that commits must present, if the action runs exclusively.
     lease: Option<Lease>,
     /// The previous decision, if it took long.
-    long: Option<Arc<LongDecision<A>>>,
+    long: Option<Arc<LongDecision>>,
 }
 
-/// A decision made outside the request threads: the state it was made on, the permit, and the
+/// A decision made outside the request threads: the state it was made on, the approval, and the
 /// decision itself if it took long.
-type BesideDecision<A> = (Arc<Account>, Permit<A>, Option<LongDecision<A>>);
+type BesideDecision = (Arc<Account>, Approval, Option<LongDecision>);
 
 /// Why nothing was written.
 enum Unwritten {
@@ -82,23 +85,31 @@ enum Unwritten {
     Undecided,
 }
 
-impl<A: PreparedAction> Run<'_, A> {
+impl Run<'_> {
     async fn carry_on(
         &mut self,
         snapshot: Arc<Account>,
-        permit: Permit<A>,
+        approval: Approval,
     ) -> Result<ActionResult<String>, IamFault> {
-        let prepared = Arc::new(self.prepare(&snapshot, &permit).await?);
-        match A::EFFORT {
-            Effort::Page => self.page(&prepared).await,
-            Effort::Long => self.at_length(&prepared).await,
-            Effort::Small if A::writes(&self.input) => self.write(&prepared).await,
-            Effort::Small if A::PREPARES || A::ALONE => self.read(&prepared).await,
-            Effort::Small => {
-                let view = self.view(&snapshot);
-                let done = A::run(&view, permit, &self.input, &prepared);
-                done.map(|done| encoded::<A>(done, &self.call.record.request_id))
-            }
+        let ActionEntry {
+            effort,
+            alone,
+            prepares,
+            ..
+        } = *self.entry;
+        if effort == Effort::Small && !(prepares || alone || self.request.writes()) {
+            return self.request.run(&self.view(&snapshot), approval);
+        }
+        let ready: Arc<dyn RunnableAction> = if prepares {
+            self.prepare(&snapshot, approval).await?
+        } else {
+            Arc::clone(&self.request) as _
+        };
+        match effort {
+            Effort::Page => self.page(&ready).await,
+            Effort::Long => self.at_length(&ready).await,
+            Effort::Small if self.request.writes() => self.write(&*ready).await,
+            Effort::Small => self.read(&*ready).await,
         }
     }
 
@@ -107,58 +118,53 @@ impl<A: PreparedAction> Run<'_, A> {
         self.identity.view(snapshot, (call.record, call.caller))
     }
 
-    /// Authorizes the request. Returns the permit and the state it was decided on.
-    async fn authorize(&mut self) -> Result<(Arc<Account>, Permit<A>), IamFault> {
+    /// Authorizes the request. Returns the approval and the state it was decided on.
+    async fn authorize(&mut self) -> Result<(Arc<Account>, Approval), IamFault> {
         let snapshot = self.cell.snapshot().clone();
-        let view = self.view(&snapshot);
-        match permit_shortly::<A>(&view, &self.input, None) {
-            Some(permit) => Ok((snapshot, permit?)),
+        match approve_shortly(&self.view(&snapshot), &*self.request, None) {
+            Some(approval) => Ok((snapshot, approval?)),
             None => self.authorize_beside().await,
         }
     }
 
     /// As [`Run::authorize`], outside the request threads and in the caller's turn.
-    async fn authorize_beside(&mut self) -> Result<(Arc<Account>, Permit<A>), IamFault> {
-        let (snapshot, permit, long) = self.decide_beside().await?;
+    async fn authorize_beside(&mut self) -> Result<(Arc<Account>, Approval), IamFault> {
+        let (snapshot, approval, long) = self.decide_beside().await?;
         self.long = long.map(Arc::new);
-        Ok((snapshot, permit))
+        Ok((snapshot, approval))
     }
 
-    async fn decide_beside(&self) -> Result<BesideDecision<A>, IamFault> {
+    async fn decide_beside(&self) -> Result<BesideDecision, IamFault> {
         let place = self.enter(&self.identity.heavy).await?;
         let snapshot = self.cell.snapshot().clone();
-        let decide = |view: &StateView<'_>, input: &Input<A>| permit_at_length::<A>(view, input);
-        let deciding = self.compute(place, &snapshot, decide);
-        let (permit, long) = deciding.await?;
-        Ok((snapshot, permit, long))
+        let (approval, long) = self.compute(place, &snapshot, approve_at_length).await?;
+        Ok((snapshot, approval, long))
     }
 
     async fn prepare(
         &self,
         snapshot: &Arc<Account>,
-        permit: &Permit<A>,
-    ) -> Result<A::Prepared, IamFault> {
+        approval: Approval,
+    ) -> Result<Arc<dyn RunnableAction>, IamFault> {
         let with = Preparation {
             identity: self.identity,
             snapshot,
             view: self.view(snapshot),
             permission: self,
         };
-        A::prepare(&with, permit, &self.input).await
+        Arc::clone(&self.request).prepare(with, approval).await
     }
 
     /// Runs a read-only action after time has passed.
-    async fn read(&mut self, prepared: &A::Prepared) -> Result<ActionResult<String>, IamFault> {
+    async fn read(&mut self, ready: &dyn RunnableAction) -> Result<ActionResult<String>, IamFault> {
         for _ in 0..limits::LONG_DECISIONS_EACH {
             let snapshot = self.cell.snapshot().clone();
             let view = self.view(&snapshot);
             check_caller(self.identity, &view)?;
-            let Some(permit) = permit_shortly::<A>(&view, &self.input, self.long.as_deref()) else {
-                drop(self.authorize_beside().await?);
-                continue;
-            };
-            let done = A::run(&view, permit?, &self.input, prepared)?;
-            return Ok(encoded::<A>(done, &self.call.record.request_id));
+            match approve_shortly(&view, &*self.request, self.long.as_deref()) {
+                Some(approval) => return ready.run(&view, approval?),
+                None => drop(self.authorize_beside().await?),
+            }
         }
         Err(IamFault::Throttled)
     }
@@ -166,18 +172,15 @@ impl<A: PreparedAction> Run<'_, A> {
     /// Runs a page in the caller's turn.
     async fn page(
         &mut self,
-        prepared: &Arc<A::Prepared>,
+        ready: &Arc<dyn RunnableAction>,
     ) -> Result<ActionResult<String>, IamFault> {
         let mut place = self.enter(&self.identity.pages).await?;
         for _ in 0..limits::LONG_DECISIONS_EACH {
             let snapshot = self.cell.snapshot().clone();
-            let (long, prepared) = (self.long.clone(), Arc::clone(prepared));
-            let page = move |view: &StateView<'_>, input: &Input<A>| {
-                let Some(permit) = permit_shortly::<A>(view, input, long.as_deref()) else {
-                    return Ok(None);
-                };
-                let done = A::run(view, permit?, input, &prepared)?;
-                Ok(Some(encoded::<A>(done, view.request_id)))
+            let (long, ready) = (self.long.clone(), Arc::clone(ready));
+            let page = move |view: &StateView<'_>, request: &dyn ActionRequest| {
+                let approval = approve_shortly(view, request, long.as_deref());
+                approval.map(|it| ready.run(view, it?)).transpose()
             };
             if let Some(done) = self.compute(place, &snapshot, page).await? {
                 return Ok(done);
@@ -191,15 +194,14 @@ impl<A: PreparedAction> Run<'_, A> {
     /// Runs a long action in the caller's turn.
     async fn at_length(
         &self,
-        prepared: &Arc<A::Prepared>,
+        ready: &Arc<dyn RunnableAction>,
     ) -> Result<ActionResult<String>, IamFault> {
         let place = self.enter(&self.identity.heavy).await?;
         let snapshot = self.cell.snapshot().clone();
-        let prepared = Arc::clone(prepared);
-        let run = move |view: &StateView<'_>, input: &Input<A>| {
-            let (permit, _) = permit_at_length::<A>(view, input)?;
-            let done = A::run(view, permit, input, &prepared)?;
-            Ok(encoded::<A>(done, view.request_id))
+        let ready = Arc::clone(ready);
+        let run = move |view: &StateView<'_>, request: &dyn ActionRequest| {
+            let (approval, _) = approve_at_length(view, request)?;
+            ready.run(view, approval)
         };
         self.compute(place, &snapshot, run).await
     }
@@ -207,26 +209,29 @@ impl<A: PreparedAction> Run<'_, A> {
     /// Runs and commits a change. It is authorized again on the newest state, under the account's
     /// write lock, so that a permission revoked by a change that is still being flushed no longer
     /// counts.
-    async fn write(&mut self, prepared: &A::Prepared) -> Result<ActionResult<String>, IamFault> {
+    async fn write(
+        &mut self,
+        ready: &dyn RunnableAction,
+    ) -> Result<ActionResult<String>, IamFault> {
         for _ in 0..limits::LONG_DECISIONS_EACH {
-            let (identity, call, input) = (self.identity, self.call, &self.input);
+            let (identity, call, request) = (self.identity, self.call, &*self.request);
             let long = self.long.as_deref();
             let lease = self.lease.as_ref();
             let outcome = identity.ledger.write_under(lease, &self.cell, |account| {
                 let view = identity.view(account, (call.record, call.caller));
                 check_caller(identity, &view).map_err(Unwritten::Fault)?;
-                let permit = permit_shortly::<A>(&view, input, long);
-                let permit = permit.ok_or(Unwritten::Undecided)?;
-                let done = permit.and_then(|permit| A::run(&view, permit, input, prepared));
+                let approval = approve_shortly(&view, request, long);
+                let approval = approval.ok_or(Unwritten::Undecided)?;
+                let done = approval.and_then(|approval| ready.run(&view, approval));
                 let mut done = done.map_err(Unwritten::Fault)?;
                 let changes = std::mem::take(&mut done.changes);
                 Ok((done, changes))
             });
             match outcome.await? {
-                Ok(done) => return Ok(encoded::<A>(done, &call.record.request_id)),
+                Ok(done) => return Ok(done),
                 Err(Unwritten::Fault(fault)) => return Err(fault),
                 // An exclusive action blocks all others, so do not retry.
-                Err(Unwritten::Undecided) if A::ALONE => break,
+                Err(Unwritten::Undecided) if self.entry.alone => break,
                 Err(Unwritten::Undecided) => drop(self.authorize_beside().await?),
             }
         }
@@ -242,30 +247,30 @@ impl<A: PreparedAction> Run<'_, A> {
         &self,
         place: WorkPermit,
         snapshot: &Arc<Account>,
-        work: impl FnOnce(&StateView<'_>, &Input<A>) -> Result<T, IamFault> + Send + 'static,
+        work: impl FnOnce(&StateView<'_>, &dyn ActionRequest) -> Result<T, IamFault> + Send + 'static,
     ) -> Result<T, IamFault> {
         let (identity, record) = (Arc::clone(self.identity), Arc::clone(self.call.record));
-        let (snapshot, input) = (Arc::clone(snapshot), Arc::clone(&self.input));
+        let (snapshot, request) = (Arc::clone(snapshot), Arc::clone(&self.request));
         let work = move || {
             let view = identity.view(&snapshot, (&record, verified_caller(&record)?));
             check_caller(&identity, &view)?;
-            work(&view, &input)
+            work(&view, &*request)
         };
         place.run(work).await?
     }
 }
 
 #[async_trait::async_trait]
-impl<A: PreparedAction> PermissionCheck for Run<'_, A> {
+impl PermissionCheck for Run<'_> {
     async fn check(&self) -> Result<(), IamFault> {
         let shortly = {
             let snapshot = self.cell.snapshot().clone();
             let view = self.view(&snapshot);
             check_caller(self.identity, &view)?;
-            permit_shortly::<A>(&view, &self.input, self.long.as_deref())
+            approve_shortly(&view, &*self.request, self.long.as_deref())
         };
         match shortly {
-            Some(permit) => permit.map(drop),
+            Some(approval) => approval.map(drop),
             None => self.decide_beside().await.map(drop),
         }
     }
@@ -278,18 +283,4 @@ fn check_caller(identity: &Identity, view: &StateView<'_>) -> Result<(), IamFaul
         view.record.note_failure(&failure);
         IamFault::Revoked
     })
-}
-
-fn encoded<A: PreparedAction>(
-    done: ActionResult<Output<A>>,
-    request_id: &str,
-) -> ActionResult<String> {
-    let operation = <A::Shape as OperationShape>::OPERATION;
-    ActionResult {
-        output: keywright_wire::answer(operation, &done.output, request_id),
-        changes: done.changes,
-        session: done.session,
-        forget: done.forget,
-        policies_changed: done.policies_changed,
-    }
 }

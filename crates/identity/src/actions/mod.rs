@@ -16,11 +16,11 @@ use std::sync::Arc;
 use keywright_wire::{Form, Operation, Service, operation, operations};
 
 #[cfg(test)]
-pub(crate) use self::iam::TagUser;
+pub(crate) use self::iam::{CreateUser, TagUser};
 #[cfg(any(test, feature = "samples"))]
 pub use self::sweeps::samples;
 use crate::{
-    action::{ActionCall, ActionEntry, Answer, UnsignedCall, UnsignedEntry},
+    action::{ActionCall, ActionEntry, Answer, UnsignedCall, UnsignedEntry, handle},
     fault::IamFault,
     service::Identity,
 };
@@ -94,7 +94,7 @@ impl Identity {
         call: ActionCall<'_>,
     ) -> Result<Answer, IamFault> {
         match operation {
-            ServedOperation::Action(action) => (action.handle)(self, call).await,
+            ServedOperation::Action(action) => handle(self, action, call).await,
             ServedOperation::Unsigned(operation) => {
                 // A signature changes nothing.
                 let xml = self.call_unsigned(operation, call.into()).await?;

@@ -1,27 +1,24 @@
-//! Creates permits: decides an action on all of its targets within a step limit.
+//! Creates approvals: decides an action on all of its targets within a step limit.
 //!
 //! Invariants:
 //!
 //! - A request thread makes only short decisions. Long ones are made outside those threads.
 //! - The result of a long decision is reused only if everything it depends on is unchanged.
 
-use std::{
-    marker::PhantomData,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
 use keywright_base::limits;
 use keywright_policy::{
     AccessRequest, Decision, MeasuredDecision, PoliciesInForce, Policy, PolicyDocument, PolicySet,
 };
-use keywright_wire::{OperationShape, Service};
+use keywright_wire::Service;
 
 use super::{
-    AuthTarget, Permit, Requirement, TrustCheck, effective,
+    Approval, AuthTarget, Requirement, TrustCheck, effective,
     implied::{decide_on_every, with_implied},
 };
 use crate::{
-    action::{Input, PreparedAction},
+    action::ActionRequest,
     conditions::RequestConditions,
     denials::{DenialEvidence, QuotedEntity, TargetPolicy},
     fault::IamFault,
@@ -31,23 +28,21 @@ use crate::{
 
 /// A permission whose decision took long, for one request.
 #[derive(Debug)]
-pub(crate) struct LongDecision<A> {
+pub(crate) struct LongDecision {
     /// The user or role with its tags, groups and policies. Keeping the reference prevents another
     /// one from being allocated at the same address.
     grantee: Grantee,
     grants_version: u64,
     targets: Vec<AuthTarget>,
-    action: PhantomData<A>,
 }
 
-impl<A> LongDecision<A> {
+impl LongDecision {
     /// `None` for root, which has no policies that could take long.
     fn of(view: &StateView<'_>, targets: Vec<AuthTarget>) -> Option<Self> {
         Some(Self {
             grantee: grantee(view)?,
             grants_version: view.account.grants_version(),
             targets,
-            action: PhantomData,
         })
     }
 
@@ -102,48 +97,49 @@ enum Refusal {
     CutShort,
 }
 
-/// Decides an action and creates its permit if everything required is allowed. An extension action
-/// also requires the permissions for what it does or reveals. `None` if the decision takes too long
-/// for a request thread.
-pub(crate) fn permit_shortly<A: PreparedAction>(
+/// Decides an action and approves it if everything required is allowed. An extension action also
+/// requires the permissions for what it does or reveals. `None` if the decision takes too long for
+/// a request thread.
+pub(crate) fn approve_shortly(
     view: &StateView<'_>,
-    input: &Input<A>,
-    before: Option<&LongDecision<A>>,
-) -> Option<Result<Permit<A>, IamFault>> {
-    let targets = match targets::<A>(view, input) {
+    request: &dyn ActionRequest,
+    before: Option<&LongDecision>,
+) -> Option<Result<Approval, IamFault>> {
+    let approved = Ok(Approval(request.operation()));
+    let targets = match targets(view, request) {
         Ok(targets) => targets,
         Err(fault) => return Some(Err(fault)),
     };
     if before.is_some_and(|before| before.is_of(view, &targets)) {
-        return Some(Ok(Permit(PhantomData)));
+        return Some(approved);
     }
     let mut steps = StepsLeft::SHORT;
-    match decide_all::<A>(view, &targets, &mut steps) {
-        Ok(()) => Some(Ok(Permit(PhantomData))),
+    match decide_all(view, request, &targets, &mut steps) {
+        Ok(()) => Some(approved),
         Err(Refusal::Denied(fault)) => Some(Err(fault)),
         Err(Refusal::CutShort) => None,
     }
 }
 
-/// As [`permit_shortly`] without the short limit. Also returns the decision if it took long. Not
+/// As [`approve_shortly`] without the short limit. Also returns the decision if it took long. Not
 /// for request threads.
 ///
 /// # Errors
 /// [`IamFault::AccessDenied`] with AWS's message, or what AWS reports before authorization.
-pub(crate) fn permit_at_length<A: PreparedAction>(
+pub(crate) fn approve_at_length(
     view: &StateView<'_>,
-    input: &Input<A>,
-) -> Result<(Permit<A>, Option<LongDecision<A>>), IamFault> {
-    let targets = targets::<A>(view, input)?;
+    request: &dyn ActionRequest,
+) -> Result<(Approval, Option<LongDecision>), IamFault> {
+    let targets = targets(view, request)?;
     let mut steps = StepsLeft::LONG;
-    match decide_all::<A>(view, &targets, &mut steps) {
+    match decide_all(view, request, &targets, &mut steps) {
         Ok(()) => {}
         Err(Refusal::Denied(fault)) => return Err(fault),
         Err(Refusal::CutShort) => return Err(IamFault::Internal("a decision was cut".to_owned())),
     }
     let taken = limits::REQUEST_STEPS - steps.left;
     let long = (taken >= limits::SHORT_DECISION_STEPS).then(|| LongDecision::of(view, targets));
-    Ok((Permit(PhantomData), long.flatten()))
+    Ok((Approval(request.operation()), long.flatten()))
 }
 
 /// Whether the caller would be permitted an extension action with this requirement. Uses up steps
@@ -181,13 +177,10 @@ pub(crate) fn may(view: &StateView<'_>, target: &AuthTarget) -> bool {
 }
 
 /// Everything an action is authorized on. Empty if every verified caller may use it.
-fn targets<A: PreparedAction>(
-    view: &StateView<'_>,
-    input: &Input<A>,
-) -> Result<Vec<AuthTarget>, IamFault> {
-    let operation = <A::Shape as OperationShape>::OPERATION;
+fn targets(view: &StateView<'_>, request: &dyn ActionRequest) -> Result<Vec<AuthTarget>, IamFault> {
+    let operation = request.operation();
     let action = operation.policy_action;
-    let targets = match A::required(view, input)? {
+    let targets = match request.required(view)? {
         Requirement::Nothing if operation.service != Service::Keywright => return Ok(Vec::new()),
         required if operation.service == Service::Keywright => with_implied(view, action, required),
         Requirement::All(targets) => targets,
@@ -215,12 +208,13 @@ fn may_do(view: &StateView<'_>, targets: &[AuthTarget]) -> bool {
     view.caller.may_call_iam() || !targets.iter().any(is_iam)
 }
 
-fn decide_all<A: PreparedAction>(
+fn decide_all(
     view: &StateView<'_>,
+    request: &dyn ActionRequest,
     targets: &[AuthTarget],
     steps: &mut StepsLeft,
 ) -> Result<(), Refusal> {
-    let action = <A::Shape as OperationShape>::OPERATION.policy_action;
+    let action = request.operation().policy_action;
     let set = effective(view.account, view.caller);
     for target in targets {
         check(view, &set, Question::new(view, action, target), steps)?;

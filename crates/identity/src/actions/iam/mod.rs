@@ -32,7 +32,7 @@ mod users;
 use crate::action::{ActionEntry, served};
 
 #[cfg(test)]
-pub(crate) use self::tags::TagUser;
+pub(crate) use self::{tags::TagUser, users::CreateUser};
 
 /// Every action of IAM that this server serves, in the order of the files.
 pub(super) static ACTIONS: &[ActionEntry] = &[
