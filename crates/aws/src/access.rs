@@ -8,6 +8,7 @@
 //! The caller's identity, and whether the server is Keywright, are determined once, on opening.
 
 use std::{
+    pin::Pin,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -122,6 +123,10 @@ impl std::fmt::Debug for AccountClient {
     }
 }
 
+/// A client that is being opened. Boxed, because every crate that awaits an async function compiles
+/// it again, here with the SDK's whole credential chain.
+pub type OpeningClient = Pin<Box<dyn Future<Output = Result<AccountClient, AccessError>> + Send>>;
+
 impl AccountClient {
     /// Finds credentials and asks the service for their identity.
     ///
@@ -139,7 +144,15 @@ impl AccountClient {
     ///
     /// # Errors
     /// [`AccessError`].
-    pub async fn open_or(
+    pub fn open_or(
+        settings: ClientSettings,
+        clock: Arc<dyn Clock>,
+        stand_in: Option<StandIn>,
+    ) -> OpeningClient {
+        Box::pin(Self::connect(settings, clock, stand_in))
+    }
+
+    async fn connect(
         settings: ClientSettings,
         clock: Arc<dyn Clock>,
         stand_in: Option<StandIn>,

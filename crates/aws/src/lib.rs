@@ -22,7 +22,7 @@ mod sns;
 mod within;
 
 pub use self::{
-    access::{AccessError, AccountClient},
+    access::{AccessError, AccountClient, OpeningClient},
     activity::{CallOutcome, KeyActivity, KeyCall, activity},
     answer::{QueryResponse, ResponseRow},
     call::{CallError, QueryService},

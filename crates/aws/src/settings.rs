@@ -4,7 +4,7 @@
 //! variable of the service, then the one for all services; the profile's `services` section; the
 //! profile. What a later process could no longer find out is stored with the rotation.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, pin::Pin};
 
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -189,7 +189,15 @@ pub(super) fn address(url: &str) -> Result<&str, AccessError> {
 
 /// Loads AWS's own settings: environment, `~/.aws/config`, profile. `url` is the endpoint for the
 /// SDK's own clients if it differs from that of the settings.
-pub(super) async fn sdk(settings: &ClientSettings, url: Option<&str>) -> SdkConfig {
+///
+/// Boxed, as is [`OpeningClient`](crate::OpeningClient).
+pub(super) fn sdk<'a>(settings: &'a ClientSettings, url: Option<&'a str>) -> LoadingConfig<'a> {
+    Box::pin(load(settings, url))
+}
+
+type LoadingConfig<'a> = Pin<Box<dyn Future<Output = SdkConfig> + Send + 'a>>;
+
+async fn load(settings: &ClientSettings, url: Option<&str>) -> SdkConfig {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https();

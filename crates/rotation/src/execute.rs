@@ -18,6 +18,8 @@ mod orders;
 mod outlook;
 mod signer;
 
+use std::pin::Pin;
+
 use keywright_base::{Clock, Timestamp, limits};
 
 pub(crate) use self::destinations::{check_count, look};
@@ -185,6 +187,9 @@ pub struct NewRotation {
 
 type TickResult = Result<TickOutcome, TickError>;
 
+/// A step under way. Boxed, because every crate that awaits an async function compiles it again.
+pub type Ticking<'a> = Pin<Box<dyn Future<Output = TickResult> + Send + 'a>>;
+
 impl Executor<'_> {
     /// Writes a drafted rotation to the journal, which opens it.
     ///
@@ -198,7 +203,11 @@ impl Executor<'_> {
     ///
     /// # Errors
     /// [`TickError`]; the rotation can be ticked again.
-    pub async fn tick(&self, id: &RotationId) -> TickResult {
+    pub fn tick<'a>(&'a self, id: &'a RotationId) -> Ticking<'a> {
+        Box::pin(self.observe_and_step(id))
+    }
+
+    async fn observe_and_step(&self, id: &RotationId) -> TickResult {
         let mut rotation = self.load(id).await?;
         if rotation.phase.is_over() {
             return Ok(TickOutcome::Over);
