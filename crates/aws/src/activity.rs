@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, time::Duration};
 use keywright_base::Timestamp;
 use keywright_rotation::{
     model::{KeyId, NotedUse},
-    ports::{LastUse, SinkError, UsageEvidence},
+    ports::{ObservedUse, SinkError, UsageEvidence},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -142,7 +142,7 @@ type CallKey = (CallOutcome, [Option<String>; 6]);
 #[derive(Default)]
 struct CollectedCalls {
     calls: BTreeMap<CallKey, KeyCall>,
-    last: Option<LastUse>,
+    last: Option<ObservedUse>,
     notes: Vec<String>,
 }
 

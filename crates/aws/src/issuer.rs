@@ -11,8 +11,8 @@ use keywright_base::{Secret, Timestamp};
 use keywright_rotation::{
     model::{KeyId, KeyPair},
     ports::{
-        InactiveKeyAttempt, Issuer, IssuerError, IssuerUser, KeyCheck, KeyListing, KeyOwnership,
-        KeyStatus, LastUse, ListedKey, UsageEvidence,
+        IamKeyStatus, InactiveKeyAttempt, Issuer, IssuerError, IssuerUser, KeyCheck, KeyListing,
+        KeyOwnership, ListedKey, ObservedUse, UsageEvidence,
     },
 };
 use serde_json::json;
@@ -102,8 +102,8 @@ fn listed(row: &ResponseRow) -> Result<ListedKey, IssuerError> {
     Ok(ListedKey {
         id: KeyId(text(row, "AccessKeyId")?),
         status: match row.get("Status").map(String::as_str) {
-            Some("Active") => KeyStatus::Active,
-            Some("Inactive") => KeyStatus::Inactive,
+            Some("Active") => IamKeyStatus::Active,
+            Some("Inactive") => IamKeyStatus::Inactive,
             _ => return Err(unreadable("Status")),
         },
         created: time(row, "CreateDate")?,
@@ -111,12 +111,12 @@ fn listed(row: &ResponseRow) -> Result<ListedKey, IssuerError> {
 }
 
 /// The use in a GetAccessKeyUse response, if there is one.
-fn exact_use(fields: &ResponseRow, audience: &str) -> Result<Option<LastUse>, IssuerError> {
+fn exact_use(fields: &ResponseRow, audience: &str) -> Result<Option<ObservedUse>, IssuerError> {
     let name = |what: &str| format!("{audience}{what}");
     if !fields.contains_key(&name("LastUsedDate")) {
         return Ok(None);
     }
-    Ok(Some(LastUse {
+    Ok(Some(ObservedUse {
         at: time(fields, &name("LastUsedDate"))?,
         service: text(fields, &name("ServiceName"))?,
         region: text(fields, &name("Region"))?,
@@ -277,11 +277,11 @@ impl Issuer for IamIssuer {
         &self,
         user: &str,
         key: &KeyId,
-        status: KeyStatus,
+        status: IamKeyStatus,
     ) -> Result<(), IssuerError> {
         let status = match status {
-            KeyStatus::Active => "Active",
-            KeyStatus::Inactive => "Inactive",
+            IamKeyStatus::Active => "Active",
+            IamKeyStatus::Inactive => "Inactive",
         };
         let parameters = [
             ("UserName", user),
@@ -384,7 +384,7 @@ impl UsageEvidence for IamIssuer {
         }
     }
 
-    async fn last_use(&self, key: &KeyId) -> Result<Option<LastUse>, IssuerError> {
+    async fn last_use(&self, key: &KeyId) -> Result<Option<ObservedUse>, IssuerError> {
         if self.0.is_keywright() {
             return exact_use(&self.key_use(key).await?.fields, "");
         }
@@ -397,14 +397,14 @@ impl UsageEvidence for IamIssuer {
                 _ => Err(unreadable("LastUsedDate")),
             };
         }
-        Ok(Some(LastUse {
+        Ok(Some(ObservedUse {
             at: time(fields, "LastUsedDate")?,
             service: text(fields, "ServiceName")?,
             region: text(fields, "Region")?,
         }))
     }
 
-    async fn consumer_use(&self, key: &KeyId) -> Result<Option<Option<LastUse>>, IssuerError> {
+    async fn consumer_use(&self, key: &KeyId) -> Result<Option<Option<ObservedUse>>, IssuerError> {
         if !self.0.is_keywright() {
             return Ok(None);
         }

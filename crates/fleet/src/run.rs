@@ -18,7 +18,7 @@ use keywright_base::{Entropy, limits};
 use keywright_rotation::{
     execute::{NewRotation, TickError},
     model::{HoldReason, KeyId, Rotation, RotationId},
-    ports::{Issuer, IssuerError, JournalError, KeyStatus, RotationJournal},
+    ports::{IamKeyStatus, Issuer, IssuerError, JournalError, RotationJournal},
 };
 
 use super::{
@@ -260,7 +260,7 @@ async fn old_key(iam: &IamIssuer, user: &str, due: &DueKey) -> Result<Option<Key
     };
     let mut listed = listing.keys.into_iter();
     let confirmed = listed
-        .find(|key| key.created.secs() == due.created.secs() && key.status == KeyStatus::Active);
+        .find(|key| key.created.secs() == due.created.secs() && key.status == IamKeyStatus::Active);
     Ok(confirmed.map(|key| key.id))
 }
 

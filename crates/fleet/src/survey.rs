@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use keywright_base::Timestamp;
 use keywright_rotation::{
     model::{KeyId, Phase, RotationId},
-    ports::{Issuer, IssuerError, KeyStatus, ListedKey},
+    ports::{IamKeyStatus, Issuer, IssuerError, ListedKey},
 };
 
 use super::{
@@ -188,7 +188,7 @@ fn with_keys(row: &CredentialRow, keys: &[ListedKey]) -> CredentialRow {
         let known =
             known.find(|known| known.created.map(Timestamp::secs) == Some(key.created.secs()));
         KeyRow {
-            active: key.status == KeyStatus::Active,
+            active: key.status == IamKeyStatus::Active,
             created: Some(key.created),
             used: known.and_then(|known| known.used),
         }

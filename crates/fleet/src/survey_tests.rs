@@ -3,7 +3,7 @@
 use keywright_base::Timestamp;
 use keywright_rotation::{
     model::{KeyId, Phase},
-    ports::{KeyStatus, ListedKey},
+    ports::{IamKeyStatus, ListedKey},
 };
 
 use super::{removed_key, two_keys, with_keys};
@@ -12,7 +12,7 @@ use crate::{CredentialRow, KeyRow};
 fn key(id: &str, created: i64) -> ListedKey {
     ListedKey {
         id: KeyId(id.to_owned()),
-        status: KeyStatus::Active,
+        status: IamKeyStatus::Active,
         // Listings have whole seconds, as reports do.
         created: Timestamp::from_secs(created),
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use keywright_base::{AccountId, Entropy, Timestamp};
 use keywright_store::contract::{LedgerCommit, RecordWrite, StateRecord, Store, StoreError};
 
-use crate::vault::{DataVault, KeyId, MasterKey, OpenError, SealedValue};
+use crate::vault::{DataVault, MasterKey, MasterKeyId, OpenError, SealedValue};
 
 /// The record kind of data keys; the ID is the key's number.
 const DATA_KEY: &str = "keyring";
@@ -34,16 +34,16 @@ pub enum KeyringError {
     )]
     WrongMasterKey {
         /// The key that sealed the ring; `None` for a ring created before keys had IDs.
-        needed: Option<KeyId>,
+        needed: Option<MasterKeyId>,
         /// The key that was given.
-        given: KeyId,
+        given: MasterKeyId,
     },
     /// The cipher failed, or what is stored is damaged.
     #[error("{0}")]
     Sealed(#[from] OpenError),
 }
 
-fn named(id: Option<KeyId>) -> String {
+fn named(id: Option<MasterKeyId>) -> String {
     id.map_or_else(|| "another one".to_owned(), |id| id.to_string())
 }
 
@@ -85,7 +85,7 @@ impl Keyring {
             commit(&*store, stored.version, vec![put(1, &first)]).await?;
             vault
         } else {
-            let needed = stored.keys.iter().find_map(|(_, key)| KeyId::of(key));
+            let needed = stored.keys.iter().find_map(|(_, key)| MasterKeyId::of(key));
             DataVault::unlock(master, &stored.keys).map_err(|_| KeyringError::WrongMasterKey {
                 needed,
                 given: master.id(),

@@ -50,7 +50,7 @@ struct MetaBody {
 }
 
 #[derive(Serialize, Deserialize)]
-struct ObjectBody {
+struct StoredBody {
     size: u64,
     modified: i64,
     meta: MetaBody,
@@ -91,7 +91,7 @@ struct BucketHead {
     created: i64,
 }
 
-/// The fields of an [`ObjectBody`] that a listing needs.
+/// The fields of an [`StoredBody`] that a listing needs.
 #[derive(Serialize, Deserialize)]
 struct ObjectHead {
     size: u64,
@@ -197,7 +197,7 @@ pub(crate) fn bucket(row: &BucketRow) -> Result<Bucket, S3Fault> {
 }
 
 pub(crate) fn of_object(object: &Object) -> Result<ObjectRow, S3Fault> {
-    let body = ObjectBody {
+    let body = StoredBody {
         size: object.size,
         modified: object.modified.millis(),
         meta: of_meta(&object.meta),
@@ -224,7 +224,7 @@ pub(crate) fn object(row: ObjectRow) -> Result<Object, S3Fault> {
         document,
         pieces,
         inline,
-    } = decode::<ObjectBody>(&row.body)?;
+    } = decode::<StoredBody>(&row.body)?;
     let content = if pieces.is_empty() {
         ObjectContent::Inline(inline)
     } else {

@@ -42,7 +42,7 @@ use crate::{
     },
     plan::{MARK, Observation, PlanStep, SETTLE_SECS, is_urgent, note_last_use, plan},
     ports::{
-        Issuer, IssuerError, JournalError, KeyCheck, KeyIdentity, KeyStatus, RotationJournal,
+        IamKeyStatus, Issuer, IssuerError, JournalError, KeyCheck, KeyIdentity, RotationJournal,
         RotationPairs, Sink, SinkBackup, SinkContent, SinkError, UsageEvidence,
     },
 };
@@ -689,7 +689,7 @@ impl Executor<'_> {
         &self,
         mut rotation: Rotation,
         key: &KeyId,
-        status: KeyStatus,
+        status: IamKeyStatus,
         now: Timestamp,
     ) -> TickResult {
         let old = *key == rotation.old;
@@ -712,16 +712,16 @@ impl Executor<'_> {
             return self.wait_for_orphan(rotation, now).await;
         }
         match status {
-            KeyStatus::Inactive if first => return self.inactive_first(rotation, now).await,
-            KeyStatus::Inactive if old => {
+            IamKeyStatus::Inactive if first => return self.inactive_first(rotation, now).await,
+            IamKeyStatus::Inactive if old => {
                 if let Some(incident) = rotation.incident.as_mut().filter(|it| it.deactivate_first)
                 {
                     incident.inactive_since.get_or_insert(now);
                 }
                 rotation.enter(Phase::Dwelling, now);
             }
-            KeyStatus::Inactive => rotation.enter(Phase::Retiring, now),
-            KeyStatus::Active => {
+            IamKeyStatus::Inactive => rotation.enter(Phase::Retiring, now),
+            IamKeyStatus::Active => {
                 rotation.reactivated = true;
                 rotation.not_before = now.plus_secs(VERIFY_PAUSE_SECS);
             }

@@ -9,7 +9,7 @@ use std::fmt;
 use keywright_base::{Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::ports::{LastUse, MissingTarget, SinkBackup, SinkContent, SinkInspection};
+use crate::ports::{MissingTarget, ObservedUse, SinkBackup, SinkContent, SinkInspection};
 
 /// The ID of an access key, as the issuer wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -589,8 +589,8 @@ pub struct NotedUse {
     pub region: String,
 }
 
-impl From<LastUse> for NotedUse {
-    fn from(used: LastUse) -> Self {
+impl From<ObservedUse> for NotedUse {
+    fn from(used: ObservedUse) -> Self {
         Self {
             at: used.at,
             service: used.service,

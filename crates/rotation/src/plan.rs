@@ -15,7 +15,7 @@ use keywright_base::Timestamp;
 pub use self::adoption::{awaited, is_consumers};
 use crate::{
     model::{Delivery, DeliveryStage, HoldReason, KeyId, NotedUse, OrphanedKey, Phase, Rotation},
-    ports::{InactiveKeyAttempt, IssuerUser, KeyStatus, LastUse, ListedKey},
+    ports::{IamKeyStatus, InactiveKeyAttempt, IssuerUser, ListedKey, ObservedUse},
 };
 
 /// How long listings may lag behind a change, in seconds.
@@ -44,9 +44,9 @@ pub struct Observation {
     /// The issuer's time.
     pub now: Timestamp,
     /// The last use of the key that [`evidence`] asks for.
-    pub used: Option<LastUse>,
+    pub used: Option<ObservedUse>,
     /// The last use of the key that [`awaited`] asks for, if it is a consumer's.
-    pub used_new: Option<LastUse>,
+    pub used_new: Option<ObservedUse>,
     /// The latest attempt with the key that [`resting`] asks for, if the issuer records attempts.
     pub tried: Option<InactiveKeyAttempt>,
     /// Whether the issuer supports idempotency tokens.
@@ -84,7 +84,7 @@ pub enum PlanStep {
     /// Enter a phase.
     Enter(Phase),
     /// Record that a consumer uses the new key.
-    NoteAdoption(LastUse),
+    NoteAdoption(ObservedUse),
     /// Record the pre-image, then request the new key.
     Create,
     /// Request the new key again with the same token.
@@ -106,7 +106,7 @@ pub enum PlanStep {
     /// Restore a sink.
     Restore(usize),
     /// Activate or deactivate a key.
-    SetStatus(KeyId, KeyStatus),
+    SetStatus(KeyId, IamKeyStatus),
     /// End the sessions minted from the old key.
     EndSessions,
     /// Delete a key.
@@ -229,7 +229,7 @@ pub(crate) fn note_last_use(rotation: &mut Rotation, next: Phase, seen: &Observa
     }
 }
 
-fn status(seen: &Observation, key: &KeyId) -> Option<KeyStatus> {
+fn status(seen: &Observation, key: &KeyId) -> Option<IamKeyStatus> {
     let found = seen.keys.iter().find(|listed| listed.id == *key);
     found.map(|listed| listed.status)
 }
@@ -239,7 +239,7 @@ fn new_key_gone(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
     let new = rotation.new.as_ref()?;
     let lagging = seen.now < rotation.since.plus_secs(SETTLE_SECS);
     match status(seen, new) {
-        Some(KeyStatus::Active) => None,
+        Some(IamKeyStatus::Active) => None,
         None if lagging => None,
         _ => Some(PlanStep::Hold(HoldReason::NewKeyGone(new.clone()))),
     }
@@ -252,7 +252,7 @@ fn planned(rotation: &Rotation, seen: &Observation) -> PlanStep {
     let first = rotation.incident.is_some_and(|it| it.deactivate_first);
     let against = match status(seen, &rotation.old) {
         None => Some(HoldReason::OldKeyGone(rotation.old.clone())),
-        Some(KeyStatus::Inactive) if !first => {
+        Some(IamKeyStatus::Inactive) if !first => {
             Some(HoldReason::OldKeyInactive(rotation.old.clone()))
         }
         Some(_) => {
@@ -274,8 +274,8 @@ fn orphaned(orphan: &OrphanedKey, seen: &Observation) -> PlanStep {
     }
     match (status(seen, &orphan.key), orphan.inactive_since) {
         (None, _) => PlanStep::Forget,
-        (Some(KeyStatus::Active), Some(since)) => awake(since, seen, &orphan.key),
-        (Some(KeyStatus::Inactive), Some(since)) => {
+        (Some(IamKeyStatus::Active), Some(since)) => awake(since, seen, &orphan.key),
+        (Some(IamKeyStatus::Inactive), Some(since)) => {
             let due = since.plus_secs(ORPHAN_DWELL_SECS);
             if seen.now < due {
                 return wait(
@@ -288,10 +288,10 @@ fn orphaned(orphan: &OrphanedKey, seen: &Observation) -> PlanStep {
             }
             PlanStep::Delete(orphan.key.clone())
         }
-        (Some(KeyStatus::Active), None) => {
-            PlanStep::SetStatus(orphan.key.clone(), KeyStatus::Inactive)
+        (Some(IamKeyStatus::Active), None) => {
+            PlanStep::SetStatus(orphan.key.clone(), IamKeyStatus::Inactive)
         }
-        (Some(KeyStatus::Inactive), None) => PlanStep::OrphanRests,
+        (Some(IamKeyStatus::Inactive), None) => PlanStep::OrphanRests,
     }
 }
 
@@ -325,7 +325,10 @@ fn created(rotation: &Rotation, seen: &Observation) -> PlanStep {
 }
 
 /// Since when the old key has been quiet, and the use that last interrupted it.
-fn quiet_since<'a>(rotation: &Rotation, seen: &'a Observation) -> (Timestamp, Option<&'a LastUse>) {
+fn quiet_since<'a>(
+    rotation: &Rotation,
+    seen: &'a Observation,
+) -> (Timestamp, Option<&'a ObservedUse>) {
     match &seen.used {
         Some(used) if used.at > rotation.since => (used.at, Some(used)),
         _ => (rotation.since, None),
@@ -338,11 +341,11 @@ fn observing(rotation: &Rotation, seen: &Observation) -> PlanStep {
     }
     match status(seen, &rotation.old) {
         None => return gone(rotation),
-        Some(KeyStatus::Inactive) => return PlanStep::Enter(Phase::Dwelling),
-        Some(KeyStatus::Active) if rotation.is_incomplete() => {
+        Some(IamKeyStatus::Inactive) => return PlanStep::Enter(Phase::Dwelling),
+        Some(IamKeyStatus::Active) if rotation.is_incomplete() => {
             return PlanStep::Enter(Phase::Distributing);
         }
-        Some(KeyStatus::Active) => {}
+        Some(IamKeyStatus::Active) => {}
     }
     let window = rotation.rules.observe_secs;
     let (since, used) = quiet_since(rotation, seen);
@@ -371,7 +374,7 @@ fn confirming(rotation: &Rotation, seen: &Observation) -> PlanStep {
         return PlanStep::Enter(Phase::Distributing);
     }
     let window = rotation.rules.observe_secs;
-    let recent = |used: &LastUse| window > 0 && seen.now < used.at.plus_secs(window);
+    let recent = |used: &ObservedUse| window > 0 && seen.now < used.at.plus_secs(window);
     if seen.used.as_ref().is_some_and(recent) {
         return PlanStep::Enter(Phase::Observing);
     }
@@ -392,9 +395,11 @@ fn deactivating(rotation: &Rotation, seen: &Observation) -> PlanStep {
     }
     match status(seen, &rotation.old) {
         None => gone(rotation),
-        Some(KeyStatus::Inactive) => PlanStep::Enter(Phase::Dwelling),
-        Some(KeyStatus::Active) if rotation.is_incomplete() => not_yet(rotation, seen),
-        Some(KeyStatus::Active) => PlanStep::SetStatus(rotation.old.clone(), KeyStatus::Inactive),
+        Some(IamKeyStatus::Inactive) => PlanStep::Enter(Phase::Dwelling),
+        Some(IamKeyStatus::Active) if rotation.is_incomplete() => not_yet(rotation, seen),
+        Some(IamKeyStatus::Active) => {
+            PlanStep::SetStatus(rotation.old.clone(), IamKeyStatus::Inactive)
+        }
     }
 }
 
@@ -441,8 +446,8 @@ fn dwelling(rotation: &Rotation, seen: &Observation) -> PlanStep {
     let old = &rotation.old;
     let there = match status(seen, old) {
         None => false,
-        Some(KeyStatus::Active) => return awake(rotation.since, seen, old),
-        Some(KeyStatus::Inactive) => true,
+        Some(IamKeyStatus::Active) => return awake(rotation.since, seen, old),
+        Some(IamKeyStatus::Inactive) => true,
     };
     let step = incident::sessions(rotation, seen, rotation.since);
     // Destinations added while the old key is inactive: nothing is deleted before they have the new
@@ -504,9 +509,9 @@ fn deleting(rotation: &Rotation, seen: &Observation) -> PlanStep {
         return step;
     }
     match status(seen, &rotation.old) {
-        Some(KeyStatus::Active) => PlanStep::Hold(HoldReason::Activated(rotation.old.clone())),
+        Some(IamKeyStatus::Active) => PlanStep::Hold(HoldReason::Activated(rotation.old.clone())),
         None => incident::unended(rotation).unwrap_or(PlanStep::Enter(Phase::Done)),
-        Some(KeyStatus::Inactive) => {
+        Some(IamKeyStatus::Inactive) => {
             incident::unended(rotation).unwrap_or_else(|| PlanStep::Delete(rotation.old.clone()))
         }
     }
@@ -520,8 +525,8 @@ fn rolling_back(rotation: &Rotation, seen: &Observation) -> PlanStep {
         None => return PlanStep::Hold(HoldReason::OldKeyGone(rotation.old.clone())),
         // A listing may lag behind the deactivation, so activate the key once whatever the listing
         // shows.
-        Some(status) if status == KeyStatus::Inactive || !rotation.reactivated => {
-            return PlanStep::SetStatus(rotation.old.clone(), KeyStatus::Active);
+        Some(status) if status == IamKeyStatus::Inactive || !rotation.reactivated => {
+            return PlanStep::SetStatus(rotation.old.clone(), IamKeyStatus::Active);
         }
         Some(_) => {}
     }
@@ -541,8 +546,8 @@ fn rolling_back(rotation: &Rotation, seen: &Observation) -> PlanStep {
         return PlanStep::Enter(Phase::Settling);
     }
     match &rotation.new {
-        Some(new) if status(seen, new) == Some(KeyStatus::Active) => {
-            PlanStep::SetStatus(new.clone(), KeyStatus::Inactive)
+        Some(new) if status(seen, new) == Some(IamKeyStatus::Active) => {
+            PlanStep::SetStatus(new.clone(), IamKeyStatus::Inactive)
         }
         _ => PlanStep::Enter(Phase::Retiring),
     }
@@ -561,15 +566,15 @@ fn settling(rotation: &Rotation, seen: &Observation) -> PlanStep {
     };
     match status(seen, new) {
         None => return PlanStep::Enter(Phase::RolledBack),
-        Some(KeyStatus::Inactive) => return PlanStep::Enter(Phase::Retiring),
-        Some(KeyStatus::Active) => {}
+        Some(IamKeyStatus::Inactive) => return PlanStep::Enter(Phase::Retiring),
+        Some(IamKeyStatus::Active) => {}
     }
     let (since, _) = quiet_since(rotation, seen);
     let due = since.plus_secs(rotation.settle_secs());
     if seen.now < due {
         return wait(due, format!("{new} to stay unused"));
     }
-    PlanStep::SetStatus(new.clone(), KeyStatus::Inactive)
+    PlanStep::SetStatus(new.clone(), IamKeyStatus::Inactive)
 }
 
 fn retiring(rotation: &Rotation, seen: &Observation) -> PlanStep {
@@ -578,8 +583,8 @@ fn retiring(rotation: &Rotation, seen: &Observation) -> PlanStep {
     };
     match status(seen, new) {
         None => return PlanStep::Enter(Phase::RolledBack),
-        Some(KeyStatus::Active) => return awake(rotation.since, seen, new),
-        Some(KeyStatus::Inactive) => {}
+        Some(IamKeyStatus::Active) => return awake(rotation.since, seen, new),
+        Some(IamKeyStatus::Inactive) => {}
     }
     let due = rotation.since.plus_secs(rotation.rules.dwell_secs);
     if was_delivered(rotation) && seen.now < due {

@@ -63,7 +63,7 @@ pub struct IssuerUser {
 
 /// The status of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyStatus {
+pub enum IamKeyStatus {
     /// It is accepted.
     Active,
     /// It exists and is rejected.
@@ -76,7 +76,7 @@ pub struct ListedKey {
     /// Its ID.
     pub id: KeyId,
     /// Its status.
-    pub status: KeyStatus,
+    pub status: IamKeyStatus,
     /// When it was created, by the service's clock.
     pub created: Timestamp,
 }
@@ -139,7 +139,7 @@ pub trait Issuer: Send + Sync {
         &self,
         user: &str,
         key: &KeyId,
-        status: KeyStatus,
+        status: IamKeyStatus,
     ) -> Result<(), IssuerError>;
 
     /// Ends the sessions minted from a key before this time of the service, or denies them
@@ -183,7 +183,7 @@ pub trait Issuer: Send + Sync {
 
 /// The last use of a key, as precise as the service reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LastUse {
+pub struct ObservedUse {
     /// When. A lower bound, because services may publish late and round.
     pub at: Timestamp,
     /// The service that was called, for example `s3`.
@@ -226,11 +226,11 @@ pub trait UsageEvidence: Send + Sync {
 
     /// The last use. `None` only if the service says that there was none since it began to track
     /// it.
-    async fn last_use(&self, key: &KeyId) -> Result<Option<LastUse>, IssuerError>;
+    async fn last_use(&self, key: &KeyId) -> Result<Option<ObservedUse>, IssuerError>;
 
     /// The last use of a key by anyone except this engine and callers that only query its owner.
     /// The outer `None` means that the service cannot tell these apart.
-    async fn consumer_use(&self, key: &KeyId) -> Result<Option<Option<LastUse>>, IssuerError>;
+    async fn consumer_use(&self, key: &KeyId) -> Result<Option<Option<ObservedUse>>, IssuerError>;
 
     /// How long a use may stay invisible, in seconds; 0 if every use shows immediately.
     fn blind_secs(&self) -> i64;

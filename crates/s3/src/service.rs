@@ -9,7 +9,7 @@ use std::sync::Arc;
 use s3s::{S3Request, S3Response, S3Result, dto};
 
 use super::{
-    access::{S3Operation, S3Permit, S3Shared},
+    access::{CheckedOperation, S3Permit, S3Shared},
     buckets, listing, multipart, objects, policy, public_access, settings, tagging,
 };
 
@@ -34,7 +34,7 @@ macro_rules! asks {
 macro_rules! operations {
     ($($name:ident: $input:ident => $output:ident = $run:path;)*) => {
         $(
-            impl S3Operation for dto::$input {
+            impl CheckedOperation for dto::$input {
                 const INPUT: &'static str = stringify!($input);
                 const ASKS: bool = asks!($input);
             }

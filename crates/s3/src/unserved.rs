@@ -2,17 +2,17 @@
 //! every operation that is not served, and for no other.
 
 /// A reason, and the operations that it holds for.
-pub(crate) struct Unserved {
+pub(crate) struct UnservedOperation {
     reason: &'static str,
     pub(crate) operations: &'static [&'static str],
 }
 
-pub(crate) const UNSERVED: &[Unserved] = &[
-    Unserved {
+pub(crate) const UNSERVED: &[UnservedOperation] = &[
+    UnservedOperation {
         reason: "Every object has one version; versioning is not served yet",
         operations: &["PutBucketVersioning"],
     },
-    Unserved {
+    UnservedOperation {
         reason: "Objects cannot be locked or held",
         operations: &[
             "GetObjectLegalHold",
@@ -22,7 +22,7 @@ pub(crate) const UNSERVED: &[Unserved] = &[
             "PutObjectRetention",
         ],
     },
-    Unserved {
+    UnservedOperation {
         reason: "Every object is encrypted with a key of its own; there is nothing to choose",
         operations: &[
             "DeleteBucketEncryption",
@@ -30,7 +30,7 @@ pub(crate) const UNSERVED: &[Unserved] = &[
             "UpdateObjectEncryption",
         ],
     },
-    Unserved {
+    UnservedOperation {
         reason: "The setting cannot be changed; reading it returns what a new bucket has",
         operations: &[
             "DeleteBucketCors",
@@ -49,11 +49,11 @@ pub(crate) const UNSERVED: &[Unserved] = &[
             "PutBucketWebsite",
         ],
     },
-    Unserved {
+    UnservedOperation {
         reason: "Access by tags of buckets cannot be turned on",
         operations: &["GetBucketAbac", "PutBucketAbac"],
     },
-    Unserved {
+    UnservedOperation {
         reason: "Analytics, inventories, metrics and tiering are services of AWS",
         operations: &[
             "DeleteBucketAnalyticsConfiguration",
@@ -70,7 +70,7 @@ pub(crate) const UNSERVED: &[Unserved] = &[
             "PutBucketMetricsConfiguration",
         ],
     },
-    Unserved {
+    UnservedOperation {
         reason: "Metadata tables and annotations are services of AWS",
         operations: &[
             "CreateBucketMetadataConfiguration",
@@ -88,15 +88,15 @@ pub(crate) const UNSERVED: &[Unserved] = &[
             "UpdateBucketMetadataJournalTableConfiguration",
         ],
     },
-    Unserved {
+    UnservedOperation {
         reason: "There are no directory buckets",
         operations: &["CreateSession", "ListDirectoryBuckets", "RenameObject"],
     },
-    Unserved {
+    UnservedOperation {
         reason: "No object is archived, so none has to be restored",
         operations: &["RestoreObject"],
     },
-    Unserved {
+    UnservedOperation {
         reason: "AWS no longer offers it to new customers",
         operations: &["GetObjectTorrent", "SelectObjectContent"],
     },

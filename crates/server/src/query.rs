@@ -165,7 +165,7 @@ async fn answer_read(
     let (service, outcome) = match ReadForm::read(services, &request, body).await {
         Ok(read) => {
             let service = claimed.unwrap_or_else(|| service_of(&read.form));
-            let call = QueryCall {
+            let call = AdmittedQuery {
                 service,
                 request,
                 presented,
@@ -215,7 +215,7 @@ pub(crate) async fn carry_out(
     };
     let outcome = match ReadForm::read(services, &request, body).await {
         Ok(read) => {
-            let call = QueryCall {
+            let call = AdmittedQuery {
                 service,
                 request,
                 presented: None,
@@ -236,7 +236,7 @@ pub(crate) async fn carry_out(
 }
 
 /// A request whose form was read.
-struct QueryCall<'a> {
+struct AdmittedQuery<'a> {
     service: Service,
     request: QueryRequest<'a>,
     /// `None` if the signature has not been read yet.
@@ -244,8 +244,8 @@ struct QueryCall<'a> {
     read: ReadForm,
 }
 
-async fn run(services: &Services, call: QueryCall<'_>) -> Result<Bytes, WireError> {
-    let QueryCall {
+async fn run(services: &Services, call: AdmittedQuery<'_>) -> Result<Bytes, WireError> {
+    let AdmittedQuery {
         service,
         request,
         presented,

@@ -353,14 +353,14 @@ impl DocumentStore for SecretManager {
 
     async fn check(&self) -> Result<Vec<String>, SinkError> {
         #[derive(Deserialize)]
-        struct Allowed {
+        struct AllowedPermissions {
             #[serde(default)]
             permissions: Vec<String>,
         }
         let path = format!("{}:testIamPermissions", self.path());
         let body = json!({ "permissions": PERMISSIONS });
         let answer = self.send(Method::POST, &path, Some(&body), &[]).await?;
-        let allowed: Allowed = self.rest.read(&format!("POST {path}"), &answer)?;
+        let allowed: AllowedPermissions = self.rest.read(&format!("POST {path}"), &answer)?;
         let is_missing = |name: &&str| !allowed.permissions.iter().any(|have| have == name);
         let missing: Vec<&str> = PERMISSIONS.into_iter().filter(is_missing).collect();
         match missing.is_empty() {

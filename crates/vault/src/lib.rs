@@ -16,7 +16,7 @@ mod sealed;
 mod segments;
 
 pub use keyring::{DataKey, DataVault};
-pub use master::{KeyId, MasterKey};
+pub use master::{MasterKey, MasterKeyId};
 pub use sealed::{OpenError, SealPurpose, SealedValue};
 pub use segments::{
     ContentKey, SEGMENT_BYTES, SegmentReader, SegmentWriter, StoredSpan, TAG_BYTES,

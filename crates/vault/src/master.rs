@@ -19,9 +19,9 @@ const UNNAMED: u32 = 0;
 
 /// Identifies a master key. Not secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct KeyId(u32);
+pub struct MasterKeyId(u32);
 
-impl KeyId {
+impl MasterKeyId {
     /// The ID of the master key that sealed a data key; `None` if the key had no ID.
     pub fn of(sealed: &SealedValue) -> Option<Self> {
         let number = sealed.key_number()?;
@@ -29,7 +29,7 @@ impl KeyId {
     }
 }
 
-impl std::fmt::Display for KeyId {
+impl std::fmt::Display for MasterKeyId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:08x}", self.0)
     }
@@ -77,8 +77,8 @@ impl MasterKey {
     }
 
     /// The key's ID.
-    pub const fn id(&self) -> KeyId {
-        KeyId(self.cipher.number)
+    pub const fn id(&self) -> MasterKeyId {
+        MasterKeyId(self.cipher.number)
     }
 
     /// The key's bytes, for storage.

@@ -9,7 +9,7 @@ use keywright_fleet::driver::DriveError;
 use keywright_rotation::{
     execute::RotationOutlook,
     model::{Phase, Rotation},
-    ports::LastUse,
+    ports::ObservedUse,
 };
 use serde_json::{Value, json};
 
@@ -73,7 +73,7 @@ fn stands(out: &mut impl Write, rotation: &Rotation, outlook: &RotationOutlook) 
 }
 
 /// A last use, as text.
-fn last_use(used: Option<&LastUse>) -> String {
+fn last_use(used: Option<&ObservedUse>) -> String {
     used.map_or_else(
         || "never, according to the service".to_owned(),
         |used| {
@@ -113,7 +113,7 @@ fn standing_json((rotation, outlook): &RotationStatus) -> Value {
     document
 }
 
-fn use_json(used: &LastUse) -> Value {
+fn use_json(used: &ObservedUse) -> Value {
     json!({ "At": used.at.iso8601(), "Service": used.service, "Region": used.region })
 }
 

@@ -155,9 +155,9 @@ struct OverwritingCheck {
 }
 
 /// The proof of a check that allows everything.
-struct Allowed;
+struct AlwaysAllowed;
 
-impl CommitProof for Allowed {}
+impl CommitProof for AlwaysAllowed {}
 
 impl CommitCheck for OverwritingCheck {
     fn check(&self) -> ApprovalFuture<'_> {
@@ -168,7 +168,7 @@ impl CommitCheck for OverwritingCheck {
                 let body = bytes(self.text.clone());
                 self.other.put(B, "k", request, body).await?;
             }
-            Ok(CommitApproval::by(Allowed))
+            Ok(CommitApproval::by(AlwaysAllowed))
         })
     }
 

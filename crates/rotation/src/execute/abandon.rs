@@ -15,7 +15,7 @@ use super::{Executor, TickError, TickOutcome, TickResult, UserLookup};
 use crate::{
     model::{DeliveryStage, HoldReason, KeyId, Phase, Rotation, RotationId},
     plan::{MARK, Observation},
-    ports::{IssuerError, JournalError, KeyStatus, ListedKey, RotationJournal},
+    ports::{IamKeyStatus, IssuerError, JournalError, ListedKey, RotationJournal},
 };
 
 /// Ends a rotation whose service can no longer be reached the way it was when the rotation began.
@@ -90,7 +90,7 @@ impl Executor<'_> {
 
     async fn put_away(&self, rotation: &Rotation, key: &KeyId) -> Result<(), IssuerError> {
         let user = &rotation.user;
-        let inactive = KeyStatus::Inactive;
+        let inactive = IamKeyStatus::Inactive;
         self.issuer.set_status(user, key, inactive).await?;
         self.issuer.delete(user, key).await
     }
@@ -201,7 +201,7 @@ fn role(rotation: &Rotation, key: &ListedKey) -> String {
 
 const fn status(key: &ListedKey) -> &'static str {
     match key.status {
-        KeyStatus::Active => "active",
-        KeyStatus::Inactive => "inactive",
+        IamKeyStatus::Active => "active",
+        IamKeyStatus::Inactive => "inactive",
     }
 }

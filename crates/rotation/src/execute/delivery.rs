@@ -8,7 +8,7 @@ use super::{Executor, TickError, TickResult};
 use crate::{
     model::{KeyPair, Rotation, RotationId},
     plan::is_consumers,
-    ports::{IssuerError, LastUse, RotationJournal},
+    ports::{IssuerError, ObservedUse, RotationJournal},
 };
 
 /// Hands the new key pair to a person, after journaling the retrieval. It can be retrieved again
@@ -51,7 +51,7 @@ impl Executor<'_> {
     pub(super) async fn consumer_use(
         &self,
         rotation: &Rotation,
-    ) -> Result<Option<LastUse>, IssuerError> {
+    ) -> Result<Option<ObservedUse>, IssuerError> {
         let Some(new) = &rotation.new else {
             return Ok(None);
         };
@@ -59,7 +59,7 @@ impl Executor<'_> {
         if signs && self.reads_own(rotation).await {
             // A rotator that reads the new key from its own credential source is a consumer of that
             // key.
-            return Ok(Some(LastUse {
+            return Ok(Some(ObservedUse {
                 at: self.clock.now(),
                 service: "the rotator itself".to_owned(),
                 region: "no region".to_owned(),
@@ -90,11 +90,15 @@ impl Executor<'_> {
     }
 
     /// Like `consumer_use`, but treats an error as no evidence.
-    pub(super) async fn adoption(&self, rotation: &Rotation) -> Option<LastUse> {
+    pub(super) async fn adoption(&self, rotation: &Rotation) -> Option<ObservedUse> {
         self.consumer_use(rotation).await.ok().flatten()
     }
 
-    pub(super) async fn note_adoption(&self, mut rotation: Rotation, used: LastUse) -> TickResult {
+    pub(super) async fn note_adoption(
+        &self,
+        mut rotation: Rotation,
+        used: ObservedUse,
+    ) -> TickResult {
         let key = rotation.new.as_ref().map_or("?", |key| key.0.as_str());
         let (at, service, region) = (used.at.iso8601(), &used.service, &used.region);
         let event = format!("{key} is in use: {service} in {region} at {at}");

@@ -8,7 +8,7 @@ use super::{Executor, TickError, UserLookup};
 use crate::{
     model::{Rotation, RotationId},
     plan::{Observation, PlanStep, awaited, evidence, plan_marked, resting},
-    ports::{IssuerUser, LastUse},
+    ports::{IssuerUser, ObservedUse},
 };
 
 /// The outlook of an open rotation.
@@ -18,9 +18,9 @@ pub struct RotationOutlook {
     /// progress.
     pub waits: Option<(String, Timestamp)>,
     /// The last use of the old key, if the service knows of one.
-    pub old_used: Option<LastUse>,
+    pub old_used: Option<ObservedUse>,
     /// The last use of the new key by a consumer.
-    pub new_used: Option<LastUse>,
+    pub new_used: Option<ObservedUse>,
 }
 
 impl Executor<'_> {

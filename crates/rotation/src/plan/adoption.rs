@@ -9,7 +9,7 @@ use keywright_base::Timestamp;
 use super::{Observation, PlanStep, wait};
 use crate::{
     model::{HoldReason, KeyId, Phase, Rotation},
-    ports::LastUse,
+    ports::ObservedUse,
 };
 
 /// How long after the fact a verification may be published, in seconds: AWS records the first use
@@ -28,7 +28,7 @@ pub fn awaited(rotation: &Rotation) -> Option<&KeyId> {
 
 /// Whether a use of the new key is a consumer's. The engine verifies the key with STS calls. If the
 /// key is the rotator's own, the rotator also calls IAM with it as soon as it is delivered.
-pub fn is_consumers(rotation: &Rotation, used: &LastUse, own: bool) -> bool {
+pub fn is_consumers(rotation: &Rotation, used: &ObservedUse, own: bool) -> bool {
     match used.service.as_str() {
         "sts" => {
             let checked = rotation.checked.unwrap_or(rotation.since);

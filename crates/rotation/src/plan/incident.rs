@@ -13,7 +13,7 @@ use keywright_base::Timestamp;
 use super::{Observation, PlanStep, SETTLE_SECS, awake, status, wait};
 use crate::{
     model::{HoldReason, LeakResponse, Phase, Rotation},
-    ports::KeyStatus,
+    ports::IamKeyStatus,
 };
 
 /// The leak response in the phases in which the old key is usually active. A rotation that has
@@ -61,7 +61,7 @@ pub(super) fn urgent(rotation: &Rotation, seen: &Observation) -> Option<PlanStep
 /// The sessions of a key that someone else has deactivated or deleted. They end again once that has
 /// certainly reached the whole service: after the rotation has entered [`Phase::Dwelling`].
 fn withdrawn_by_others(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
-    let active = status(seen, &rotation.old) == Some(KeyStatus::Active);
+    let active = status(seen, &rotation.old) == Some(IamKeyStatus::Active);
     unended(rotation).filter(|_| !active)
 }
 
@@ -76,19 +76,19 @@ fn late(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
     let incident = rotation.incident?;
     let old = &rotation.old;
     match status(seen, old) {
-        Some(KeyStatus::Active)
+        Some(IamKeyStatus::Active)
             if incident.deactivate_first && incident.inactive_since.is_none() =>
         {
-            Some(PlanStep::SetStatus(old.clone(), KeyStatus::Inactive))
+            Some(PlanStep::SetStatus(old.clone(), IamKeyStatus::Inactive))
         }
-        Some(KeyStatus::Active) => {
+        Some(IamKeyStatus::Active) => {
             let stale = unended(rotation).map(|_| awake(rotation.since, seen, old));
             stale.filter(|_| rotation.phase == Phase::Dwelling)
         }
-        Some(KeyStatus::Inactive) | None if rotation.phase == Phase::Dwelling => {
+        Some(IamKeyStatus::Inactive) | None if rotation.phase == Phase::Dwelling => {
             sessions(rotation, seen, rotation.since)
         }
-        Some(KeyStatus::Inactive) | None => unended(rotation),
+        Some(IamKeyStatus::Inactive) | None => unended(rotation),
     }
 }
 
@@ -102,10 +102,10 @@ pub(super) fn first(rotation: &Rotation, seen: &Observation) -> Option<PlanStep>
     let old = &rotation.old;
     let status = status(seen, old)?;
     let Some(since) = inactive_since else {
-        return Some(PlanStep::SetStatus(old.clone(), KeyStatus::Inactive));
+        return Some(PlanStep::SetStatus(old.clone(), IamKeyStatus::Inactive));
     };
     let settled = since.plus_secs(SETTLE_SECS);
-    if status == KeyStatus::Active && seen.now >= settled {
+    if status == IamKeyStatus::Active && seen.now >= settled {
         return Some(PlanStep::Hold(HoldReason::Activated(old.clone())));
     }
     let again = seen.lags && seen.now >= settled && sessions_ended < Some(settled);

@@ -7,7 +7,7 @@ use super::{Dice, SimRotator, live, run::SimulationRun};
 use crate::{
     execute::{RotationEdit, change},
     model::{HoldReason, Rotation},
-    ports::{Issuer, KeyStatus},
+    ports::{IamKeyStatus, Issuer},
 };
 
 /// Why the person pauses the rotation.
@@ -63,9 +63,9 @@ impl Alarm {
         let alive = world.sessions.iter().any(|session| !session.ended);
         let violation = match key.status {
             _ if key.activated_by_person => return,
-            KeyStatus::Active => "active",
-            KeyStatus::Inactive if alive => "inactive, but its sessions live",
-            KeyStatus::Inactive => return,
+            IamKeyStatus::Active => "active",
+            IamKeyStatus::Inactive if alive => "inactive, but its sessions live",
+            IamKeyStatus::Inactive => return,
         };
         let text = format!("the rotation is held, and the leaked key is {violation}");
         world.violations.push(text);

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     execute::{RotationEdit, TickError, change, look_at_added},
     model::{Delivery, KeyPair, Rotation},
-    ports::{KeyStatus, Sink},
+    ports::{IamKeyStatus, Sink},
 };
 
 /// How often a person changes destinations in a run. It has its own random numbers, so that other
@@ -207,7 +207,7 @@ impl SimWorld {
     /// The old key pair of a rotation, if it is accepted.
     fn accepted(&self, rotation: &Rotation) -> Option<KeyPair> {
         let old = self.keys.iter().find(|key| key.pair.id == rotation.old)?;
-        (old.status == KeyStatus::Active).then(|| old.pair.clone())
+        (old.status == IamKeyStatus::Active).then(|| old.pair.clone())
     }
 
     /// The first destination of a rotation that lacks its new key.

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     execute::{RotationEdit, change},
     model::{KeyPair, Phase},
-    ports::KeyStatus,
+    ports::IamKeyStatus,
     simulator::SimRotator,
 };
 
@@ -143,7 +143,7 @@ impl SimulationRun {
             }
             1 => {
                 if let Some(key) = world.keys.get_mut(which) {
-                    key.status = KeyStatus::Inactive;
+                    key.status = IamKeyStatus::Inactive;
                     key.withdrawn_by_person = true;
                 }
                 "deactivated a key"
@@ -158,8 +158,8 @@ impl SimulationRun {
             }
             3 => {
                 for key in &mut world.keys {
-                    key.activated_by_person |= key.status == KeyStatus::Inactive;
-                    key.status = KeyStatus::Active;
+                    key.activated_by_person |= key.status == IamKeyStatus::Inactive;
+                    key.status = IamKeyStatus::Active;
                 }
                 "activated every key"
             }

@@ -16,8 +16,8 @@ use super::world::{KeyActor, SimKey, SimStore, SimWorld, nothing};
 use crate::{
     model::{KeyId, KeyPair, Rotation, RotationId},
     ports::{
-        InactiveKeyAttempt, Issuer, IssuerError, IssuerUser, JournalError, KeyCheck, KeyIdentity,
-        KeyListing, KeyOwnership, KeyStatus, LastUse, RotationJournal, RotationPairs, Sink,
+        IamKeyStatus, InactiveKeyAttempt, Issuer, IssuerError, IssuerUser, JournalError, KeyCheck,
+        KeyIdentity, KeyListing, KeyOwnership, ObservedUse, RotationJournal, RotationPairs, Sink,
         SinkBackup, SinkContent, SinkError, UsageEvidence,
     },
 };
@@ -207,10 +207,14 @@ impl SimIssuer {
         acted.await.map_err(|fault| issuer_error(name, fault))?
     }
 
-    async fn exact_use(&self, key: &KeyId, which: usize) -> Result<Option<LastUse>, IssuerError> {
+    async fn exact_use(
+        &self,
+        key: &KeyId,
+        which: usize,
+    ) -> Result<Option<ObservedUse>, IssuerError> {
         self.call("last_use", |world| {
             let used = world.key(key).and_then(|key| *key.used.get(which)?);
-            Ok(used.map(|at| LastUse {
+            Ok(used.map(|at| ObservedUse {
                 at: Timestamp::from_secs(at),
                 service: "s3".to_owned(),
                 region: "ap-south-1".to_owned(),
@@ -297,7 +301,8 @@ impl Issuer for SimIssuer {
             }
             let leaked = world.leaked.clone().filter(|_| world.first);
             let leaked = leaked.and_then(|leaked| world.key(&leaked).cloned());
-            if leaked.is_some_and(|key| key.status == KeyStatus::Active && !key.activated_by_person)
+            if leaked
+                .is_some_and(|key| key.status == IamKeyStatus::Active && !key.activated_by_person)
             {
                 let text = "a new key was made while the leaked one was active".to_owned();
                 world.violations.push(text);
@@ -321,13 +326,13 @@ impl Issuer for SimIssuer {
         &self,
         user: &str,
         key: &KeyId,
-        status: KeyStatus,
+        status: IamKeyStatus,
     ) -> Result<(), IssuerError> {
         let user = user.to_owned();
         self.call("set_status", |world| {
             check_user(world, &user)?;
             self.check_touch(world, key, "set status");
-            if status == KeyStatus::Inactive {
+            if status == IamKeyStatus::Inactive {
                 world.withdraw_leaked(key);
             }
             let until = world.now + world.lag;
@@ -373,7 +378,7 @@ impl Issuer for SimIssuer {
             let late = gone.listed_as.is_some_and(|(_, until)| world.now < until);
             let unseen = late && gone.activated_by_person;
             gone.listed_as = Some((gone.status, world.now + world.lag));
-            if gone.status == KeyStatus::Active && !unseen {
+            if gone.status == IamKeyStatus::Active && !unseen {
                 world
                     .violations
                     .push(format!("{key} was deleted while active"));
@@ -476,7 +481,7 @@ impl UsageEvidence for SimIssuer {
         .await
     }
 
-    async fn last_use(&self, key: &KeyId) -> Result<Option<LastUse>, IssuerError> {
+    async fn last_use(&self, key: &KeyId) -> Result<Option<ObservedUse>, IssuerError> {
         if self.exact {
             return self.exact_use(key, 0).await;
         }
@@ -486,7 +491,7 @@ impl UsageEvidence for SimIssuer {
             let now = world.now;
             let used = world.key(key);
             let used = used.and_then(|key| key.uses.published(now, publication));
-            Ok(used.map(|(at, service)| LastUse {
+            Ok(used.map(|(at, service)| ObservedUse {
                 at: Timestamp::from_secs(at),
                 service: service.to_owned(),
                 region: "ap-south-1".to_owned(),
@@ -495,7 +500,7 @@ impl UsageEvidence for SimIssuer {
         .await
     }
 
-    async fn consumer_use(&self, key: &KeyId) -> Result<Option<Option<LastUse>>, IssuerError> {
+    async fn consumer_use(&self, key: &KeyId) -> Result<Option<Option<ObservedUse>>, IssuerError> {
         if !self.exact {
             return Ok(None);
         }

@@ -9,7 +9,7 @@ use keywright_base::{Secret, Timestamp};
 
 use crate::{
     model::{KeyId, KeyPair},
-    ports::{KeyStatus, ListedKey},
+    ports::{IamKeyStatus, ListedKey},
 };
 
 /// The user's initial name.
@@ -72,7 +72,7 @@ pub struct SimKey {
     /// The unique ID of its owner.
     pub user_id: String,
     /// Its status.
-    pub status: KeyStatus,
+    pub status: IamKeyStatus,
     /// When it was created, in seconds.
     pub created: i64,
     /// When each endpoint begins to accept it.
@@ -80,7 +80,7 @@ pub struct SimKey {
     /// When listings begin to show it.
     pub listed_from: i64,
     /// The outdated status that listings still show, and until when.
-    pub listed_as: Option<(KeyStatus, i64)>,
+    pub listed_as: Option<(IamKeyStatus, i64)>,
     /// Who created it.
     pub maker: KeyActor,
     /// Whether a person withdrew it. Its failures are then not the rotator's fault.
@@ -278,7 +278,7 @@ impl SimWorld {
         self.keys.push(SimKey {
             pair: pair.clone(),
             user_id: self.user_id.clone(),
-            status: KeyStatus::Active,
+            status: IamKeyStatus::Active,
             created: self.now,
             valid_from: (0..self.endpoints).map(endpoint).collect(),
             listed_from: self.now + self.lag,
@@ -421,7 +421,7 @@ impl SimWorld {
                 .valid_from
                 .get(endpoint)
                 .is_some_and(|at| *at <= self.now);
-            key.pair == *pair && key.status == KeyStatus::Active && valid
+            key.pair == *pair && key.status == IamKeyStatus::Active && valid
         })
     }
 
@@ -444,7 +444,7 @@ impl SimWorld {
             .leaked
             .clone()
             .and_then(|leaked| self.key(&leaked).cloned());
-        if leaked.is_some_and(|key| key.status == KeyStatus::Active) {
+        if leaked.is_some_and(|key| key.status == IamKeyStatus::Active) {
             self.sessions.push(SimSession {
                 issued,
                 ended: false,
@@ -470,7 +470,7 @@ impl SimWorld {
             .leaked
             .clone()
             .and_then(|leaked| self.key(&leaked).cloned());
-        let mints = leaked.is_some_and(|key| key.status == KeyStatus::Active);
+        let mints = leaked.is_some_and(|key| key.status == IamKeyStatus::Active);
         if mints && !self.activated_since() {
             let text = "sessions were ended while their key could mint more".to_owned();
             self.violations.push(text);
@@ -513,12 +513,12 @@ impl SimWorld {
         let publication = self.publication;
         if let Some(key) = self.key(&consumer.holds.id) {
             match key.status {
-                KeyStatus::Active => {
+                IamKeyStatus::Active => {
                     key.uses.note(now, publication, "s3");
                     key.adopted = true;
                     key.used = [Some(now); 2];
                 }
-                KeyStatus::Inactive => {
+                IamKeyStatus::Inactive => {
                     key.attempts += 1;
                     key.tried = Some(now);
                 }

@@ -6,7 +6,7 @@ use super::matrix::Scene;
 use crate::{
     execute::{RotationEdit, TickError, TickOutcome, change},
     model::{HoldReason, LeakResponse, Phase, RotationRules},
-    ports::KeyStatus,
+    ports::IamKeyStatus,
     simulator::{CallFault, live},
 };
 
@@ -108,7 +108,7 @@ fn it_can_be_deactivated_before_there_is_a_new_key() {
         "{first:?}"
     );
     assert!(first[1].contains("sessions before"), "{first:?}");
-    assert_eq!(scene.shared.world().keys[0].status, KeyStatus::Inactive);
+    assert_eq!(scene.shared.world().keys[0].status, IamKeyStatus::Inactive);
     scene.assert_replaced();
     assert!(scene.shared.world().sessions.iter().all(|one| one.ended));
 }
@@ -118,7 +118,7 @@ fn a_key_that_is_inactive_already_is_replaced_as_well() {
     let mut scene = leaked(FIRST);
     {
         let mut world = scene.shared.world();
-        world.keys[0].status = KeyStatus::Inactive;
+        world.keys[0].status = IamKeyStatus::Inactive;
         world.keys[0].withdrawn_by_person = true;
     }
     scene.begin();
@@ -192,7 +192,7 @@ fn until_held(scene: &mut Scene) -> HoldReason {
 
 fn assert_withdrawn(scene: &Scene) {
     let world = scene.shared.world();
-    assert_eq!(world.keys[0].status, KeyStatus::Inactive);
+    assert_eq!(world.keys[0].status, IamKeyStatus::Inactive);
     assert!(world.sessions.iter().all(|one| one.ended));
 }
 
@@ -235,7 +235,7 @@ fn a_key_that_is_inactive_already_loses_its_sessions_in_a_held_rotation() {
         pause(&scene);
         if by_hand {
             let mut world = scene.shared.world();
-            world.keys[0].status = KeyStatus::Inactive;
+            world.keys[0].status = IamKeyStatus::Inactive;
             world.keys[0].withdrawn_by_person = true;
         }
         scene.shared.world().pass(120);
@@ -311,7 +311,7 @@ fn a_new_key_that_is_never_valid_does_not_bring_the_old_one_back() {
     scene.until(Phase::Done);
     let held = scene.rotation().held;
     assert!(matches!(held, Some(HoldReason::NotVerified(_))), "{held:?}");
-    assert_eq!(scene.shared.world().keys[0].status, KeyStatus::Inactive);
+    assert_eq!(scene.shared.world().keys[0].status, IamKeyStatus::Inactive);
 
     let id = scene.rotator.id.clone();
     let back = live(scene.rotator.executor().roll_back(&id, "we must")).unwrap();
@@ -319,7 +319,7 @@ fn a_new_key_that_is_never_valid_does_not_bring_the_old_one_back() {
     scene.until(Phase::RolledBack);
     let world = scene.shared.world();
     assert_eq!(world.keys.len(), 1);
-    assert_eq!(world.keys[0].status, KeyStatus::Active);
+    assert_eq!(world.keys[0].status, IamKeyStatus::Active);
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn before_there_is_a_new_key_a_person_can_put_it_back() {
         scene.until(Phase::RolledBack).rotation().phase,
         Phase::RolledBack
     );
-    assert_eq!(scene.shared.world().keys[0].status, KeyStatus::Active);
+    assert_eq!(scene.shared.world().keys[0].status, IamKeyStatus::Active);
 }
 
 #[test]
@@ -349,7 +349,7 @@ fn a_person_who_activates_it_again_is_named() {
     {
         let mut world = scene.shared.world();
         world.sinks[0].down_until = i64::MAX;
-        world.keys[0].status = KeyStatus::Active;
+        world.keys[0].status = IamKeyStatus::Active;
         world.keys[0].activated_by_person = true;
     }
     scene.assert_held(|hold| matches!(hold, HoldReason::Activated(_)));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::{
     execute::{RotationEdit, TickError, TickOutcome, change},
     model::{DeliveryStage, HoldReason, LeakResponse, Phase, Rotation, RotationRules},
-    ports::{Issuer, IssuerError, KeyStatus},
+    ports::{IamKeyStatus, Issuer, IssuerError},
     simulator::{
         BLIND_SECS, CallFault, KeyActor, SharedWorld, SimConsumer, SimRotator, SimWorld, held_as,
         live, stranger,
@@ -111,7 +111,7 @@ impl Scene {
             panic!("{:?}", world.keys);
         };
         assert!(world.sinks.iter().all(|sink| sink.held == only.pair));
-        assert_eq!(only.status, KeyStatus::Active);
+        assert_eq!(only.status, IamKeyStatus::Active);
         assert!(world.tags.is_empty(), "the mark stays: {:?}", world.tags);
     }
 
@@ -202,7 +202,8 @@ fn row_04_one_of_several_sinks_is_down() {
     );
     let active = |world: &SimWorld| {
         let keys = world.keys.iter();
-        keys.filter(|key| key.status == KeyStatus::Active).count()
+        keys.filter(|key| key.status == IamKeyStatus::Active)
+            .count()
     };
     assert_eq!(active(&scene.shared.world()), 2, "both keys stay");
     scene.until(Phase::Observing);
@@ -313,7 +314,7 @@ fn row_08_an_unknown_consumer_still_uses_the_old_key() {
     };
     assert!(why.contains("was used for s3 in ap-south-1 at 20"), "{why}");
     scene.assert_held(|hold| matches!(hold, HoldReason::StillUsed(_)));
-    assert_eq!(scene.shared.world().keys[0].status, KeyStatus::Active);
+    assert_eq!(scene.shared.world().keys[0].status, IamKeyStatus::Active);
     // Once the person has found and stopped the program, the rotation continues.
     scene.shared.world().consumers.pop();
     let id = scene.rotator.id.clone();
@@ -336,7 +337,7 @@ fn row_08_uses_that_are_published_hours_late_still_count() {
     });
     scene.begin();
     scene.assert_held(|hold| matches!(hold, HoldReason::StillUsed(_)));
-    assert_eq!(scene.shared.world().keys[0].status, KeyStatus::Active);
+    assert_eq!(scene.shared.world().keys[0].status, IamKeyStatus::Active);
 }
 
 /// A sink that reads back correctly but has no consumer.
@@ -733,7 +734,7 @@ fn row_17_the_old_key_is_gone_already() {
         {
             let mut world = scene.shared.world();
             world.keys[0].withdrawn_by_person = true;
-            world.keys[0].status = KeyStatus::Inactive;
+            world.keys[0].status = IamKeyStatus::Inactive;
             if deleted {
                 let gone = world.keys.remove(0);
                 world.gone.push(gone);
@@ -757,7 +758,7 @@ fn row_18_the_user_was_deleted_and_made_again() {
         panic!("{:?}", world.keys);
     };
     assert_eq!(key.pair, theirs[0].pair);
-    assert_eq!(key.status, KeyStatus::Active);
+    assert_eq!(key.status, IamKeyStatus::Active);
     assert!(world.tags.is_empty(), "{:?}", world.tags);
 }
 
@@ -798,7 +799,7 @@ fn row_22_put_back_after_deactivation() {
         };
         assert_eq!(
             (old.status, new.status),
-            (KeyStatus::Active, KeyStatus::Inactive)
+            (IamKeyStatus::Active, IamKeyStatus::Inactive)
         );
         assert!(world.sinks.iter().all(|sink| sink.held == old.pair));
     }
@@ -952,7 +953,7 @@ fn sinks_are_looked_at_before_anything_is_created() {
 #[test]
 fn a_plan_that_cannot_be_carried_out_is_refused_before_it_is_written() {
     let scene = Scene::new(1);
-    scene.shared.world().keys[0].status = KeyStatus::Inactive;
+    scene.shared.world().keys[0].status = IamKeyStatus::Inactive;
     let refused = live(scene.rotator.begin(scene.rules)).unwrap();
     assert!(
         matches!(

@@ -6,7 +6,7 @@ use keywright_base::{Secret, Timestamp};
 use crate::{
     model::{DeliveryStage, HoldReason, KeyId, OrphanedKey, Phase, Rotation, RotationRules},
     plan::{MARK, Observation, PlanStep, plan},
-    ports::{IssuerUser, KeyStatus, LastUse, ListedKey},
+    ports::{IamKeyStatus, IssuerUser, ListedKey, ObservedUse},
     simulator::{SharedWorld, SimRotator, SimWorld, live},
 };
 
@@ -43,9 +43,9 @@ fn at(phase: Phase) -> (Rotation, Observation) {
     };
     let resting = matches!(phase, Phase::Dwelling | Phase::Deleting);
     let status = if resting {
-        KeyStatus::Inactive
+        IamKeyStatus::Inactive
     } else {
-        KeyStatus::Active
+        IamKeyStatus::Active
     };
     let mark = format!("{} {}", rotation.id, now.secs() + HOUR);
     let seen = Observation {
@@ -55,7 +55,7 @@ fn at(phase: Phase) -> (Rotation, Observation) {
             name: rotation.user.clone(),
             tags: vec![(MARK.to_owned(), mark)],
         },
-        keys: vec![key(old(), status), key(new(), KeyStatus::Active)],
+        keys: vec![key(old(), status), key(new(), IamKeyStatus::Active)],
         now,
         used_new: None,
         used: None,
@@ -66,8 +66,8 @@ fn at(phase: Phase) -> (Rotation, Observation) {
     (rotation, seen)
 }
 
-fn used(at: Timestamp) -> Option<LastUse> {
-    Some(LastUse {
+fn used(at: Timestamp) -> Option<ObservedUse> {
+    Some(ObservedUse {
         at,
         service: "s3".to_owned(),
         region: "us-east-1".to_owned(),
@@ -110,7 +110,7 @@ fn nothing_is_taken_away_without_a_new_key_that_works() {
         gone.keys.pop();
         assert!(is_held(&gone, &rotation), "{phase:?}");
         let mut inactive = seen.clone();
-        inactive.keys[1].status = KeyStatus::Inactive;
+        inactive.keys[1].status = IamKeyStatus::Inactive;
         assert!(is_held(&inactive, &rotation), "{phase:?}");
         // A listing may lag behind a change.
         rotation.since = seen.now.plus_secs(-10);
@@ -130,7 +130,7 @@ fn a_key_that_is_not_the_rotations_is_left_to_its_owner() {
         key: new(),
         inactive_since: None,
     });
-    let deactivate = PlanStep::SetStatus(new(), KeyStatus::Inactive);
+    let deactivate = PlanStep::SetStatus(new(), IamKeyStatus::Inactive);
     assert_eq!(plan(&rotation, &seen), deactivate);
     seen.used = used(seen.now.plus_secs(-HOUR));
     assert_eq!(

@@ -30,7 +30,7 @@ use keywright_objects::{
 
 pub(crate) use self::{
     decision::beside,
-    permit::{S3Operation, S3Permit},
+    permit::{CheckedOperation, S3Permit},
     permitted::{ListsObjects, ReadsObject},
     source::source_name,
     tags::{TagPermit, TaggedBucket},

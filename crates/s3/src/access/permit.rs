@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// An operation of S3, named by the type of its input.
-pub(crate) trait S3Operation {
+pub(crate) trait CheckedOperation {
     /// The name of that type: the operation's, followed by `Input`.
     const INPUT: &'static str;
     /// Whether the operation asks for its permissions itself, because they depend on its body. Its
@@ -97,7 +97,7 @@ impl From<Allowed> for CommitPermit {
 }
 
 /// Proof that the access check allowed an operation on the resource of this request, or let in one
-/// that asks for its permissions itself ([`S3Operation::ASKS`]).
+/// that asks for its permissions itself ([`CheckedOperation::ASKS`]).
 pub(crate) struct S3Permit<O> {
     service: Arc<S3Shared>,
     call: Arc<S3Call>,
@@ -105,7 +105,7 @@ pub(crate) struct S3Permit<O> {
     operation: PhantomData<fn() -> O>,
 }
 
-impl<O: S3Operation> S3Permit<O> {
+impl<O: CheckedOperation> S3Permit<O> {
     /// Takes the permit out of a request; without one for this operation the request is denied.
     pub(crate) async fn take(
         service: &Arc<S3Shared>,

@@ -14,7 +14,7 @@ use keywright_objects::{
 
 use super::{
     decision::{AccessQuestion, beside},
-    permit::{S3Operation, S3Permit},
+    permit::{CheckedOperation, S3Permit},
     questions::{AnsweredQuestions, OperationQuestions},
 };
 use crate::{authorize::S3Context, policy};
@@ -149,7 +149,7 @@ impl S3Permit<dto::DeleteBucketTaggingInput> {
 // Listings
 
 /// The operations that list the objects of a bucket.
-pub(crate) trait ListsObjects: S3Operation {}
+pub(crate) trait ListsObjects: CheckedOperation {}
 
 impl ListsObjects for dto::ListObjectsInput {}
 impl ListsObjects for dto::ListObjectsV2Input {}
@@ -171,7 +171,7 @@ impl S3Permit<dto::ListMultipartUploadsInput> {
 // Objects
 
 /// The operations that return an object or its headers.
-pub(crate) trait ReadsObject: S3Operation {}
+pub(crate) trait ReadsObject: CheckedOperation {}
 
 impl ReadsObject for dto::GetObjectInput {}
 impl ReadsObject for dto::HeadObjectInput {}
@@ -379,7 +379,7 @@ fn decided_deletion(
 // Multipart uploads
 
 /// The operations on an unfinished upload.
-pub(crate) trait OnUpload: S3Operation {}
+pub(crate) trait OnUpload: CheckedOperation {}
 
 impl OnUpload for dto::UploadPartInput {}
 impl OnUpload for dto::UploadPartCopyInput {}

@@ -191,7 +191,7 @@ impl SignInAttempt {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct NewPassword {
+struct PasswordChange {
     old_password: String,
     new_password: String,
 }
@@ -200,7 +200,7 @@ struct NewPassword {
 pub(super) async fn change_password(ask: ApiRequest<'_>) -> Result<ApiReply, WireError> {
     let (cookie, who) = session::current(ask).ok_or_else(api::signed_out)?;
     session::note(ask, Some(&who));
-    let wanted: NewPassword = read(ask)?;
+    let wanted: PasswordChange = read(ask)?;
     let (old, new) = (
         Secret::new(wanted.old_password),
         Secret::new(wanted.new_password),
@@ -232,7 +232,7 @@ async fn change_own(
     let encoded =
         |text: &Secret<String>| utf8_percent_encode(text.expose(), NON_ALPHANUMERIC).to_string();
     let body = Secret::new(format!(
-        "Action=ChangePassword&Version={}&OldPassword={}&NewPassword={}",
+        "Action=ChangePassword&Version={}&OldPassword={}&PasswordChange={}",
         Service::Iam.version(),
         encoded(old),
         encoded(new),

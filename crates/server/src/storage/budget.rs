@@ -20,11 +20,11 @@ pub(super) struct StepBudget {
     short: AtomicU64,
     /// Expensive decisions that allowed something. The same question is asked again before a write
     /// is committed, while other requests wait for the bucket.
-    allowed: Mutex<Vec<LongDecision>>,
+    allowed: Mutex<Vec<BudgetedDecision>>,
 }
 
 /// Everything that a decision depends on, besides the request.
-struct LongDecision {
+struct BudgetedDecision {
     account: Option<Arc<Account>>,
     policy: Option<Arc<BucketPolicy>>,
     action: String,
@@ -77,7 +77,7 @@ impl StepBudget {
         if steps <= limits::SHORT_DECISION_STEPS || allowed.len() >= LONG_DECISIONS {
             return;
         }
-        allowed.push(LongDecision {
+        allowed.push(BudgetedDecision {
             account,
             policy: question.resource.policy.cloned(),
             action: question.action.to_owned(),
@@ -96,7 +96,7 @@ impl StepBudget {
         self.allowed().iter().any(|long| long.is(account, question))
     }
 
-    fn allowed(&self) -> MutexGuard<'_, Vec<LongDecision>> {
+    fn allowed(&self) -> MutexGuard<'_, Vec<BudgetedDecision>> {
         self.allowed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -115,7 +115,7 @@ fn is_same<T>(before: Option<&Arc<T>>, now: Option<&Arc<T>>) -> bool {
     }
 }
 
-impl LongDecision {
+impl BudgetedDecision {
     /// Whether it is the same question on the same state.
     fn is(&self, account: Option<&Arc<Account>>, question: BudgetQuestion<'_>) -> bool {
         is_same(self.account.as_ref(), account)

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use keywright_base::{Entropy, Secret};
 
 use super::DataVault;
-use crate::{KeyId, MasterKey, SealPurpose, SealedValue};
+use crate::{MasterKey, MasterKeyId, SealPurpose, SealedValue};
 
 /// Returns different bytes on every call.
 #[derive(Default)]
@@ -82,7 +82,7 @@ fn values_of_earlier_versions_open() {
          c5f74224a75d25ff67bb9783b146593e30228606443c04952e540d84ae594773",
     );
     let vault = DataVault::unlock(&master(7), &[(1, data_key.clone())]).unwrap();
-    assert_eq!(KeyId::of(&data_key), None);
+    assert_eq!(MasterKeyId::of(&data_key), None);
     let key = from(
         "010000000115161718191a1b1c1d1e1f2049d0431e7c6033646fa88cfc5e4e35be36c7a01a\
          0a066f02ce6b5daf2f7f9d5db996a48cd1b6c6a9ef25342793d89ed055a637da93ceaf45",
@@ -119,7 +119,7 @@ fn a_new_data_key_seals_and_the_old_one_opens_until_it_is_dropped() {
     assert!(vault.is_current(&after));
 
     let restarted = DataVault::unlock(&new_master, &stored).unwrap();
-    assert_eq!(KeyId::of(&stored[0].1), Some(new_master.id()));
+    assert_eq!(MasterKeyId::of(&stored[0].1), Some(new_master.id()));
     assert!(DataVault::unlock(&old_master, &stored).is_err());
     for vault in [&vault, &restarted] {
         assert!(vault.open(PLACE, before.as_bytes()).is_ok());
