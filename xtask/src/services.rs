@@ -31,13 +31,13 @@ const UNLISTED: [(&str, &str); 1] = [("aws:PrincipalOrgMasterAccountId", "String
 struct ActionFacts {
     name: String,
     access_level: String,
-    resource_types: Vec<ResourceUse>,
+    resource_types: Vec<ResourceRow>,
     condition_keys: Vec<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ResourceUse {
+struct ResourceRow {
     name: String,
     required: bool,
     condition_keys: Vec<String>,

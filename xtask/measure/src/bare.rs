@@ -28,7 +28,7 @@ pub(crate) struct Args {
 /// If the file is unreadable or no port is available.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let recorded = fs::read(&args.answer).context("cannot read the recorded answer")?;
-    let answer = Answer::parse(&recorded).context("not a recorded answer")?;
+    let answer = RecordedAnswer::parse(&recorded).context("not a recorded answer")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -36,12 +36,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 #[derive(Clone)]
-struct Answer {
+struct RecordedAnswer {
     headers: HeaderMap,
     body: Bytes,
 }
 
-impl Answer {
+impl RecordedAnswer {
     fn parse(recorded: &[u8]) -> Option<Self> {
         let end = memchr::memmem::find(recorded, b"\r\n\r\n")?;
         let (head, body) = recorded.split_at_checked(end)?;
@@ -65,7 +65,7 @@ impl Answer {
     }
 }
 
-async fn serve(answer: Answer) -> anyhow::Result<()> {
+async fn serve(answer: RecordedAnswer) -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "bare at http://{}", listener.local_addr()?)?;

@@ -26,7 +26,7 @@ use keywright_store::{
     sqlite::SqliteStore,
 };
 
-use self::{model::Model, verify::Reader, worker::BUCKET};
+use self::{model::ExpectedState, verify::Reader, worker::BUCKET};
 use crate::{
     chance::{self, Chance},
     installation::{self, Running, fresh_folder},
@@ -79,7 +79,7 @@ struct Experiment {
     data: PathBuf,
     root: Key,
     server: Running,
-    models: Vec<Model>,
+    models: Vec<ExpectedState>,
     chance: Chance,
     /// The account's version when the clients start.
     version: u64,
@@ -93,7 +93,7 @@ impl Experiment {
         server.kill()?;
         let version = version(&stored(&data)?)?;
         let mut chance = Chance::new(seed);
-        let models = (0..CLIENTS).map(|client| Model::new(client, chance.next()));
+        let models = (0..CLIENTS).map(|client| ExpectedState::new(client, chance.next()));
         Ok(Self {
             models: models.collect(),
             server: Running::serve(&data)?,
@@ -150,7 +150,7 @@ impl Experiment {
 
 fn load_and_kill(
     server: &mut Running,
-    models: &mut [Model],
+    models: &mut [ExpectedState],
     root: &Key,
     life_ms: u64,
 ) -> anyhow::Result<()> {
@@ -208,7 +208,11 @@ fn journaled_blobs(store: &SqliteStore) -> anyhow::Result<HashSet<OsString>> {
 
 /// Checks that each large object has a file, and that every other file is in the journal, so that
 /// it will be deleted.
-fn check_files(data: &Path, journaled: &HashSet<OsString>, models: &[Model]) -> anyhow::Result<()> {
+fn check_files(
+    data: &Path,
+    journaled: &HashSet<OsString>,
+    models: &[ExpectedState],
+) -> anyhow::Result<()> {
     let mut blobs = 0;
     for shard in fs::read_dir(data.join("objects"))? {
         for file in fs::read_dir(shard?.path())? {

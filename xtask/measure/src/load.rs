@@ -19,7 +19,7 @@ use self::{
     clients::{Flushing, Repeating, Rotating},
     drive::{Client, Driven, Lane, drive},
     seed::Seeded,
-    table::{Condition, Figure, Report, Row},
+    table::{Figure, Report, Row, RunCondition},
 };
 use crate::{
     client::Connection,
@@ -199,7 +199,7 @@ fn durable(each: Duration, delay: Duration, report: &mut Report) -> anyhow::Resu
             Ok(server) => (disk, server),
             Err(error) => {
                 let why = format!("not measured: {error:#}");
-                let condition = Condition::new("durable writes with slow flushes", why);
+                let condition = RunCondition::new("durable writes with slow flushes", why);
                 report.conditions.push(condition);
                 return Ok(());
             }
@@ -244,7 +244,7 @@ fn durable(each: Duration, delay: Duration, report: &mut Report) -> anyhow::Resu
     } else {
         "delayed flush"
     };
-    report.conditions.push(Condition::new(name, flush));
+    report.conditions.push(RunCondition::new(name, flush));
     Ok(())
 }
 
@@ -261,9 +261,9 @@ fn conditions(report: &mut Report) -> anyhow::Result<()> {
     let profile = binaries()?;
     let profile = profile.file_name().unwrap_or_default().to_string_lossy();
     report.conditions.extend([
-        Condition::new("processor", format!("{count} × {model}")),
-        Condition::new("load average at the end", load.join(" ")),
-        Condition::new("profile", profile),
+        RunCondition::new("processor", format!("{count} × {model}")),
+        RunCondition::new("load average at the end", load.join(" ")),
+        RunCondition::new("profile", profile),
     ]);
     Ok(())
 }

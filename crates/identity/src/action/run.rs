@@ -243,12 +243,16 @@ impl Run<'_> {
     }
 
     /// Computes outside the request threads. The caller has waited, so it is authenticated again.
-    async fn compute<T: Send + 'static>(
+    async fn compute<T, W>(
         &self,
         place: WorkPermit,
         snapshot: &Arc<Account>,
-        work: impl FnOnce(&StateView<'_>, &dyn ActionRequest) -> Result<T, IamFault> + Send + 'static,
-    ) -> Result<T, IamFault> {
+        work: W,
+    ) -> Result<T, IamFault>
+    where
+        T: Send + 'static,
+        W: FnOnce(&StateView<'_>, &dyn ActionRequest) -> Result<T, IamFault> + Send + 'static,
+    {
         let (identity, record) = (Arc::clone(self.identity), Arc::clone(self.call.record));
         let (snapshot, request) = (Arc::clone(snapshot), Arc::clone(&self.request));
         let work = move || {

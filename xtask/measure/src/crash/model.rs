@@ -22,7 +22,7 @@ const OBJECT_BYTES: u64 = 200_000;
 
 /// A user that exists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct User {
+pub(super) struct ExpectedUser {
     /// The value of all of its tags.
     pub(super) generation: u64,
     /// Its key IDs, and whether each is active.
@@ -91,11 +91,11 @@ impl Step {
 
 /// A client's model.
 #[derive(Debug, Clone)]
-pub(super) struct Model {
+pub(super) struct ExpectedState {
     /// The client's number, part of all its names.
     pub(super) client: usize,
     /// Acknowledged users by name.
-    pub(super) users: BTreeMap<String, User>,
+    pub(super) users: BTreeMap<String, ExpectedUser>,
     /// Acknowledged objects by key.
     pub(super) objects: BTreeMap<String, Content>,
     /// Every key whose secret was ever returned.
@@ -107,7 +107,7 @@ pub(super) struct Model {
     chance: Chance,
 }
 
-impl Model {
+impl ExpectedState {
     pub(super) fn new(client: usize, seed: u64) -> Self {
         Self {
             client,
@@ -174,7 +174,7 @@ impl Model {
         match step {
             Step::CreateUser { user, generation } => {
                 let keys = BTreeMap::new();
-                self.users.insert(user, User { generation, keys });
+                self.users.insert(user, ExpectedUser { generation, keys });
             }
             Step::TagUser { user, generation } => {
                 self.users.entry(user).or_default().generation = generation;
@@ -201,7 +201,7 @@ impl Model {
         }
     }
 
-    /// The model as if the request in flight had been done. `made` as for [`Model::done`].
+    /// The model as if the request in flight had been done. `made` as for [`ExpectedState::done`].
     pub(super) fn otherwise(&self, made: Option<String>) -> Option<Self> {
         let step = self.under_way.clone()?;
         let mut other = self.clone();
@@ -212,12 +212,12 @@ impl Model {
 
 #[cfg(test)]
 mod tests {
-    use super::{Content, Model, Step};
+    use super::{Content, ExpectedState, Step};
 
     #[test]
     fn a_seed_repeats_its_steps_and_the_steps_reach_everything() {
         let steps = |seed| {
-            let mut model = Model::new(3, seed);
+            let mut model = ExpectedState::new(3, seed);
             let mut steps = Vec::new();
             for number in 0..400 {
                 let step = model.next();
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn what_was_under_way_is_one_step_further() {
-        let mut model = Model::new(0, 1);
+        let mut model = ExpectedState::new(0, 1);
         assert!(model.otherwise(None).is_none());
         let user = "c0-u0".to_owned();
         model.done(

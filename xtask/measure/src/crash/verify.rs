@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 use anyhow::{Context, bail, ensure};
 
 use super::{
-    model::{Content, Model, Step, TAGS, User},
+    model::{Content, ExpectedState, ExpectedUser, Step, TAGS},
     worker::BUCKET,
 };
 use crate::{
@@ -40,7 +40,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// The difference between the actual and the possible states.
-    pub(super) fn check(&mut self, model: &mut Model) -> anyhow::Result<()> {
+    pub(super) fn check(&mut self, model: &mut ExpectedState) -> anyhow::Result<()> {
         let users = self.users(model)?;
         let made = made(model, &users);
         let other = model.otherwise(made.clone());
@@ -61,7 +61,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A client's users on the server.
-    fn users(&mut self, model: &Model) -> anyhow::Result<BTreeMap<String, User>> {
+    fn users(&mut self, model: &ExpectedState) -> anyhow::Result<BTreeMap<String, ExpectedUser>> {
         let path = model.path();
         let listed = self.iam("ListUsers", &[("PathPrefix", &path)])?;
         let mut users = BTreeMap::new();
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
             let keys = self.iam("ListAccessKeys", &about)?;
             let ids = elements(&keys, "AccessKeyId").map(str::to_owned);
             let active = elements(&keys, "Status").map(|status| status == "Active");
-            let user = User {
+            let user = ExpectedUser {
                 generation: generation(&user).with_context(|| format!("user {name}: {user}"))?,
                 keys: ids.zip(active).collect(),
             };
@@ -81,7 +81,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Tests the secrets of current and recent former keys.
-    fn check_keys(&mut self, model: &Model, users: &BTreeMap<String, User>) -> anyhow::Result<()> {
+    fn check_keys(
+        &mut self,
+        model: &ExpectedState,
+        users: &BTreeMap<String, ExpectedUser>,
+    ) -> anyhow::Result<()> {
         let mut past = 0;
         for key in model.secrets.iter().rev() {
             let owner = users
@@ -114,7 +118,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads every object of a client back.
-    fn check_objects(&mut self, model: &mut Model, other: Option<&Model>) -> anyhow::Result<()> {
+    fn check_objects(
+        &mut self,
+        model: &mut ExpectedState,
+        other: Option<&ExpectedState>,
+    ) -> anyhow::Result<()> {
         let path = format!("/{BUCKET}?list-type=2&prefix=c{}%2F", model.client);
         let (status, listed) = self.s3(&path)?;
         let listed = String::from_utf8_lossy(&listed).into_owned();
@@ -168,7 +176,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The key created by a CreateAccessKey in flight, whose secret was never returned.
-fn made(model: &Model, users: &BTreeMap<String, User>) -> Option<String> {
+fn made(model: &ExpectedState, users: &BTreeMap<String, ExpectedUser>) -> Option<String> {
     let Some(Step::CreateKey { user }) = &model.under_way else {
         return None;
     };

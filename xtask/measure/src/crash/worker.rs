@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 use anyhow::bail;
 use keywright_base::Secret;
 
-use super::model::{Model, Step, TAGS};
+use super::model::{ExpectedState, Step, TAGS};
 use crate::{
     client::{Connection, Reply},
     requests::{self, Key},
@@ -19,7 +19,11 @@ pub(super) const BUCKET: &str = "crashing";
 ///
 /// # Errors
 /// A response that rejects what the acknowledged state allows.
-pub(super) fn work(model: &mut Model, address: SocketAddr, root: &Key) -> anyhow::Result<()> {
+pub(super) fn work(
+    model: &mut ExpectedState,
+    address: SocketAddr,
+    root: &Key,
+) -> anyhow::Result<()> {
     let Ok(mut connection) = Connection::open(address) else {
         // The server died before this client connected.
         return Ok(());
@@ -46,7 +50,7 @@ pub(super) fn work(model: &mut Model, address: SocketAddr, root: &Key) -> anyhow
 }
 
 /// The ID of the key in a response. Adds its secret to the model.
-fn made(reply: &Reply<'_>, model: &mut Model) -> Option<String> {
+fn made(reply: &Reply<'_>, model: &mut ExpectedState) -> Option<String> {
     let id = reply.element("AccessKeyId")?.to_owned();
     let secret = Secret::new(reply.element("SecretAccessKey")?.to_owned());
     let key = Key {
@@ -57,7 +61,12 @@ fn made(reply: &Reply<'_>, model: &mut Model) -> Option<String> {
     Some(id)
 }
 
-fn request(step: &Step, model: &Model, address: SocketAddr, root: &Key) -> anyhow::Result<Vec<u8>> {
+fn request(
+    step: &Step,
+    model: &ExpectedState,
+    address: SocketAddr,
+    root: &Key,
+) -> anyhow::Result<Vec<u8>> {
     let iam = |action: &str, parameters: &[(&str, &str)]| {
         requests::query(address, root, ("iam", action), parameters)
     };

@@ -47,7 +47,7 @@ type Kind = (&'static str, Vec<u8>);
 /// # Errors
 /// If the server rejects root's requests.
 pub(super) fn prepare(server: &Running, root: &Key) -> anyhow::Result<Vec<Kind>> {
-    let mut account = Account {
+    let mut account = HostileAccount {
         server,
         root,
         connection: Connection::open(server.address)?,
@@ -142,13 +142,13 @@ fn documents_and_decisions(
 }
 
 /// The account being filled.
-struct Account<'a> {
+struct HostileAccount<'a> {
     server: &'a Running,
     root: &'a Key,
     connection: Connection,
 }
 
-impl Account<'_> {
+impl HostileAccount<'_> {
     /// Creates many entities, for long lists. Returns the ARN of a policy that is mostly
     /// whitespace.
     fn fill(&mut self) -> anyhow::Result<String> {

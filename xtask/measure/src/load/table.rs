@@ -14,17 +14,17 @@ pub(super) struct Report {
     /// Figures that are not rates.
     pub(super) figures: Vec<Figure>,
     /// What the figures depend on besides the server.
-    pub(super) conditions: Vec<Condition>,
+    pub(super) conditions: Vec<RunCondition>,
 }
 
 /// A property of the machine or the build.
 #[derive(Debug, Serialize)]
-pub(super) struct Condition {
+pub(super) struct RunCondition {
     name: &'static str,
     value: String,
 }
 
-impl Condition {
+impl RunCondition {
     pub(super) fn new(name: &'static str, value: impl ToString) -> Self {
         let value = value.to_string();
         Self { name, value }
@@ -134,7 +134,7 @@ impl Report {
             writeln!(out, "{name:<60} {value:>9.2}  {target:<8} {verdict}")?;
         }
         writeln!(out)?;
-        for Condition { name, value } in &self.conditions {
+        for RunCondition { name, value } in &self.conditions {
             writeln!(out, "{name}: {value}")?;
         }
         Ok(())
