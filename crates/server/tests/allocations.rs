@@ -34,17 +34,17 @@ const LIMITS: [(&str, TestRequest<'_>, u64); 3] = [
     (
         "GetCallerIdentity",
         TestRequest::Query("sts", "Action=GetCallerIdentity&Version=2011-06-15"),
-        50,
+        48,
     ),
     (
         "GetUser",
         TestRequest::Query("iam", "Action=GetUser&Version=2010-05-08"),
-        74,
+        71,
     ),
     (
         "GetObject",
         TestRequest::S3("GET", "/bucket/object", b""),
-        94,
+        93,
     ),
 ];
 
