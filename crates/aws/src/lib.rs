@@ -17,6 +17,7 @@ mod json;
 mod pace;
 mod pages;
 mod printable;
+mod role;
 mod settings;
 mod sns;
 mod within;
@@ -32,6 +33,7 @@ pub use self::{
     json::{JsonCallError, JsonService},
     pages::PageMarkers,
     printable::{printable, printable_json},
+    role::RoleCredentials,
     settings::ClientSettings,
     sns::publish,
     within::{ActingFor, InProcessTransport, SessionCredentials},

@@ -4,6 +4,7 @@ mod bundle;
 mod config;
 mod data_dir;
 mod hints;
+mod imds;
 mod installation;
 mod json_output;
 mod keys;
@@ -71,6 +72,7 @@ enum CliCommand {
     Rotate(Box<rotate::RotateArguments>),
     /// Rotate the keys of a fleet continuously; SIGHUP reloads the fleet file
     Agent(rotate::AgentArguments),
+    Imds(imds::ImdsArguments),
 }
 
 fn main() -> ExitCode {
@@ -85,6 +87,7 @@ fn main() -> ExitCode {
         CliCommand::Policy(command) => policy::run(&command),
         CliCommand::Rotate(arguments) => rotate::run(&arguments),
         CliCommand::Agent(arguments) => rotate::run_agent(&arguments),
+        CliCommand::Imds(arguments) => imds::run(&arguments).map(|()| true),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
