@@ -107,7 +107,7 @@ async function attachPolicy() {
 
 async function simulate() {
   await visit("/iam/simulator");
-  await page.getByRole("button", { name: /Choose a user or group/ }).click();
+  await page.getByRole("button", { name: /Choose a user/ }).click();
   await page.getByRole("option", { name: USER }).click();
   await page.getByRole("button", { name: /Choose actions/ }).click();
   await page.getByPlaceholder("Find actions").fill("s3:GetObject");

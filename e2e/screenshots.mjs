@@ -229,7 +229,7 @@ async function click(page, name) {
 }
 
 async function simulated({ page }) {
-  await page.getByRole("button", { name: /Choose a user or group/ }).click();
+  await page.getByRole("button", { name: /Choose a user/ }).click();
   await page.getByRole("option", { name: "RotateKeyUser" }).click();
   await page.getByLabel("Actions of other services").fill("s3:GetObject s3:PutObject iam:ListUsers");
   await page.getByLabel("Resource ARNs").fill("arn:aws:s3:::photos-of-2026/cat.jpg");

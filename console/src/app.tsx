@@ -3,23 +3,30 @@
 // A session that has ended leads to the sign-in page, and from there back to the same address.
 import Box from '@cloudscape-design/components/box';
 import { useQuery } from '@tanstack/react-query';
-import { Suspense, useEffect } from 'react';
+import { Suspense, useEffect, useMemo } from 'react';
 import { Navigate, Route, Routes, useLocation } from 'react-router';
 
 import {
   endIfSignedOut,
   forgetCredentials,
+  leaveRole,
   queryClient,
   readCapabilities,
   readSession,
+  ROLE_QUERY,
+  type Capabilities,
   type Session,
+  type SignedIn,
 } from './api/session';
+import { resumeRole } from './api/role-session';
 import { ErrorAlert } from './frame/error-alert';
 import { ErrorBoundary } from './frame/error-boundary';
 import { LeaveGuard } from './frame/leave-guard';
 import { isAvailable, pageAbove } from './frame/navigation';
 import { Link, Loading } from './frame/parts';
+import { RoleEnded, RoleNotResumed, useIsOver } from './frame/role-ended';
 import { Shell } from './frame/shell';
+import type { ActingRole } from './lib/switch-role';
 import { PAGES } from './page-table';
 import { SignInPage } from './pages/sign-in';
 
@@ -53,9 +60,56 @@ function UnknownPage() {
   );
 }
 
+/** The session as pages see it while the tab acts in a role. */
+const actingSession = (user: SignedIn, role: ActingRole | null): SignedIn =>
+  role
+    ? {
+        state: 'signed-in',
+        accountId: role.target.account,
+        arn: role.arn,
+        expiresAt: role.until,
+        role,
+      }
+    : user;
+
+/** The console of someone who is signed in. */
+function Console({ user, capabilities: served }: { user: SignedIn; capabilities: Capabilities }) {
+  const { pathname } = useLocation();
+  const role = useQuery({
+    queryKey: ROLE_QUERY,
+    queryFn: () => resumeRole(user),
+    staleTime: Infinity,
+  });
+  const acting = role.data ?? null;
+  const isOver = useIsOver(acting);
+  // The same object until something changes: pages depend on it.
+  const session = useMemo(() => actingSession(user, acting), [user, acting]);
+  if (role.error) return <RoleNotResumed error={role.error} />;
+  if (role.isPending) return <Loading />;
+  if (acting && isOver) return <RoleEnded user={user} role={acting} />;
+  return (
+    <LeaveGuard>
+      <Shell session={session} user={user} capabilities={served}>
+        <ErrorBoundary path={pathname}>
+          <Suspense fallback={<Loading />}>
+            <Routes>
+              <Route path="/" element={<Navigate to="/iam" replace />} />
+              {PAGES.filter((page) => isAvailable(served, page)).map(
+                ({ path, component: Component }) => (
+                  <Route key={path} path={path} element={<Component />} />
+                ),
+              )}
+              <Route path="*" element={<UnknownPage />} />
+            </Routes>
+          </Suspense>
+        </ErrorBoundary>
+      </Shell>
+    </LeaveGuard>
+  );
+}
+
 export function App() {
   useSessionEnd();
-  const { pathname } = useLocation();
   const session = useQuery({ queryKey: ['session'], queryFn: readSession, staleTime: Infinity });
   const isSignedIn = session.data?.state === 'signed-in';
   const capabilities = useQuery({
@@ -78,30 +132,12 @@ export function App() {
   if (session.data.state !== 'signed-in') {
     const onChange = (next: Session): void => {
       forgetCredentials();
+      leaveRole();
       queryClient.removeQueries({ predicate: (query) => query.queryKey[0] !== 'session' });
       queryClient.setQueryData(['session'], next);
     };
     return <SignInPage session={session.data} onChange={onChange} />;
   }
   if (!capabilities.data) return <Loading />;
-  const served = capabilities.data;
-  return (
-    <LeaveGuard>
-      <Shell session={session.data} capabilities={served}>
-        <ErrorBoundary path={pathname}>
-          <Suspense fallback={<Loading />}>
-            <Routes>
-              <Route path="/" element={<Navigate to="/iam" replace />} />
-              {PAGES.filter((page) => isAvailable(served, page)).map(
-                ({ path, component: Component }) => (
-                  <Route key={path} path={path} element={<Component />} />
-                ),
-              )}
-              <Route path="*" element={<UnknownPage />} />
-            </Routes>
-          </Suspense>
-        </ErrorBoundary>
-      </Shell>
-    </LeaveGuard>
-  );
+  return <Console user={session.data} capabilities={capabilities.data} />;
 }

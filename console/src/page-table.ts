@@ -3,6 +3,7 @@
 import { lazy, type ComponentType } from 'react';
 
 import type { OperationName } from './api/operation-name';
+import { providerName } from './lib/trust-policy';
 
 /** The sections of the navigation, in order. */
 export const SECTIONS = ['Access management', 'Key rotation', 'Access reports', 'S3'] as const;
@@ -111,6 +112,42 @@ export const PAGES: readonly Page[] = [
     component: page(() => import('./pages/iam/inline-policy'), 'GroupInlinePolicyPage'),
   },
   {
+    path: '/iam/roles',
+    title: 'Roles',
+    parent: '/iam',
+    section: 'Access management',
+    operations: ['ListRoles'],
+    component: page(() => import('./pages/iam/roles'), 'RolesPage'),
+  },
+  {
+    path: '/iam/roles/create',
+    title: 'Create role',
+    parent: '/iam/roles',
+    operations: ['CreateRole'],
+    component: page(() => import('./pages/iam/create-role'), 'CreateRolePage'),
+  },
+  {
+    path: '/iam/roles/:name',
+    title: byName,
+    parent: '/iam/roles',
+    operations: ['GetRole'],
+    component: page(() => import('./pages/iam/role'), 'RolePage'),
+  },
+  {
+    path: '/iam/roles/:name/trust',
+    title: 'Edit trust policy',
+    parent: '/iam/roles/:name',
+    operations: ['UpdateAssumeRolePolicy'],
+    component: page(() => import('./pages/iam/edit-trust'), 'EditTrustPolicyPage'),
+  },
+  {
+    path: '/iam/roles/:name/inline',
+    title: ({ policy }) => policy ?? 'Create inline policy',
+    parent: '/iam/roles/:name',
+    operations: ['PutRolePolicy'],
+    component: page(() => import('./pages/iam/inline-policy'), 'RoleInlinePolicyPage'),
+  },
+  {
     path: '/iam/policies',
     title: 'Policies',
     parent: '/iam',
@@ -140,6 +177,29 @@ export const PAGES: readonly Page[] = [
     query: 'arn',
     operations: ['CreatePolicyVersion'],
     component: page(() => import('./pages/iam/edit-policy'), 'EditPolicyPage'),
+  },
+  {
+    path: '/iam/providers',
+    title: 'Identity providers',
+    parent: '/iam',
+    section: 'Access management',
+    operations: ['ListOpenIDConnectProviders', 'ListSAMLProviders'],
+    component: page(() => import('./pages/iam/providers'), 'ProvidersPage'),
+  },
+  {
+    path: '/iam/providers/create',
+    title: 'Add identity provider',
+    parent: '/iam/providers',
+    operations: ['CreateOpenIDConnectProvider', 'CreateSAMLProvider'],
+    component: page(() => import('./pages/iam/create-provider'), 'CreateProviderPage'),
+  },
+  {
+    path: '/iam/provider',
+    title: ({ arn }) => (arn ? providerName(arn) : 'Identity provider'),
+    parent: '/iam/providers',
+    query: 'arn',
+    operations: ['GetOpenIDConnectProvider', 'GetSAMLProvider'],
+    component: page(() => import('./pages/iam/provider'), 'ProviderPage'),
   },
   {
     path: '/iam/account',
@@ -238,6 +298,13 @@ export const PAGES: readonly Page[] = [
     parent: '/security-credentials',
     operations: ['EnableMFADevice'],
     component: page(() => import('./pages/iam/mfa'), 'AssignMfaPage'),
+  },
+  {
+    path: '/switch-role',
+    title: 'Switch role',
+    parent: '/iam',
+    operations: ['AssumeRole'],
+    component: page(() => import('./pages/switch-role'), 'SwitchRolePage'),
   },
   {
     path: '/s3',

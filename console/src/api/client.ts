@@ -5,7 +5,7 @@ import { AwsV4Signer } from 'aws4fetch';
 
 import { decode, type Operation } from './operation';
 import { encode } from './query';
-import { ServiceError, credentials, send } from './session';
+import { ServiceError, credentials, send, type ownCredentials } from './session';
 import { Xml } from './xml';
 
 interface SignableRequest {
@@ -18,9 +18,14 @@ interface SignableRequest {
   signQuery?: boolean;
 }
 
+type CredentialSource = typeof ownCredentials;
+
 /** Signs a request; with `signQuery` the signature is in the URL. */
-export async function sign(request: SignableRequest): Promise<{ url: URL; headers: Headers }> {
-  const { accessKeyId, secretAccessKey, sessionToken } = await credentials();
+export async function sign(
+  request: SignableRequest,
+  source: CredentialSource = credentials,
+): Promise<{ url: URL; headers: Headers }> {
+  const { accessKeyId, secretAccessKey, sessionToken } = await source();
   // IAM and STS require a signed content type, which browsers send unchanged.
   const allHeaders = request.service !== 's3';
   const signer = new AwsV4Signer({
@@ -54,21 +59,31 @@ export async function serviceError(response: Response): Promise<ServiceError> {
 type Parameters<Input> = object extends Input ? [input?: Input] : [input: Input];
 
 /** Calls an operation. */
-export async function call<Input extends object, Output>(
+export const call = <Input extends object, Output>(
   operation: Operation<Input, Output>,
   ...[input]: Parameters<Input>
+): Promise<Output> => callAs(credentials, operation, input);
+
+/** Calls an operation with other credentials than those of the tab. */
+export async function callAs<Input extends object, Output>(
+  source: CredentialSource,
+  operation: Operation<Input, Output>,
+  input: Input | undefined,
 ): Promise<Output> {
   const { name, version, service, answer } = operation;
   const body = encode({ Action: name, Version: version, ...input }).toString();
   const url = `${location.origin}/`;
-  const signed = await sign({
-    url,
-    method: 'POST',
-    service,
-    region: 'us-east-1',
-    headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
-    body,
-  });
+  const signed = await sign(
+    {
+      url,
+      method: 'POST',
+      service,
+      region: 'us-east-1',
+      headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
+      body,
+    },
+    source,
+  );
   const response = await send(url, { method: 'POST', headers: signed.headers, body });
   if (!response.ok) throw await serviceError(response);
   const document = Xml.parse(await response.text());

@@ -10,11 +10,13 @@ import {
   GetLoginProfile,
   GetPolicy,
   GetPolicyVersion,
+  GetRolePolicy,
   GetUser,
   GetUserPolicy,
   ListAccessKeys,
   ListAccountAliases,
   ListAttachedGroupPolicies,
+  ListAttachedRolePolicies,
   ListAttachedUserPolicies,
   ListEntitiesForPolicy,
   ListGroupPolicies,
@@ -23,6 +25,7 @@ import {
   ListMFADevices,
   ListPolicies,
   ListPolicyVersions,
+  ListRolePolicies,
   ListUserPolicies,
   ListUserTags,
   ListUsers,
@@ -101,32 +104,50 @@ export const oldestFirst = (keys: readonly AccessKey[]): AccessKey[] =>
 export const listMfaDevices = (UserName?: string) =>
   pages(ListMFADevices, { UserName }, (page) => page.MFADevices);
 
-/** A user or group, as the operations that name one take it. */
-export type PolicyOwner = { UserName: string } | { GroupName: string };
+/** A user, group or role, as the operations that name one take it. */
+export type PolicyOwner = { UserName: string } | { GroupName: string } | { RoleName: string };
+
+/** Does what is meant for the kind of owner. */
+export function forOwner<T>(
+  owner: PolicyOwner,
+  user: (owner: { UserName: string }) => T,
+  group: (owner: { GroupName: string }) => T,
+  role: (owner: { RoleName: string }) => T,
+): T {
+  if ('UserName' in owner) return user(owner);
+  return 'GroupName' in owner ? group(owner) : role(owner);
+}
 
 export async function listAttachedPolicies(owner: PolicyOwner): Promise<AttachedPolicy[]> {
-  const attached =
-    'UserName' in owner
-      ? await pages(ListAttachedUserPolicies, owner, (page) => page.AttachedPolicies)
-      : await pages(ListAttachedGroupPolicies, owner, (page) => page.AttachedPolicies);
+  const attached = await forOwner(
+    owner,
+    (user) => pages(ListAttachedUserPolicies, user, (page) => page.AttachedPolicies),
+    (group) => pages(ListAttachedGroupPolicies, group, (page) => page.AttachedPolicies),
+    (role) => pages(ListAttachedRolePolicies, role, (page) => page.AttachedPolicies),
+  );
   return attached.map(completeAttached);
 }
 
-/** The names of the inline policies of a user or group. */
+/** The names of the inline policies of a user, group or role. */
 export const listInlinePolicies = (owner: PolicyOwner): Promise<string[]> =>
-  'UserName' in owner
-    ? pages(ListUserPolicies, owner, (page) => page.PolicyNames)
-    : pages(ListGroupPolicies, owner, (page) => page.PolicyNames);
+  forOwner(
+    owner,
+    (user) => pages(ListUserPolicies, user, (page) => page.PolicyNames),
+    (group) => pages(ListGroupPolicies, group, (page) => page.PolicyNames),
+    (role) => pages(ListRolePolicies, role, (page) => page.PolicyNames),
+  );
 
 /** The document of an inline policy, as it was written. */
 export async function inlinePolicyDocument(
   owner: PolicyOwner,
   PolicyName: string,
 ): Promise<string> {
-  const { PolicyDocument } =
-    'UserName' in owner
-      ? await call(GetUserPolicy, { ...owner, PolicyName })
-      : await call(GetGroupPolicy, { ...owner, PolicyName });
+  const { PolicyDocument } = await forOwner<Promise<{ PolicyDocument: string }>>(
+    owner,
+    (user) => call(GetUserPolicy, { ...user, PolicyName }),
+    (group) => call(GetGroupPolicy, { ...group, PolicyName }),
+    (role) => call(GetRolePolicy, { ...role, PolicyName }),
+  );
   return decodeURIComponent(PolicyDocument);
 }
 
@@ -144,10 +165,10 @@ export async function policyDocument(PolicyArn: string, VersionId: string): Prom
   return decodeURIComponent(version?.Document ?? '');
 }
 
-/** A user or group that a policy is attached to, or a user that it is the boundary of. */
+/** What a policy is attached to, or is the boundary of. */
 export interface PolicyEntity {
   name: string;
-  type: 'User' | 'Group';
+  type: 'User' | 'Group' | 'Role';
   boundary: boolean;
 }
 
@@ -164,6 +185,11 @@ export async function listPolicyEntities(PolicyArn: string): Promise<PolicyEntit
         type: 'Group',
         boundary,
       })),
+      ...(page.PolicyRoles ?? []).map(({ RoleName = '' }): PolicyEntity => ({
+        name: RoleName,
+        type: 'Role',
+        boundary,
+      })),
     ]);
   const [attached, bounded] = await Promise.all([
     list('PermissionsPolicy', false),
@@ -173,7 +199,7 @@ export async function listPolicyEntities(PolicyArn: string): Promise<PolicyEntit
 }
 
 /** The answer, or null where the service says that there is no such entity. */
-async function unlessMissing<T>(answer: Promise<T>): Promise<T | null> {
+export async function unlessMissing<T>(answer: Promise<T>): Promise<T | null> {
   try {
     return await answer;
   } catch (error) {

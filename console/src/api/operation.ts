@@ -17,7 +17,7 @@ export type Shape =
   | { readonly [member: string]: Shape };
 
 export interface Operation<Input, Output> {
-  readonly service: 'iam' | 'keywright';
+  readonly service: 'iam' | 'sts' | 'keywright';
   readonly version: string;
   readonly name: string;
   readonly answer: Shape;

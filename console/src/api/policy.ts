@@ -16,7 +16,7 @@ export type { ContextEntry, PolicyFinding, Statement };
 
 /** What a document is meant to be, which decides what it may contain. */
 export type PolicyKind =
-  { type: 'managed' } | { type: 'inline' } | { type: 'bucket'; bucket: string };
+  { type: 'managed' | 'inline' | 'trust' } | { type: 'bucket'; bucket: string };
 
 export async function validatePolicy(
   PolicyDocument: string,

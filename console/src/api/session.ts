@@ -4,6 +4,8 @@
 // can read.
 import { QueryClient } from '@tanstack/react-query';
 
+import type { ActingRole } from '../lib/switch-role';
+
 export type Session =
   | { state: 'signed-out' }
   | { state: 'password-change'; userName: string }
@@ -13,10 +15,17 @@ export type Session =
       accountAlias?: string;
       userName?: string;
       arn: string;
+      /** When the session ends, however much it is used. */
+      expiresAt: string;
       mfa?: boolean;
+      /** The role that this tab acts in; then the account and the ARN are the role's. */
+      role?: ActingRole;
     };
 
 export type SignedIn = Extract<Session, { state: 'signed-in' }>;
+
+/** Whether requests are made as the root user. */
+export const isRoot = ({ userName, role }: SignedIn): boolean => !userName && !role;
 
 /** The error that a service or the console's own API answers with. */
 export class ServiceError extends Error {
@@ -83,6 +92,13 @@ export type SignInRequest =
   | { account: string; userName: string; password: string; mfaCode?: string }
   | { account: string; root: true; password: string; mfaCode?: string };
 
+/** The server's time, rounded up to the second. */
+export async function serverTime(): Promise<Date> {
+  const response = await send('/console/api/session');
+  const date = Date.parse(response.headers.get('date') ?? '');
+  return new Date((Number.isNaN(date) ? Date.now() : date) + 1_000);
+}
+
 export const readSession = (): Promise<Session> => request('session');
 export const signIn = (credentials: SignInRequest): Promise<Session> =>
   request('sign-in', credentials);
@@ -98,24 +114,27 @@ export interface Capabilities {
   actions: string[];
 }
 /** Whether an operation is served, of whatever service. */
-export const isServed = ({ iam, keywright, s3 }: Capabilities, operation: string): boolean =>
-  [iam, keywright, s3].some((operations) => operations.includes(operation));
+export const isServed = ({ iam, sts, keywright, s3 }: Capabilities, operation: string): boolean =>
+  [iam, sts, keywright, s3].some((operations) => operations.includes(operation));
 export const readCapabilities = (): Promise<Capabilities> => request('capabilities');
 
-interface Credentials {
-  /** The endpoint of IAM, STS and S3, which has another origin than the console. */
-  endpointUrl: string;
+interface TemporaryCredentials {
   accessKeyId: string;
   secretAccessKey: string;
   sessionToken: string;
   expiresAt: string;
 }
 
+interface Credentials extends TemporaryCredentials {
+  /** The endpoint of IAM, STS and S3, which has another origin than the console. */
+  endpointUrl: string;
+}
+
 let cached: Promise<Credentials> | undefined;
 let cachedUntil = 0;
 
-/** Credentials that stay valid for at least a minute. */
-export async function credentials(): Promise<Credentials> {
+/** The user's own credentials, which stay valid for at least a minute. */
+export async function ownCredentials(): Promise<Credentials> {
   if (!cached || Date.now() > cachedUntil - 60_000) {
     cachedUntil = Number.POSITIVE_INFINITY;
     cached = request<Credentials>('credentials', {}).then(
@@ -132,6 +151,40 @@ export async function credentials(): Promise<Credentials> {
   return cached;
 }
 
+/** The key of the query for the role that this tab acts in. */
+export const ROLE_QUERY = ['role-session'] as const;
+/** The key under which the tab stores it. */
+export const ROLE_STORAGE = 'keywright-role';
+let ofRole: TemporaryCredentials | undefined;
+
+/** Signs with the credentials of a role from now on, or as the user again. */
+export function setRoleCredentials(assumed: TemporaryCredentials | undefined): void {
+  ofRole = assumed;
+}
+
+/** The session of the role is over, so nothing can be signed until the person has switched. */
+export class RoleSessionEnded extends Error {
+  constructor() {
+    super('Your session in this role has ended.');
+    this.name = 'RoleSessionEnded';
+  }
+}
+
+/** The credentials that requests are signed with: the role's if the tab acts in one. */
+export async function credentials(): Promise<Credentials> {
+  const role = ofRole;
+  if (role && Date.now() > Date.parse(role.expiresAt)) throw new RoleSessionEnded();
+  // They tell the endpoint, keep the session from being idle, and end with it.
+  const own = await ownCredentials();
+  return role ? { ...own, ...role } : own;
+}
+
+/** Forgets the role, when the user's session ends or another one begins. */
+export function leaveRole(): void {
+  sessionStorage.removeItem(ROLE_STORAGE);
+  setRoleCredentials(undefined);
+}
+
 /** Forgets the credentials, so that the next request asks for new ones. */
 export function forgetCredentials(): void {
   cached = undefined;
@@ -140,6 +193,7 @@ export function forgetCredentials(): void {
 export async function signOut(): Promise<void> {
   await request('sign-out', {});
   forgetCredentials();
+  leaveRole();
   // The session's query stays: components that observe it would not notice its removal.
   queryClient.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' });
 }
@@ -152,9 +206,15 @@ function isSignedOut(error: unknown): boolean {
   );
 }
 
-/** Reads the session again when an error says that it is over. */
+/** Reads the session again when an error says that it, or that of the role, is over. */
 export function endIfSignedOut(error: unknown): void {
-  if (!isSignedOut(error)) return;
+  const isRoleOver = error instanceof RoleSessionEnded;
+  if (!isRoleOver && !isSignedOut(error)) return;
+  if (ofRole)
+    queryClient.setQueryData<ActingRole | null>(
+      ROLE_QUERY,
+      (role) => role && { ...role, isOver: true },
+    );
   forgetCredentials();
   void queryClient.invalidateQueries({ queryKey: ['session'] });
 }

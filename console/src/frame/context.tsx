@@ -8,7 +8,10 @@ import { isServed, type Capabilities, type SignedIn } from '../api/session';
 type Notification = Omit<FlashbarProps.MessageDefinition, 'id' | 'onDismiss'>;
 
 export interface Frame {
+  /** Whom requests are made as: the user who is signed in, or the role that the tab acts in. */
   session: SignedIn;
+  /** Who is signed in. */
+  user: SignedIn;
   capabilities: Capabilities;
   region: string;
   setRegion: (code: string) => void;

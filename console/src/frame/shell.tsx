@@ -11,18 +11,24 @@ import TopNavigation, {
 import { useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { useLocation, useNavigate } from 'react-router';
 
+import { switchBack } from '../api/role-session';
 import {
   endIfSignedOut,
+  isRoot,
+  isServed,
   queryClient,
   signOut,
   type Capabilities,
   type SignedIn,
 } from '../api/session';
+import { shortPrincipal } from '../lib/arn';
 import { storeRegion, storedRegion, regionName, REGIONS } from '../lib/regions';
+import { roleLabel } from '../lib/switch-role';
 import { FrameContext, type Frame } from './context';
 import { errorText, errorTitle } from './error-alert';
 import { useLeave } from './leave-guard';
 import { activeHref, breadcrumbs, navigationItems, trailTo } from './navigation';
+import { RoleBar } from './role-bar';
 import { applyTheme, storedTheme, type Theme } from './theme';
 
 const THEMES: Record<Theme, string> = { system: 'Browser default', light: 'Light', dark: 'Dark' };
@@ -36,10 +42,12 @@ const isWide = (): boolean => window.innerWidth > 900;
 
 export function Shell({
   session,
+  user,
   capabilities,
   children,
 }: {
   session: SignedIn;
+  user: SignedIn;
   capabilities: Capabilities;
   children: ReactNode;
 }) {
@@ -69,6 +77,7 @@ export function Shell({
     };
     return {
       session,
+      user,
       capabilities,
       region,
       setRegion: (code) => {
@@ -82,7 +91,7 @@ export function Shell({
         notify({ type: 'error', header: errorTitle(error), content: errorText(error) }, id);
       },
     };
-  }, [session, capabilities, region]);
+  }, [session, user, capabilities, region]);
 
   // A notification ends when its page is left, except for what is still in progress.
   useEffect(() => {
@@ -115,7 +124,14 @@ export function Shell({
     void navigate('/');
   };
   const account = session.accountAlias ?? groupedAccountId(session.accountId);
-  const principal = session.userName ?? 'root';
+  const { role } = session;
+  const principal = user.userName ?? 'root';
+  const identity = role ? roleLabel(role.target) : `${principal} @ ${account}`;
+  const switchBackAndLeave = (): void =>
+    leave(() => {
+      switchBack();
+      void navigate('/iam');
+    });
   const isRegional = trail.some(({ page }) => page.section === 'S3');
   const regionText = isRegional ? regionName(region) : 'Global';
   const utilities: TopNavigationProps.Utility[] = [
@@ -149,14 +165,21 @@ export function Shell({
     },
     {
       type: 'menu-dropdown',
-      text: `${principal} @ ${account}`,
+      text: identity,
       iconName: 'user-profile',
-      ariaLabel: `Account: ${principal} @ ${account}`,
-      title: principal,
-      description: `Account ID: ${groupedAccountId(session.accountId)}`,
+      ariaLabel: `Account: ${identity}`,
+      title: role ? shortPrincipal(role.arn) : principal,
+      description: `Account ID: ${groupedAccountId(session.accountId)}${
+        role ? `. Signed in as ${shortPrincipal(user.arn)}` : ''
+      }`,
       items: [
         { id: 'copy-account', text: 'Copy account ID', iconName: 'copy' },
         { id: 'credentials', text: 'Security credentials' },
+        // As in AWS's console, the root user is not offered what it cannot do.
+        ...(isServed(capabilities, 'AssumeRole') && !isRoot(user)
+          ? [{ id: 'switch-role', text: 'Switch role' }]
+          : []),
+        ...(role ? [{ id: 'switch-back', text: 'Switch back' }] : []),
         {
           id: 'theme',
           text: 'Appearance',
@@ -174,6 +197,8 @@ export function Shell({
             .writeText(session.accountId)
             .then(() => frame.notifySuccess('Account ID copied'), frame.notifyError);
         } else if (id === 'credentials') void navigate('/security-credentials');
+        else if (id === 'switch-role') void navigate('/switch-role');
+        else if (id === 'switch-back') switchBackAndLeave();
         else if (id === 'sign-out') leave(() => void signOutAndLeave().catch(frame.notifyError));
         else {
           const selected = id.replace('theme-', '') as Theme;
@@ -205,6 +230,7 @@ export function Shell({
               overflowMenuDismissIconAriaLabel: 'Close',
             }}
           />
+          {role && <RoleBar role={role} switchBack={switchBackAndLeave} />}
         </div>
         <div
           onClickCapture={() => (clicked.current = true)}

@@ -17,7 +17,7 @@ use super::names::{pascal, screaming};
 use super::routes::Routes;
 
 /// The awsQuery services whose operations the console calls.
-const SERVICES: [&str; 2] = ["iam", "keywright"];
+const SERVICES: [&str; 3] = ["iam", "keywright", "sts"];
 
 /// Generates every file for the console.
 ///

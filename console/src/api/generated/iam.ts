@@ -2,6 +2,16 @@
 
 import type { Operation, Shape } from '../operation';
 
+export interface AddClientIDToOpenIDConnectProviderRequest {
+  OpenIDConnectProviderArn: string;
+  ClientID: string;
+}
+
+export interface AddRoleToInstanceProfileRequest {
+  InstanceProfileName: string;
+  RoleName: string;
+}
+
 export interface AddUserToGroupRequest {
   GroupName: string;
   UserName: string;
@@ -9,6 +19,11 @@ export interface AddUserToGroupRequest {
 
 export interface AttachGroupPolicyRequest {
   GroupName: string;
+  PolicyArn: string;
+}
+
+export interface AttachRolePolicyRequest {
+  RoleName: string;
   PolicyArn: string;
 }
 
@@ -59,6 +74,64 @@ export interface CreateGroupResponse {
   Group: Group;
 }
 
+export interface Tag {
+  Key: string;
+  Value: string;
+}
+
+export interface CreateInstanceProfileRequest {
+  InstanceProfileName: string;
+  Path?: string | undefined;
+  Tags?: readonly Tag[] | undefined;
+}
+
+export type PermissionsBoundaryAttachmentType =
+  | 'PermissionsBoundaryPolicy';
+
+export interface AttachedPermissionsBoundary {
+  PermissionsBoundaryType?: PermissionsBoundaryAttachmentType | undefined;
+  PermissionsBoundaryArn?: string | undefined;
+}
+
+export interface RoleLastUsed {
+  LastUsedDate?: string | undefined;
+  Region?: string | undefined;
+}
+
+export interface SourceRoleTemplate {
+  TemplateArn: string;
+  TemplateMinorVersion: number;
+}
+
+export interface Role {
+  Path: string;
+  RoleName: string;
+  RoleId: string;
+  Arn: string;
+  CreateDate: string;
+  AssumeRolePolicyDocument?: string | undefined;
+  Description?: string | undefined;
+  MaxSessionDuration?: number | undefined;
+  PermissionsBoundary?: AttachedPermissionsBoundary | undefined;
+  Tags?: readonly Tag[] | undefined;
+  RoleLastUsed?: RoleLastUsed | undefined;
+  SourceRoleTemplate?: SourceRoleTemplate | undefined;
+}
+
+export interface InstanceProfile {
+  Path: string;
+  InstanceProfileName: string;
+  InstanceProfileId: string;
+  Arn: string;
+  CreateDate: string;
+  Roles: readonly Role[];
+  Tags?: readonly Tag[] | undefined;
+}
+
+export interface CreateInstanceProfileResponse {
+  InstanceProfile: InstanceProfile;
+}
+
 export interface CreateLoginProfileRequest {
   UserName?: string | undefined;
   Password?: string | undefined;
@@ -75,9 +148,16 @@ export interface CreateLoginProfileResponse {
   LoginProfile: LoginProfile;
 }
 
-export interface Tag {
-  Key: string;
-  Value: string;
+export interface CreateOpenIDConnectProviderRequest {
+  Url: string;
+  ClientIDList?: readonly string[] | undefined;
+  ThumbprintList?: readonly string[] | undefined;
+  Tags?: readonly Tag[] | undefined;
+}
+
+export interface CreateOpenIDConnectProviderResponse {
+  OpenIDConnectProviderArn?: string | undefined;
+  Tags?: readonly Tag[] | undefined;
 }
 
 export interface CreatePolicyRequest {
@@ -124,19 +204,42 @@ export interface CreatePolicyVersionResponse {
   PolicyVersion?: PolicyVersion | undefined;
 }
 
+export interface CreateRoleRequest {
+  Path?: string | undefined;
+  RoleName: string;
+  AssumeRolePolicyDocument: string;
+  Description?: string | undefined;
+  MaxSessionDuration?: number | undefined;
+  PermissionsBoundary?: string | undefined;
+  Tags?: readonly Tag[] | undefined;
+}
+
+export interface CreateRoleResponse {
+  Role: Role;
+}
+
+export type AssertionEncryptionModeType =
+  | 'Required'
+  | 'Allowed';
+
+export interface CreateSAMLProviderRequest {
+  SAMLMetadataDocument: string;
+  Name: string;
+  Tags?: readonly Tag[] | undefined;
+  AssertionEncryptionMode?: AssertionEncryptionModeType | undefined;
+  AddPrivateKey?: string | undefined;
+}
+
+export interface CreateSAMLProviderResponse {
+  SAMLProviderArn?: string | undefined;
+  Tags?: readonly Tag[] | undefined;
+}
+
 export interface CreateUserRequest {
   Path?: string | undefined;
   UserName: string;
   PermissionsBoundary?: string | undefined;
   Tags?: readonly Tag[] | undefined;
-}
-
-export type PermissionsBoundaryAttachmentType =
-  | 'PermissionsBoundaryPolicy';
-
-export interface AttachedPermissionsBoundary {
-  PermissionsBoundaryType?: PermissionsBoundaryAttachmentType | undefined;
-  PermissionsBoundaryArn?: string | undefined;
 }
 
 export interface User {
@@ -196,8 +299,16 @@ export interface DeleteGroupPolicyRequest {
   PolicyName: string;
 }
 
+export interface DeleteInstanceProfileRequest {
+  InstanceProfileName: string;
+}
+
 export interface DeleteLoginProfileRequest {
   UserName?: string | undefined;
+}
+
+export interface DeleteOpenIDConnectProviderRequest {
+  OpenIDConnectProviderArn: string;
 }
 
 export interface DeletePolicyRequest {
@@ -207,6 +318,31 @@ export interface DeletePolicyRequest {
 export interface DeletePolicyVersionRequest {
   PolicyArn: string;
   VersionId: string;
+}
+
+export interface DeleteRoleRequest {
+  RoleName: string;
+}
+
+export interface DeleteRolePermissionsBoundaryRequest {
+  RoleName: string;
+}
+
+export interface DeleteRolePolicyRequest {
+  RoleName: string;
+  PolicyName: string;
+}
+
+export interface DeleteSAMLProviderRequest {
+  SAMLProviderArn: string;
+}
+
+export interface DeleteServiceLinkedRoleRequest {
+  RoleName: string;
+}
+
+export interface DeleteServiceLinkedRoleResponse {
+  DeletionTaskId: string;
 }
 
 export interface DeleteUserRequest {
@@ -228,6 +364,11 @@ export interface DeleteVirtualMFADeviceRequest {
 
 export interface DetachGroupPolicyRequest {
   GroupName: string;
+  PolicyArn: string;
+}
+
+export interface DetachRolePolicyRequest {
+  RoleName: string;
   PolicyArn: string;
 }
 
@@ -343,6 +484,18 @@ export interface GetLoginProfileResponse {
   LoginProfile: LoginProfile;
 }
 
+export interface GetOpenIDConnectProviderRequest {
+  OpenIDConnectProviderArn: string;
+}
+
+export interface GetOpenIDConnectProviderResponse {
+  Url?: string | undefined;
+  ClientIDList?: readonly string[] | undefined;
+  ThumbprintList?: readonly string[] | undefined;
+  CreateDate?: string | undefined;
+  Tags?: readonly Tag[] | undefined;
+}
+
 export interface GetPolicyRequest {
   PolicyArn: string;
 }
@@ -358,6 +511,69 @@ export interface GetPolicyVersionRequest {
 
 export interface GetPolicyVersionResponse {
   PolicyVersion?: PolicyVersion | undefined;
+}
+
+export interface GetRoleRequest {
+  RoleName: string;
+}
+
+export interface GetRoleResponse {
+  Role: Role;
+}
+
+export interface GetRolePolicyRequest {
+  RoleName: string;
+  PolicyName: string;
+}
+
+export interface GetRolePolicyResponse {
+  RoleName: string;
+  PolicyName: string;
+  PolicyDocument: string;
+}
+
+export interface GetSAMLProviderRequest {
+  SAMLProviderArn: string;
+}
+
+export interface SAMLPrivateKey {
+  KeyId?: string | undefined;
+  Timestamp?: string | undefined;
+}
+
+export interface GetSAMLProviderResponse {
+  SAMLProviderUUID?: string | undefined;
+  SAMLMetadataDocument?: string | undefined;
+  CreateDate?: string | undefined;
+  ValidUntil?: string | undefined;
+  Tags?: readonly Tag[] | undefined;
+  AssertionEncryptionMode?: AssertionEncryptionModeType | undefined;
+  PrivateKeyList?: readonly SAMLPrivateKey[] | undefined;
+}
+
+export interface GetServiceLinkedRoleDeletionStatusRequest {
+  DeletionTaskId: string;
+}
+
+export type DeletionTaskStatusType =
+  | 'SUCCEEDED'
+  | 'IN_PROGRESS'
+  | 'FAILED'
+  | 'NOT_STARTED';
+
+export interface RoleUsageType {
+  Region?: string | undefined;
+  Resources?: readonly string[] | undefined;
+}
+
+export interface DeletionTaskFailureReasonType {
+  Reason?: string | undefined;
+  RoleUsageList?: readonly RoleUsageType[] | undefined;
+}
+
+export interface GetServiceLinkedRoleDeletionStatusResponse {
+  Status: DeletionTaskStatusType;
+  Reason?: DeletionTaskFailureReasonType | undefined;
 }
 
 export interface GetUserRequest {
@@ -422,6 +638,19 @@ export interface AttachedPolicy {
 }
 
 export interface ListAttachedGroupPoliciesResponse {
+  AttachedPolicies?: readonly AttachedPolicy[] | undefined;
+  IsTruncated?: boolean | undefined;
+  Marker?: string | undefined;
+}
+
+export interface ListAttachedRolePoliciesRequest {
+  RoleName: string;
+  PathPrefix?: string | undefined;
+  Marker?: string | undefined;
+  MaxItems?: number | undefined;
+}
+
+export interface ListAttachedRolePoliciesResponse {
   AttachedPolicies?: readonly AttachedPolicy[] | undefined;
   IsTruncated?: boolean | undefined;
   Marker?: string | undefined;
@@ -519,6 +748,18 @@ export interface ListGroupsForUserResponse {
   Marker?: string | undefined;
 }
 
+export interface ListInstanceProfilesForRoleRequest {
+  RoleName: string;
+  Marker?: string | undefined;
+  MaxItems?: number | undefined;
+}
+
+export interface ListInstanceProfilesForRoleResponse {
+  InstanceProfiles: readonly InstanceProfile[];
+  IsTruncated?: boolean | undefined;
+  Marker?: string | undefined;
+}
+
 export interface ListMFADevicesRequest {
   UserName?: string | undefined;
   Marker?: string | undefined;
@@ -535,6 +776,16 @@ export interface ListMFADevicesResponse {
   MFADevices: readonly MFADevice[];
   IsTruncated?: boolean | undefined;
   Marker?: string | undefined;
+}
+
+export type ListOpenIDConnectProvidersRequest = object;
+
+export interface OpenIDConnectProviderListEntry {
+  Arn?: string | undefined;
+}
+
+export interface ListOpenIDConnectProvidersResponse {
+  OpenIDConnectProviderList?: readonly OpenIDConnectProviderListEntry[] | undefined;
 }
 
 export type PolicyScopeType =
@@ -567,6 +818,54 @@ export interface ListPolicyVersionsResponse {
   Versions?: readonly PolicyVersion[] | undefined;
   IsTruncated?: boolean | undefined;
   Marker?: string | undefined;
+}
+
+export interface ListRolePoliciesRequest {
+  RoleName: string;
+  Marker?: string | undefined;
+  MaxItems?: number | undefined;
+}
+
+export interface ListRolePoliciesResponse {
+  PolicyNames: readonly string[];
+  IsTruncated?: boolean | undefined;
+  Marker?: string | undefined;
+}
+
+export interface ListRoleTagsRequest {
+  RoleName: string;
+  Marker?: string | undefined;
+  MaxItems?: number | undefined;
+}
+
+export interface ListRoleTagsResponse {
+  Tags: readonly Tag[];
+  IsTruncated?: boolean | undefined;
+  Marker?: string | undefined;
+}
+
+export interface ListRolesRequest {
+  PathPrefix?: string | undefined;
+  Marker?: string | undefined;
+  MaxItems?: number | undefined;
+}
+
+export interface ListRolesResponse {
+  Roles: readonly Role[];
+  IsTruncated?: boolean | undefined;
+  Marker?: string | undefined;
+}
+
+export type ListSAMLProvidersRequest = object;
+
+export interface SAMLProviderListEntry {
+  Arn?: string | undefined;
+  ValidUntil?: string | undefined;
+  CreateDate?: string | undefined;
+}
+
+export interface ListSAMLProvidersResponse {
+  SAMLProviderList?: readonly SAMLProviderListEntry[] | undefined;
 }
 
 export interface ListUserPoliciesRequest {
@@ -628,6 +927,17 @@ export interface PutGroupPolicyRequest {
   PolicyDocument: string;
 }
 
+export interface PutRolePermissionsBoundaryRequest {
+  RoleName: string;
+  PermissionsBoundary: string;
+}
+
+export interface PutRolePolicyRequest {
+  RoleName: string;
+  PolicyName: string;
+  PolicyDocument: string;
+}
+
 export interface PutUserPermissionsBoundaryRequest {
   UserName: string;
   PermissionsBoundary: string;
@@ -637,6 +947,16 @@ export interface PutUserPolicyRequest {
   UserName: string;
   PolicyName: string;
   PolicyDocument: string;
+}
+
+export interface RemoveClientIDFromOpenIDConnectProviderRequest {
+  OpenIDConnectProviderArn: string;
+  ClientID: string;
+}
+
+export interface RemoveRoleFromInstanceProfileRequest {
+  InstanceProfileName: string;
+  RoleName: string;
 }
 
 export interface RemoveUserFromGroupRequest {
@@ -797,8 +1117,23 @@ export interface SimulatePrincipalPolicyRequest {
   Marker?: string | undefined;
 }
 
+export interface TagOpenIDConnectProviderRequest {
+  OpenIDConnectProviderArn: string;
+  Tags: readonly Tag[];
+}
+
 export interface TagPolicyRequest {
   PolicyArn: string;
+  Tags: readonly Tag[];
+}
+
+export interface TagRoleRequest {
+  RoleName: string;
+  Tags: readonly Tag[];
+}
+
+export interface TagSAMLProviderRequest {
+  SAMLProviderArn: string;
   Tags: readonly Tag[];
 }
 
@@ -807,8 +1142,23 @@ export interface TagUserRequest {
   Tags: readonly Tag[];
 }
 
+export interface UntagOpenIDConnectProviderRequest {
+  OpenIDConnectProviderArn: string;
+  TagKeys: readonly string[];
+}
+
 export interface UntagPolicyRequest {
   PolicyArn: string;
+  TagKeys: readonly string[];
+}
+
+export interface UntagRoleRequest {
+  RoleName: string;
+  TagKeys: readonly string[];
+}
+
+export interface UntagSAMLProviderRequest {
+  SAMLProviderArn: string;
   TagKeys: readonly string[];
 }
 
@@ -835,10 +1185,40 @@ export interface UpdateAccountPasswordPolicyRequest {
   HardExpiry?: boolean | undefined;
 }
 
+export interface UpdateAssumeRolePolicyRequest {
+  RoleName: string;
+  PolicyDocument: string;
+}
+
 export interface UpdateLoginProfileRequest {
   UserName: string;
   Password?: string | undefined;
   PasswordResetRequired?: boolean | undefined;
+}
+
+export interface UpdateOpenIDConnectProviderThumbprintRequest {
+  OpenIDConnectProviderArn: string;
+  ThumbprintList: readonly string[];
+}
+
+export interface UpdateRoleRequest {
+  RoleName: string;
+  Description?: string | undefined;
+  MaxSessionDuration?: number | undefined;
+}
+
+export type UpdateRoleResponse = object;
+
+export interface UpdateSAMLProviderRequest {
+  SAMLMetadataDocument?: string | undefined;
+  SAMLProviderArn: string;
+  AssertionEncryptionMode?: AssertionEncryptionModeType | undefined;
+  AddPrivateKey?: string | undefined;
+  RemovePrivateKey?: string | undefined;
+}
+
+export interface UpdateSAMLProviderResponse {
+  SAMLProviderArn?: string | undefined;
 }
 
 const ACCESS_KEY: Shape = {};
@@ -849,13 +1229,35 @@ const GROUP: Shape = {};
 const CREATE_GROUP_RESPONSE: Shape = {
   Group: GROUP,
 };
+const ATTACHED_PERMISSIONS_BOUNDARY: Shape = {};
+const TAG: Shape = {};
+const ROLE_LAST_USED: Shape = {};
+const SOURCE_ROLE_TEMPLATE: Shape = {
+  TemplateMinorVersion: 'number',
+};
+const ROLE: Shape = {
+  MaxSessionDuration: 'number',
+  PermissionsBoundary: ATTACHED_PERMISSIONS_BOUNDARY,
+  Tags: [TAG],
+  RoleLastUsed: ROLE_LAST_USED,
+  SourceRoleTemplate: SOURCE_ROLE_TEMPLATE,
+};
+const INSTANCE_PROFILE: Shape = {
+  Roles: [ROLE],
+  Tags: [TAG],
+};
+const CREATE_INSTANCE_PROFILE_RESPONSE: Shape = {
+  InstanceProfile: INSTANCE_PROFILE,
+};
 const LOGIN_PROFILE: Shape = {
   PasswordResetRequired: 'boolean',
 };
 const CREATE_LOGIN_PROFILE_RESPONSE: Shape = {
   LoginProfile: LOGIN_PROFILE,
 };
-const TAG: Shape = {};
+const CREATE_OPEN_ID_CONNECT_PROVIDER_RESPONSE: Shape = {
+  Tags: [TAG],
+};
 const POLICY: Shape = {
   AttachmentCount: 'number',
   PermissionsBoundaryUsageCount: 'number',
@@ -871,7 +1273,12 @@ const POLICY_VERSION: Shape = {
 const CREATE_POLICY_VERSION_RESPONSE: Shape = {
   PolicyVersion: POLICY_VERSION,
 };
-const ATTACHED_PERMISSIONS_BOUNDARY: Shape = {};
+const CREATE_ROLE_RESPONSE: Shape = {
+  Role: ROLE,
+};
+const CREATE_SAML_PROVIDER_RESPONSE: Shape = {
+  Tags: [TAG],
+};
 const USER: Shape = {
   PermissionsBoundary: ATTACHED_PERMISSIONS_BOUNDARY,
   Tags: [TAG],
@@ -886,6 +1293,7 @@ const VIRTUAL_MFA_DEVICE: Shape = {
 const CREATE_VIRTUAL_MFA_DEVICE_RESPONSE: Shape = {
   VirtualMFADevice: VIRTUAL_MFA_DEVICE,
 };
+const DELETE_SERVICE_LINKED_ROLE_RESPONSE: Shape = {};
 const GENERATE_CREDENTIAL_REPORT_RESPONSE: Shape = {};
 const ACCESS_KEY_LAST_USED: Shape = {};
 const GET_ACCESS_KEY_LAST_USED_RESPONSE: Shape = {
@@ -922,11 +1330,34 @@ const GET_GROUP_POLICY_RESPONSE: Shape = {};
 const GET_LOGIN_PROFILE_RESPONSE: Shape = {
   LoginProfile: LOGIN_PROFILE,
 };
+const GET_OPEN_ID_CONNECT_PROVIDER_RESPONSE: Shape = {
+  ClientIDList: ['string'],
+  ThumbprintList: ['string'],
+  Tags: [TAG],
+};
 const GET_POLICY_RESPONSE: Shape = {
   Policy: POLICY,
 };
 const GET_POLICY_VERSION_RESPONSE: Shape = {
   PolicyVersion: POLICY_VERSION,
+};
+const GET_ROLE_RESPONSE: Shape = {
+  Role: ROLE,
+};
+const GET_ROLE_POLICY_RESPONSE: Shape = {};
+const SAML_PRIVATE_KEY: Shape = {};
+const GET_SAML_PROVIDER_RESPONSE: Shape = {
+  Tags: [TAG],
+  PrivateKeyList: [SAML_PRIVATE_KEY],
+};
+const ROLE_USAGE_TYPE: Shape = {
+  Resources: ['string'],
+};
+const DELETION_TASK_FAILURE_REASON_TYPE: Shape = {
+  RoleUsageList: [ROLE_USAGE_TYPE],
+};
+const GET_SERVICE_LINKED_ROLE_DELETION_STATUS_RESPONSE: Shape = {
+  Reason: DELETION_TASK_FAILURE_REASON_TYPE,
 };
 const GET_USER_RESPONSE: Shape = {
   User: USER,
@@ -943,6 +1374,10 @@ const LIST_ACCOUNT_ALIASES_RESPONSE: Shape = {
 };
 const ATTACHED_POLICY: Shape = {};
 const LIST_ATTACHED_GROUP_POLICIES_RESPONSE: Shape = {
+  AttachedPolicies: [ATTACHED_POLICY],
+  IsTruncated: 'boolean',
+};
+const LIST_ATTACHED_ROLE_POLICIES_RESPONSE: Shape = {
   AttachedPolicies: [ATTACHED_POLICY],
   IsTruncated: 'boolean',
 };
@@ -971,10 +1406,18 @@ const LIST_GROUPS_FOR_USER_RESPONSE: Shape = {
   Groups: [GROUP],
   IsTruncated: 'boolean',
 };
+const LIST_INSTANCE_PROFILES_FOR_ROLE_RESPONSE: Shape = {
+  InstanceProfiles: [INSTANCE_PROFILE],
+  IsTruncated: 'boolean',
+};
 const MFA_DEVICE: Shape = {};
 const LIST_MFA_DEVICES_RESPONSE: Shape = {
   MFADevices: [MFA_DEVICE],
   IsTruncated: 'boolean',
+};
+const OPEN_ID_CONNECT_PROVIDER_LIST_ENTRY: Shape = {};
+const LIST_OPEN_ID_CONNECT_PROVIDERS_RESPONSE: Shape = {
+  OpenIDConnectProviderList: [OPEN_ID_CONNECT_PROVIDER_LIST_ENTRY],
 };
 const LIST_POLICIES_RESPONSE: Shape = {
   Policies: [POLICY],
@@ -983,6 +1426,22 @@ const LIST_POLICIES_RESPONSE: Shape = {
 const LIST_POLICY_VERSIONS_RESPONSE: Shape = {
   Versions: [POLICY_VERSION],
   IsTruncated: 'boolean',
+};
+const LIST_ROLE_POLICIES_RESPONSE: Shape = {
+  PolicyNames: ['string'],
+  IsTruncated: 'boolean',
+};
+const LIST_ROLE_TAGS_RESPONSE: Shape = {
+  Tags: [TAG],
+  IsTruncated: 'boolean',
+};
+const LIST_ROLES_RESPONSE: Shape = {
+  Roles: [ROLE],
+  IsTruncated: 'boolean',
+};
+const SAML_PROVIDER_LIST_ENTRY: Shape = {};
+const LIST_SAML_PROVIDERS_RESPONSE: Shape = {
+  SAMLProviderList: [SAML_PROVIDER_LIST_ENTRY],
 };
 const LIST_USER_POLICIES_RESPONSE: Shape = {
   PolicyNames: ['string'],
@@ -1032,7 +1491,21 @@ const SIMULATE_POLICY_RESPONSE: Shape = {
   EvaluationResults: [EVALUATION_RESULT],
   IsTruncated: 'boolean',
 };
+const UPDATE_ROLE_RESPONSE: Shape = {};
+const UPDATE_SAML_PROVIDER_RESPONSE: Shape = {};
 
+export const AddClientIDToOpenIDConnectProvider: Operation<AddClientIDToOpenIDConnectProviderRequest, object> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'AddClientIDToOpenIDConnectProvider',
+  answer: {},
+};
+export const AddRoleToInstanceProfile: Operation<AddRoleToInstanceProfileRequest, object> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'AddRoleToInstanceProfile',
+  answer: {},
+};
 export const AddUserToGroup: Operation<AddUserToGroupRequest, object> = {
   service: 'iam',
   version: '2010-05-08',
@@ -1043,6 +1516,12 @@ export const AttachGroupPolicy: Operation<AttachGroupPolicyRequest, object> = {
   service: 'iam',
   version: '2010-05-08',
   name: 'AttachGroupPolicy',
+  answer: {},
+};
+export const AttachRolePolicy: Operation<AttachRolePolicyRequest, object> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'AttachRolePolicy',
   answer: {},
 };
 export const AttachUserPolicy: Operation<AttachUserPolicyRequest, object> = {
@@ -1069,11 +1548,23 @@ export const CreateGroup: Operation<CreateGroupRequest, CreateGroupResponse> = {
   name: 'CreateGroup',
   answer: CREATE_GROUP_RESPONSE,
 };
+export const CreateInstanceProfile: Operation<CreateInstanceProfileRequest, CreateInstanceProfileResponse> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'CreateInstanceProfile',
+  answer: CREATE_INSTANCE_PROFILE_RESPONSE,
+};
 export const CreateLoginProfile: Operation<CreateLoginProfileRequest, CreateLoginProfileResponse> = {
   service: 'iam',
   version: '2010-05-08',
   name: 'CreateLoginProfile',
   answer: CREATE_LOGIN_PROFILE_RESPONSE,
+};
+export const CreateOpenIDConnectProvider: Operation<CreateOpenIDConnectProviderRequest, CreateOpenIDConnectProviderResponse> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'CreateOpenIDConnectProvider',
+  answer: CREATE_OPEN_ID_CONNECT_PROVIDER_RESPONSE,
 };
 export const CreatePolicy: Operation<CreatePolicyRequest, CreatePolicyResponse> = {
   service: 'iam',
@@ -1086,6 +1577,18 @@ export const CreatePolicyVersion: Operation<CreatePolicyVersionRequest, CreatePo
   version: '2010-05-08',
   name: 'CreatePolicyVersion',
   answer: CREATE_POLICY_VERSION_RESPONSE,
+};
+export const CreateRole: Operation<CreateRoleRequest, CreateRoleResponse> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'CreateRole',
+  answer: CREATE_ROLE_RESPONSE,
+};
+export const CreateSAMLProvider: Operation<CreateSAMLProviderRequest, CreateSAMLProviderResponse> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'CreateSAMLProvider',
+  answer: CREATE_SAML_PROVIDER_RESPONSE,
 };
 export const CreateUser: Operation<CreateUserRequest, CreateUserResponse> = {
   service: 'iam',
@@ -1135,10 +1638,22 @@ export const DeleteGroupPolicy: Operation<DeleteGroupPolicyRequest, object> = {
   name: 'DeleteGroupPolicy',
   answer: {},
 };
+export const DeleteInstanceProfile: Operation<DeleteInstanceProfileRequest, object> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'DeleteInstanceProfile',
+  answer: {},
+};
 export const DeleteLoginProfile: Operation<DeleteLoginProfileRequest, object> = {
   service: 'iam',
   version: '2010-05-08',
   name: 'DeleteLoginProfile',
+  answer: {},
+};
+export const DeleteOpenIDConnectProvider: Operation<DeleteOpenIDConnectProviderRequest, object> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'DeleteOpenIDConnectProvider',
   answer: {},
 };
 export const DeletePolicy: Operation<DeletePolicyRequest, object> = {
@@ -1152,6 +1667,36 @@ export const DeletePolicyVersion: Operation<DeletePolicyVersionRequest, object> 
   version: '2010-05-08',
   name: 'DeletePolicyVersion',
   answer: {},
+};
+export const DeleteRole: Operation<DeleteRoleRequest, object> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'DeleteRole',
+  answer: {},
+};
+export const DeleteRolePermissionsBoundary: Operation<DeleteRolePermissionsBoundaryRequest, object> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'DeleteRolePermissionsBoundary',
+  answer: {},
+};
+export const DeleteRolePolicy: Operation<DeleteRolePolicyRequest, object> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'DeleteRolePolicy',
+  answer: {},
+};
+export const DeleteSAMLProvider: Operation<DeleteSAMLProviderRequest, object> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'DeleteSAMLProvider',
+  answer: {},
+};
+export const DeleteServiceLinkedRole: Operation<DeleteServiceLinkedRoleRequest, DeleteServiceLinkedRoleResponse> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'DeleteServiceLinkedRole',
+  answer: DELETE_SERVICE_LINKED_ROLE_RESPONSE,
 };
 export const DeleteUser: Operation<DeleteUserRequest, object> = {
   service: 'iam',
@@ -1181,6 +1726,12 @@ export const DetachGroupPolicy: Operation<DetachGroupPolicyRequest, object> = {
   service: 'iam',
   version: '2010-05-08',
   name: 'DetachGroupPolicy',
+  answer: {},
+};
+export const DetachRolePolicy: Operation<DetachRolePolicyRequest, object> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'DetachRolePolicy',
   answer: {},
 };
 export const DetachUserPolicy: Operation<DetachUserPolicyRequest, object> = {
@@ -1255,6 +1806,12 @@ export const GetLoginProfile: Operation<GetLoginProfileRequest, GetLoginProfileR
   name: 'GetLoginProfile',
   answer: GET_LOGIN_PROFILE_RESPONSE,
 };
+export const GetOpenIDConnectProvider: Operation<GetOpenIDConnectProviderRequest, GetOpenIDConnectProviderResponse> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'GetOpenIDConnectProvider',
+  answer: GET_OPEN_ID_CONNECT_PROVIDER_RESPONSE,
+};
 export const GetPolicy: Operation<GetPolicyRequest, GetPolicyResponse> = {
   service: 'iam',
   version: '2010-05-08',
@@ -1266,6 +1823,30 @@ export const GetPolicyVersion: Operation<GetPolicyVersionRequest, GetPolicyVersi
   version: '2010-05-08',
   name: 'GetPolicyVersion',
   answer: GET_POLICY_VERSION_RESPONSE,
+};
+export const GetRole: Operation<GetRoleRequest, GetRoleResponse> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'GetRole',
+  answer: GET_ROLE_RESPONSE,
+};
+export const GetRolePolicy: Operation<GetRolePolicyRequest, GetRolePolicyResponse> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'GetRolePolicy',
+  answer: GET_ROLE_POLICY_RESPONSE,
+};
+export const GetSAMLProvider: Operation<GetSAMLProviderRequest, GetSAMLProviderResponse> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'GetSAMLProvider',
+  answer: GET_SAML_PROVIDER_RESPONSE,
+};
+export const GetServiceLinkedRoleDeletionStatus: Operation<GetServiceLinkedRoleDeletionStatusRequest, GetServiceLinkedRoleDeletionStatusResponse> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'GetServiceLinkedRoleDeletionStatus',
+  answer: GET_SERVICE_LINKED_ROLE_DELETION_STATUS_RESPONSE,
 };
 export const GetUser: Operation<GetUserRequest, GetUserResponse> = {
   service: 'iam',
@@ -1297,6 +1878,12 @@ export const ListAttachedGroupPolicies: Operation<ListAttachedGroupPoliciesReque
   name: 'ListAttachedGroupPolicies',
   answer: LIST_ATTACHED_GROUP_POLICIES_RESPONSE,
 };
+export const ListAttachedRolePolicies: Operation<ListAttachedRolePoliciesRequest, ListAttachedRolePoliciesResponse> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'ListAttachedRolePolicies',
+  answer: LIST_ATTACHED_ROLE_POLICIES_RESPONSE,
+};
 export const ListAttachedUserPolicies: Operation<ListAttachedUserPoliciesRequest, ListAttachedUserPoliciesResponse> = {
   service: 'iam',
   version: '2010-05-08',
@@ -1327,11 +1914,23 @@ export const ListGroupsForUser: Operation<ListGroupsForUserRequest, ListGroupsFo
   name: 'ListGroupsForUser',
   answer: LIST_GROUPS_FOR_USER_RESPONSE,
 };
+export const ListInstanceProfilesForRole: Operation<ListInstanceProfilesForRoleRequest, ListInstanceProfilesForRoleResponse> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'ListInstanceProfilesForRole',
+  answer: LIST_INSTANCE_PROFILES_FOR_ROLE_RESPONSE,
+};
 export const ListMFADevices: Operation<ListMFADevicesRequest, ListMFADevicesResponse> = {
   service: 'iam',
   version: '2010-05-08',
   name: 'ListMFADevices',
   answer: LIST_MFA_DEVICES_RESPONSE,
+};
+export const ListOpenIDConnectProviders: Operation<ListOpenIDConnectProvidersRequest, ListOpenIDConnectProvidersResponse> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'ListOpenIDConnectProviders',
+  answer: LIST_OPEN_ID_CONNECT_PROVIDERS_RESPONSE,
 };
 export const ListPolicies: Operation<ListPoliciesRequest, ListPoliciesResponse> = {
   service: 'iam',
@@ -1344,6 +1943,30 @@ export const ListPolicyVersions: Operation<ListPolicyVersionsRequest, ListPolicy
   version: '2010-05-08',
   name: 'ListPolicyVersions',
   answer: LIST_POLICY_VERSIONS_RESPONSE,
+};
+export const ListRolePolicies: Operation<ListRolePoliciesRequest, ListRolePoliciesResponse> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'ListRolePolicies',
+  answer: LIST_ROLE_POLICIES_RESPONSE,
+};
+export const ListRoleTags: Operation<ListRoleTagsRequest, ListRoleTagsResponse> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'ListRoleTags',
+  answer: LIST_ROLE_TAGS_RESPONSE,
+};
+export const ListRoles: Operation<ListRolesRequest, ListRolesResponse> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'ListRoles',
+  answer: LIST_ROLES_RESPONSE,
+};
+export const ListSAMLProviders: Operation<ListSAMLProvidersRequest, ListSAMLProvidersResponse> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'ListSAMLProviders',
+  answer: LIST_SAML_PROVIDERS_RESPONSE,
 };
 export const ListUserPolicies: Operation<ListUserPoliciesRequest, ListUserPoliciesResponse> = {
   service: 'iam',
@@ -1375,6 +1998,18 @@ export const PutGroupPolicy: Operation<PutGroupPolicyRequest, object> = {
   name: 'PutGroupPolicy',
   answer: {},
 };
+export const PutRolePermissionsBoundary: Operation<PutRolePermissionsBoundaryRequest, object> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'PutRolePermissionsBoundary',
+  answer: {},
+};
+export const PutRolePolicy: Operation<PutRolePolicyRequest, object> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'PutRolePolicy',
+  answer: {},
+};
 export const PutUserPermissionsBoundary: Operation<PutUserPermissionsBoundaryRequest, object> = {
   service: 'iam',
   version: '2010-05-08',
@@ -1385,6 +2020,18 @@ export const PutUserPolicy: Operation<PutUserPolicyRequest, object> = {
   service: 'iam',
   version: '2010-05-08',
   name: 'PutUserPolicy',
+  answer: {},
+};
+export const RemoveClientIDFromOpenIDConnectProvider: Operation<RemoveClientIDFromOpenIDConnectProviderRequest, object> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'RemoveClientIDFromOpenIDConnectProvider',
+  answer: {},
+};
+export const RemoveRoleFromInstanceProfile: Operation<RemoveRoleFromInstanceProfileRequest, object> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'RemoveRoleFromInstanceProfile',
   answer: {},
 };
 export const RemoveUserFromGroup: Operation<RemoveUserFromGroupRequest, object> = {
@@ -1417,10 +2064,28 @@ export const SimulatePrincipalPolicy: Operation<SimulatePrincipalPolicyRequest, 
   name: 'SimulatePrincipalPolicy',
   answer: SIMULATE_POLICY_RESPONSE,
 };
+export const TagOpenIDConnectProvider: Operation<TagOpenIDConnectProviderRequest, object> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'TagOpenIDConnectProvider',
+  answer: {},
+};
 export const TagPolicy: Operation<TagPolicyRequest, object> = {
   service: 'iam',
   version: '2010-05-08',
   name: 'TagPolicy',
+  answer: {},
+};
+export const TagRole: Operation<TagRoleRequest, object> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'TagRole',
+  answer: {},
+};
+export const TagSAMLProvider: Operation<TagSAMLProviderRequest, object> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'TagSAMLProvider',
   answer: {},
 };
 export const TagUser: Operation<TagUserRequest, object> = {
@@ -1429,10 +2094,28 @@ export const TagUser: Operation<TagUserRequest, object> = {
   name: 'TagUser',
   answer: {},
 };
+export const UntagOpenIDConnectProvider: Operation<UntagOpenIDConnectProviderRequest, object> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'UntagOpenIDConnectProvider',
+  answer: {},
+};
 export const UntagPolicy: Operation<UntagPolicyRequest, object> = {
   service: 'iam',
   version: '2010-05-08',
   name: 'UntagPolicy',
+  answer: {},
+};
+export const UntagRole: Operation<UntagRoleRequest, object> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'UntagRole',
+  answer: {},
+};
+export const UntagSAMLProvider: Operation<UntagSAMLProviderRequest, object> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'UntagSAMLProvider',
   answer: {},
 };
 export const UntagUser: Operation<UntagUserRequest, object> = {
@@ -1453,9 +2136,33 @@ export const UpdateAccountPasswordPolicy: Operation<UpdateAccountPasswordPolicyR
   name: 'UpdateAccountPasswordPolicy',
   answer: {},
 };
+export const UpdateAssumeRolePolicy: Operation<UpdateAssumeRolePolicyRequest, object> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'UpdateAssumeRolePolicy',
+  answer: {},
+};
 export const UpdateLoginProfile: Operation<UpdateLoginProfileRequest, object> = {
   service: 'iam',
   version: '2010-05-08',
   name: 'UpdateLoginProfile',
   answer: {},
+};
+export const UpdateOpenIDConnectProviderThumbprint: Operation<UpdateOpenIDConnectProviderThumbprintRequest, object> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'UpdateOpenIDConnectProviderThumbprint',
+  answer: {},
+};
+export const UpdateRole: Operation<UpdateRoleRequest, UpdateRoleResponse> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'UpdateRole',
+  answer: UPDATE_ROLE_RESPONSE,
+};
+export const UpdateSAMLProvider: Operation<UpdateSAMLProviderRequest, UpdateSAMLProviderResponse> = {
+  service: 'iam',
+  version: '2010-05-08',
+  name: 'UpdateSAMLProvider',
+  answer: UPDATE_SAML_PROVIDER_RESPONSE,
 };

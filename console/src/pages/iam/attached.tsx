@@ -1,4 +1,4 @@
-// The policies of a user or group: a table, to attach and to remove them.
+// The policies of a user, group or role: a table, to attach and to remove them.
 import Button from '@cloudscape-design/components/button';
 import type { UseQueryResult } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -7,10 +7,13 @@ import { useNavigate } from 'react-router';
 import { call } from '../../api/client';
 import {
   AttachGroupPolicy,
+  AttachRolePolicy,
   AttachUserPolicy,
   DeleteGroupPolicy,
+  DeleteRolePolicy,
   DeleteUserPolicy,
   DetachGroupPolicy,
+  DetachRolePolicy,
   DetachUserPolicy,
 } from '../../api/generated/iam';
 import * as iam from '../../api/iam';
@@ -19,7 +22,7 @@ import { List, type Column } from '../../frame/list';
 import { ActionDialog, Link } from '../../frame/parts';
 import { inlineHref, policyHref, PolicyPicker, policyType } from './permissions';
 
-/** A policy of a user or group: attached by its ARN, or inline. */
+/** A policy of a user, group or role: attached by its ARN, or inline. */
 export interface AttachedRow {
   name: string;
   type: string;
@@ -31,21 +34,30 @@ export interface AttachedRow {
 }
 
 export const attachPolicy = (owner: iam.PolicyOwner, PolicyArn: string): Promise<unknown> =>
-  'UserName' in owner
-    ? call(AttachUserPolicy, { ...owner, PolicyArn })
-    : call(AttachGroupPolicy, { ...owner, PolicyArn });
+  iam.forOwner<Promise<unknown>>(
+    owner,
+    (user) => call(AttachUserPolicy, { ...user, PolicyArn }),
+    (group) => call(AttachGroupPolicy, { ...group, PolicyArn }),
+    (role) => call(AttachRolePolicy, { ...role, PolicyArn }),
+  );
 
 export const detachPolicy = (owner: iam.PolicyOwner, PolicyArn: string): Promise<unknown> =>
-  'UserName' in owner
-    ? call(DetachUserPolicy, { ...owner, PolicyArn })
-    : call(DetachGroupPolicy, { ...owner, PolicyArn });
+  iam.forOwner<Promise<unknown>>(
+    owner,
+    (user) => call(DetachUserPolicy, { ...user, PolicyArn }),
+    (group) => call(DetachGroupPolicy, { ...group, PolicyArn }),
+    (role) => call(DetachRolePolicy, { ...role, PolicyArn }),
+  );
 
-const deleteInlinePolicy = (owner: iam.PolicyOwner, PolicyName: string): Promise<unknown> =>
-  'UserName' in owner
-    ? call(DeleteUserPolicy, { ...owner, PolicyName })
-    : call(DeleteGroupPolicy, { ...owner, PolicyName });
+export const deleteInlinePolicy = (owner: iam.PolicyOwner, PolicyName: string): Promise<unknown> =>
+  iam.forOwner<Promise<unknown>>(
+    owner,
+    (user) => call(DeleteUserPolicy, { ...user, PolicyName }),
+    (group) => call(DeleteGroupPolicy, { ...group, PolicyName }),
+    (role) => call(DeleteRolePolicy, { ...role, PolicyName }),
+  );
 
-/** The policies attached to a user or group directly, and its inline policies. */
+/** The policies attached to a user, group or role directly, and its inline policies. */
 export async function ownPolicies(owner: iam.PolicyOwner): Promise<AttachedRow[]> {
   const [managed, inline] = await Promise.all([
     iam.listAttachedPolicies(owner),
@@ -87,6 +99,8 @@ interface AttachedPoliciesProps {
   columns: Column<AttachedRow>[];
   reload: () => void;
   onChange: () => void;
+  /** AWS services alone change the policies of their service-linked roles. */
+  isFixed?: boolean;
 }
 
 export function AttachedPolicies({
@@ -95,6 +109,7 @@ export function AttachedPolicies({
   columns,
   reload,
   onChange,
+  isFixed = false,
 }: AttachedPoliciesProps) {
   const navigate = useNavigate();
   const { notifySuccess } = useFrame();
@@ -123,21 +138,23 @@ export function AttachedPolicies({
         loading={read.isPending}
         error={read.error}
         reload={reload}
-        selection="multi"
+        {...(isFixed ? {} : { selection: 'multi' })}
         isSelectable={({ remove }) => remove !== undefined}
         selected={selected}
         onSelect={setSelected}
         empty="No policies"
         actions={
-          <>
-            <Button disabled={selected.length === 0} onClick={() => setOpen('remove')}>
-              Remove
-            </Button>
-            <Button onClick={() => void navigate(inlineHref(owner))}>Create inline policy</Button>
-            <Button variant="primary" onClick={() => setOpen('add')}>
-              Add permissions
-            </Button>
-          </>
+          isFixed ? undefined : (
+            <>
+              <Button disabled={selected.length === 0} onClick={() => setOpen('remove')}>
+                Remove
+              </Button>
+              <Button onClick={() => void navigate(inlineHref(owner))}>Create inline policy</Button>
+              <Button variant="primary" onClick={() => setOpen('add')}>
+                Add permissions
+              </Button>
+            </>
+          )
         }
       />
       {open === 'add' && (

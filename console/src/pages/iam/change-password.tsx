@@ -7,7 +7,7 @@ import Header from '@cloudscape-design/components/header';
 import Input from '@cloudscape-design/components/input';
 import { useState } from 'react';
 
-import { changePassword, forgetCredentials } from '../../api/session';
+import { changePassword, forgetCredentials, isRoot } from '../../api/session';
 import { useFrame } from '../../frame/context';
 import { ActionDialog } from '../../frame/parts';
 import { CurrentPasswordRules, PasswordRules } from './password-rules';
@@ -23,7 +23,7 @@ const NONE: Passwords = { old: '', next: '', retyped: '' };
 export function OwnPassword() {
   const { session, notifySuccess } = useFrame();
   const [open, setOpen] = useState(false);
-  const isRoot = session.userName === undefined;
+  const isRootUser = isRoot(session);
   return (
     <Container
       header={
@@ -35,7 +35,7 @@ export function OwnPassword() {
         </Header>
       }
     >
-      {isRoot ? (
+      {isRootUser ? (
         <Box>
           If you lose it, stop the server and run{' '}
           <Box variant="code">keywright root reset-password</Box> on its data folder.
@@ -48,7 +48,7 @@ export function OwnPassword() {
       )}
       {open && (
         <ChangePasswordDialog
-          isRoot={isRoot}
+          isRoot={isRootUser}
           onDismiss={() => setOpen(false)}
           onDone={() => {
             setOpen(false);

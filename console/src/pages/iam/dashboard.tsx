@@ -12,7 +12,8 @@ import { Fragment } from 'react';
 import { useNavigate } from 'react-router';
 
 import * as iam from '../../api/iam';
-import { useFrame } from '../../frame/context';
+import { isRoot } from '../../api/session';
+import { useFrame, useIsServed } from '../../frame/context';
 import { Link } from '../../frame/parts';
 import { ErrorAlert } from '../../frame/error-alert';
 import { daysSince } from '../../lib/age';
@@ -73,7 +74,7 @@ function Recommendations() {
             type="warning"
             header="Add MFA for root user"
             action={
-              !session.userName && (
+              isRoot(session) && (
                 <Button onClick={() => void navigate('/security-credentials/mfa/assign')}>
                   Add MFA
                 </Button>
@@ -88,7 +89,7 @@ function Recommendations() {
             type="warning"
             header="Root user has active access keys"
             action={
-              !session.userName && (
+              isRoot(session) && (
                 <Button onClick={() => void navigate('/security-credentials')}>
                   View access keys
                 </Button>
@@ -143,6 +144,7 @@ function Recommendations() {
 
 function Resources() {
   const summary = useSummary();
+  const isServed = useIsServed();
   const count = (name: string): string => String(summary.data?.[name] ?? '…');
   return (
     <Container header={<Header variant="h2">IAM resources</Header>}>
@@ -154,7 +156,18 @@ function Resources() {
           items={[
             { label: 'User groups', value: <Link to="/iam/groups">{count('Groups')}</Link> },
             { label: 'Users', value: <Link to="/iam/users">{count('Users')}</Link> },
+            ...(isServed('ListRoles')
+              ? [{ label: 'Roles', value: <Link to="/iam/roles">{count('Roles')}</Link> }]
+              : []),
             { label: 'Policies', value: <Link to="/iam/policies">{count('Policies')}</Link> },
+            ...(isServed('ListSAMLProviders')
+              ? [
+                  {
+                    label: 'Identity providers',
+                    value: <Link to="/iam/providers">{count('Providers')}</Link>,
+                  },
+                ]
+              : []),
           ]}
         />
       )}

@@ -1,4 +1,4 @@
-// An inline policy of a user or group, created or changed.
+// An inline policy of a user, group or role, created or changed.
 import Button from '@cloudscape-design/components/button';
 import Container from '@cloudscape-design/components/container';
 import Form from '@cloudscape-design/components/form';
@@ -9,7 +9,7 @@ import { useState } from 'react';
 import { useNavigate, useParams, useSearchParams } from 'react-router';
 
 import { call } from '../../api/client';
-import { PutGroupPolicy, PutUserPolicy } from '../../api/generated/iam';
+import { PutGroupPolicy, PutRolePolicy, PutUserPolicy } from '../../api/generated/iam';
 import * as iam from '../../api/iam';
 import type { PolicyQuota } from '../../editor/policy-editor';
 import { useFrame } from '../../frame/context';
@@ -20,7 +20,7 @@ import { ownerHref } from './permissions';
 import { PolicyNameField, PolicyDocumentEditor, documentProblem, nameProblem } from './policy-text';
 import { invalidate } from './queries';
 
-const QUOTAS = { user: 2048, group: 5120 };
+const QUOTAS = { user: 2048, group: 5120, role: 10_240 };
 
 interface InitialPolicy {
   /** The names of all inline policies. */
@@ -45,14 +45,27 @@ async function readInitial(owner: iam.PolicyOwner, edited: string | null): Promi
   return { names, text: displayText(own), used };
 }
 
-/** The page for an inline policy of a user or of a group. */
-function InlinePolicy({ of }: { of: 'user' | 'group' }) {
+type OwnerKind = keyof typeof QUOTAS;
+
+const kindOf = (owner: iam.PolicyOwner): OwnerKind =>
+  iam.forOwner<OwnerKind>(
+    owner,
+    () => 'user',
+    () => 'group',
+    () => 'role',
+  );
+
+const ownerOf = (kind: OwnerKind, name: string): iam.PolicyOwner =>
+  ({ user: { UserName: name }, group: { GroupName: name }, role: { RoleName: name } })[kind];
+
+/** The page for an inline policy of a user, of a group or of a role. */
+function InlinePolicy({ of }: { of: OwnerKind }) {
   const { name = '' } = useParams();
   const [search] = useSearchParams();
   const edited = search.get('policy');
-  const owner: iam.PolicyOwner = of === 'user' ? { UserName: name } : { GroupName: name };
+  const owner = ownerOf(of, name);
   const read = useQuery({
-    queryKey: [of === 'user' ? 'user' : 'groups', name, 'inline', edited],
+    queryKey: [of === 'group' ? 'groups' : of, name, 'inline', edited],
     queryFn: () => readInitial(owner, edited),
     gcTime: 0,
     staleTime: Infinity,
@@ -64,6 +77,7 @@ function InlinePolicy({ of }: { of: 'user' | 'group' }) {
 
 export const UserInlinePolicyPage = () => <InlinePolicy of="user" />;
 export const GroupInlinePolicyPage = () => <InlinePolicy of="group" />;
+export const RoleInlinePolicyPage = () => <InlinePolicy of="role" />;
 
 function InlineForm(props: {
   owner: iam.PolicyOwner;
@@ -79,10 +93,9 @@ function InlineForm(props: {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string>();
   const [error, setError] = useState<unknown>();
-  const isUser = 'UserName' in owner;
-  const ownerName = isUser ? owner.UserName : owner.GroupName;
+  const kind = kindOf(owner);
   const page = ownerHref(owner);
-  const quota: PolicyQuota = { limit: isUser ? QUOTAS.user : QUOTAS.group, used: initial.used };
+  const quota: PolicyQuota = { limit: QUOTAS[kind], used: initial.used };
   const isTaken = edited === null && initial.names.includes(name);
   const nameError = isTaken ? 'An inline policy with this name already exists.' : nameProblem(name);
   const save = async (): Promise<void> => {
@@ -95,9 +108,13 @@ function InlineForm(props: {
       setProblem(found);
       if (found) return;
       const policy = { PolicyName: name, PolicyDocument: text };
-      if ('UserName' in owner) await call(PutUserPolicy, { ...owner, ...policy });
-      else await call(PutGroupPolicy, { ...owner, ...policy });
-      invalidate(['user'], ['groups']);
+      await iam.forOwner<Promise<unknown>>(
+        owner,
+        (user) => call(PutUserPolicy, { ...user, ...policy }),
+        (group) => call(PutGroupPolicy, { ...group, ...policy }),
+        (role) => call(PutRolePolicy, { ...role, ...policy }),
+      );
+      invalidate(['user'], ['groups'], ['role']);
       notifySuccess(`Policy ${name} ${edited === null ? 'created' : 'saved'}`);
       void navigate(page);
     } catch (failure) {
@@ -111,7 +128,7 @@ function InlineForm(props: {
       header={
         <Header
           variant="h1"
-          description={`An inline policy is embedded in ${isUser ? 'this user' : 'this group'} and is deleted with it.`}
+          description={`An inline policy is embedded in this ${kind} and is deleted with it.`}
         >
           {edited === null ? 'Create inline policy' : `Edit ${edited}`}
         </Header>
@@ -143,7 +160,7 @@ function InlineForm(props: {
           set={setText}
           kind="inline"
           quota={quota}
-          description={`The inline policies of ${ownerName} share a quota of ${quota.limit.toLocaleString('en')} characters.`}
+          description={`The inline policies of this ${kind} share a quota of ${quota.limit.toLocaleString('en')} characters.`}
           problem={problem}
         />
         {error !== undefined && <ErrorAlert error={error} />}

@@ -32,11 +32,17 @@ export function inlineHref(owner: iam.PolicyOwner, policy?: string): string {
   return `${ownerHref(owner)}/inline${query}`;
 }
 
-/** The page of a user or group. */
+/** The page of a role. */
+export const roleHref = (name: string): string => `/iam/roles/${encodeURIComponent(name)}`;
+
+/** The page of a user, group or role. */
 export const ownerHref = (owner: iam.PolicyOwner): string =>
-  'UserName' in owner
-    ? `/iam/users/${encodeURIComponent(owner.UserName)}`
-    : `/iam/groups/${encodeURIComponent(owner.GroupName)}`;
+  iam.forOwner(
+    owner,
+    ({ UserName }) => `/iam/users/${encodeURIComponent(UserName)}`,
+    ({ GroupName }) => `/iam/groups/${encodeURIComponent(GroupName)}`,
+    ({ RoleName }) => roleHref(RoleName),
+  );
 
 /** The types of managed policies to filter by. */
 export const TYPE_FILTERS = [
@@ -152,13 +158,11 @@ export function GroupPicker(props: {
   );
 }
 
-export interface PermissionsChoice {
+export interface PermissionsChoice extends Boundary {
   method: 'group' | 'copy' | 'attach';
   groups: iam.Group[];
   copyFrom: iam.User[];
   policies: iam.Policy[];
-  hasBoundary: boolean;
-  boundary: iam.Policy[];
 }
 
 export const NO_PERMISSIONS: PermissionsChoice = {
@@ -270,25 +274,44 @@ export function Permissions(props: {
           onSelect={(policies) => set({ ...choice, policies })}
         />
       )}
-      <ExpandableSection variant="container" headerText="Set permissions boundary – optional">
-        <SpaceBetween size="m">
-          <Checkbox
-            checked={choice.hasBoundary}
-            onChange={({ detail }) => set({ ...choice, hasBoundary: detail.checked, boundary: [] })}
-          >
-            Use a permissions boundary to control the maximum permissions
-          </Checkbox>
-          {choice.hasBoundary && (
-            <PolicyPicker
-              single
-              title="Boundary"
-              selected={choice.boundary}
-              onSelect={(boundary) => set({ ...choice, boundary })}
-            />
-          )}
-        </SpaceBetween>
-      </ExpandableSection>
+      <BoundaryChoice choice={choice} set={(boundary) => set({ ...choice, ...boundary })} />
     </SpaceBetween>
+  );
+}
+
+/** The policy that is to be the boundary, if one is used. */
+export interface Boundary {
+  hasBoundary: boolean;
+  boundary: iam.Policy[];
+}
+
+/** The part of a wizard's step that sets the permissions boundary. */
+export function BoundaryChoice({
+  choice: { hasBoundary, boundary },
+  set,
+}: {
+  choice: Boundary;
+  set: (boundary: Boundary) => void;
+}) {
+  return (
+    <ExpandableSection variant="container" headerText="Set permissions boundary – optional">
+      <SpaceBetween size="m">
+        <Checkbox
+          checked={hasBoundary}
+          onChange={({ detail }) => set({ hasBoundary: detail.checked, boundary: [] })}
+        >
+          Use a permissions boundary to control the maximum permissions
+        </Checkbox>
+        {hasBoundary && (
+          <PolicyPicker
+            single
+            title="Boundary"
+            selected={boundary}
+            onSelect={(selected) => set({ hasBoundary, boundary: selected })}
+          />
+        )}
+      </SpaceBetween>
+    </ExpandableSection>
   );
 }
 

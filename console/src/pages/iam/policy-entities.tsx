@@ -1,4 +1,4 @@
-// The tab "Entities attached": the users and groups of a policy, attached and detached.
+// The tab "Entities attached": the users, groups and roles of a policy, attached and detached.
 import Button from '@cloudscape-design/components/button';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -7,9 +7,10 @@ import * as iam from '../../api/iam';
 import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
 import { ActionDialog, Link } from '../../frame/parts';
+import { isServiceLinked } from '../../lib/trust-policy';
 import { attachPolicy, detachPolicy } from './attached';
 import { ownerHref } from './permissions';
-import { invalidate, useGroups, useUsers } from './queries';
+import { invalidate, useGroups, useRoles, useUsers } from './queries';
 
 export const useEntities = (arn: string) =>
   useQuery({ queryKey: ['policies', arn, 'entities'], queryFn: () => iam.listPolicyEntities(arn) });
@@ -44,8 +45,16 @@ const COLUMNS: Column<iam.PolicyEntity>[] = [
   },
 ];
 
-const ownerOf = ({ type, name }: Candidate): iam.PolicyOwner =>
-  type === 'User' ? { UserName: name } : { GroupName: name };
+function ownerOf({ type, name }: Candidate): iam.PolicyOwner {
+  switch (type) {
+    case 'User':
+      return { UserName: name };
+    case 'Group':
+      return { GroupName: name };
+    case 'Role':
+      return { RoleName: name };
+  }
+}
 
 export function Entities({ policy: { Arn: arn, PolicyName: name } }: { policy: iam.Policy }) {
   const { notifySuccess } = useFrame();
@@ -56,14 +65,14 @@ export function Entities({ policy: { Arn: arn, PolicyName: name } }: { policy: i
     setOpen(undefined);
     if (message === undefined) return;
     setSelected([]);
-    invalidate(['policies'], ['user'], ['groups']);
+    invalidate(['policies'], ['user'], ['groups'], ['role']);
     notifySuccess(message);
   };
   return (
     <>
       <List
         title="Entities attached"
-        description="To change a permissions boundary, go to the user's page."
+        description="To change a permissions boundary, go to the page of the user or role."
         items={entities.data}
         columns={COLUMNS}
         rowId={(entity) => `${entityId(entity)}${entity.boundary ? ' (boundary)' : ''}`}
@@ -121,11 +130,15 @@ function AttachDialog(props: {
 }) {
   const users = useUsers();
   const groups = useGroups();
+  const roles = useRoles();
   const [chosen, setChosen] = useState<Candidate[]>([]);
   const attached = new Set(props.except.map(entityId));
   const candidates = [
     ...(groups.data ?? []).map(({ GroupName }): Candidate => ({ type: 'Group', name: GroupName })),
     ...(users.data ?? []).map(({ UserName }): Candidate => ({ type: 'User', name: UserName })),
+    ...(roles.data ?? [])
+      .filter((role) => !isServiceLinked(role))
+      .map(({ RoleName }): Candidate => ({ type: 'Role', name: RoleName })),
   ].filter((one) => !attached.has(entityId(one)));
   return (
     <ActionDialog
@@ -140,12 +153,12 @@ function AttachDialog(props: {
       }}
     >
       <List
-        title="IAM users and groups"
+        title="IAM users, groups and roles"
         items={candidates}
         columns={CANDIDATES}
         rowId={entityId}
-        loading={users.isPending || groups.isPending}
-        error={users.error ?? groups.error}
+        loading={users.isPending || groups.isPending || roles.isPending}
+        error={users.error ?? groups.error ?? roles.error}
         selection="multi"
         selected={chosen}
         onSelect={setChosen}

@@ -10,6 +10,7 @@ import { validatePolicy } from '../../api/policy';
 import { PolicyEditor, remaining, type PolicyQuota } from '../../editor/policy-editor';
 
 export const MANAGED_POLICY_QUOTA: PolicyQuota = { limit: 6144 };
+export const TRUST_POLICY_QUOTA: PolicyQuota = { limit: 2048 };
 const NAME = /^[\w+=,.@-]{1,128}$/;
 const NAME_RULE =
   'Maximum 128 characters. Valid characters: A-Z, a-z, 0-9, and + = , . @ _ - (hyphen)';
@@ -20,7 +21,7 @@ export const nameProblem = (name: string): string => (NAME.test(name) ? '' : NAM
 /** Why the service would reject a document; without permission to validate it, saving tells. */
 export async function documentProblem(
   text: string,
-  kind: 'managed' | 'inline',
+  kind: 'managed' | 'inline' | 'trust',
   quota: PolicyQuota,
 ) {
   if (text.trim() === '') return 'Enter a policy.';
@@ -37,17 +38,18 @@ export async function documentProblem(
 export function PolicyDocumentEditor(props: {
   text: string;
   set: (text: string) => void;
-  kind: 'managed' | 'inline';
+  kind: 'managed' | 'inline' | 'trust';
   quota: PolicyQuota;
+  title?: string;
   description?: string;
   problem: string | undefined;
 }) {
-  const { text, set, kind, quota, description, problem } = props;
+  const { text, set, kind, quota, title = 'Policy editor', description, problem } = props;
   return (
     <Container
       header={
         <Header variant="h2" {...(description ? { description } : {})}>
-          Policy editor
+          {title}
         </Header>
       }
     >

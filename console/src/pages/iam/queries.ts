@@ -3,6 +3,8 @@ import { useQuery } from '@tanstack/react-query';
 
 import * as iam from '../../api/iam';
 import { keyAttempts, keyUses, unlessDenied, type KeyUses } from '../../api/key-activity';
+import { listProviders } from '../../api/providers';
+import { getRole, listRoles } from '../../api/roles';
 import { queryClient } from '../../api/session';
 import { fullDate } from '../../lib/age';
 import { csvRows } from '../../lib/csv';
@@ -10,6 +12,10 @@ import { UNKNOWN } from '../../lib/key-activity';
 
 export const useUsers = () => useQuery({ queryKey: ['users'], queryFn: iam.listUsers });
 export const useGroups = () => useQuery({ queryKey: ['groups'], queryFn: iam.listGroups });
+export const useRoles = () => useQuery({ queryKey: ['roles'], queryFn: listRoles });
+export const useRole = (name: string) =>
+  useQuery({ queryKey: ['role', name], queryFn: () => getRole(name) });
+export const useProviders = () => useQuery({ queryKey: ['providers'], queryFn: listProviders });
 export const usePolicies = () =>
   useQuery({ queryKey: ['policies'], queryFn: iam.listPolicies, staleTime: 60_000 });
 export const useAlias = () => useQuery({ queryKey: ['alias'], queryFn: iam.accountAlias });
@@ -123,6 +129,9 @@ export function invalidate(...keys: (readonly string[])[]): void {
 /** Reads a user again, and the list of users. */
 export const invalidateUser = (name?: string): void =>
   invalidate(['user', name ?? ROOT], ['users']);
+
+/** Reads a role again, and the list of roles. */
+export const invalidateRole = (name: string): void => invalidate(['role', name], ['roles']);
 
 /** Reads a user's MFA devices again, and what depends on them. */
 export const invalidateMfa = (name?: string): void => {

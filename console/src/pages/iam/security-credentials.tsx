@@ -6,6 +6,7 @@ import Header from '@cloudscape-design/components/header';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 
 import { useFrame } from '../../frame/context';
+import { roleLabel } from '../../lib/switch-role';
 import { AccessKeys } from './access-keys';
 import { OwnPassword } from './change-password';
 import { Credentials } from './credentials';
@@ -13,7 +14,8 @@ import { MfaDevices } from './mfa';
 
 export function SecurityCredentialsPage() {
   const { session } = useFrame();
-  const { userName } = session;
+  const { userName, role } = session;
+  if (role) return <RoleCredentials label={roleLabel(role.target)} />;
   return (
     <ContentLayout
       header={
@@ -39,6 +41,24 @@ export function SecurityCredentialsPage() {
           <AccessKeys />
         </SpaceBetween>
       )}
+    </ContentLayout>
+  );
+}
+
+/** A role has no credentials of its own; those of the user are the user's. */
+function RoleCredentials({ label }: { label: string }) {
+  return (
+    <ContentLayout
+      header={
+        <Header variant="h1" description={label}>
+          My security credentials
+        </Header>
+      }
+    >
+      <Alert type="info">
+        You are using a role, which has no password, access keys or MFA devices. To manage your own
+        credentials, choose <b>Switch back</b> in the account menu.
+      </Alert>
     </ContentLayout>
   );
 }

@@ -10,6 +10,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
 import * as iam from '../../api/iam';
+import { getRole } from '../../api/roles';
 import type { PolicySource, SimulationResult, Statement } from '../../api/policy';
 import { Editor } from '../../editor/editor';
 import { ErrorAlert } from '../../frame/error-alert';
@@ -30,7 +31,12 @@ export const decisionText = (decision: string): readonly [StatusIndicatorProps.T
 type Documents = Map<string, () => Promise<string>>;
 
 async function addPolicies(documents: Documents, owner: iam.PolicyOwner): Promise<void> {
-  const prefix = 'UserName' in owner ? `user_${owner.UserName}` : `group_${owner.GroupName}`;
+  const prefix = iam.forOwner(
+    owner,
+    ({ UserName }) => `user_${UserName}`,
+    ({ GroupName }) => `group_${GroupName}`,
+    ({ RoleName }) => `role_${RoleName}`,
+  );
   const [inline, attached] = await Promise.all([
     iam.listInlinePolicies(owner),
     iam.listAttachedPolicies(owner),
@@ -55,15 +61,18 @@ async function documentsOf(source: PolicySource): Promise<Documents> {
     return documents;
   }
   const name = source.arn.split('/').pop() ?? '';
-  if (!source.arn.includes(':user/')) {
+  if (source.arn.includes(':group/')) {
     await addPolicies(documents, { GroupName: name });
     return documents;
   }
-  const boundary = (await iam.getUser(name)).PermissionsBoundary?.PermissionsBoundaryArn;
+  const isRole = source.arn.includes(':role/');
+  const principal = await (isRole ? getRole(name) : iam.getUser(name));
+  const boundary = principal.PermissionsBoundary?.PermissionsBoundaryArn;
   // An attached policy of the same name replaces the boundary, which matches only to deny.
   if (boundary)
     documents.set(boundary.split('/').pop() ?? '', () => managedPolicyDocument(boundary));
-  await addPolicies(documents, { UserName: name });
+  await addPolicies(documents, isRole ? { RoleName: name } : { UserName: name });
+  if (isRole) return documents;
   for (const { GroupName } of await iam.listUserGroups(name))
     await addPolicies(documents, { GroupName });
   return documents;

@@ -18,7 +18,7 @@ import { useFrame } from '../../frame/context';
 import { ErrorAlert } from '../../frame/error-alert';
 import { NEW_POLICY } from '../../lib/policy-text';
 import { useDebounced } from '../../lib/debounce';
-import { useGroups, useUsers } from './queries';
+import { useGroups, useRoles, useUsers } from './queries';
 import { ContextKeys, contextEntries, type ContextValues } from './simulator-context';
 import { Results } from './simulator-results';
 
@@ -94,9 +94,9 @@ export function SimulatorPage() {
               items={[
                 {
                   value: 'principal',
-                  label: 'Existing user or group',
+                  label: 'Existing user, group or role',
                   description:
-                    'Evaluates all policies of the user or group, those of its groups, and its boundary.',
+                    'Evaluates all policies of the user, group or role, those of its groups, and its boundary.',
                 },
                 {
                   value: 'new',
@@ -116,7 +116,7 @@ export function SimulatorPage() {
               <PrincipalField
                 selected={principal}
                 onSelect={setPrincipal}
-                errorText={isSubmitted && !principal ? 'Choose a user or group.' : ''}
+                errorText={isSubmitted && !principal ? 'Choose a user, group or role.' : ''}
               />
             )}
           </SpaceBetween>
@@ -189,18 +189,19 @@ function PrincipalField(props: {
 }) {
   const users = useUsers();
   const groups = useGroups();
-  const error = users.error ?? groups.error;
+  const roles = useRoles();
+  const error = users.error ?? groups.error ?? roles.error;
   if (error) return <ErrorAlert error={error} />;
   return (
-    <FormField label="User or group" errorText={props.errorText}>
+    <FormField label="User, group or role" errorText={props.errorText}>
       <Select
         virtualScroll
         filteringType="auto"
-        filteringAriaLabel="Find a user or group"
-        placeholder="Choose a user or group"
-        statusType={users.isPending || groups.isPending ? 'loading' : 'finished'}
+        filteringAriaLabel="Find a user, group or role"
+        placeholder="Choose a user, group or role"
+        statusType={users.isPending || groups.isPending || roles.isPending ? 'loading' : 'finished'}
         loadingText="Loading"
-        empty="No users or groups"
+        empty="No users, groups or roles"
         selectedOption={props.selected}
         options={[
           {
@@ -212,6 +213,11 @@ function PrincipalField(props: {
             label: 'User groups',
             options:
               groups.data?.map(({ GroupName, Arn }) => ({ label: GroupName, value: Arn })) ?? [],
+          },
+          {
+            label: 'Roles',
+            options:
+              roles.data?.map(({ RoleName, Arn }) => ({ label: RoleName, value: Arn })) ?? [],
           },
         ].filter(({ options }) => options.length > 0)}
         onChange={({ detail }) => props.onSelect(detail.selectedOption)}

@@ -1,7 +1,5 @@
 // The tabs of a user's page: permissions, groups, tags.
-import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
-import ExpandableSection from '@cloudscape-design/components/expandable-section';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -20,7 +18,8 @@ import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
 import { ActionDialog, Link } from '../../frame/parts';
 import { AttachedPolicies, NAME_AND_TYPE, ownPolicies, type AttachedRow } from './attached';
-import { GroupPicker, PolicyPicker } from './permissions';
+import { PermissionsBoundary } from './boundary';
+import { GroupPicker } from './permissions';
 import { invalidate, useUserGroups, invalidateUser } from './queries';
 import { Tags } from './tags';
 
@@ -60,64 +59,16 @@ export function UserPermissions({ user }: { user: iam.User }) {
           invalidate(['policies']);
         }}
       />
-      <UserBoundary user={user} />
-    </SpaceBetween>
-  );
-}
-
-function UserBoundary({
-  user: { UserName: name, PermissionsBoundary: current },
-}: {
-  user: iam.User;
-}) {
-  const boundary = current?.PermissionsBoundaryArn;
-  const { notifySuccess } = useFrame();
-  const [open, setOpen] = useState(false);
-  const [[selected], setSelected] = useState<iam.Policy[]>([]);
-  const save = (): Promise<unknown> =>
-    selected
-      ? call(PutUserPermissionsBoundary, { UserName: name, PermissionsBoundary: selected.Arn })
-      : call(DeleteUserPermissionsBoundary, { UserName: name });
-  return (
-    <>
-      <ExpandableSection
-        variant="container"
-        headerText={`Permissions boundary (${boundary ? 'set' : 'not set'})`}
-        headerActions={
-          <Button
-            onClick={() => {
-              setSelected([]);
-              setOpen(true);
-            }}
-          >
-            {boundary ? 'Change boundary' : 'Set boundary'}
-          </Button>
+      <PermissionsBoundary
+        kind="user"
+        arn={user.PermissionsBoundary?.PermissionsBoundaryArn}
+        put={(PermissionsBoundary) =>
+          call(PutUserPermissionsBoundary, { UserName: name, PermissionsBoundary })
         }
-      >
-        {boundary ?? 'Set a permissions boundary to control the maximum permissions for this user.'}
-      </ExpandableSection>
-      {open && (
-        <ActionDialog
-          size="large"
-          title="Permissions boundary"
-          verb="Save"
-          onDismiss={() => setOpen(false)}
-          action={save}
-          onDone={() => {
-            setOpen(false);
-            invalidateUser(name);
-            invalidate(['policies']);
-            notifySuccess('Permissions boundary saved');
-          }}
-        >
-          <Box>
-            Select the policy to use as the permissions boundary. If you select none, the boundary
-            is removed.
-          </Box>
-          <PolicyPicker single selected={selected ? [selected] : []} onSelect={setSelected} />
-        </ActionDialog>
-      )}
-    </>
+        remove={() => call(DeleteUserPermissionsBoundary, { UserName: name })}
+        onDone={() => invalidateUser(name)}
+      />
+    </SpaceBetween>
   );
 }
 

@@ -1,0 +1,113 @@
+// Switching roles: the form, its link, and what a browser tab remembers of the role it acts in.
+
+/** The role to switch to, as the form and links name it. */
+export interface SwitchTarget {
+  account: string;
+  name: string;
+  displayName?: string;
+  color?: string;
+}
+
+/** The link that opens the form, filled in; others may send it. */
+export function switchRoleUrl(origin: string, target: SwitchTarget): string {
+  const query = new URLSearchParams({ account: target.account, roleName: target.name });
+  if (target.displayName) query.set('displayName', target.displayName);
+  if (target.color) query.set('color', target.color);
+  return `${origin}/console/switch-role?${query.toString()}`;
+}
+
+/** The colours of AWS's form, by name. */
+export const ROLE_COLORS = [
+  ['Red', 'f2b0a9'],
+  ['Orange', 'fbbf93'],
+  ['Yellow', 'fad791'],
+  ['Green', 'b7ca9d'],
+  ['Blue', '99bce3'],
+] as const;
+
+/** A colour of a link, if it is one of the form's; otherwise none. */
+export const knownColor = (color: string | null): string =>
+  ROLE_COLORS.find(([, hex]) => hex === color?.toLowerCase())?.[1] ?? '';
+
+const DISPLAY_NAME_MAX = 64;
+
+export interface SwitchProblems {
+  account: string;
+  name: string;
+  displayName: string;
+}
+
+/** What is wrong with the fields; empty texts if nothing is. */
+export function switchProblems({ account, name, displayName = '' }: SwitchTarget): SwitchProblems {
+  return {
+    account: /^\d{12}$/.test(account.replaceAll('-', '')) ? '' : 'An account ID has 12 digits.',
+    name: /^[\w+=,.@/-]{1,512}$/.test(name)
+      ? ''
+      : 'Enter the name of the role, with its path if it has one.',
+    displayName: displayName.length > DISPLAY_NAME_MAX ? 'Maximum 64 characters.' : '',
+  };
+}
+
+/** The ARN of a role by its name, with which its path may be given. */
+export const roleArn = ({ account, name }: SwitchTarget): string =>
+  `arn:aws:iam::${account.replaceAll('-', '')}:role/${name.replace(/^\/+/, '')}`;
+
+/** The session name of a user's roles: the user's name, as in AWS's console. */
+export const roleSessionName = (userName: string): string =>
+  userName.length < 2 ? `${userName}-console` : userName.slice(0, 64);
+
+/** The role that a browser tab acts in, without any credential. */
+export interface RoleSession {
+  target: SwitchTarget;
+  /** The ARN of the user who switched: nobody else continues it. */
+  by: string;
+  /** When it ends, as the first credentials did. */
+  until: string;
+}
+
+/** The role that a browser tab acts in now. */
+export interface ActingRole extends RoleSession {
+  /** The ARN of its session. */
+  arn: string;
+  /** Whether the server no longer accepts its credentials. */
+  isOver?: boolean;
+}
+
+/** The name that the console shows for a role. */
+export const roleLabel = ({ account, name, displayName }: SwitchTarget): string =>
+  displayName || `${name.split('/').pop() ?? name} @ ${account}`;
+
+/** The stored role session, if it is one of this user and has not ended. */
+export function readRoleSession(
+  text: string | null,
+  by: string,
+  now = Date.now(),
+): RoleSession | undefined {
+  try {
+    const stored = JSON.parse(text ?? '') as Partial<RoleSession> | null;
+    const { target, until } = stored ?? {};
+    const isWhole =
+      typeof target?.account === 'string' &&
+      typeof target.name === 'string' &&
+      typeof until === 'string';
+    if (!isWhole || stored?.by !== by || !(Date.parse(until) > now)) return undefined;
+    return { target, by, until };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The durations of AWS's roles in seconds, the longest first. */
+const DURATIONS = [12, 8, 4, 2, 1].map((hours) => hours * 3_600);
+export const SHORTEST_SECONDS = 900;
+
+/**
+ * The durations to ask for: a role's maximum is known to those only who may read the role. None
+ * exceeds what remains of the user's own session by more than the shortest one.
+ */
+export function durationsToTry(secondsLeft: number): number[] {
+  const fitting = DURATIONS.filter((seconds) => seconds <= secondsLeft);
+  return fitting.length > 0
+    ? fitting
+    : [Math.min(3_600, Math.max(SHORTEST_SECONDS, Math.floor(secondsLeft)))];
+}
