@@ -3,11 +3,11 @@ and the AWS CLI: from creation to deletion, and what keeps a user from deletion.
 
 import json
 import subprocess
-from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
+from harness.certificates import make_pair, saml_metadata
 from harness.clients import download
 
 REFERENCED = "Cannot delete entity, must remove referenced objects first."
@@ -23,13 +23,7 @@ def run(*command, stdin=None):
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     """A certificate signed by itself and its private key."""
-    folder = tmp_path_factory.mktemp("pair")
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    run(
-        *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30"),
-        *("-subj", "/CN=www.example", "-keyout", str(key), "-out", str(certificate)),
-    )
-    return certificate.read_text(), key.read_text()
+    return make_pair(tmp_path_factory.mktemp("pair"))
 
 
 @pytest.fixture
@@ -137,9 +131,7 @@ def test_server_certificates_with_the_cli(server, root, aws, name, pair, tmp_pat
 
 
 def test_saml_providers(root, name, pair):
-    certificate = "".join(pair[0].splitlines()[1:-1])
-    template = (Path(__file__).parent / "scripts" / "saml_metadata.xml").read_text()
-    document = template.replace("CERTIFICATE", certificate)
+    document = saml_metadata(pair)
     made = root.iam.create_saml_provider(Name=name, SAMLMetadataDocument=document)
     arn = made["SAMLProviderArn"]
     root.iam.update_saml_provider(

@@ -9,7 +9,7 @@ import {
   roleLabel,
   roleSessionName,
   switchProblems,
-  switchRoleUrl,
+  switchRoleHref,
   type RoleSession,
 } from './switch-role';
 
@@ -46,12 +46,12 @@ it('is named by its display name, or by role and account', () => {
 });
 
 it('has a link with everything that was entered', () => {
-  expect(switchRoleUrl('https://console.test', TARGET)).toBe(
-    'https://console.test/console/switch-role?account=111122223333&roleName=developers',
+  expect(switchRoleHref({ ...TARGET, name: '/developers' })).toBe(
+    '/switch-role?account=111122223333&roleName=developers',
   );
-  const whole = { ...TARGET, displayName: 'Shop & co', color: 'f2b0a9' };
-  expect(switchRoleUrl('https://console.test', whole)).toBe(
-    'https://console.test/console/switch-role?account=111122223333&roleName=developers&displayName=Shop+%26+co&color=f2b0a9',
+  const whole = { ...TARGET, name: '/teams/a', displayName: 'Shop & co', color: 'f2b0a9' };
+  expect(switchRoleHref(whole)).toBe(
+    '/switch-role?account=111122223333&roleName=teams%2Fa&displayName=Shop+%26+co&color=f2b0a9',
   );
 });
 

@@ -8,12 +8,14 @@ export interface SwitchTarget {
   color?: string;
 }
 
-/** The link that opens the form, filled in; others may send it. */
-export function switchRoleUrl(origin: string, target: SwitchTarget): string {
-  const query = new URLSearchParams({ account: target.account, roleName: target.name });
+/** The address of the form, filled in; it can be sent to others. */
+export function switchRoleHref(target: SwitchTarget): string {
+  // As on AWS, a role's path is part of its name here, and the path `/` is not.
+  const roleName = target.name.replace(/^\//, '');
+  const query = new URLSearchParams({ account: target.account, roleName });
   if (target.displayName) query.set('displayName', target.displayName);
   if (target.color) query.set('color', target.color);
-  return `${origin}/console/switch-role?${query.toString()}`;
+  return `/switch-role?${query.toString()}`;
 }
 
 /** The colours of AWS's form, by name. */

@@ -21,9 +21,14 @@ const NO_COLOR = { value: '', label: 'None' };
 const COLORS = [NO_COLOR, ...ROLE_COLORS.map(([label, value]) => ({ value, label }))];
 
 export function SwitchRolePage() {
+  const [search] = useSearchParams();
+  // Another link fills in the form again.
+  return <SwitchRoleForm key={search.toString()} search={search} />;
+}
+
+function SwitchRoleForm({ search }: { search: URLSearchParams }) {
   const navigate = useNavigate();
   const { session, user } = useFrame();
-  const [search] = useSearchParams();
   const [target, setTarget] = useState<Required<SwitchTarget>>({
     account: search.get('account') ?? session.accountId,
     name: search.get('roleName') ?? '',

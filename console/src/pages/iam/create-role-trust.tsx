@@ -341,7 +341,7 @@ function GithubFields({ input, set, problems }: TrustStepProps) {
     </FormField>
   );
   return (
-    <>
+    <SpaceBetween size="m">
       {field(
         'organization',
         'GitHub organization',
@@ -355,7 +355,7 @@ function GithubFields({ input, set, problems }: TrustStepProps) {
           'GitHub branch – optional',
           'Default: all branches, tags and environments.',
         )}
-    </>
+    </SpaceBetween>
   );
 }
 
@@ -383,6 +383,7 @@ function ConditionFields({ input, set, problems }: TrustStepProps) {
         addButtonText="Add condition"
         removeButtonText="Remove"
         empty="No conditions"
+        gridLayout={[{ breakpoint: 'xs', rows: [[2, 2, 3]] }, { rows: [[1], [1], [1]] }]}
         onAddButtonClick={() =>
           set({
             conditions: [

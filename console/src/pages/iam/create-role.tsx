@@ -63,11 +63,16 @@ interface RoleDetails {
 }
 
 export function CreateRolePage() {
+  const provider = useSearchParams()[0].get('provider') ?? '';
+  // Another provider begins another role.
+  return <CreateRoleWizard key={provider} provider={provider} />;
+}
+
+function CreateRoleWizard({ provider }: { provider: string }) {
   const navigate = useNavigate();
-  const [search] = useSearchParams();
   const { session, notify, notifySuccess } = useFrame();
   const [step, setStep] = useState(0);
-  const [trust, setTrust] = useState(() => initialTrust(search.get('provider') ?? ''));
+  const [trust, setTrust] = useState(() => initialTrust(provider));
   const [policies, setPolicies] = useState<iam.Policy[]>([]);
   const [boundary, setBoundary] = useState<Boundary>({ hasBoundary: false, boundary: [] });
   const [details, setDetails] = useState<RoleDetails>({ name: '', description: '', tags: [] });

@@ -133,6 +133,7 @@ function ProviderLayout({ provider, type, items, tabs }: ProviderLayoutProps) {
         <Container header={<Header variant="h2">Summary</Header>}>
           <KeyValuePairs
             columns={3}
+            minColumnWidth={220}
             items={[
               { label: 'Provider', value: providerName(arn) },
               { label: 'Provider type', value: type },

@@ -19,10 +19,10 @@ import { UpdateRole } from '../../api/generated/iam';
 import { listRoleInstanceProfiles, type Role } from '../../api/roles';
 import { useFrame } from '../../frame/context';
 import { ErrorAlert } from '../../frame/error-alert';
-import { ActionDialog, CopyText, Loading } from '../../frame/parts';
+import { ActionDialog, CopyText, Link, Loading } from '../../frame/parts';
 import { ago, durationText, fullDate } from '../../lib/age';
 import { UNKNOWN } from '../../lib/key-activity';
-import { switchRoleUrl } from '../../lib/switch-role';
+import { switchRoleHref } from '../../lib/switch-role';
 import { isServiceLinked } from '../../lib/trust-policy';
 import { DeleteRolesDialog } from './delete-role';
 import { invalidateRole, useRole } from './queries';
@@ -105,7 +105,8 @@ export function RolePage() {
 
 function Summary({ role, edit }: { role: Role; edit: () => void }) {
   const { session } = useFrame();
-  const { RoleName: name, MaxSessionDuration = 3600 } = role;
+  const { RoleName: name, Path, MaxSessionDuration = HOUR } = role;
+  const switchLink = switchRoleHref({ account: session.accountId, name: `${Path}${name}` });
   const profiles = useQuery({
     queryKey: ['role', name, 'profiles'],
     queryFn: () => listRoleInstanceProfiles(name),
@@ -120,6 +121,7 @@ function Summary({ role, edit }: { role: Role; edit: () => void }) {
     >
       <KeyValuePairs
         columns={3}
+        minColumnWidth={220}
         items={[
           { label: 'Creation date', value: fullDate(role.CreateDate) },
           { label: 'ARN', value: <CopyText text={role.Arn} label="ARN" /> },
@@ -129,10 +131,14 @@ function Summary({ role, edit }: { role: Role; edit: () => void }) {
                 {
                   label: 'Link to switch roles in console',
                   value: (
-                    <CopyText
-                      text={switchRoleUrl(location.origin, { account: session.accountId, name })}
-                      label="Link"
-                    />
+                    <SpaceBetween direction="horizontal" size="xxs">
+                      <CopyText
+                        iconOnly
+                        text={`${location.origin}/console${switchLink}`}
+                        label="Link"
+                      />
+                      <Link to={switchLink}>Switch to {name}</Link>
+                    </SpaceBetween>
                   ),
                 },
               ]),
