@@ -4,9 +4,12 @@ import json
 import os
 
 import pytest
+from botocore.exceptions import ClientError
 
 from conftest import clients
+from harness.clients import key_of
 from harness.console import walk
+from harness.rotations import Rotations
 
 # Quick by itself, but a browser is slow where many things run at once.
 pytestmark = pytest.mark.timeout(480)
@@ -49,6 +52,47 @@ def test_settings_and_buckets(own):
 def test_every_page(own):
     people(clients(own, own.root).iam)
     walk(own, "console_pages.mjs", walk="every page")
+
+
+def test_access_keys_of_the_account(own):
+    iam = clients(own, own.root).iam
+    for user in ["ann", "bob", "carl"]:
+        iam.create_user(UserName=user)
+    used, inactive, rotating = (
+        key_of(iam.create_access_key(UserName=user)) for user in ["ann", "bob", "carl"]
+    )
+    iam.tag_user(UserName="ann", Tags=[{"Key": used.access_key, "Value": "laptop"}])
+    allow(iam, "ann", "iam:ListUsers")
+    clients(own, used).iam.list_users()
+    iam.update_access_key(UserName="bob", AccessKeyId=inactive.access_key, Status="Inactive")
+    for _ in range(2):
+        with pytest.raises(ClientError):
+            clients(own, inactive).iam.list_users()
+    Rotations(own, own.root)("StartRotation", UserName="carl")
+    for number in range(20):
+        iam.create_user(UserName=f"user-{number}")
+    iam.create_login_profile(UserName="carl", Password=PASSWORD)
+    allow(iam, "carl", "iam:ListUsers")
+    walk(
+        own,
+        "console_keys.mjs",
+        used=used.access_key,
+        inactive=inactive.access_key,
+        rotating=rotating.access_key,
+        user="carl",
+        userPassword=PASSWORD,
+    )
+    assert iam.list_access_keys(UserName="ann")["AccessKeyMetadata"] == []
+    assert iam.list_user_tags(UserName="ann")["Tags"] == []
+    [key] = iam.list_access_keys(UserName="bob")["AccessKeyMetadata"]
+    assert key["Status"] == "Active"
+
+
+def allow(iam, user, action):
+    """Gives a user one permission on everything."""
+    statement = {"Effect": "Allow", "Action": action, "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_user_policy(UserName=user, PolicyName="own", PolicyDocument=document)
 
 
 def people(iam):

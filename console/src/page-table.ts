@@ -90,6 +90,14 @@ export const PAGES: readonly Page[] = [
     component: page(() => import('./pages/iam/inline-policy'), 'UserInlinePolicyPage'),
   },
   {
+    path: '/iam/keys',
+    title: 'Access keys',
+    parent: '/iam',
+    section: 'Access management',
+    operations: ['ListUsers', 'ListAccessKeys'],
+    component: page(() => import('./pages/iam/account-keys'), 'AccountKeysPage'),
+  },
+  {
     path: '/iam/groups',
     title: 'IAM user groups',
     parent: '/iam',

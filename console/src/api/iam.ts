@@ -39,6 +39,7 @@ import {
   type User,
 } from './generated/iam';
 import type * as model from './generated/iam';
+import { mapConcurrently } from '../lib/concurrent';
 
 export type { Group, LoginProfile, MFADevice, PasswordPolicy, Tag, User };
 
@@ -95,6 +96,20 @@ export const listAccessKeys = async (UserName?: string): Promise<AccessKey[]> =>
   oldestFirst(
     (await pages(ListAccessKeys, { UserName }, (page) => page.AccessKeyMetadata)).map(completeKey),
   );
+
+/** An access key of a user of the account. */
+export type OwnedKey = AccessKey & { owner: string };
+
+const KEY_REQUESTS = 6;
+
+/** The access keys of all users. IAM lists them by user only. */
+export async function listAccountKeys(): Promise<OwnedKey[]> {
+  const names = (await listUsers()).map(({ UserName }) => UserName);
+  const keys = await mapConcurrently(names, KEY_REQUESTS, async (owner) =>
+    (await listAccessKeys(owner)).map((key): OwnedKey => ({ ...key, owner })),
+  );
+  return keys.flat();
+}
 
 /** Access keys in the order in which they were created, which is not that of their IDs. */
 export const oldestFirst = (keys: readonly AccessKey[]): AccessKey[] =>

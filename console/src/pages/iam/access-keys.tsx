@@ -34,7 +34,7 @@ import {
 
 const KEYS_MAX = 2;
 
-type KeyAction = 'rotate' | 'activate' | 'deactivate' | 'delete' | 'describe';
+export type KeyAction = 'rotate' | 'activate' | 'deactivate' | 'delete' | 'describe';
 interface OpenDialog {
   action: Exclude<KeyAction, 'rotate'>;
   keyId: string;
@@ -191,7 +191,7 @@ function KeyCard({ detail, isUsers, act }: KeyCardProps) {
   );
 }
 
-function LastUse({ use }: { use: KeyUse | undefined }) {
+export function LastUse({ use }: { use: KeyUse | undefined }) {
   if (!use) return <>{UNKNOWN}</>;
   if (!use.date) return <>Never</>;
   return (
@@ -214,7 +214,7 @@ interface KeyDialogProps {
   onDone: (message: string) => void;
 }
 
-function KeyDialog({ userName, action, detail, onDismiss, onDone }: KeyDialogProps) {
+export function KeyDialog({ userName, action, detail, onDismiss, onDone }: KeyDialogProps) {
   const { AccessKeyId } = detail;
   const setStatus = (Status: 'Active' | 'Inactive'): Promise<unknown> =>
     call(UpdateAccessKey, { UserName: userName, AccessKeyId, Status });

@@ -87,8 +87,9 @@ export const KEY_POLL_MS = 10_000;
 export const isActive = ({ Status }: Pick<iam.AccessKey, 'Status'>): boolean => Status === 'Active';
 
 /** The access keys of a user, or of root where none is named: root has no tags to describe them. */
-export const useKeys = (userName?: string, interval: number | false = false) =>
+export const useKeys = (userName?: string, interval: number | false = false, enabled = true) =>
   useQuery({
+    enabled,
     refetchInterval: ({ state }) => (state.error ? false : interval),
     refetchOnWindowFocus: true,
     queryKey: ['user', userName ?? ROOT, 'keys'],
@@ -106,6 +107,10 @@ export const useKeys = (userName?: string, interval: number | false = false) =>
       }));
     },
   });
+
+/** The access keys of all users, which takes a request for each of them. */
+export const useAccountKeys = () =>
+  useQuery({ queryKey: ['account-keys'], queryFn: iam.listAccountKeys, staleTime: 60_000 });
 
 /** The rejected requests with an inactive key; null if they are unknown. */
 export const useAttempts = (
@@ -128,7 +133,7 @@ export function invalidate(...keys: (readonly string[])[]): void {
 
 /** Reads a user again, and the list of users. */
 export const invalidateUser = (name?: string): void =>
-  invalidate(['user', name ?? ROOT], ['users']);
+  invalidate(['user', name ?? ROOT], ['users'], ['account-keys']);
 
 /** Reads a role again, and the list of roles. */
 export const invalidateRole = (name: string): void => invalidate(['role', name], ['roles']);

@@ -18,7 +18,7 @@ import { invalidate } from '../iam/queries';
 import { holdAdvice, phaseText, rotationStatus, type RotationStatus } from './phases';
 import { useOpenRotation, useRotations } from './queries';
 
-const rotationHref = ({ UserName, RotationId }: Rotation): string =>
+export const rotationHref = ({ UserName, RotationId }: Rotation): string =>
   `/rotations/${encodeURIComponent(UserName)}?id=${encodeURIComponent(RotationId)}`;
 
 function icon({ Phase, IsOver, HeldReason, Trouble }: Rotation): StatusIndicatorProps.Type {
