@@ -12,6 +12,7 @@ const KINDS = [
 ];
 const USER = "/iam/users/RotateKeyUser";
 const POLICY = `/iam/policy?arn=arn:aws:iam::${told.account}:policy/photo-readers`;
+const PROVIDER = `/iam/provider?arn=arn:aws:iam::${told.account}`;
 const BUCKET = "/s3/buckets/photos-of-2026";
 
 /** Waits for a text. */
@@ -80,6 +81,35 @@ const FILLED = {
   "group-delete": ["/iam/groups", "Defined", choose("readers"), "Delete"],
   group: ["/iam/groups/readers", "RotateKeyUser"],
   "group-permissions": ["/iam/groups/readers?tab=permissions", "photo-readers"],
+  keys: ["/iam/keys", "deployer"],
+  "keys-delete": ["/iam/keys", "deployer", choose("deployer"), press("Actions"), press("Delete", "menuitem")],
+  roles: ["/iam/roles", "developers"],
+  "roles-delete": ["/iam/roles", "developers", choose("web-servers"), "Delete"],
+  role: ["/iam/roles/developers", "ReadOnlyAccess"],
+  "role-edit": ["/iam/roles/developers", "ReadOnlyAccess", press("Edit")],
+  "role-trust": ["/iam/roles/deploy-the-shop?tab=trust", "Edit trust policy"],
+  "role-trust-edit": ["/iam/roles/deploy-the-shop/trust", "Update policy"],
+  "role-sessions": ["/iam/roles/developers?tab=sessions", "No sessions have been revoked", "Revoke active sessions"],
+  "role-service-linked": ["/iam/roles/AWSServiceRoleForAutoScaling", "This is a service-linked role"],
+  "role-create": ["/iam/roles/create", "Trusted entity type"],
+  "role-create-account": ["/iam/roles/create", "Trusted entity type", "AWS account", "Another AWS account", "Require external ID", "Next"],
+  "role-create-github": [
+    `/iam/roles/create?provider=arn:aws:iam::${told.account}:oidc-provider/token.actions.githubusercontent.com`,
+    "GitHub organization", "Add condition", "Next",
+  ],
+  "role-create-custom": ["/iam/roles/create", "Trusted entity type", "Custom trust policy"],
+  "role-create-review": [
+    "/iam/roles/create", "Trusted entity type", "AWS account", "Next", see("Set permissions boundary"), "Next",
+    { "Role name": "partners" }, "Add new tag",
+  ],
+  providers: ["/iam/providers", "Corp"],
+  "provider-create": ["/iam/providers/create", "Provider URL"],
+  "provider-create-saml": ["/iam/providers/create", "Provider URL", press("SAML", "radio"), press("Add provider")],
+  provider: [`${PROVIDER}:oidc-provider/token.actions.githubusercontent.com`, "https://github.com/octo"],
+  "provider-thumbprints": [`${PROVIDER}:oidc-provider/token.actions.githubusercontent.com&tab=thumbprints`, "990f4193972f"],
+  "provider-assign": [`${PROVIDER}:saml-provider/Corp`, "SAML metadata", "Assign role", "Use an existing role"],
+  "provider-saml": [`${PROVIDER}:saml-provider/Corp`, "Replace metadata"],
+  "switch-role-root": ["/switch-role", "The root user can't switch to a role"],
   policies: ["/iam/policies", "AWS managed"],
   "policy-create": ["/iam/policies/create", "Policy editor", { "Policy document": told.draft }, see("No findings")],
   "policy-create-wrong": [
@@ -121,6 +151,9 @@ const FILLED = {
 const EMPTY = {
   "dashboard-empty": ["/iam", "IAM resources"],
   "users-empty": ["/iam/users", "No users"],
+  "keys-empty": ["/iam/keys", "No access keys"],
+  "roles-empty": ["/iam/roles", "No roles"],
+  "providers-empty": ["/iam/providers", "No identity providers"],
   "groups-empty": ["/iam/groups", "No groups"],
   "rotations-empty": ["/rotations", "No rotations"],
   "rotation-policies-empty": ["/rotation-policies", "No rotation policies"],
@@ -131,6 +164,10 @@ const EMPTY = {
 /** What somebody sees who may nothing. */
 const REFUSED = {
   "dashboard-refused": ["/iam", "GetAccountSummary"],
+  "keys-refused": ["/iam/keys", "You don't have"],
+  "roles-refused": ["/iam/roles", "iam:ListRoles"],
+  "switch-role": ["/switch-role", "Display color"],
+  "switch-role-refused": [`/switch-role?account=${told.account}&roleName=developers`, "Display color", press("Switch Role"), see("You don't have")],
   "users-refused": ["/iam/users", "iam:ListUsers"],
   "user-refused": ["/iam/users/nobody?tab=credentials", "You don't have"],
   "account-refused": ["/iam/account", "You don't have"],
@@ -151,6 +188,7 @@ const LOADING = {
 
 const storageState = await signedIn(told.password);
 const nobody = told.state === "empty" ? undefined : await signedIn(told.userPassword, "nobody");
+const developer = nobody && (await signedIn(told.userPassword, "developer"));
 for (const [kind, viewport] of KINDS) {
   mkdirSync(join(told.folder, kind), { recursive: true });
   const look = { viewport, colorScheme: kind === "dark" ? "dark" : "light" };
@@ -165,6 +203,9 @@ for (const [kind, viewport] of KINDS) {
   const refused = await open({ ...look, storageState: nobody });
   await each(refused, kind, REFUSED);
   await end(refused, kind);
+  const acting = await open({ ...look, storageState: developer });
+  await inRole(acting, kind);
+  await end(acting, kind);
   const out = await open(look);
   await signingIn(out, kind);
   await end(out, kind);
@@ -267,6 +308,22 @@ async function serverDown({ page, visit, button, seen }, kind) {
   await seen("The server is not responding.");
   await picture(page, "server-down", kind);
   await page.unrouteAll({ behavior: "ignoreErrors" });
+}
+
+/** Somebody who has switched to a role, the menu, and the end of the role's session. */
+async function inRole({ page, visit, button, seen }, kind) {
+  await page.clock.install();
+  await visit(`/switch-role?account=${told.account}&roleName=developers&color=fad791`);
+  await button("Switch Role").click();
+  await seen("You are using the role");
+  await seen("IAM resources");
+  await picture(page, "role-acting", kind);
+  await page.getByRole("button", { name: /^Account/ }).first().click();
+  await seen("Switch back");
+  await picture(page, "role-acting-menu", kind);
+  await page.clock.fastForward("01:00:05");
+  await seen("Session ended");
+  await picture(page, "role-ended", kind);
 }
 
 async function signingIn({ page, visit, signIn, button, seen }, kind) {

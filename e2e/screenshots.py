@@ -14,6 +14,7 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from conftest import clients
+from harness.certificates import make_pair, saml_metadata
 from harness.clients import key_of
 from harness.rotations import Rotations
 from harness.server import Server
@@ -61,6 +62,7 @@ def fill(server: Server):
     for attached in [arn, f"{MANAGED}AmazonS3FullAccess"]:
         iam.attach_user_policy(UserName=USER, PolicyArn=attached)
     iam.put_user_policy(UserName=USER, PolicyName="own", PolicyDocument=DRAFT)
+    roles(server)
     s3.create_bucket(Bucket="photos-of-2026")
     s3.create_bucket(Bucket="backups-of-the-build-machines-in-mumbai")
     for key in ["cat.txt", "dog.txt", "2026/january/horse.txt"]:
@@ -74,6 +76,32 @@ def fill(server: Server):
             refused()
         except ClientError:
             continue
+
+
+def roles(server: Server):
+    """Roles that trust each kind of entity, and identity providers."""
+    iam = clients(server, server.root).iam
+    issuer = iam.create_open_id_connect_provider(
+        Url="https://token.actions.githubusercontent.com",
+        ClientIDList=["sts.amazonaws.com", "https://github.com/octo"],
+        ThumbprintList=["990f4193972f2becf12ddeda5237f9c952f20d9e"],
+    )["OpenIDConnectProviderArn"]
+    with tempfile.TemporaryDirectory() as folder:
+        metadata = saml_metadata(make_pair(Path(folder)))
+    iam.create_saml_provider(Name="Corp", SAMLMetadataDocument=metadata)
+    trusted = {
+        "developers": ("sts:AssumeRole", {"AWS": f"arn:aws:iam::{server.account}:root"}),
+        "web-servers": ("sts:AssumeRole", {"Service": "ec2.amazonaws.com"}),
+        "deploy-the-shop": ("sts:AssumeRoleWithWebIdentity", {"Federated": issuer}),
+    }
+    for name, (action, principal) in trusted.items():
+        statement = {"Effect": "Allow", "Principal": principal, "Action": action}
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(statement))
+    iam.attach_role_policy(RoleName="developers", PolicyArn=f"{MANAGED}ReadOnlyAccess")
+    iam.put_role_policy(RoleName="developers", PolicyName="own", PolicyDocument=DRAFT)
+    iam.create_instance_profile(InstanceProfileName="web-servers")
+    iam.add_role_to_instance_profile(InstanceProfileName="web-servers", RoleName="web-servers")
+    iam.create_service_linked_role(AWSServiceName="autoscaling.amazonaws.com")
 
 
 def rotate(server: Server):
@@ -105,12 +133,14 @@ def rotate(server: Server):
 
 
 def people(server: Server):
-    """Who must change the password, who may nothing, and who has an MFA device."""
+    """Who must change the password, who may nothing, who has an MFA device, who switches roles."""
     iam = clients(server, server.root).iam
-    for name in ["newcomer", "nobody", "careful"]:
+    for name in ["newcomer", "nobody", "careful", "developer"]:
         iam.create_user(UserName=name)
         must = name == "newcomer"
         iam.create_login_profile(UserName=name, Password=PASSWORD, PasswordResetRequired=must)
+    switching = document(allow("sts:AssumeRole", "*"))
+    iam.put_user_policy(UserName="developer", PolicyName="own", PolicyDocument=switching)
     made = iam.create_virtual_mfa_device(VirtualMFADeviceName="phone")["VirtualMFADevice"]
     first, second = Authenticator(made["Base32StringSeed"].decode()).pair()
     iam.enable_mfa_device(

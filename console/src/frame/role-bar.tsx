@@ -1,4 +1,5 @@
 // The strip under the bar at the top while the tab acts in a role: which one, until when.
+import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
 
 import { timeUntil } from '../lib/age';
@@ -19,9 +20,9 @@ export function RoleBar({ role: { target, until }, switchBack }: RoleBarProps) {
       role="region"
       aria-label="Role"
     >
-      <span>
+      <Box variant="span" color="inherit">
         You are using the role <b>{roleLabel(target)}</b>. Its session ends {timeUntil(until, now)}.
-      </span>
+      </Box>
       <Button variant="inline-link" onClick={switchBack}>
         Switch back
       </Button>

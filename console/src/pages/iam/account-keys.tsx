@@ -84,7 +84,7 @@ const KEY_COLUMNS: Column<OwnedKey>[] = [
   {
     id: 'key',
     header: 'Access key ID',
-    minWidth: 220,
+    minWidth: 210,
     value: ({ AccessKeyId }) => AccessKeyId,
     cell: ({ AccessKeyId }) => AccessKeyId,
     isRowHeader: true,
@@ -92,20 +92,20 @@ const KEY_COLUMNS: Column<OwnedKey>[] = [
   {
     id: 'owner',
     header: 'User name',
-    minWidth: 140,
+    minWidth: 120,
     value: ({ owner }) => owner,
     cell: ({ owner }) => <Link to={keysHref(owner)}>{owner}</Link>,
   },
   {
     id: 'description',
     header: 'Description',
-    minWidth: 130,
+    minWidth: 120,
     cell: (item) => <Description item={item} />,
   },
   {
     id: 'status',
     header: 'Status',
-    minWidth: 110,
+    minWidth: 125,
     value: ({ Status }) => Status,
     cell: (item) => (
       <StatusIndicator type={isActive(item) ? 'success' : 'stopped'}>{item.Status}</StatusIndicator>
@@ -114,7 +114,7 @@ const KEY_COLUMNS: Column<OwnedKey>[] = [
   {
     id: 'age',
     header: 'Age',
-    minWidth: 110,
+    minWidth: 105,
     value: ({ CreateDate }) => -Date.parse(CreateDate),
     cell: (item) =>
       isActive(item) && daysSince(item.CreateDate) > OLD_DAYS ? (
@@ -126,7 +126,7 @@ const KEY_COLUMNS: Column<OwnedKey>[] = [
   {
     id: 'used',
     header: 'Last used',
-    minWidth: 150,
+    minWidth: 130,
     cell: (item) => <LastUsed item={item} />,
   },
   {
@@ -141,14 +141,14 @@ const KEY_COLUMNS: Column<OwnedKey>[] = [
 const ATTEMPTS_COLUMN: Column<OwnedKey> = {
   id: 'attempts',
   header: 'Attempts while inactive',
-  minWidth: 150,
+  minWidth: 140,
   cell: (item) => (isActive(item) ? '–' : <Attempts item={item} />),
 };
 
 const ROTATION_COLUMN: Column<OwnedKey> = {
   id: 'rotation',
   header: 'Open rotation',
-  minWidth: 130,
+  minWidth: 110,
   cell: (item) => <OpenRotation item={item} />,
 };
 
@@ -175,7 +175,6 @@ export function AccountKeysPage() {
       error={keys.error}
       reload={() => invalidate(['account-keys'], ['user'], ['attempts'], ['rotation'])}
       empty="No access keys"
-      search="Search by access key ID or user name"
       selection="single"
       selected={key ? [key] : []}
       onSelect={setSelected}

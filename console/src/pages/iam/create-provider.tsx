@@ -121,7 +121,7 @@ export function CreateProviderPage() {
               />
             </FormField>
             {type === 'oidc' ? (
-              <>
+              <SpaceBetween size="m">
                 <FormField
                   label="Provider URL"
                   description="The issuer of the tokens, as in their claim iss."
@@ -148,9 +148,9 @@ export function CreateProviderPage() {
                     onChange={({ detail }) => setAudience(detail.value.trim())}
                   />
                 </FormField>
-              </>
+              </SpaceBetween>
             ) : (
-              <>
+              <SpaceBetween size="m">
                 <FormField
                   label="Provider name"
                   constraintText={problem('name') ? '' : SAML_NAME_RULE}
@@ -163,7 +163,7 @@ export function CreateProviderPage() {
                   />
                 </FormField>
                 <MetadataField files={files} set={setFiles} errorText={problem('metadata')} />
-              </>
+              </SpaceBetween>
             )}
           </SpaceBetween>
         </Container>

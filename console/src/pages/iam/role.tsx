@@ -131,7 +131,7 @@ function Summary({ role, edit }: { role: Role; edit: () => void }) {
                 {
                   label: 'Link to switch roles in console',
                   value: (
-                    <SpaceBetween direction="horizontal" size="xxs">
+                    <SpaceBetween direction="horizontal" size="xxs" alignItems="center">
                       <CopyText
                         iconOnly
                         text={`${location.origin}/console${switchLink}`}
