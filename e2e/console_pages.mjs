@@ -175,7 +175,7 @@ const MAIN = [
   ["/iam/users/bob?tab=credentials", "Console sign-in"],
   ["/iam/users/bob/keys/create", "Use case"],
   ["/iam/users/bob/mfa/assign", "Device name"],
-  ["/security-credentials", "Access keys"],
+  ["/security-credentials", "Multi-factor authentication"],
   ["/iam/keys", "while inactive"],
   ["/iam/groups", "Create group"],
   ["/iam/groups/readers", "Users in this group"],

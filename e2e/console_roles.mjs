@@ -143,6 +143,8 @@ async function roleOfService() {
   await good(world, "review of a role");
   await button("Create role").click();
   await flash("Role web-servers created");
+  // The button was at the end of a long page.
+  await page.waitForFunction(() => window.scrollY === 0);
   await seen(`arn:aws:iam::${told.account}:instance-profile/web-servers`);
   await seen("AmazonS3ReadOnlyAccess");
   await seen("Permissions boundary (set)");
@@ -264,8 +266,10 @@ async function remove() {
   await seen("Instance profile: web-servers");
   await seen("Detached (not deleted): AmazonS3ReadOnlyAccess");
   await good(world, "deleting a role");
+  await field("Enter web-servers to confirm").fill("web-server");
+  await page.keyboard.press("Enter");
   await field("Enter web-servers to confirm").fill("web-servers");
-  await button("Delete role").click();
+  await page.keyboard.press("Enter");
   await flash("Role web-servers deleted");
   await page.getByLabel("Search Roles").fill("");
   await choose("partner");

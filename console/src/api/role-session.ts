@@ -33,11 +33,12 @@ interface Assumed {
   expires: string;
 }
 
-/** Assumes a role for so many seconds, and signs with its credentials from now on. */
+/** Assumes a role for so many seconds, and signs with its credentials from now on, or until then. */
 async function assume(
   session: SignedIn,
   target: SwitchTarget,
   DurationSeconds: number,
+  until?: string,
 ): Promise<Assumed> {
   const { Credentials: made, AssumedRoleUser: user } = await callAs(ownCredentials, AssumeRole, {
     RoleArn: roleArn(target),
@@ -49,7 +50,7 @@ async function assume(
     accessKeyId: made.AccessKeyId,
     secretAccessKey: made.SecretAccessKey,
     sessionToken: made.SessionToken,
-    expiresAt: made.Expiration,
+    expiresAt: until ?? made.Expiration,
   });
   return { arn: user.Arn, expires: made.Expiration };
 }
@@ -101,7 +102,8 @@ export async function resumeRole(session: SignedIn): Promise<ActingRole | null> 
   }
   const left = Math.floor((Date.parse(before.until) - Date.now()) / 1_000);
   try {
-    const { arn } = await assume(session, before.target, Math.max(left, SHORTEST_SECONDS));
+    const seconds = Math.max(left, SHORTEST_SECONDS);
+    const { arn } = await assume(session, before.target, seconds, before.until);
     return { ...before, arn };
   } catch (error) {
     // The next reload is the user's.

@@ -176,6 +176,9 @@ export function ActionDialog(props: ActionDialogProps) {
               ariaLabel={`Enter ${confirmText} to confirm`}
               autoComplete={false}
               onChange={({ detail }) => setText(detail.value)}
+              onKeyDown={({ detail }) => {
+                if (detail.key === 'Enter' && isConfirmed && !disabled && !busy) run();
+              }}
             />
           </FormField>
         )}

@@ -9,7 +9,7 @@ import TopNavigation, {
   type TopNavigationProps,
 } from '@cloudscape-design/components/top-navigation';
 import { useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
-import { useLocation, useNavigate } from 'react-router';
+import { useLocation, useNavigate, useNavigationType } from 'react-router';
 
 import { switchBack } from '../api/role-session';
 import {
@@ -53,6 +53,7 @@ export function Shell({
 }) {
   const navigate = useNavigate();
   const { pathname, search } = useLocation();
+  const navigationType = useNavigationType();
   const [region, setRegionState] = useState(storedRegion);
   const [theme, setTheme] = useState(storedTheme);
   const [open, setOpen] = useState(isWide);
@@ -102,6 +103,11 @@ export function Shell({
       }),
     );
   }, [pathname]);
+
+  // A link leads to the top of a page; Back and Forward to where the browser was on it.
+  useEffect(() => {
+    if (navigationType === 'PUSH') window.scrollTo(0, 0);
+  }, [pathname, navigationType]);
 
   const trail = trailTo(pathname, new URLSearchParams(search));
   const title = trail.at(-1)?.title ?? 'Page not found';

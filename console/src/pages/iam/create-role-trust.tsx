@@ -383,7 +383,7 @@ function ConditionFields({ input, set, problems }: TrustStepProps) {
         addButtonText="Add condition"
         removeButtonText="Remove"
         empty="No conditions"
-        gridLayout={[{ breakpoint: 'xs', rows: [[2, 2, 3]] }, { rows: [[1], [1], [1]] }]}
+        gridLayout={[{ breakpoint: 'xxs', rows: [[2, 2, 3]] }, { rows: [[1], [1], [1]] }]}
         onAddButtonClick={() =>
           set({
             conditions: [
