@@ -2,27 +2,13 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { ActingRole } from '../lib/switch-role';
-import { resumeRole, switchBack, switchRole } from './role-session';
-import {
-  credentials,
-  endIfSignedOut,
-  forgetCredentials,
-  leaveRole,
-  ownCredentials,
-  queryClient,
-  ROLE_QUERY,
-  ROLE_STORAGE,
-  RoleSessionEnded,
-  ServiceError,
-  type SignedIn,
-} from './session';
+import type { SignedIn } from './session';
 
 const callAs = vi.hoisted(() => vi.fn());
 vi.mock('./client', () => ({ callAs }));
 
 const HOUR = 3_600;
 const later = (seconds: number): string => new Date(Date.now() + seconds * 1_000).toISOString();
-const OWN = { endpointUrl: 'http://api.test', accessKeyId: 'ASIAOWN', secretAccessKey: 's' };
 const USER: SignedIn = {
   state: 'signed-in',
   accountId: '111122223333',
@@ -31,163 +17,188 @@ const USER: SignedIn = {
   expiresAt: later(13 * HOUR),
 };
 const TARGET = { account: '444455556666', name: 'readers' };
+const STORED = 'keywright-role';
 
-/** The inputs of AssumeRole, and the role's maximum. */
-let inputs: Record<string, unknown>[] = [];
+let role: typeof import('./role-session');
+let session: typeof import('./session');
+/** The durations that AssumeRole was called with, and the role's maximum. */
+let durations: number[] = [];
 let maximum = HOUR;
+let addresses: string[] = [];
 
-beforeEach(() => {
-  inputs = [];
+/** Loads the console: memory is lost, the tab's storage is not. */
+async function load(): Promise<void> {
+  vi.resetModules();
+  session = await import('./session');
+  role = await import('./role-session');
+  durations = [];
+}
+
+beforeEach(async () => {
   maximum = HOUR;
-  queryClient.clear();
+  addresses = [];
   sessionStorage.clear();
-  leaveRole();
-  forgetCredentials();
+  const own = { endpointUrl: 'http://api.test', accessKeyId: 'ASIAOWN', secretAccessKey: 's' };
+  const answer = { ...own, sessionToken: 't', expiresAt: later(900) };
   vi.stubGlobal(
     'fetch',
-    vi.fn(() =>
-      Promise.resolve(
-        new Response(JSON.stringify({ ...OWN, sessionToken: 't', expiresAt: later(900) })),
-      ),
-    ),
+    vi.fn(() => Promise.resolve(new Response(JSON.stringify(answer)))),
   );
-  callAs.mockImplementation((source: unknown, _: object, input: { DurationSeconds: number }) => {
+  vi.spyOn(location, 'assign').mockImplementation((address) => {
+    addresses.push(String(address));
+  });
+  callAs.mockImplementation((source: unknown, _: object, input: Record<string, unknown>) => {
     // The role's credentials must never sign this: it would be role chaining.
-    expect(source).toBe(ownCredentials);
-    inputs.push(input as unknown as Record<string, unknown>);
-    if (input.DurationSeconds > maximum) {
+    expect(source).toBe(session.ownCredentials);
+    expect(input).toMatchObject({
+      RoleArn: 'arn:aws:iam::444455556666:role/readers',
+      RoleSessionName: 'ann',
+    });
+    const seconds = Number(input['DurationSeconds']);
+    durations.push(seconds);
+    if (seconds > maximum) {
       const text =
         'The requested DurationSeconds exceeds the MaxSessionDuration set for this role.';
-      return Promise.reject(new ServiceError('ValidationError', text, 400));
+      return Promise.reject(new session.ServiceError('ValidationError', text, 400));
     }
     return Promise.resolve({
       Credentials: {
         AccessKeyId: 'ASIAROLE',
         SecretAccessKey: 'role-secret',
         SessionToken: 'role-token',
-        Expiration: later(input.DurationSeconds),
+        Expiration: later(seconds),
       },
       AssumedRoleUser: { Arn: 'arn:aws:sts::444455556666:assumed-role/readers/ann' },
     });
   });
+  await load();
 });
 
-const acting = (): ActingRole | null | undefined => queryClient.getQueryData(ROLE_QUERY);
-const signer = async (): Promise<string> => (await credentials()).accessKeyId;
-
-it('the role signs after a switch, and the user after switching back', async () => {
-  expect(await signer()).toBe('ASIAOWN');
-  queryClient.setQueryData(['users'], ['of ann']);
-  await switchRole(USER, TARGET);
-  expect(await signer()).toBe('ASIAROLE');
-  expect((await credentials()).endpointUrl).toBe(OWN.endpointUrl);
-  expect(inputs.at(-1)).toMatchObject({
-    RoleArn: 'arn:aws:iam::444455556666:role/readers',
-    RoleSessionName: 'ann',
-  });
-  // What the user has read is not the role's.
-  expect(queryClient.getQueryData(['users'])).toBeUndefined();
-  switchBack();
-  expect(await signer()).toBe('ASIAOWN');
-  expect(acting()).toBeNull();
-  expect(sessionStorage.length).toBe(0);
-});
-
-it.each([
-  [HOUR, [43_200, 28_800, 14_400, 7_200, 3_600]],
-  [2 * HOUR, [43_200, 28_800, 14_400, 7_200]],
-  [12 * HOUR, [43_200]],
-])('with a maximum of %d s it asks for %j', async (allowed, durations) => {
-  maximum = allowed;
-  await switchRole(USER, TARGET);
-  expect(inputs.map(({ DurationSeconds }) => DurationSeconds)).toEqual(durations);
-});
-
-it('asks once if it is denied, and the user stays who they are', async () => {
+const deny = (): void => {
   callAs.mockImplementation(() => {
-    inputs.push({});
-    return Promise.reject(new ServiceError('AccessDenied', 'not authorized', 403));
+    durations.push(0);
+    return Promise.reject(new session.ServiceError('AccessDenied', 'not authorized', 403));
   });
-  await expect(switchRole(USER, TARGET)).rejects.toThrow('not authorized');
-  expect(inputs).toHaveLength(1);
-  expect(await signer()).toBe('ASIAOWN');
-  expect(sessionStorage.length).toBe(0);
-});
+};
+const signer = async (): Promise<string> => (await session.credentials()).accessKeyId;
+/** Whether a signature is made within a moment. */
+const isSigned = (): Promise<boolean> =>
+  Promise.race([
+    signer().then(() => true),
+    new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 20)),
+  ]);
 
-it('stores no credentials', async () => {
-  await switchRole(USER, TARGET);
-  const stored = sessionStorage.getItem(ROLE_STORAGE) ?? '';
-  expect(Object.keys(JSON.parse(stored) as object).sort()).toEqual(['by', 'target', 'until']);
+/** Switches, and loads the console again as the browser does then. */
+async function switched(): Promise<ActingRole | null> {
+  role.switchRole(USER, TARGET);
+  await load();
+  return role.resumeRole(USER);
+}
+
+describe('a switch', () => {
+  it('loads the console again, until which nothing is signed', async () => {
+    expect(await signer()).toBe('ASIAOWN');
+    role.switchRole(USER, { ...TARGET, account: '4444-5555-6666' });
+    expect(addresses).toEqual(['/console/switch-role?account=444455556666&roleName=readers']);
+    expect(await isSigned()).toBe(false);
+    expect(durations).toEqual([]);
+  });
+  it('makes the role sign, at the same endpoint', async () => {
+    expect(await switched()).toMatchObject({ target: TARGET, isNew: true });
+    expect(await session.credentials()).toMatchObject({
+      accessKeyId: 'ASIAROLE',
+      endpointUrl: 'http://api.test',
+    });
+  });
+  it('and back again, until which nothing is signed', async () => {
+    await switched();
+    role.switchBack();
+    expect(addresses.at(-1)).toBe('/console/iam');
+    expect(await isSigned()).toBe(false);
+    await load();
+    expect(await role.resumeRole(USER)).toBeNull();
+    expect(await signer()).toBe('ASIAOWN');
+  });
+  it('stores no credentials', async () => {
+    await switched();
+    const stored = JSON.parse(sessionStorage.getItem(STORED) ?? '') as object;
+    expect(Object.keys(stored).sort()).toEqual(['by', 'target', 'until']);
+  });
+  it('that is denied is tried once and leaves the user who they are', async () => {
+    deny();
+    expect(await switched()).toBeNull();
+    expect(durations).toHaveLength(1);
+    expect(session.queryClient.getQueryData(role.SWITCH_FAILURE)).toMatchObject({
+      message: 'not authorized',
+    });
+    expect(await signer()).toBe('ASIAOWN');
+    expect(sessionStorage.length).toBe(0);
+  });
+  it.each([
+    [HOUR, [43_200, 28_800, 14_400, 7_200, 3_600]],
+    [2 * HOUR, [43_200, 28_800, 14_400, 7_200]],
+    [12 * HOUR, [43_200]],
+  ])('to a role with a maximum of %d s asks for %j', async (allowed, expected) => {
+    maximum = allowed;
+    await switched();
+    expect(durations).toEqual(expected);
+  });
 });
 
 describe('after a reload', () => {
-  const reload = (): void => {
-    leaveRoleInMemory();
-    inputs = [];
-  };
-  /** What a reload does: memory is lost, the tab's storage is not. */
-  const leaveRoleInMemory = (): void => {
-    const stored = sessionStorage.getItem(ROLE_STORAGE);
-    leaveRole();
-    queryClient.clear();
-    if (stored) sessionStorage.setItem(ROLE_STORAGE, stored);
-  };
   it('the same user continues until the first session would have ended', async () => {
-    await switchRole(USER, TARGET);
-    const until = acting()?.until;
-    reload();
-    const resumed = await resumeRole(USER);
-    expect(resumed).toMatchObject({ target: TARGET, until });
-    expect(inputs).toHaveLength(1);
-    expect(inputs[0]?.['DurationSeconds']).toBeLessThanOrEqual(HOUR);
+    const before = await switched();
+    await load();
+    const resumed = await role.resumeRole(USER);
+    expect(resumed).toMatchObject({ target: TARGET, until: before?.until });
+    expect(resumed?.isNew).toBeUndefined();
+    expect(durations).toHaveLength(1);
+    expect(durations[0]).toBeLessThanOrEqual(HOUR);
     expect(await signer()).toBe('ASIAROLE');
   });
   it('a session that is almost over is not prolonged', async () => {
-    await switchRole(USER, TARGET);
-    const stored = JSON.parse(sessionStorage.getItem(ROLE_STORAGE) ?? '') as object;
     const until = later(60);
-    reload();
-    sessionStorage.setItem(ROLE_STORAGE, JSON.stringify({ ...stored, until }));
-    expect(await resumeRole(USER)).toMatchObject({ until });
+    sessionStorage.setItem(STORED, JSON.stringify({ target: TARGET, by: USER.arn, until }));
+    expect(await role.resumeRole(USER)).toMatchObject({ until });
     // AWS issues no shorter session.
-    expect(inputs[0]).toMatchObject({ DurationSeconds: 900 });
-    expect((await credentials()).expiresAt).toBe(until);
+    expect(durations).toEqual([900]);
+    expect((await session.credentials()).expiresAt).toBe(until);
   });
   it('another user does not', async () => {
-    await switchRole(USER, TARGET);
-    reload();
-    expect(await resumeRole({ ...USER, arn: `${USER.arn}e` })).toBeNull();
-    expect(inputs).toHaveLength(0);
+    await switched();
+    await load();
+    expect(await role.resumeRole({ ...USER, arn: `${USER.arn}e` })).toBeNull();
+    expect(durations).toEqual([]);
     expect(sessionStorage.length).toBe(0);
   });
   it('a role that may no longer be assumed is an error once', async () => {
-    await switchRole(USER, TARGET);
-    reload();
-    callAs.mockRejectedValue(new ServiceError('AccessDenied', 'not authorized', 403));
-    await expect(resumeRole(USER)).rejects.toThrow('not authorized');
-    expect(await resumeRole(USER)).toBeNull();
+    await switched();
+    await load();
+    deny();
+    await expect(role.resumeRole(USER)).rejects.toThrow('not authorized');
+    expect(await role.resumeRole(USER)).toBeNull();
   });
 });
 
 describe('when the session of the role is over', () => {
   it('nothing is signed, neither as the role nor as the user', async () => {
-    await switchRole(USER, TARGET);
+    await switched();
     vi.useFakeTimers({ now: Date.now() + (HOUR + 1) * 1_000 });
-    await expect(credentials()).rejects.toBeInstanceOf(RoleSessionEnded);
+    await expect(session.credentials()).rejects.toBeInstanceOf(session.RoleSessionEnded);
     vi.useRealTimers();
   });
-  it.each([
-    new RoleSessionEnded(),
-    new ServiceError('ExpiredToken', 'expired', 403),
-    new ServiceError('InvalidClientTokenId', 'no such key', 403),
-  ])('%s ends it', async (error) => {
-    await switchRole(USER, TARGET);
-    endIfSignedOut(error);
-    expect(acting()?.isOver).toBe(true);
-  });
-  it('a denial does not end it', async () => {
-    await switchRole(USER, TARGET);
-    endIfSignedOut(new ServiceError('AccessDenied', 'no', 403));
-    expect(acting()?.isOver).toBeUndefined();
-  });
+  it.each(['RoleSessionEnded', 'ExpiredToken', 'InvalidClientTokenId', 'AccessDenied'])(
+    '%s is the end of it, except for a denial',
+    async (code) => {
+      const began = await switched();
+      session.queryClient.setQueryData(session.ROLE_QUERY, began);
+      const error =
+        code === 'RoleSessionEnded'
+          ? new session.RoleSessionEnded()
+          : new session.ServiceError(code, 'no', 403);
+      session.endIfSignedOut(error);
+      const acting = session.queryClient.getQueryData<ActingRole>(session.ROLE_QUERY);
+      expect(acting?.isOver ?? false).toBe(code !== 'AccessDenied');
+    },
+  );
 });

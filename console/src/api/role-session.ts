@@ -2,17 +2,18 @@
 //
 // The console has no private API for this: the user's own credentials sign AssumeRole, and the
 // credentials of the role sign everything else. They live in this page's memory only; the tab
-// stores whose role it acts in, and assumes it again after a reload. When the session of the role
-// is over, nothing is signed until the person has chosen how to continue: a request that was meant
-// for the role must not be made as the user.
+// stores which role it acts in, and assumes it again after a reload. A switch is a reload, so that
+// nothing that was begun as one principal is continued as the other. For the same reason nothing
+// is signed after the end of the role's session until the person has chosen how to continue.
 import {
   durationsToTry,
-  readRoleSession,
+  readStoredRole,
   roleArn,
   roleSessionName,
   SHORTEST_SECONDS,
+  switchRoleHref,
   type ActingRole,
-  type RoleSession,
+  type StoredRole,
   type SwitchTarget,
 } from '../lib/switch-role';
 import { callAs } from './client';
@@ -21,7 +22,7 @@ import {
   leaveRole,
   ownCredentials,
   queryClient,
-  ROLE_QUERY,
+  reloadAs,
   ROLE_STORAGE,
   ServiceError,
   setRoleCredentials,
@@ -73,48 +74,44 @@ async function assumeLongest(session: SignedIn, target: SwitchTarget): Promise<A
   throw tooLong;
 }
 
-/** What the user has read is not the role's, and the other way round. */
-function forgetAnswers(): void {
-  const ofUser = new Set<unknown>(['session', 'capabilities', ROLE_QUERY[0]]);
-  queryClient.removeQueries({ predicate: ({ queryKey }) => !ofUser.has(queryKey[0]) });
-}
+const write = (stored: StoredRole): void =>
+  sessionStorage.setItem(ROLE_STORAGE, JSON.stringify(stored));
 
-function stored(session: SignedIn): RoleSession | undefined {
-  return readRoleSession(sessionStorage.getItem(ROLE_STORAGE), session.arn);
-}
-
-/** Switches to a role. */
-export async function switchRole(session: SignedIn, target: SwitchTarget): Promise<void> {
-  const { arn, expires } = await assumeLongest(session, target);
-  const acting: ActingRole = { target, by: session.arn, until: expires, arn };
-  const { by, until } = acting;
-  sessionStorage.setItem(ROLE_STORAGE, JSON.stringify({ target, by, until } satisfies RoleSession));
-  queryClient.setQueryData(ROLE_QUERY, acting);
-  forgetAnswers();
-}
-
-/** Continues in the role that the tab acted in before it was reloaded; null if there is none. */
-export async function resumeRole(session: SignedIn): Promise<ActingRole | null> {
-  const before = stored(session);
-  if (!before) {
-    leaveRole();
-    return null;
-  }
-  const left = Math.floor((Date.parse(before.until) - Date.now()) / 1_000);
-  try {
-    const seconds = Math.max(left, SHORTEST_SECONDS);
-    const { arn } = await assume(session, before.target, seconds, before.until);
-    return { ...before, arn };
-  } catch (error) {
-    // The next reload is the user's.
-    sessionStorage.removeItem(ROLE_STORAGE);
-    throw error;
-  }
+/** Switches to a role: loads the console again, which then acts in it or shows why it can't. */
+export function switchRole({ arn: by }: SignedIn, chosen: SwitchTarget): void {
+  const target = { ...chosen, account: chosen.account.replaceAll('-', '') };
+  write({ target, by });
+  reloadAs(switchRoleHref(target));
 }
 
 /** Acts as the user again. */
 export function switchBack(): void {
+  sessionStorage.removeItem(ROLE_STORAGE);
+  reloadAs('/iam');
+}
+
+/** The query that has the error because of which the tab could not switch. */
+export const SWITCH_FAILURE = ['switch-failure'] as const;
+
+/** The role that the tab acts in after it was loaded; null if it is none. */
+export async function resumeRole(session: SignedIn): Promise<ActingRole | null> {
+  const stored = readStoredRole(sessionStorage.getItem(ROLE_STORAGE), session.arn);
+  // Whatever goes wrong, the next reload is the user's.
   leaveRole();
-  queryClient.setQueryData(ROLE_QUERY, null);
-  forgetAnswers();
+  if (!stored) return null;
+  const { target, by, until } = stored;
+  if (until === undefined) {
+    try {
+      const { arn, expires } = await assumeLongest(session, target);
+      write({ target, by, until: expires });
+      return { target, by, until: expires, arn, isNew: true };
+    } catch (error) {
+      queryClient.setQueryData(SWITCH_FAILURE, error);
+      return null;
+    }
+  }
+  const left = Math.floor((Date.parse(until) - Date.now()) / 1_000);
+  const { arn } = await assume(session, target, Math.max(left, SHORTEST_SECONDS), until);
+  write({ target, by, until });
+  return { target, by, until, arn };
 }

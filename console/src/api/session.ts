@@ -170,8 +170,20 @@ export class RoleSessionEnded extends Error {
   }
 }
 
+let isLeaving = false;
+
+/**
+ * Loads the console again as somebody else. Until then nothing is signed: what one began, for
+ * example to delete several users, the other must not continue.
+ */
+export function reloadAs(address: string): void {
+  isLeaving = true;
+  location.assign(`/console${address}`);
+}
+
 /** The credentials that requests are signed with: the role's if the tab acts in one. */
 export async function credentials(): Promise<Credentials> {
+  if (isLeaving) return new Promise(() => undefined);
   const role = ofRole;
   if (role && Date.now() > Date.parse(role.expiresAt)) throw new RoleSessionEnded();
   // They tell the endpoint, keep the session from being idle, and end with it.

@@ -5,12 +5,11 @@ import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import { useEffect, useState } from 'react';
-import { useNavigate } from 'react-router';
 
 import { switchBack, switchRole } from '../api/role-session';
 import type { SignedIn } from '../api/session';
 import { roleLabel, type ActingRole } from '../lib/switch-role';
-import { ErrorAlert } from './error-alert';
+import { errorText, errorTitle } from './error-alert';
 
 /** Whether the session of the role is over. */
 export function useIsOver(role: ActingRole | null): boolean {
@@ -25,35 +24,7 @@ export function useIsOver(role: ActingRole | null): boolean {
   return role !== null && (role.isOver === true || over === role.until);
 }
 
-function SwitchBack() {
-  const navigate = useNavigate();
-  return (
-    <Button
-      onClick={() => {
-        switchBack();
-        void navigate('/iam');
-      }}
-    >
-      Switch back
-    </Button>
-  );
-}
-
 export function RoleEnded({ user, role }: { user: SignedIn; role: ActingRole }) {
-  const navigate = useNavigate();
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const again = async (): Promise<void> => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      await switchRole(user, role.target);
-      void navigate('/iam');
-    } catch (failure) {
-      setError(failure);
-      setBusy(false);
-    }
-  };
   return (
     <Box padding="xxl">
       <SpaceBetween size="m">
@@ -62,8 +33,8 @@ export function RoleEnded({ user, role }: { user: SignedIn; role: ActingRole }) 
           type="info"
           action={
             <SpaceBetween direction="horizontal" size="xs">
-              <SwitchBack />
-              <Button variant="primary" loading={busy} onClick={() => void again()}>
+              <Button onClick={switchBack}>Switch back</Button>
+              <Button variant="primary" onClick={() => switchRole(user, role.target)}>
                 Switch role again
               </Button>
             </SpaceBetween>
@@ -71,7 +42,6 @@ export function RoleEnded({ user, role }: { user: SignedIn; role: ActingRole }) 
         >
           Your session in the role {roleLabel(role.target)} has ended.
         </Alert>
-        {error !== undefined && <ErrorAlert error={error} />}
       </SpaceBetween>
     </Box>
   );
@@ -82,8 +52,13 @@ export function RoleNotResumed({ error }: { error: unknown }) {
     <Box padding="xxl">
       <SpaceBetween size="m">
         <Box variant="h1">Can&apos;t continue in the role</Box>
-        <ErrorAlert error={error} />
-        <SwitchBack />
+        <Alert
+          type="error"
+          header={errorTitle(error)}
+          action={<Button onClick={switchBack}>Switch back</Button>}
+        >
+          {errorText(error)}
+        </Alert>
       </SpaceBetween>
     </Box>
   );

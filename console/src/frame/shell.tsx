@@ -133,11 +133,7 @@ export function Shell({
   const { role } = session;
   const principal = user.userName ?? 'root';
   const identity = role ? roleLabel(role.target) : `${principal} @ ${account}`;
-  const switchBackAndLeave = (): void =>
-    leave(() => {
-      switchBack();
-      void navigate('/iam');
-    });
+  const leaveAndSwitchBack = (): void => leave(switchBack);
   const isRegional = trail.some(({ page }) => page.section === 'S3');
   const regionText = isRegional ? regionName(region) : 'Global';
   const utilities: TopNavigationProps.Utility[] = [
@@ -204,7 +200,7 @@ export function Shell({
             .then(() => frame.notifySuccess('Account ID copied'), frame.notifyError);
         } else if (id === 'credentials') void navigate('/security-credentials');
         else if (id === 'switch-role') void navigate('/switch-role');
-        else if (id === 'switch-back') switchBackAndLeave();
+        else if (id === 'switch-back') leaveAndSwitchBack();
         else if (id === 'sign-out') leave(() => void signOutAndLeave().catch(frame.notifyError));
         else {
           const selected = id.replace('theme-', '') as Theme;
@@ -236,7 +232,7 @@ export function Shell({
               overflowMenuDismissIconAriaLabel: 'Close',
             }}
           />
-          {role && <RoleBar role={role} switchBack={switchBackAndLeave} />}
+          {role && <RoleBar role={role} switchBack={leaveAndSwitchBack} />}
         </div>
         <div
           onClickCapture={() => (clicked.current = true)}

@@ -4,13 +4,13 @@ import { describe, expect, it } from 'vitest';
 import {
   durationsToTry,
   knownColor,
-  readRoleSession,
+  readStoredRole,
   roleArn,
   roleLabel,
   roleSessionName,
   switchProblems,
   switchRoleHref,
-  type RoleSession,
+  type StoredRole,
 } from './switch-role';
 
 const TARGET = { account: '111122223333', name: 'developers' };
@@ -75,16 +75,21 @@ it.each([
 
 describe('a tab', () => {
   const BY = 'arn:aws:iam::111122223333:user/ann';
-  const STORED: RoleSession = { target: TARGET, by: BY, until: '2026-12-01T12:00:00Z' };
+  const STORED: StoredRole = { target: TARGET, by: BY, until: '2026-12-01T12:00:00Z' };
   const before = Date.parse('2026-12-01T11:59:59Z');
-  const read = (text: string | null, by = BY, now = before) => readRoleSession(text, by, now);
+  const read = (text: string | null, by = BY, now = before) => readStoredRole(text, by, now);
   it('continues in the role of the same user', () => {
     expect(read(JSON.stringify(STORED))).toEqual(STORED);
+  });
+  it('begins with the role that its user has just chosen', () => {
+    const chosen: StoredRole = { target: TARGET, by: BY };
+    expect(read(JSON.stringify(chosen))).toEqual(chosen);
+    expect(read(JSON.stringify(chosen), `${BY}e`)).toBeUndefined();
   });
   it('does not for another user, after the end, or without all of it', () => {
     expect(read(JSON.stringify(STORED), `${BY}e`)).toBeUndefined();
     expect(read(JSON.stringify(STORED), BY, before + 1_000)).toBeUndefined();
-    expect(read(JSON.stringify({ ...STORED, until: undefined }))).toBeUndefined();
+    expect(read(JSON.stringify({ ...STORED, until: 'soon' }))).toBeUndefined();
     expect(read(JSON.stringify({ ...STORED, target: {} }))).toBeUndefined();
     for (const text of [null, '', 'null', '1', '{']) expect(read(text)).toBeUndefined();
   });

@@ -58,19 +58,21 @@ export const roleArn = ({ account, name }: SwitchTarget): string =>
 export const roleSessionName = (userName: string): string =>
   userName.length < 2 ? `${userName}-console` : userName.slice(0, 64);
 
-/** The role that a browser tab acts in, without any credential. */
-export interface RoleSession {
+/** What a browser tab stores of the role to act in: no credential. */
+export interface StoredRole {
   target: SwitchTarget;
   /** The ARN of the user who switched: nobody else continues it. */
   by: string;
-  /** When it ends, as the first credentials did. */
-  until: string;
+  /** When its session ends, as the first credentials did; absent: it is to begin. */
+  until?: string;
 }
 
 /** The role that a browser tab acts in now. */
-export interface ActingRole extends RoleSession {
+export interface ActingRole extends Required<StoredRole> {
   /** The ARN of its session. */
   arn: string;
+  /** Whether it has just begun. */
+  isNew?: boolean;
   /** Whether the server no longer accepts its credentials. */
   isOver?: boolean;
 }
@@ -79,21 +81,19 @@ export interface ActingRole extends RoleSession {
 export const roleLabel = ({ account, name, displayName }: SwitchTarget): string =>
   displayName || `${name.split('/').pop() ?? name} @ ${account}`;
 
-/** The stored role session, if it is one of this user and has not ended. */
-export function readRoleSession(
+/** The stored role, if it is one of this user and its session has not ended. */
+export function readStoredRole(
   text: string | null,
   by: string,
   now = Date.now(),
-): RoleSession | undefined {
+): StoredRole | undefined {
   try {
-    const stored = JSON.parse(text ?? '') as Partial<RoleSession> | null;
+    const stored = JSON.parse(text ?? '') as Partial<StoredRole> | null;
     const { target, until } = stored ?? {};
-    const isWhole =
-      typeof target?.account === 'string' &&
-      typeof target.name === 'string' &&
-      typeof until === 'string';
-    if (!isWhole || stored?.by !== by || !(Date.parse(until) > now)) return undefined;
-    return { target, by, until };
+    if (typeof target?.account !== 'string' || typeof target.name !== 'string') return undefined;
+    if (stored?.by !== by) return undefined;
+    if (until === undefined) return { target, by };
+    return Date.parse(until) > now ? { target, by, until } : undefined;
   } catch {
     return undefined;
   }

@@ -8,14 +8,20 @@ import Header from '@cloudscape-design/components/header';
 import Input from '@cloudscape-design/components/input';
 import Select from '@cloudscape-design/components/select';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
 
-import { switchRole } from '../api/role-session';
-import { isRoot } from '../api/session';
+import { SWITCH_FAILURE, switchRole } from '../api/role-session';
+import { isRoot, queryClient, ROLE_QUERY } from '../api/session';
 import { useFrame } from '../frame/context';
 import { ErrorAlert } from '../frame/error-alert';
-import { knownColor, ROLE_COLORS, switchProblems, type SwitchTarget } from '../lib/switch-role';
+import {
+  knownColor,
+  ROLE_COLORS,
+  switchProblems,
+  type ActingRole,
+  type SwitchTarget,
+} from '../lib/switch-role';
 
 const NO_COLOR = { value: '', label: 'None' };
 const COLORS = [NO_COLOR, ...ROLE_COLORS.map(([label, value]) => ({ value, label }))];
@@ -36,24 +42,20 @@ function SwitchRoleForm({ search }: { search: URLSearchParams }) {
     color: knownColor(search.get('color')),
   });
   const [isSubmitted, setIsSubmitted] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
+  const [error] = useState(() => queryClient.getQueryData(SWITCH_FAILURE));
+  const { role } = session;
+  useEffect(() => {
+    queryClient.removeQueries({ queryKey: SWITCH_FAILURE });
+    if (!role?.isNew) return;
+    queryClient.setQueryData<ActingRole>(ROLE_QUERY, { ...role, isNew: false });
+    void navigate('/iam', { replace: true });
+  }, [role, navigate]);
   const problems = switchProblems(target);
   const problem = (field: keyof typeof problems): string => (isSubmitted ? problems[field] : '');
   const set = (part: Partial<SwitchTarget>): void => setTarget({ ...target, ...part });
-  const submit = async (): Promise<void> => {
+  const submit = (): void => {
     setIsSubmitted(true);
-    if (Object.values(problems).some((text) => text !== '')) return;
-    setBusy(true);
-    setError(undefined);
-    try {
-      await switchRole(user, target);
-      void navigate('/iam');
-    } catch (failure) {
-      setError(failure);
-    } finally {
-      setBusy(false);
-    }
+    if (Object.values(problems).every((text) => text === '')) switchRole(user, target);
   };
   const header = (
     <Header
@@ -91,7 +93,7 @@ function SwitchRoleForm({ search }: { search: URLSearchParams }) {
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        void submit();
+        submit();
       }}
     >
       <Form
@@ -101,9 +103,7 @@ function SwitchRoleForm({ search }: { search: URLSearchParams }) {
             <Button formAction="none" variant="link" onClick={() => void navigate('/iam')}>
               Cancel
             </Button>
-            <Button variant="primary" loading={busy}>
-              Switch Role
-            </Button>
+            <Button variant="primary">Switch Role</Button>
           </SpaceBetween>
         }
       >
