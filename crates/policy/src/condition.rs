@@ -190,7 +190,7 @@ pub(crate) struct Condition {
     /// Lower case.
     key: Box<str>,
     literals: ParsedLiterals,
-    has_tag_variables: bool,
+    has_open_variables: bool,
     /// The cost of comparing a value with all literals.
     cost: MatchCost,
 }
@@ -340,9 +340,9 @@ impl Condition {
             key: clause.key.to_lowercase().into(),
             cost: literals.cost(),
             literals,
-            has_tag_variables: false,
+            has_open_variables: false,
         };
-        condition.has_tag_variables = condition.variables().iter().any(|it| it.is_tag());
+        condition.has_open_variables = condition.variables().iter().any(|it| it.is_open());
         Some(condition)
     }
 
@@ -350,7 +350,7 @@ impl Condition {
         if !env.steps.take(LOOKUP_STEPS as u64) {
             return self.effect == Effect::Deny;
         }
-        if self.has_tag_variables && self.variables().iter().any(|it| it.is_ambiguous(env)) {
+        if self.has_open_variables && self.variables().iter().any(|it| it.is_ambiguous(env)) {
             return self.effect == Effect::Deny;
         }
         let found = env.get(&self.key);
@@ -378,6 +378,7 @@ impl Condition {
             (ContextValues::One(value), SetPrefix::Scalar) => self.accepts(value, env),
             // An operator without a set prefix never matches a list.
             (ContextValues::Many(_) | ContextValues::Slice(_), SetPrefix::Scalar) => false,
+            (ContextValues::Claims(_), SetPrefix::Scalar) => self.effect == Effect::Deny,
             (_, SetPrefix::All) => values.all(|value| self.accepts(value, env)),
             (_, SetPrefix::Any) => values.any(|value| self.accepts(value, env)),
         }

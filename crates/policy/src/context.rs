@@ -25,6 +25,10 @@ pub enum ContextValues<'a> {
     /// Which of them AWS compares is undefined, so an Allow's condition must hold for every value,
     /// and for a Deny's one is enough.
     Ambiguous(Vec<Cow<'a, str>>),
+    /// A list where nothing says that the key is multivalued: a claim of a token. Under a set
+    /// operator it is like `Many`. Without one, an Allow's condition never holds, and a Deny's
+    /// always does: its author expected one value.
+    Claims(Vec<Cow<'a, str>>),
 }
 
 impl<'a> ContextValues<'a> {
@@ -56,7 +60,7 @@ impl<'a> ContextValues<'a> {
     /// Turns a list without values into an absent key.
     fn normal(self) -> Self {
         match self {
-            Self::Many(values) if values.is_empty() => Self::Absent,
+            Self::Many(values) | Self::Claims(values) if values.is_empty() => Self::Absent,
             Self::Slice([]) => Self::Absent,
             _ => self,
         }
@@ -67,7 +71,7 @@ impl<'a> ContextValues<'a> {
         match self {
             Self::Absent => &[],
             Self::One(value) => std::slice::from_ref(value),
-            Self::Many(values) | Self::Ambiguous(values) => values,
+            Self::Many(values) | Self::Ambiguous(values) | Self::Claims(values) => values,
             Self::Slice(values) => values,
         }
     }
@@ -144,12 +148,15 @@ impl ContextLookup for ContextMap {
             Some(ContextValues::One(value)) => ContextValues::one(&**value),
             Some(ContextValues::Many(values)) => ContextValues::Slice(values),
             Some(ContextValues::Slice(values)) => ContextValues::Slice(values),
-            Some(ContextValues::Ambiguous(values)) => {
-                let values = values.iter().map(|value| Cow::Borrowed(&**value));
-                ContextValues::Ambiguous(values.collect())
-            }
+            Some(ContextValues::Ambiguous(values)) => ContextValues::Ambiguous(borrowed(values)),
+            Some(ContextValues::Claims(values)) => ContextValues::Claims(borrowed(values)),
         }
     }
+}
+
+fn borrowed<'a>(values: &'a [Cow<'static, str>]) -> Vec<Cow<'a, str>> {
+    let values = values.iter().map(|value| Cow::Borrowed(&**value));
+    values.collect()
 }
 
 /// The remaining steps of a decision. Once they are used up, nothing more is compared and the

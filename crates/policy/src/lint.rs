@@ -5,6 +5,7 @@
 
 mod conditions;
 pub(crate) mod escalation;
+mod federated;
 mod no_effect;
 mod place;
 mod refused;
@@ -105,6 +106,7 @@ pub fn lint(text: &str, kind: DocumentKind<'_>) -> Vec<LintFinding> {
         findings.extend(no_effect::check(&subject));
         findings.extend(sense::lists(&subject));
         findings.extend(conditions::check(&subject));
+        findings.extend(federated::foreign_keys(&subject));
         findings.extend(value_types::check(&subject));
     }
     findings.sort_by_key(|finding| (finding.span.start, finding.severity));

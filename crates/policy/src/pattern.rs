@@ -239,21 +239,30 @@ impl PatternVariable {
         self.value(env).is_none()
     }
 
-    /// Whether its key is a tag's: no other can be ambiguous.
-    pub(crate) fn is_tag(&self) -> bool {
-        self.key.contains('/')
+    /// Whether its key is a tag's or a claim's, which begins with a host name or an address: no
+    /// other can be ambiguous.
+    pub(crate) fn is_open(&self) -> bool {
+        let (prefix, claim) = self.key.split_once(':').unwrap_or((&self.key, ""));
+        prefix.contains(['/', '.']) || claim.contains(['/', ':'])
     }
 
     /// Whether the request has several values for what takes one.
     pub(crate) fn is_ambiguous(&self, env: &EvaluationEnv<'_>) -> bool {
-        matches!(env.get(&self.key), ContextValues::Ambiguous(_))
+        let found = env.get(&self.key);
+        matches!(
+            found,
+            ContextValues::Ambiguous(_) | ContextValues::Claims(_)
+        )
     }
 
     /// The value in this request. A multivalued key has none; not even its default applies.
     fn value<'a>(&'a self, env: &EvaluationEnv<'a>) -> Option<Cow<'a, str>> {
         match env.get(&self.key) {
             ContextValues::One(value) => Some(value),
-            ContextValues::Many(_) | ContextValues::Slice(_) | ContextValues::Ambiguous(_) => None,
+            ContextValues::Many(_)
+            | ContextValues::Slice(_)
+            | ContextValues::Ambiguous(_)
+            | ContextValues::Claims(_) => None,
             ContextValues::Absent => self.default.as_deref().map(Cow::Borrowed),
         }
     }

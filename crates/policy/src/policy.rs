@@ -185,7 +185,7 @@ pub(crate) struct CompiledStatement {
     resources: StatementResources,
     /// The cost of comparing a resource with all patterns of `resources`.
     resources_cost: MatchCost,
-    has_tag_variables: bool,
+    has_open_variables: bool,
     /// `None`: an operator could not be compiled.
     conditions: Option<Box<[Condition]>>,
 }
@@ -207,9 +207,9 @@ impl CompiledStatement {
             .iter()
             .map(|c| Condition::new(c, statement.effect, variables));
         let resources = StatementResources::new(statement, variables);
-        let has_tag_variables = variables_of(&resources).any(PatternVariable::is_tag);
+        let has_open_variables = variables_of(&resources).any(PatternVariable::is_open);
         Self {
-            has_tag_variables,
+            has_open_variables,
             resources_cost: MatchCost::sum(resources.patterns().iter().map(ArnPattern::cost)),
             effect: statement.effect,
             principals: statement.principal.as_ref().map(CompiledPrincipals::new),
@@ -287,7 +287,7 @@ impl CompiledStatement {
 
     /// Whether the resources depend on a key that the request has several times.
     fn has_ambiguous_variable(&self, query: &PolicyQuery<'_>) -> bool {
-        self.has_tag_variables
+        self.has_open_variables
             && variables_of(&self.resources).any(|it| it.is_ambiguous(&query.env))
     }
 

@@ -1,8 +1,8 @@
 //! Grants that are wider than they look. Invariant: a condition counts as a limit only if it limits
 //! the principals or the resources, not if it is about the circumstances of a call.
 
-use super::{LintFinding, LintSubject, Severity, escalation::escalations};
-use crate::{DocumentKind, PrincipalType, Statement, document::ElementClause, public::is_open};
+use super::{LintFinding, LintSubject, Severity, escalation::escalations, federated};
+use crate::{DocumentKind, Statement, document::ElementClause, public::is_open};
 
 /// Finds every risk of a statement.
 pub(super) fn check(subject: &LintSubject<'_>) -> Vec<LintFinding> {
@@ -13,7 +13,7 @@ pub(super) fn check(subject: &LintSubject<'_>) -> Vec<LintFinding> {
     findings.extend(everything(subject));
     findings.extend(negations(subject));
     findings.extend(public(subject));
-    findings.extend(federated(subject));
+    findings.extend(federated::check(subject));
     if findings.iter().all(|finding| finding.code != "everything") {
         findings.extend(escalations(subject));
     }
@@ -122,23 +122,6 @@ fn public(subject: &LintSubject<'_>) -> Option<LintFinding> {
         finding.with_message(
             "allows everyone, whatever account they belong to",
             "name the principals, or add a condition such as aws:PrincipalOrgID",
-        )
-    })
-}
-
-/// Trust in an identity provider without any condition on the token.
-fn federated(subject: &LintSubject<'_>) -> Option<LintFinding> {
-    let principal = subject.statement.principal.as_ref()?;
-    let trusts = subject.kind == DocumentKind::Trust
-        && principal
-            .elements
-            .iter()
-            .any(|(kind, _)| *kind == PrincipalType::Federated);
-    (trusts && subject.statement.conditions.is_empty()).then(|| {
-        let finding = subject.finding((Severity::Risk, "any-token"), ("Principal", None));
-        finding.with_message(
-            "accepts every token of the identity provider",
-            "add conditions on the provider's aud and sub keys",
         )
     })
 }

@@ -72,6 +72,35 @@ fn a_value_that_cannot_be_read_never_allows_and_always_denies() {
 }
 
 #[test]
+fn a_claim_that_is_a_list_needs_a_set_operator_to_allow() {
+    let list = || ContextValues::Claims(vec!["1".into(), "2".into()]);
+    let everything = statement("Allow", &json!({}));
+    for (operator, value, allows, denies) in [
+        ("StringEquals", "1", false, true),
+        ("StringEquals", "3", false, true),
+        ("StringNotEquals", "1", false, true),
+        ("StringEqualsIfExists", "1", false, true),
+        ("NumericLessThan", "9", false, true),
+        ("ForAnyValue:StringEquals", "1", true, true),
+        ("ForAnyValue:StringEquals", "3", false, false),
+        ("ForAllValues:StringEquals", "1", false, false),
+        ("ForAllValues:NumericLessThan", "9", true, true),
+        ("Null", "false", true, true),
+        ("Null", "true", false, false),
+    ] {
+        let condition = json!({"Condition": {operator: {TAG: value}}});
+        let allow = json!([statement("Allow", &condition)]);
+        assert_eq!(is_allowed_with(&allow, list()), allows, "{operator}");
+        let deny = json!([everything, statement("Deny", &condition)]);
+        assert_eq!(!is_allowed_with(&deny, list()), denies, "{operator}");
+    }
+    // An empty list is an absent key.
+    let condition = json!({"Condition": {"StringEquals": {TAG: "1"}}});
+    let deny = json!([everything, statement("Deny", &condition)]);
+    assert!(is_allowed_with(&deny, ContextValues::Claims(Vec::new())));
+}
+
+#[test]
 fn a_condition_holds_for_every_value_to_allow_and_for_one_to_deny() {
     let of = |operator: &str, values: &Value| json!({"Condition": {operator: {TAG: values}}});
     let everything = statement("Allow", &json!({}));

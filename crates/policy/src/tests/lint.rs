@@ -188,6 +188,109 @@ fn findings_of_identity_policies() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one row a case")]
+fn findings_of_trust_in_identity_providers() {
+    let of = |effect: &str, provider: &str, condition: &str| {
+        let text = statement(&format!(
+            r#""{effect}", "Action": "sts:AssumeRoleWithWebIdentity",
+               "Principal": {{"Federated": {provider}}}, "Condition": {condition}"#
+        ));
+        let findings = lint(&text, DocumentKind::Trust);
+        let codes = findings.into_iter().map(|it| it.code);
+        codes
+            .filter(|code| *code != "for-all-without-null")
+            .collect::<Vec<_>>()
+    };
+    let arn = r#""arn:aws:iam::123456789012:oidc-provider/idp.example.com/t""#;
+    let (open, closed, foreign) = (vec!["any-token"], vec![], vec!["foreign-claim"]);
+    let both = vec!["any-token", "foreign-claim"];
+    for (condition, expected) in [
+        ("{}", &open),
+        (r#"{"StringEquals": {"idp.example.com/t:aud": "a"}}"#, &open),
+        (
+            r#"{"StringEquals": {"idp.example.com/t:sub": "a"}}"#,
+            &closed,
+        ),
+        (
+            r#"{"StringEquals": {"IDP.example.com/T:SUB": "a"}}"#,
+            &closed,
+        ),
+        (
+            r#"{"StringLike": {"idp.example.com/t:sub": "a:*"}}"#,
+            &closed,
+        ),
+        (
+            r#"{"StringLike": {"idp.example.com/t:sub": ["a:*", "*"]}}"#,
+            &open,
+        ),
+        (r#"{"StringLike": {"idp.example.com/t:sub": "?*"}}"#, &open),
+        (
+            r#"{"StringNotLike": {"idp.example.com/t:sub": "a:*"}}"#,
+            &open,
+        ),
+        (
+            r#"{"StringNotEquals": {"idp.example.com/t:sub": "a"}}"#,
+            &open,
+        ),
+        (
+            r#"{"StringLikeIfExists": {"idp.example.com/t:sub": "a"}}"#,
+            &open,
+        ),
+        (r#"{"Null": {"idp.example.com/t:sub": "false"}}"#, &open),
+        (
+            r#"{"StringEquals": {"idp.example.com/t:repository": "a"}}"#,
+            &closed,
+        ),
+        (
+            r#"{"ForAnyValue:StringEquals": {"idp.example.com/t:groups": "a"}}"#,
+            &closed,
+        ),
+        (
+            r#"{"ForAllValues:StringEquals": {"idp.example.com/t:groups": "a"}}"#,
+            &open,
+        ),
+        (
+            r#"{"ForAllValues:StringEquals": {"idp.example.com/t:sub": "a"}}"#,
+            &closed,
+        ),
+        (
+            r#"{"ForAnyValue:StringEquals": {"idp.example.com/t:amr": "mfa"}}"#,
+            &open,
+        ),
+        (r#"{"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}"#, &open),
+        (r#"{"StringEquals": {"idp.example.com:sub": "a"}}"#, &both),
+        (
+            r#"{"StringEquals": {"idp.example.com/t:sub": "a", "other.example.com:aud": "b"}}"#,
+            &foreign,
+        ),
+        (
+            r#"{"StringEquals": {"idp.example.com/t:sub": "a", "sts:RoleSessionName": "b",
+                "aws:RequestTag/x": "y"}}"#,
+            &closed,
+        ),
+    ] {
+        assert_eq!(of("Allow", arn, condition), *expected, "{condition}");
+    }
+    let condition = r#"{"StringEquals": {"other.example.com:sub": "a"}}"#;
+    assert_eq!(of("Deny", arn, condition), foreign);
+    let own = r#"{"StringEquals": {"idp.example.com/t:aud": "a"}}"#;
+    assert_eq!(of("Deny", arn, own), closed);
+    // One of two providers is open.
+    let two =
+        r#"["accounts.google.com", "arn:aws:iam::123456789012:oidc-provider/idp.example.com/t"]"#;
+    let one = r#"{"StringEquals": {"accounts.google.com:sub": "a"}}"#;
+    assert_eq!(of("Allow", two, one), open);
+    // The audience of a provider that is built into AWS is an app of the account's own.
+    let cognito = r#""cognito-identity.amazonaws.com""#;
+    let pool = r#"{"StringEquals": {"cognito-identity.amazonaws.com:aud": "us-east-1:x"}}"#;
+    assert_eq!(of("Allow", cognito, pool), closed);
+    let saml = r#""arn:aws:iam::123456789012:saml-provider/p""#;
+    let audience = r#"{"StringEquals": {"SAML:aud": "https://signin.aws.amazon.com/saml"}}"#;
+    assert_eq!(of("Allow", saml, audience), closed);
+    assert_eq!(of("Allow", saml, "{}"), open);
+}
+
+#[test]
 fn findings_of_trust_and_bucket_policies() {
     let trust = |principal: &str| {
         statement(&format!(
