@@ -83,7 +83,9 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
         console: Console::new(bundle(), config.urls.clone()),
         proxies: config.proxies.clone(),
     };
-    let documents = ProviderFetcher::new(config.loopback_issuers.clone());
+    let urls = [&config.urls.api, &config.urls.console];
+    let own = urls.into_iter().flatten().cloned().collect();
+    let documents = ProviderFetcher::new(config.loopback_issuers.clone(), own);
     identity.know_provider_documents(Arc::new(documents));
     let (time, random) = (Arc::clone(&clock), Arc::clone(&entropy));
     let pipeline = Arc::new(Pipeline::new(Arc::clone(&identity), front, time, random));

@@ -1,10 +1,11 @@
 //! Which addresses identity providers may have.
 //!
 //! Private networks are allowed: clusters and self-hosted forges are there. Refused is what answers
-//! to this machine only, and trusts it: itself, its link, and the metadata of its cloud, which
-//! gives away credentials. An IPv6 address that stands for an IPv4 address counts as that one.
+//! to this machine only, and trusts it: itself at any of its addresses, its link, and the metadata
+//! of its cloud, which gives away credentials. An IPv6 address that stands for an IPv4 address
+//! counts as that one.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use reqwest::{
     Url,
@@ -29,11 +30,14 @@ const METADATA_V6: [[u16; 2]; 2] = [[0xfd00, 0x0ec2], [0xfd20, 0x00ce]];
 pub(super) struct AddressRule {
     /// Whether this machine is allowed, because the operator named the issuer.
     loopback: bool,
+    /// Whether an address is one of this machine.
+    is_own: fn(IpAddr) -> bool,
 }
 
 impl AddressRule {
     pub(super) const fn new(loopback: bool) -> Self {
-        Self { loopback }
+        let is_own = is_of_this_machine;
+        Self { loopback, is_own }
     }
 
     /// Whether an address may be connected to.
@@ -43,9 +47,13 @@ impl AddressRule {
             IpAddr::V6(v6) if v6 == Ipv6Addr::LOCALHOST => self.loopback,
             IpAddr::V6(v6) => match embedded(v6) {
                 Some(v4) => self.allows_v4(v4),
-                None => is_common_v6(v6),
+                None => is_common_v6(v6) && self.allows_own(address),
             },
         }
+    }
+
+    fn allows_own(self, address: IpAddr) -> bool {
+        self.loopback || !(self.is_own)(address)
     }
 
     fn allows_v4(self, address: Ipv4Addr) -> bool {
@@ -56,8 +64,26 @@ impl AddressRule {
         // This network, multicast, reserved and broadcast.
         let special = first == 0 || first >= 224;
         !(special || address.is_link_local() || METADATA_V4.contains(&address))
+            && self.allows_own(IpAddr::V4(address))
     }
 }
+
+/// Whether this machine has an address now. The system sends from the address itself to its own
+/// addresses only; connecting a UDP socket asks for that, and sends nothing.
+fn is_of_this_machine(address: IpAddr) -> bool {
+    let any: SocketAddr = match address {
+        IpAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        IpAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let source = UdpSocket::bind(any).and_then(|socket| {
+        socket.connect((address, DISCARD_PORT))?;
+        socket.local_addr()
+    });
+    // Without a route it cannot be connected to either.
+    source.is_ok_and(|source| source.ip() == address)
+}
+
+const DISCARD_PORT: u16 = 9;
 
 /// The IPv4 address that an IPv6 address stands for: mapped or compatible, by NAT64, or by 6to4.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
@@ -117,11 +143,19 @@ impl Resolve for CheckedResolver {
 
 #[cfg(test)]
 mod tests {
-    use super::{AddressRule, literal};
+    use std::net::IpAddr;
+
+    use super::{AddressRule, is_of_this_machine, literal};
+
+    /// A machine with two addresses beside loopback.
+    fn rule(loopback: bool) -> AddressRule {
+        let is_own = |address: IpAddr| ["10.9.9.9", "2001:db8::9"].contains(&&*address.to_string());
+        AddressRule { loopback, is_own }
+    }
 
     #[test]
     fn this_machine_its_link_and_metadata_are_refused() {
-        let rule = AddressRule::new(false);
+        let rule = rule(false);
         for address in [
             "0.0.0.0",
             "0.1.2.3",
@@ -151,11 +185,17 @@ mod tests {
             "ff02::1",
             "fd00:ec2::254",
             "fd20:ce::254",
+            "10.9.9.9",
+            "::ffff:10.9.9.9",
+            "2002:a09:909::1",
+            "2001:db8::9",
         ] {
             assert!(!rule.allows(address.parse().unwrap()), "{address}");
         }
         for address in [
             "10.0.0.1",
+            "10.9.9.8",
+            "2001:db8::8",
             "172.16.0.1",
             "192.168.0.1",
             "100.64.0.1",
@@ -171,16 +211,34 @@ mod tests {
 
     #[test]
     fn a_named_issuer_may_be_on_this_machine_and_nothing_else() {
-        let rule = AddressRule::new(true);
+        let rule = rule(true);
         for (address, allowed) in [
             ("127.0.0.1", true),
             ("::1", true),
             ("::ffff:127.0.0.1", true),
+            ("10.9.9.9", true),
+            ("2001:db8::9", true),
             ("0.0.0.0", false),
             ("169.254.169.254", false),
             ("fe80::1", false),
         ] {
             assert_eq!(rule.allows(address.parse().unwrap()), allowed, "{address}");
+        }
+    }
+
+    /// Loopback stands for every address that the machine has; the others are reserved for
+    /// documentation.
+    #[test]
+    fn the_system_knows_the_addresses_of_this_machine() {
+        for (address, own) in [
+            ("127.0.0.1", true),
+            ("127.9.9.9", true),
+            ("192.0.2.1", false),
+            ("198.51.100.1", false),
+            ("2001:db8::1", false),
+        ] {
+            let found = is_of_this_machine(address.parse().unwrap());
+            assert_eq!(found, own, "{address}");
         }
     }
 

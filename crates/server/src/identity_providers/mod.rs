@@ -5,7 +5,8 @@
 //!
 //! - Only https, to the provider's host or the one that its configuration names, without redirects
 //!   and without a proxy, so that the address that is checked is the one that is connected to.
-//! - Neither this machine, the link, nor a cloud's metadata is reached ([`addresses`]).
+//! - Neither this machine, the link, nor a cloud's metadata is reached ([`addresses`]), nor this
+//!   server under the names that the operator gave it.
 //! - No certificate is accepted that is not verified ([`certificate`]).
 //! - Bytes and time are limited.
 //!
@@ -23,6 +24,8 @@ use reqwest::{Client, StatusCode, Url, redirect::Policy};
 use rustls::crypto::CryptoProvider;
 use serde::Deserialize;
 
+use crate::PublicUrl;
+
 use self::{
     addresses::{AddressRule, CheckedResolver},
     certificate::{CertificateOutcome, CertificateRule, PublicTrust},
@@ -35,6 +38,8 @@ pub struct ProviderFetcher {
     trust: PublicTrust,
     /// Issuers that may be on this machine, without a slash at the end.
     loopback: Vec<LoopbackIssuer>,
+    /// The origins of this server.
+    own: Vec<PublicUrl>,
     time_max: Duration,
 }
 
@@ -65,13 +70,15 @@ struct ProviderConfiguration {
 }
 
 impl ProviderFetcher {
-    /// Trusts the certificates of the system. Only these issuers may be on this machine.
-    pub fn new(loopback: Vec<LoopbackIssuer>) -> Self {
+    /// Trusts the certificates of the system. Only these issuers may be on this machine. `own` are
+    /// the origins that clients know this server by.
+    pub fn new(loopback: Vec<LoopbackIssuer>, own: Vec<PublicUrl>) -> Self {
         let crypto = Arc::new(rustls::crypto::ring::default_provider());
         Self {
             trust: PublicTrust::of_system(&crypto),
             crypto,
             loopback,
+            own,
             time_max: Duration::from_secs(limits::PROVIDER_FETCH_SECS),
         }
     }
@@ -132,15 +139,17 @@ impl FetchError {
 }
 
 /// A fetch from one provider.
-struct ProviderFetch {
+struct ProviderFetch<'a> {
     client: Client,
     addresses: AddressRule,
     certificate: CertificateOutcome,
+    /// The origins of this server.
+    own: &'a [PublicUrl],
 }
 
-impl ProviderFetch {
+impl<'a> ProviderFetch<'a> {
     fn new(
-        fetcher: &ProviderFetcher,
+        fetcher: &'a ProviderFetcher,
         provider: &ProviderRequest,
         addresses: AddressRule,
     ) -> Result<Self, FetchError> {
@@ -165,6 +174,7 @@ impl ProviderFetch {
             client: client.build().map_err(|error| failed(&error))?,
             addresses,
             certificate,
+            own: &fetcher.own,
         })
     }
 
@@ -177,6 +187,10 @@ impl ProviderFetch {
             && !self.addresses.allows(address)
         {
             return Err(FetchError::unreachable(addresses::REFUSED));
+        }
+        let origin = url.origin().ascii_serialization();
+        if self.own.iter().any(|own| own.as_str() == origin) {
+            return Err(FetchError::unreachable("it is this server"));
         }
         let response = self.client.get(url).send().await;
         let response = response.map_err(|error| self.failed(&error))?;

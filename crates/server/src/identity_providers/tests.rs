@@ -114,7 +114,7 @@ impl TestIssuer {
 
     /// A fetcher that may reach this issuer.
     fn fetcher(&self) -> ProviderFetcher {
-        let mut fetcher = ProviderFetcher::new(vec![self.url().parse().unwrap()]);
+        let mut fetcher = ProviderFetcher::new(vec![self.url().parse().unwrap()], Vec::new());
         fetcher.time_max = Duration::from_secs(2);
         fetcher
     }
@@ -194,7 +194,7 @@ async fn the_key_set_is_where_the_configuration_says() {
         issuer: url.clone(),
         ..issuer.request()
     };
-    let fetcher = ProviderFetcher::new(vec![format!("{url}/").parse().unwrap()]);
+    let fetcher = ProviderFetcher::new(vec![format!("{url}/").parse().unwrap()], Vec::new());
     assert!(fetcher.key_set(&request).await.is_ok());
 }
 
@@ -215,7 +215,7 @@ async fn only_issuers_that_the_operator_named_are_on_this_machine() {
             issuer: format!("https://{host}:{port}"),
             ..issuer.request()
         };
-        let nobody = ProviderFetcher::new(Vec::new());
+        let nobody = ProviderFetcher::new(Vec::new(), Vec::new());
         let fetched = nobody.key_set(&request).await;
         assert_eq!(fetched, Err(DocumentFault::Unreachable), "{host}");
         if host != "127.0.0.1" {
@@ -258,6 +258,30 @@ async fn a_configuration_leads_only_where_the_issuer_may_be() {
         assert_eq!(issuer.fetch().await, Err(expected), "{uri}");
     }
     assert_eq!(inside.requests(), [""; 0]);
+}
+
+/// Behind a proxy, the server's own origins have the proxy's address.
+#[tokio::test]
+async fn the_server_does_not_fetch_from_itself() {
+    let (issuer, other) = (TestIssuer::start().await, TestIssuer::start().await);
+    let own = |url: String| {
+        let allowed = vec![issuer.url().parse().unwrap()];
+        let mut fetcher = ProviderFetcher::new(allowed, vec![url.parse().unwrap()]);
+        fetcher.time_max = Duration::from_secs(2);
+        fetcher
+    };
+    let fetched = own(issuer.url()).key_set(&issuer.request()).await;
+    assert_eq!(fetched, Err(DocumentFault::Unreachable));
+    assert_eq!(issuer.requests(), [""; 0]);
+    let fetched = own(other.url()).key_set(&issuer.request()).await;
+    assert_eq!(fetched, Ok(KEYS.as_bytes().to_vec()));
+    // The configuration must not lead there either.
+    let url = issuer.url();
+    let configuration = format!(r#"{{"issuer":"{url}","jwks_uri":"{}/keys"}}"#, other.url());
+    issuer.reply(CONFIGURATION, IssuerReply::Body(configuration));
+    let fetched = own(other.url()).key_set(&issuer.request()).await;
+    assert_eq!(fetched, Err(DocumentFault::Unreachable));
+    assert_eq!(other.requests(), [""; 0]);
 }
 
 #[tokio::test]
@@ -310,7 +334,7 @@ async fn slow_issuers_are_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let issuer = TestIssuer::start().await;
     let silent = format!("https://{}", listener.local_addr().unwrap());
-    let mut fetcher = ProviderFetcher::new(vec![silent.parse().unwrap()]);
+    let mut fetcher = ProviderFetcher::new(vec![silent.parse().unwrap()], Vec::new());
     fetcher.time_max = Duration::from_millis(300);
     let request = ProviderRequest {
         issuer: silent,
@@ -335,7 +359,7 @@ async fn a_certificate_needs_its_thumbprint() {
     }
     assert_eq!(issuer.requests(), [""; 0]);
     let closed = format!("https://127.0.0.1:{}", free_port().await);
-    let fetcher = ProviderFetcher::new(vec![closed.parse().unwrap()]);
+    let fetcher = ProviderFetcher::new(vec![closed.parse().unwrap()], Vec::new());
     let request = ProviderRequest {
         issuer: closed,
         ..issuer.request()

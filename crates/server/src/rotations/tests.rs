@@ -684,8 +684,8 @@ async fn only_unsigned_operations_are_reached_without_a_signature() {
         reached.push((operation.name, parts.status));
     }
     let expected = [
-        ("AssumeRoleWithSAML", StatusCode::NOT_IMPLEMENTED),
-        // Its parameters are missing.
+        // Their parameters are missing.
+        ("AssumeRoleWithSAML", StatusCode::BAD_REQUEST),
         ("AssumeRoleWithWebIdentity", StatusCode::BAD_REQUEST),
     ];
     assert_eq!(reached, expected);

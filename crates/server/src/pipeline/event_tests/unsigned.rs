@@ -56,14 +56,14 @@ async fn what_needs_no_signature_yields_one_event() {
     for (form, code, resource) in [
         (assume("deploy", token), "", arn("role/deploy")),
         (assume("other", token), "AccessDenied", arn("role/other")),
-        (assume("none", token), "AccessDenied", None),
+        (assume("none", token), "AccessDenied", arn("role/none")),
         (assume("deploy", "a.b.c"), "InvalidIdentityToken", None),
         (
             "AssumeRoleWithWebIdentity".to_owned(),
             "ValidationError",
             None,
         ),
-        ("AssumeRoleWithSAML".to_owned(), "NotImplemented", None),
+        ("AssumeRoleWithSAML".to_owned(), "ValidationError", None),
     ] {
         let body = format!("Action={form}&Version={}", Service::Sts.version());
         let kind = [("content-type", "application/x-www-form-urlencoded")];
