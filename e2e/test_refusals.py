@@ -48,9 +48,9 @@ def test_no_credentials(server):
     assert send(server, form(server, "iam", "ListUsers")).error("iam") == missing
     anonymous = send(server, buckets(server)).error("s3")
     assert anonymous == (403, "AccessDenied", "Access Denied")
-    # This one is called without any; there is no handler yet.
+    # This one is called without any; its parameters are missing.
     saml = send(server, form(server, "sts", "AssumeRoleWithSAML"))
-    assert saml.error("sts")[:2] == (501, "NotImplemented")
+    assert saml.error("sts")[:2] == (400, "ValidationError")
 
 
 def test_unknown_key(server):

@@ -276,6 +276,22 @@ pub const PROVIDER_FETCHES_PER_ACCOUNT: usize = 4;
 pub const TOKEN_LEEWAY_SECS: i64 = 5 * 60;
 /// Characters of a token's subject.
 pub const TOKEN_SUBJECT_CHARS: usize = 255;
+/// Elements of a SAML response.
+pub const SAML_ELEMENTS: usize = 5_000;
+/// Elements in elements of a SAML response.
+pub const SAML_DEPTH: usize = 32;
+/// Attributes and namespaces of an element of a SAML response.
+pub const SAML_XML_ATTRIBUTES: usize = 64;
+/// Seconds after which an assertion can no longer be used: AWS's five minutes.
+pub const ASSERTION_SECS: i64 = 5 * 60;
+/// Seconds by which the clock of a SAML provider may be ahead.
+pub const ASSERTION_LEEWAY_SECS: i64 = 60;
+/// Used assertions that are remembered for an account until they expire.
+pub const USED_ASSERTIONS_PER_ACCOUNT: usize = 10_000;
+/// Methods of authentication (`amr`) that a token may name.
+pub const TOKEN_METHODS: usize = 16;
+/// Characters of each of them.
+pub const TOKEN_METHOD_CHARS: usize = 64;
 
 /// Interval between checks of the certificate files, in seconds.
 pub const CERTIFICATE_CHECK_SECS: u64 = 10;

@@ -17,7 +17,7 @@ use keywright_wire::{Operation, OperationShape};
 use self::effective::effective;
 pub(crate) use self::{
     effective::policies_of,
-    federated::{FederatedPermit, FederatedRequest, not_trusted},
+    federated::{FederatedIdentity, FederatedPermit, FederatedRequest},
     implied::{decide_on_every, implied_by, is_assuming},
     permit::{LongDecision, approve_at_length, approve_shortly, may, nobody_trusted, would_permit},
 };

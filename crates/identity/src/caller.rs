@@ -9,6 +9,7 @@ use keywright_sigv4::Verified;
 use crate::{
     console::SessionId,
     principal::Principal,
+    saml::name_qualifier,
     state::{Account, CredentialOwner, SessionPolicy, Tag},
 };
 
@@ -49,29 +50,75 @@ pub struct SessionAttributes {
     pub provider: Option<SessionProvider>,
 }
 
-/// What the session of a web identity has from its token.
+/// What the session of a web identity has from its token, or that of a SAML identity from its
+/// assertion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionProvider {
     /// The provider's ARN.
     pub arn: String,
-    /// The client ID that the token was for.
+    /// The client ID that the token was for; the recipient of the assertion.
     pub audience: String,
     /// Whom the provider authenticated.
     pub subject: String,
     /// How (`amr`).
     pub methods: Vec<String>,
+    /// For an assertion.
+    pub saml: Option<SamlSubject>,
+}
+
+/// What an assertion says of its subject besides the name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SamlSubject {
+    /// The issuer of the assertion.
+    pub issuer: String,
+    /// The kind of the name: `persistent`, `transient`, or a format.
+    pub subject_type: String,
 }
 
 impl SessionProvider {
-    /// The condition keys of the session's requests, which begin with the provider's URL.
-    pub(crate) fn keys(&self) -> [(String, ContextValues<'_>); 3] {
+    /// The condition keys of the session's requests: for a token they begin with the provider's
+    /// URL, for an assertion with `saml`.
+    pub(crate) fn keys(&self) -> Vec<(String, ContextValues<'_>)> {
+        match &self.saml {
+            None => self.keys_of_token().into(),
+            Some(subject) => self.keys_of_assertion(subject).into(),
+        }
+    }
+
+    fn keys_of_assertion<'a>(
+        &'a self,
+        subject: &'a SamlSubject,
+    ) -> [(String, ContextValues<'a>); 6] {
+        // `arn:aws:iam::ACCOUNT:saml-provider/NAME`
+        let mut parts = self.arn.splitn(6, ':').skip(4);
+        let account = parts.next().unwrap_or_default();
+        let (_, name) = parts
+            .next()
+            .unwrap_or_default()
+            .split_once('/')
+            .unwrap_or_default();
+        let document = format!("{account}/{name}");
+        let qualifier = name_qualifier(&subject.issuer, &document);
+        let one =
+            |key: &str, value: Cow<'a, str>| (format!("saml:{key}"), ContextValues::One(value));
+        [
+            one("aud", self.audience.as_str().into()),
+            one("sub", self.subject.as_str().into()),
+            one("sub_type", subject.subject_type.as_str().into()),
+            one("iss", subject.issuer.as_str().into()),
+            one("namequalifier", qualifier.into()),
+            one("doc", document.into()),
+        ]
+    }
+
+    fn keys_of_token(&self) -> [(String, ContextValues<'_>); 3] {
         let (_, name) = self.arn.split_once('/').unwrap_or_default();
         let key = |claim: &str| format!("{name}:{claim}");
-        let methods = self.methods.iter().map(String::as_str);
+        let methods = self.methods.iter().map(|it| Cow::Borrowed(it.as_str()));
         [
             (key("aud"), ContextValues::one(self.audience.as_str())),
             (key("sub"), ContextValues::one(self.subject.as_str())),
-            (key("amr"), ContextValues::many(methods)),
+            (key("amr"), ContextValues::Claims(methods.collect())),
         ]
     }
 }

@@ -1,17 +1,34 @@
 //! X.509 certificates that are uploaded: read from PEM, and checked for their time, their chain and
 //! their private key.
 //!
-//! It protects one rule: what is stored was parsed. A certificate's names and purposes are not
+//! It protects one rule: what is stored was parsed, and nothing else is stored. A certificate's names and purposes are not
 //! judged, and no authority is trusted or distrusted: no service of this server uses them.
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use keywright_base::{Secret, Timestamp};
 use rustls_pki_types::{PrivateKeyDer, pem::PemObject};
 use x509_parser::{
-    certificate::X509Certificate, pem::Pem, prelude::FromDer, x509::SubjectPublicKeyInfo,
+    certificate::X509Certificate, pem::Pem, prelude::FromDer, public_key::PublicKey,
+    x509::SubjectPublicKeyInfo,
 };
 use zeroize::Zeroize;
 
 const CERTIFICATE_LABEL: &str = "CERTIFICATE";
+/// Characters of a line of PEM (RFC 7468).
+const PEM_LINE_CHARS: usize = 64;
+
+/// Kinds of public keys that verify signatures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PublicKeyKind {
+    Rsa,
+    P256,
+    P384,
+}
+
+/// An uncompressed point of the curve P-256.
+const P256_POINT_BYTES: usize = 65;
+/// An uncompressed point of the curve P-384.
+const P384_POINT_BYTES: usize = 97;
 
 /// The bytes (DER) of certificates that a PEM text consists of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +65,38 @@ impl CertificateBytes {
     /// The bytes.
     pub(crate) fn der(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Its public key, as ring reads it: a PKCS #1 key or a point. `None` for a kind that verifies
+    /// no signatures here.
+    pub(crate) fn public_key(&self) -> Option<(PublicKeyKind, Vec<u8>)> {
+        let details = self.certificate()?;
+        let info = details.0.public_key();
+        let key = info.subject_public_key.data.to_vec();
+        let kind = match info.parsed().ok()? {
+            PublicKey::RSA(_) => PublicKeyKind::Rsa,
+            PublicKey::EC(_) => match key.len() {
+                P256_POINT_BYTES => PublicKeyKind::P256,
+                P384_POINT_BYTES => PublicKeyKind::P384,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        Some((kind, key))
+    }
+
+    /// The certificate in PEM, and nothing else: lines of 64 characters, the last without an end.
+    pub(crate) fn to_pem(&self) -> String {
+        let encoded = BASE64_STANDARD.encode(&self.0);
+        let mut pem = format!("-----BEGIN {CERTIFICATE_LABEL}-----");
+        for (at, character) in encoded.chars().enumerate() {
+            if at % PEM_LINE_CHARS == 0 {
+                pem.push('\n');
+            }
+            pem.push(character);
+        }
+        pem.push_str(&format!("\n-----END {CERTIFICATE_LABEL}-----"));
+        pem
     }
 
     /// What it says. Never `None`: the bytes were read before.

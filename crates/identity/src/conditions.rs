@@ -68,18 +68,24 @@ pub(crate) fn of_target<'a>(
 impl RequestConditions<'_> {
     /// Every key that may have a value, for a record of the request.
     pub(crate) fn names(&self) -> Vec<String> {
-        let target = self.target;
         let mut names = common_names(Some((self.caller, self.account)));
-        names.extend(target.keys.iter().map(|(key, _)| (*key).to_owned()));
-        let named = |prefix: &str, tags: &[Tag]| -> Vec<String> {
-            let tags = tags.iter();
-            tags.map(|tag| format!("{prefix}/{}", tag.key)).collect()
-        };
-        names.extend(named("aws:requesttag", &target.request_tags));
-        names.extend(named("aws:resourcetag", &target.resource_tags));
-        names.extend(named("iam:resourcetag", &target.resource_tags));
+        names.extend(target_names(self.target));
         names
     }
+}
+
+/// The keys that follow from what an action is about, and that may have a value.
+pub(crate) fn target_names(target: &AuthTarget) -> Vec<String> {
+    let named = |prefix: &str, tags: &[Tag]| -> Vec<String> {
+        let tags = tags.iter();
+        tags.map(|tag| format!("{prefix}/{}", tag.key)).collect()
+    };
+    let own = target.keys.iter().map(|(key, _)| (*key).to_owned());
+    let mut names: Vec<_> = own.collect();
+    names.extend(named("aws:requesttag", &target.request_tags));
+    names.extend(named("aws:resourcetag", &target.resource_tags));
+    names.extend(named("iam:resourcetag", &target.resource_tags));
+    names
 }
 
 /// The global keys that may have a value, including the caller's tags.

@@ -1,4 +1,5 @@
-//! Denied requests of proven callers, remembered for whoever asks why.
+//! Denied requests of proven callers, remembered for whoever asks why. An identity that a provider
+//! of the account vouches for is proven too.
 //!
 //! It protects two rules: a denial is explained by the very policies and context that decided it,
 //! however both have changed since; and remembering costs an allowed request nothing. Memory only:
@@ -9,6 +10,7 @@ mod quoted;
 mod ring;
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
@@ -17,7 +19,8 @@ use std::{
 use keywright_base::{AccountId, Timestamp};
 use keywright_policy::{
     AccessRequest, ContextMap, ContextValues, Decision, Explanation, MissingAllow, PoliciesInForce,
-    Policy, PolicyLayer, PolicySet, PolicySource, StatementRef, explain, mentioned_keys,
+    Policy, PolicyLayer, PolicySet, PolicySource, PrincipalRef, StatementRef, explain,
+    mentioned_keys,
 };
 
 pub(crate) use self::quoted::QuotedEntity;
@@ -28,7 +31,7 @@ use crate::{
     event::{Projection, RequestEvent},
     names::PolicyNames,
     principal::Principal,
-    state::Account,
+    state::{Account, Grantee},
     view::ResourcePolicy,
 };
 
@@ -36,7 +39,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct DenialEvidence {
     /// Who asked.
-    pub who: Principal,
+    pub who: DeniedCaller,
     /// The action.
     pub action: String,
     /// The ARN of the resource, or `*`.
@@ -47,6 +50,63 @@ pub struct DenialEvidence {
     names: PolicyNames,
     quoted: Vec<QuotedEntity>,
     attached: Option<TargetPolicy>,
+}
+
+/// Whose request was denied.
+#[derive(Debug, Clone)]
+pub enum DeniedCaller {
+    /// A principal of the account.
+    Principal(Principal),
+    /// Someone whom an identity provider of the account vouches for.
+    Federated(FederatedCaller),
+}
+
+/// Someone whom an identity provider vouches for, and who is no principal yet.
+#[derive(Debug, Clone)]
+pub struct FederatedCaller {
+    /// The account of the provider and of the role.
+    pub account: AccountId,
+    /// The provider's ARN.
+    pub provider_arn: Arc<str>,
+}
+
+impl From<Principal> for DeniedCaller {
+    fn from(principal: Principal) -> Self {
+        Self::Principal(principal)
+    }
+}
+
+impl DeniedCaller {
+    /// The account that the denial is remembered in.
+    pub const fn account(&self) -> AccountId {
+        match self {
+            Self::Principal(principal) => principal.account(),
+            Self::Federated(caller) => caller.account,
+        }
+    }
+
+    /// The principal's ARN, or the provider's.
+    pub fn arn(&self) -> &str {
+        match self {
+            Self::Principal(principal) => principal.arn().as_str(),
+            Self::Federated(caller) => &caller.provider_arn,
+        }
+    }
+
+    /// The user or role that its identity policies belong to.
+    pub(crate) fn grantee(&self, account: &Account) -> Option<Grantee> {
+        match self {
+            Self::Principal(principal) => principal.grantee(account),
+            Self::Federated(_) => None,
+        }
+    }
+
+    fn reference(&self) -> PrincipalRef<'_> {
+        match self {
+            Self::Principal(principal) => principal.reference(),
+            Self::Federated(caller) => PrincipalRef::Federated(&caller.provider_arn),
+        }
+    }
 }
 
 /// The policy of a request's target.
@@ -62,7 +122,7 @@ impl DenialEvidence {
     /// Keeps what decided a request: its policies as they are, and of its context every key that
     /// they ask for or that `names` lists.
     pub(crate) fn keep(
-        who: Principal,
+        who: impl Into<DeniedCaller>,
         request: &AccessRequest<'_>,
         set: &PolicySet,
         attached: Option<TargetPolicy>,
@@ -78,8 +138,10 @@ impl DenialEvidence {
                     context.set(&name, ContextValues::one(value.into_owned()))
                 }
                 ContextValues::Ambiguous(values) => {
-                    let values = values.into_iter().map(|value| value.into_owned().into());
-                    context.set(&name, ContextValues::Ambiguous(values.collect()));
+                    context.set(&name, ContextValues::Ambiguous(owned(values)));
+                }
+                ContextValues::Claims(values) => {
+                    context.set(&name, ContextValues::Claims(owned(values)));
                 }
                 list => {
                     let values = list.as_slice().iter().map(|value| value.to_string());
@@ -88,7 +150,7 @@ impl DenialEvidence {
             }
         }
         Self {
-            who,
+            who: who.into(),
             action: request.action.to_owned(),
             resource: request.resource.to_owned(),
             owner: request.owner,
@@ -247,12 +309,17 @@ impl DenialEvidence {
             let values = values.map(|value| size_of::<String>() + value.len());
             ENTRY_BYTES + key.len() + values.sum::<usize>()
         });
-        let names = [self.who.arn().as_str(), &self.action, &self.resource];
+        let names = [self.who.arn(), &self.action, &self.resource];
         let names = names.map(str::len).into_iter().sum::<usize>() + self.names.bytes();
         let quoted = self.quoted.iter().map(QuotedEntity::bytes);
         let references = self.policies().count() * size_of::<(PolicySource, Arc<Policy>)>();
         names + quoted.sum::<usize>() + references + context.sum::<usize>()
     }
+}
+
+fn owned(values: Vec<Cow<'_, str>>) -> Vec<Cow<'static, str>> {
+    let values = values.into_iter().map(|value| value.into_owned().into());
+    values.collect()
 }
 
 /// What an entry of the context takes beside its texts.
@@ -329,9 +396,7 @@ impl DeniedRequests {
         let newest_first = denials.into_iter().flat_map(|all| all.iter().rev());
         let wanted = newest_first
             .filter(|(number, _)| before.is_none_or(|before| *number < before))
-            .filter(|(_, denial)| {
-                principal.is_none_or(|arn| denial.evidence.who.arn().as_str() == arn)
-            });
+            .filter(|(_, denial)| principal.is_none_or(|arn| denial.evidence.who.arn() == arn));
         wanted.take(most).cloned().collect()
     }
 

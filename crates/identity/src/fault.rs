@@ -10,7 +10,7 @@ mod upload;
 use keywright_base::{AccountId, WireError};
 
 pub use self::upload::UploadFault;
-use crate::{unserved::unserved_reason, web_identity::TokenRejection};
+use crate::{saml::AssertionRejection, unserved::unserved_reason, web_identity::TokenRejection};
 
 /// Why an action was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub enum IamFault {
     AccessDenied(String),
     /// The token of a web identity is not accepted.
     WebIdentity(TokenRejection),
+    /// The assertion of a SAML provider is not accepted.
+    Assertion(AssertionRejection),
     /// A policy that only AWS's own services may have attached; the kind of whom it was for.
     PolicyNotAttachable(&'static str),
     /// The new password does not keep the account's rules.
@@ -267,6 +269,7 @@ impl IamFault {
             Self::UnmodifiableEntity(text) => e(400, "UnmodifiableEntity", text.clone()),
             Self::AccessDenied(text) => e(403, "AccessDenied", text.clone()),
             Self::WebIdentity(rejection) => rejection.wire(),
+            Self::Assertion(rejection) => rejection.wire(),
             Self::PolicyNotAttachable(kind) => {
                 let text = format!("Cannot attach a Service Role Policy to a customer {kind}.");
                 e(400, "PolicyNotAttachable", text)

@@ -21,6 +21,8 @@ pub mod console;
 pub mod denials;
 pub mod event;
 pub mod fault;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod installation;
 pub mod keyring;
 pub mod ledger;
@@ -34,6 +36,7 @@ mod passwords;
 pub mod principal;
 pub mod reseal;
 pub mod rotations;
+pub mod saml;
 mod saml_metadata;
 mod secrets;
 pub mod service;
@@ -47,6 +50,7 @@ pub mod usage;
 pub mod view;
 pub mod web_identity;
 pub mod work;
+mod xml_characters;
 
 #[cfg(test)]
 mod testing;

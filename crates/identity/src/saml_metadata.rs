@@ -1,17 +1,20 @@
-//! SAML 2.0 metadata of an identity provider: whether a document is one.
+//! SAML 2.0 metadata of an identity provider: its name and the certificates of its keys.
 //!
-//! It protects two rules: nothing outside the document is read (a document type definition is
-//! rejected, and no entity but XML's own is resolved), and reading it takes time in proportion to
-//! its length. It does not verify XML signatures: anyone who may store the document is trusted.
+//! It protects three rules: nothing outside the document is read (a document type definition is
+//! rejected, and no entity but XML's own is resolved), whoever reads it later finds XML (no
+//! character or entity that XML does not have), and reading it takes time in proportion to its
+//! length. It does not verify XML signatures: anyone who may store the document is trusted.
+
+use std::borrow::Cow;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use quick_xml::{
     NsReader, XmlVersion,
-    events::{BytesStart, Event},
+    events::{BytesRef, BytesStart, Event, attributes::Attribute},
     name::{Namespace, ResolveResult},
 };
 
-use crate::certificates::CertificateBytes;
+use crate::{certificates::CertificateBytes, xml_characters::is_xml_text};
 
 const METADATA: &[u8] = b"urn:oasis:names:tc:SAML:2.0:metadata";
 const SIGNATURE: &[u8] = b"http://www.w3.org/2000/09/xmldsig#";
@@ -20,30 +23,51 @@ const DEPTH_MAX: usize = 32;
 /// Certificates in a document.
 const CERTIFICATES_MAX: usize = 32;
 
-/// Whether this is the metadata of one identity provider: an `EntityDescriptor` with an `entityID`,
-/// and in it an `IDPSSODescriptor` with a place to sign in and with a key for signing, all of whose
-/// certificates can be read.
-pub(crate) fn is_identity_provider(document: &str) -> bool {
-    MetadataReader::default().read(document).is_some()
+/// What the metadata of an identity provider says.
+#[derive(Debug)]
+pub(crate) struct IdentityProviderMetadata {
+    /// Its name (`entityID`), the issuer of its assertions.
+    pub(crate) entity_id: String,
+    /// The certificates of the keys that sign its assertions: at least one.
+    pub(crate) certificates: Vec<CertificateBytes>,
 }
+
+impl IdentityProviderMetadata {
+    /// Reads the metadata of one identity provider: an `EntityDescriptor` with an `entityID`, and in
+    /// it an `IDPSSODescriptor` with a place to sign in and with a key for signing, all of whose
+    /// certificates can be read. `None` for anything else.
+    pub(crate) fn parse(document: &str) -> Option<Self> {
+        MetadataReader::default().read(document)
+    }
+}
+
+/// Where the certificates of signing keys are.
+const SIGNING_PATH: [&str; 5] = [
+    "EntityDescriptor",
+    "IDPSSODescriptor",
+    "KeyDescriptor",
+    "KeyInfo",
+    "X509Data",
+];
 
 /// What was found so far.
 #[derive(Debug, Default)]
 struct MetadataReader {
     /// The local names of the open elements; empty for those of other namespaces.
     open: Vec<String>,
-    has_entity: bool,
+    entity_id: Option<String>,
     has_sign_in: bool,
     /// Whether the open `KeyDescriptor` is for signing.
     is_signing_key: bool,
-    signing_certificates: usize,
+    signing_certificates: Vec<CertificateBytes>,
     certificates: usize,
     /// The text of the open `X509Certificate`.
     text: String,
 }
 
 impl MetadataReader {
-    fn read(mut self, document: &str) -> Option<()> {
+    fn read(mut self, document: &str) -> Option<IdentityProviderMetadata> {
+        is_xml_text(document).then_some(())?;
         let mut reader = NsReader::from_str(document);
         loop {
             let (namespace, event) = reader.read_resolved_event().ok()?;
@@ -56,14 +80,21 @@ impl MetadataReader {
                 Event::End(_) => self.end()?,
                 Event::Text(text) => self.add(&text.xml10_content())?,
                 Event::CData(text) => self.add(&text.xml10_content())?,
-                Event::GeneralRef(_) if self.is_in("X509Certificate") => return None,
+                Event::GeneralRef(reference) => {
+                    let expected = !self.is_in("X509Certificate") && !self.open.is_empty();
+                    (expected && is_defined(&reference)).then_some(())?;
+                }
                 Event::DocType(_) => return None,
                 Event::Eof => break,
-                Event::GeneralRef(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
+                Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
             }
         }
-        let is_complete = self.has_entity && self.has_sign_in && self.signing_certificates > 0;
-        (self.open.is_empty() && is_complete).then_some(())
+        let is_complete = self.has_sign_in && !self.signing_certificates.is_empty();
+        (self.open.is_empty() && is_complete).then_some(())?;
+        Some(IdentityProviderMetadata {
+            entity_id: self.entity_id?,
+            certificates: self.signing_certificates,
+        })
     }
 
     fn is_in(&self, name: &str) -> bool {
@@ -83,10 +114,9 @@ impl MetadataReader {
         let name = if is_known { local.as_ref() } else { "" };
         match (self.open.len(), name) {
             (0, "EntityDescriptor") => {
-                (!self.has_entity).then_some(())?;
+                self.entity_id.is_none().then_some(())?;
                 let id = attribute(element, "entityID")?.filter(|id| !id.is_empty());
-                id?;
-                self.has_entity = true;
+                self.entity_id = Some(id?);
             }
             (0, _) => return None,
             (2, "SingleSignOnService") if self.is_in("IDPSSODescriptor") => {
@@ -99,6 +129,9 @@ impl MetadataReader {
             }
             (DEPTH_MAX.., _) => return None,
             _ => {}
+        }
+        for attribute in element.attributes() {
+            readable(&attribute.ok()?)?;
         }
         self.text.clear();
         self.open.push(name.to_owned());
@@ -121,14 +154,29 @@ impl MetadataReader {
             self.text
                 .retain(|character| !character.is_ascii_whitespace());
             let der = BASE64_STANDARD.decode(&self.text).ok()?;
-            CertificateBytes::from_der(der)?;
-            let of_provider = self.open.iter().any(|open| open == "IDPSSODescriptor");
-            let of_key = self.open.iter().any(|open| open == "KeyDescriptor");
-            let counts = of_provider && of_key && self.is_signing_key;
-            self.signing_certificates += usize::from(counts);
+            let certificate = CertificateBytes::from_der(der)?;
+            if self.open == SIGNING_PATH && self.is_signing_key {
+                self.signing_certificates.push(certificate);
+            }
         }
         Some(())
     }
+}
+
+/// Whether a reference is to a character of XML or to an entity that needs no definition.
+fn is_defined(reference: &BytesRef<'_>) -> bool {
+    if reference.is_char_ref() {
+        let character = reference.resolve_char_ref();
+        return matches!(character, Ok(Some(character)) if is_xml_text(&character.to_string()));
+    }
+    let name: &str = reference;
+    quick_xml::escape::resolve_xml_entity(name).is_some()
+}
+
+/// The value of an attribute, if it is one of XML.
+fn readable<'a>(attribute: &Attribute<'a>) -> Option<Cow<'a, str>> {
+    let value = attribute.normalized_value(XmlVersion::Implicit1_0).ok()?;
+    is_xml_text(&value).then_some(value)
 }
 
 /// An attribute by name. The outer `None` is for attributes that are no XML.
@@ -137,7 +185,7 @@ fn attribute(element: &BytesStart<'_>, name: &str) -> Option<Option<String>> {
     let mut found = None;
     for attribute in element.attributes() {
         let attribute = attribute.ok()?;
-        let value = attribute.normalized_value(XmlVersion::Implicit1_0).ok()?;
+        let value = readable(&attribute)?;
         if attribute.key.as_ref() == name {
             found = Some(value.into_owned());
         }

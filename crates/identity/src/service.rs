@@ -26,6 +26,7 @@ use crate::{
     password_attempts::PasswordAttempts,
     passwords::PasswordHasher,
     rotations::RotationEngine,
+    saml::UsedAssertions,
     secrets,
     state::{Account, RootUser, StateChange},
     usage::KeyUsage,
@@ -70,6 +71,7 @@ pub struct Identity {
     authenticator: Authenticator,
     pub(crate) resources: OnceLock<ResourceLookup>,
     pub(crate) provider_keys: ProviderKeys,
+    pub(crate) used_assertions: UsedAssertions,
 }
 
 impl std::fmt::Debug for Identity {
@@ -203,6 +205,7 @@ impl Identity {
         };
         Ok(Arc::new(Self {
             provider_keys: ProviderKeys::new(Arc::clone(&parts.clock)),
+            used_assertions: UsedAssertions::new(parts.clock.now()),
             ledger,
             installation,
             store: parts.store,

@@ -9,7 +9,7 @@ use keywright_base::{AccessKeyId, AccountId, Entropy, Secret, Timestamp, UniqueI
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    caller::{SessionAttributes, SessionFacts, SessionProvider},
+    caller::{SamlSubject, SessionAttributes, SessionFacts, SessionProvider},
     console::SessionId,
     on_behalf::ROTATION_SERVICE,
     principal::Principal,
@@ -64,7 +64,7 @@ struct StoredAttributes {
     provider: Option<StoredProvider>,
 }
 
-/// The identity provider of a web identity's session.
+/// The identity provider of a web or SAML identity's session.
 #[derive(Serialize, Deserialize)]
 struct StoredProvider {
     arn: String,
@@ -72,6 +72,9 @@ struct StoredProvider {
     subject: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     methods: Vec<String>,
+    /// The issuer and the kind of the subject, for an assertion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    saml: Option<(String, String)>,
 }
 
 impl From<&SessionProvider> for StoredProvider {
@@ -81,6 +84,10 @@ impl From<&SessionProvider> for StoredProvider {
             audience: provider.audience.clone(),
             subject: provider.subject.clone(),
             methods: provider.methods.clone(),
+            saml: provider
+                .saml
+                .as_ref()
+                .map(|it| (it.issuer.clone(), it.subject_type.clone())),
         }
     }
 }
@@ -92,6 +99,13 @@ impl From<&StoredProvider> for SessionProvider {
             audience: stored.audience.clone(),
             subject: stored.subject.clone(),
             methods: stored.methods.clone(),
+            saml: stored
+                .saml
+                .clone()
+                .map(|(issuer, subject_type)| SamlSubject {
+                    issuer,
+                    subject_type,
+                }),
         }
     }
 }

@@ -46,17 +46,14 @@ const UNSERVED: &[Unserved] = &[
         operations: &["GetAccountProperties", "PutAccountProperties"],
     },
     Unserved {
-        reason: "Keywright does not issue web identity tokens for other services",
+        reason: "Keywright issues no tokens for other services; AWS signs them with RSA too, and \
+                 the crypto library in use cannot generate such keys",
         operations: &[
             "DisableOutboundWebIdentityFederation",
             "EnableOutboundWebIdentityFederation",
             "GetOutboundWebIdentityFederationInfo",
             "GetWebIdentityToken",
         ],
-    },
-    Unserved {
-        reason: "Sign-in with a SAML assertion is not served; SAML providers can be stored",
-        operations: &["AssumeRoleWithSAML"],
     },
     Unserved {
         reason: "Only the last use of each access key, role and password is recorded, not that of \
@@ -68,8 +65,8 @@ const UNSERVED: &[Unserved] = &[
         ],
     },
     Unserved {
-        reason: "Denials are not encoded here; ExplainDeniedRequest of the service keywright \
-                 explains them",
+        reason: "AWS encodes the denials of EC2 and other services that are not here; \
+                 ExplainDeniedRequest of the service keywright explains denials",
         operations: &["DecodeAuthorizationMessage"],
     },
 ];

@@ -1,7 +1,9 @@
-//! Decides whether a web identity may assume a role. Only the role's trust policy can allow it.
+//! Decides whether a web or SAML identity may assume a role. Only the role's trust policy can allow it.
 //!
 //! Invariant: a denial says neither whether the role exists nor why it was denied, because the
-//! caller is nobody of the account.
+//! caller is nobody of the account. Those who may read the role can ask why.
+
+use std::sync::Arc;
 
 use keywright_base::{AccountId, limits};
 use keywright_policy::{
@@ -10,43 +12,54 @@ use keywright_policy::{
 
 use super::{AuthTarget, TrustCheck, nobody_trusted};
 use crate::{
-    conditions::{common, of_target},
+    caller::SessionProvider,
+    conditions::{common, common_names, of_target, target_names},
+    denials::{DenialEvidence, DeniedCaller, FederatedCaller, QuotedEntity, TargetPolicy},
     event::RequestRecord,
     fault::IamFault,
-    web_identity::FederatedClaims,
 };
 
-/// The proof that a web identity may assume a role. Only this module creates it.
+/// The proof that such an identity may assume a role. Only this module creates it.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct FederatedPermit(());
 
-/// A web identity that asks for a role of an account.
+/// Whom an identity provider vouches for, by a token or an assertion.
+pub(crate) trait FederatedIdentity: Send + Sync {
+    /// The provider, and what the session's requests have from it.
+    fn provider(&self) -> &SessionProvider;
+
+    /// The policy action by which it assumes a role.
+    fn action(&self) -> &'static str;
+
+    /// The values of a condition key, which is in lower case.
+    fn key(&self, key: &str) -> ContextValues<'_>;
+}
+
+/// An identity that asks for a role of an account.
 pub(crate) struct FederatedRequest<'a> {
-    pub(crate) claims: &'a FederatedClaims,
+    pub(crate) identity: &'a dyn FederatedIdentity,
     /// The account of the role.
     pub(crate) account: AccountId,
     pub(crate) record: &'a RequestRecord,
 }
 
 impl FederatedRequest<'_> {
-    /// Decides all targets, and notes them.
+    /// Decides all targets, and notes them and a denial.
     ///
     /// # Errors
     /// [`IamFault::AccessDenied`] with AWS's message.
     pub(crate) fn permit(&self, targets: &[AuthTarget]) -> Result<FederatedPermit, IamFault> {
         for target in targets {
-            let action = target.action.unwrap_or(ASSUME);
+            let action = target.action.unwrap_or_else(|| self.identity.action());
             self.record
                 .note_resource(&target.resource, Some(self.account));
-            if !self.is_allowed(action, target) {
-                return Err(not_authorized(action));
-            }
+            self.check(action, target)?;
         }
         Ok(FederatedPermit(()))
     }
 
-    fn is_allowed(&self, action: &str, target: &AuthTarget) -> bool {
+    fn check(&self, action: &str, target: &AuthTarget) -> Result<(), IamFault> {
         let trust = match &target.trust {
             Some(TrustCheck::Policy(trust)) => trust,
             Some(TrustCheck::Nobody) | None => nobody_trusted(),
@@ -56,7 +69,7 @@ impl FederatedRequest<'_> {
             target,
         };
         let request = AccessRequest {
-            principal: PrincipalRef::Federated(&self.claims.provider.arn),
+            principal: PrincipalRef::Federated(&self.identity.provider().arn),
             action,
             resource: &target.resource,
             owner: Some(self.account),
@@ -66,20 +79,25 @@ impl FederatedRequest<'_> {
         let policies = PoliciesInForce::new(&none).with_trust(trust);
         // On a request thread, so that a decision that takes longer denies.
         let measured = policies.decide_within(&request, limits::SHORT_DECISION_STEPS);
-        measured.decision.is_allowed()
+        if measured.decision.is_allowed() {
+            return Ok(());
+        }
+        // Whether or not the role exists.
+        let message = format!("Not authorized to perform {action}");
+        let who = DeniedCaller::Federated(FederatedCaller {
+            account: self.account,
+            provider_arn: self.identity.provider().arn.as_str().into(),
+        });
+        let claims = self.identity.provider().keys().into_iter();
+        let claims = claims.map(|(name, _)| name);
+        let names = common_names(None).into_iter();
+        let names = names.chain(target_names(target)).chain(claims);
+        let attached = Some(TargetPolicy::Trust(Arc::clone(trust)));
+        let role = QuotedEntity::new(&target.resource, &target.resource_tags);
+        let evidence = DenialEvidence::keep(who, &request, &none, attached, names);
+        self.record.note_denial(&message, evidence.with_role(role));
+        Err(IamFault::AccessDenied(message))
     }
-}
-
-const ASSUME: &str = "sts:AssumeRoleWithWebIdentity";
-
-/// The denial of a web identity.
-fn not_authorized(action: &str) -> IamFault {
-    IamFault::AccessDenied(format!("Not authorized to perform {action}"))
-}
-
-/// The denial of a role that does not trust the provider, or does not exist.
-pub(crate) fn not_trusted() -> IamFault {
-    not_authorized(ASSUME)
 }
 
 struct FederatedConditions<'a> {
@@ -90,7 +108,7 @@ struct FederatedConditions<'a> {
 impl ContextLookup for FederatedConditions<'_> {
     fn get(&self, key: &str) -> ContextValues<'_> {
         let FederatedRequest {
-            claims,
+            identity,
             account,
             record,
         } = self.request;
@@ -98,8 +116,8 @@ impl ContextLookup for FederatedConditions<'_> {
             return values;
         }
         match key {
-            "aws:federatedprovider" => ContextValues::one(claims.provider.arn.as_str()),
-            _ => match claims.key(key) {
+            "aws:federatedprovider" => ContextValues::one(identity.provider().arn.as_str()),
+            _ => match identity.key(key) {
                 ContextValues::Absent => common(None, &record.context, key),
                 values => values,
             },

@@ -1,8 +1,9 @@
 //! The denials of one account, and what is forgotten when there are too many.
 //!
 //! Invariant: whoever is denied often pushes out their own denials, not those of others. All
-//! sessions of a role count as the role, and federated users as their issuer, because session names
-//! cost nothing.
+//! sessions of a role count as the role, federated users as their issuer, and everyone whom an
+//! identity provider vouches for as this provider, because names of sessions and subjects cost
+//! nothing.
 
 use std::{
     cmp::Reverse,
@@ -13,7 +14,7 @@ use std::{
 use keywright_base::{UniqueId, limits};
 use keywright_policy::Policy;
 
-use super::DeniedRequest;
+use super::{DeniedCaller, DeniedRequest};
 use crate::{principal::Principal, state::CredentialOwner};
 
 /// The last denials of an account, newest last.
@@ -27,15 +28,22 @@ pub(super) struct DenialRing {
 }
 
 /// Who a denial counts for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum DenialBearer {
     Root,
     User(UniqueId),
     Role(UniqueId),
+    Provider(Arc<str>),
 }
 
 impl DenialBearer {
-    fn of(principal: &Principal) -> Self {
+    fn of(caller: &DeniedCaller) -> Self {
+        let principal = match caller {
+            DeniedCaller::Principal(principal) => principal,
+            DeniedCaller::Federated(caller) => {
+                return Self::Provider(Arc::clone(&caller.provider_arn));
+            }
+        };
         match principal {
             Principal::Root { .. } => Self::Root,
             Principal::User { id, .. } => Self::User(*id),
@@ -109,7 +117,7 @@ impl DenialRing {
         self.bytes += share.bytes - before;
         self.denials.push_back((number, denial));
         while let Some(bearer) = self.too_many(number) {
-            self.forget_oldest_of(bearer);
+            self.forget_oldest_of(&bearer);
         }
     }
 
@@ -127,14 +135,14 @@ impl DenialRing {
             } else {
                 share.bytes
             };
-            Some(((size, Reverse(oldest)), *bearer))
+            Some(((size, Reverse(oldest)), bearer))
         });
         let largest = shares.max_by_key(|(size, _)| *size);
-        largest.map(|(_, bearer)| bearer)
+        largest.map(|(_, bearer)| bearer.clone())
     }
 
-    fn forget_oldest_of(&mut self, bearer: DenialBearer) {
-        let Some(share) = self.shares.get_mut(&bearer) else {
+    fn forget_oldest_of(&mut self, bearer: &DenialBearer) {
+        let Some(share) = self.shares.get_mut(bearer) else {
             return;
         };
         let oldest = share.numbers.front().copied().unwrap_or_default();

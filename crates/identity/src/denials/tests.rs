@@ -7,7 +7,7 @@ use keywright_policy::{
     ContextMap, Decision, DocumentKind, Policy, PolicyLayer, PolicySet, validate,
 };
 
-use super::{DenialEvidence, DeniedRequest, DeniedRequests, TargetPolicy};
+use super::{DenialEvidence, DeniedCaller, DeniedRequest, DeniedRequests, TargetPolicy};
 use crate::{
     names::PolicyNames,
     principal::{Principal, RoleSession},
@@ -22,12 +22,12 @@ fn denial(number: usize, name: &str, context_bytes: usize) -> DeniedRequest {
         source_address: "192.0.2.7".parse().unwrap(),
         message: String::new(),
         evidence: DenialEvidence {
-            who: Principal::User {
+            who: DeniedCaller::Principal(Principal::User {
                 account,
                 arn: Arn::iam(account, &format!("user/{name}")),
                 id: "AIDACKCEVSQ6C2EXAMPLE".parse().unwrap(),
                 name: name.to_owned(),
-            },
+            }),
             action: "iam:ListUsers".to_owned(),
             resource: "*".to_owned(),
             owner: None,
@@ -216,13 +216,13 @@ fn what_is_withheld_about_the_resource() {
 fn denial_of_session(number: usize, session: usize) -> DeniedRequest {
     let account = "123456789012".parse().unwrap();
     let mut denial = denial(number, "bob", 1);
-    denial.evidence.who = Principal::RoleSession(Box::new(RoleSession {
+    denial.evidence.who = DeniedCaller::Principal(Principal::RoleSession(Box::new(RoleSession {
         account,
         role: "AROACKCEVSQ6C2EXAMPLE".parse().unwrap(),
         role_arn: Arn::iam(account, "role/r"),
         name: format!("s{session}"),
         arn: Arn::sts(account, &format!("assumed-role/r/s{session}")),
-    }));
+    })));
     denial
 }
 

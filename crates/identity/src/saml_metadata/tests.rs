@@ -1,10 +1,14 @@
 //! Documents that are metadata of an identity provider, and others.
 
-use super::{CERTIFICATES_MAX, DEPTH_MAX, is_identity_provider};
+use super::{CERTIFICATES_MAX, DEPTH_MAX, IdentityProviderMetadata};
 use crate::testing::{
     certificates::TestCertificate,
     saml::{base64_of, metadata},
 };
+
+fn is_identity_provider(document: &str) -> bool {
+    IdentityProviderMetadata::parse(document).is_some()
+}
 
 #[test]
 fn metadata_of_identity_providers() {
@@ -19,7 +23,8 @@ fn metadata_of_identity_providers() {
         r#"<x:SingleSignOnService xmlns:x="urn:x"/><md:NameIDFormat>"#,
     );
     let entity = document.replace("https://idp.example\"", "https://idp.example?a=1&amp;b=2\"");
-    for document in [document, unprefixed, any_use, foreign, entity] {
+    let characters = document.replace("<md:NameIDFormat>", "<md:NameIDFormat>&#9;&#xe4;&lt;\u{e4}");
+    for document in [document, unprefixed, any_use, foreign, entity, characters] {
         assert!(is_identity_provider(&document), "{document}");
     }
 }
@@ -66,6 +71,17 @@ fn what_is_not_metadata_of_an_identity_provider() {
         good.replace("<ds:X509Certificate>", "<ds:X509Certificate>AAAA"),
         good.replace("<ds:X509Certificate>", "<ds:X509Certificate>&a;"),
         good.replace("<md:NameIDFormat>", "<x:NameIDFormat>"),
+        good.replace("<md:NameIDFormat>", "<md:NameIDFormat>&nbsp;"),
+        good.replace("<md:NameIDFormat>", "<md:NameIDFormat>&#0;"),
+        good.replace("<md:NameIDFormat>", "<md:NameIDFormat>&#xFFFE;"),
+        good.replace("<md:NameIDFormat>", "<md:NameIDFormat>&#x110000;"),
+        good.replace("<md:NameIDFormat>", "<md:NameIDFormat>&;"),
+        good.replace("<md:NameIDFormat>", "<md:NameIDFormat>\0"),
+        good.replace("<md:NameIDFormat>", "<md:NameIDFormat>\u{1b}"),
+        good.replace("<md:NameIDFormat>", "<!--\0--><md:NameIDFormat>"),
+        good.replace("<md:NameIDFormat>", "<md:NameIDFormat a=\"&#1;\">"),
+        good.replace("<md:NameIDFormat>", "<md:NameIDFormat a=\"\u{ffff}\">"),
+        format!("{good}&#32;"),
         many(CERTIFICATES_MAX),
         deep(DEPTH_MAX - 1),
     ] {

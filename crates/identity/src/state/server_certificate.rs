@@ -25,9 +25,9 @@ pub(crate) struct ServerCertificate {
     pub(crate) path: String,
     /// Its name, as given.
     pub(crate) name: String,
-    /// As it was uploaded: PEM.
+    /// The certificate in PEM.
     pub(crate) body: Arc<str>,
-    /// The certificates above it, as they were uploaded.
+    /// The certificates above it in PEM.
     pub(crate) chain: Option<Arc<str>>,
     /// The private key (PEM), at [`ServerCertificate::place`].
     pub(crate) private_key: SealedValue,

@@ -10,7 +10,12 @@ pub(crate) fn base64_of(certificate: &TestCertificate) -> String {
 
 /// The metadata of an identity provider, at least 1000 characters.
 pub(crate) fn metadata(entity: &str) -> String {
-    let certificate = base64_of(&TestCertificate::new("idp.example"));
+    metadata_with(entity, &TestCertificate::new("idp.example"))
+}
+
+/// The same with a certificate of its signing key.
+pub(crate) fn metadata_with(entity: &str, certificate: &TestCertificate) -> String {
+    let certificate = base64_of(certificate);
     format!(
         r#"<?xml version="1.0" encoding="UTF-8"?>
 <md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{entity}">

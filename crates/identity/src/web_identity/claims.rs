@@ -1,11 +1,13 @@
 //! What a verified token says of who it is for: audience, subject, and condition keys.
 
+use std::borrow::Cow;
+
 use keywright_base::{AccountId, Timestamp, limits};
 use keywright_policy::ContextValues;
 use serde_json::{Map, Value};
 
 use super::{key_set::VerifiedToken, rejection::TokenRejection, token::ParsedToken};
-use crate::{caller::SessionProvider, state::OpenIdProvider};
+use crate::{authorize::FederatedIdentity, caller::SessionProvider, state::OpenIdProvider};
 
 /// Checks when a token is valid. This needs no key, so that it is done before one is fetched.
 ///
@@ -73,7 +75,8 @@ impl FederatedClaims {
             arn: provider.arn(account).to_string(),
             audience,
             subject: subject.to_owned(),
-            methods: texts(claims.get("amr")).unwrap_or_default(),
+            methods: methods(claims)?,
+            saml: None,
         };
         let mut this = Self {
             keys: Vec::new(),
@@ -91,20 +94,19 @@ impl FederatedClaims {
         let name = match claim {
             // The audience that the provider is registered for takes its place.
             "aud" => "oaud",
-            // No condition key has such a name: `8443:sub` would be one of another provider, at
-            // this port. What is for AWS is no key either, and begins with https.
-            _ if claim.contains(':') => return Ok(()),
             _ => claim,
         };
-        let listed = claim == "amr";
         let value = match value {
-            Value::String(text) if listed => ContextValues::many([text.clone()]),
+            Value::Null => ContextValues::Absent,
+            // `8443:sub` would be a key of another provider, at this port. So nothing is allowed by
+            // such a claim, and everything is denied by it.
+            _ if claim.contains(':') => UNREADABLE,
+            Value::String(text) if claim == "amr" => listed(vec![text.clone()]),
             Value::String(text) => ContextValues::one(text.clone()),
             Value::Bool(flag) => ContextValues::one(flag.to_string()),
             Value::Number(number) => ContextValues::one(number.to_string()),
-            Value::Array(_) => texts(Some(value)).map_or(UNREADABLE, ContextValues::many),
+            Value::Array(_) => texts(Some(value)).map_or(UNREADABLE, listed),
             Value::Object(_) => UNREADABLE,
-            Value::Null => ContextValues::Absent,
         };
         self.set(prefix, name, value)
     }
@@ -124,16 +126,44 @@ impl FederatedClaims {
         self.keys.push((key, value));
         Ok(())
     }
+}
 
-    /// The values of a condition key, which is in lower case.
-    pub(crate) fn key(&self, key: &str) -> ContextValues<'_> {
+impl FederatedIdentity for FederatedClaims {
+    fn provider(&self) -> &SessionProvider {
+        &self.provider
+    }
+
+    fn action(&self) -> &'static str {
+        "sts:AssumeRoleWithWebIdentity"
+    }
+
+    fn key(&self, key: &str) -> ContextValues<'_> {
         let found = self.keys.iter().find(|(known, _)| known == key);
         found.map_or(ContextValues::Absent, |(_, values)| values.clone())
     }
 }
 
-/// A claim whose value is neither a text nor a list of texts: no Allow can rely on it, and every
-/// Deny that tests it applies.
+fn listed(values: Vec<String>) -> ContextValues<'static> {
+    ContextValues::Claims(values.into_iter().map(Cow::Owned).collect())
+}
+
+/// How the subject was authenticated. The session's requests have it too, so it must be readable,
+/// and its size is limited.
+fn methods(claims: &Map<String, Value>) -> Result<Vec<String>, TokenRejection> {
+    let Some(value) = claims.get("amr").filter(|value| !value.is_null()) else {
+        return Ok(Vec::new());
+    };
+    let fits = |texts: &Vec<String>| {
+        let mut texts_fit = texts.iter();
+        texts.len() <= limits::TOKEN_METHODS
+            && texts_fit.all(|text| text.chars().count() <= limits::TOKEN_METHOD_CHARS)
+    };
+    let methods = texts(Some(value)).filter(fits);
+    methods.ok_or(TokenRejection::Claim("amr"))
+}
+
+/// A claim that is neither a text nor a list of texts, or that no condition key can name: no Allow
+/// can rely on it, and every Deny that tests it applies.
 const UNREADABLE: ContextValues<'static> = ContextValues::Ambiguous(Vec::new());
 
 /// The client ID that a token is for. As on AWS, the authorized party takes the place of the

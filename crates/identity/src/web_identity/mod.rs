@@ -20,7 +20,7 @@ pub(crate) use self::{
     claims::{FederatedClaims, check_times},
     key_set::VerifiedToken,
     provider_keys::{KeyLookup, ProviderKeys},
-    session_tags::RequestedSession,
+    session_tags::{RequestedSession, is_session_tag, is_source_identity},
     token::ParsedToken,
 };
 pub use self::{

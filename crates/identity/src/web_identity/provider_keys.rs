@@ -28,6 +28,16 @@ pub struct ProviderRequest {
     pub thumbprints: Vec<String>,
 }
 
+impl ProviderRequest {
+    /// For a provider as it is registered.
+    pub(crate) fn of(provider: &OpenIdProvider) -> Self {
+        Self {
+            issuer: provider.issuer(),
+            thumbprints: provider.thumbprints.clone(),
+        }
+    }
+}
+
 /// Why there are no documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DocumentFault {
@@ -58,8 +68,6 @@ pub(crate) struct KeyLookup<'a> {
     pub(crate) provider: &'a OpenIdProvider,
     /// The key that the token names.
     pub(crate) key_id: Option<&'a str>,
-    /// Whether the keys may be fetched, and not only used if they are at hand.
-    pub(crate) may_fetch: bool,
 }
 
 /// The keys of all providers.
@@ -203,13 +211,6 @@ impl ProviderKeys {
     /// fetched.
     pub(crate) async fn find(&self, lookup: KeyLookup<'_>) -> Result<Arc<KeySet>, IamFault> {
         let (entry, fetches) = self.entry(&lookup);
-        if !lookup.may_fetch {
-            // Also without the key that the token names: whether it is looked for must not show.
-            let state = entry.state();
-            let keys = state.unexpired(self.clock.now());
-            let keys = keys.map(|(keys, _)| Arc::clone(keys));
-            return keys.ok_or_else(|| TokenRejection::NoKey.into());
-        }
         if let Some(known) = self.settled(&entry, &lookup) {
             return known;
         }
@@ -252,10 +253,7 @@ impl ProviderKeys {
     /// The entry of a provider as it is registered now. Other thumbprints make a new one.
     fn entry(&self, lookup: &KeyLookup<'_>) -> (Arc<ProviderEntry>, Arc<Semaphore>) {
         let provider = lookup.provider;
-        let request = ProviderRequest {
-            issuer: provider.issuer(),
-            thumbprints: provider.thumbprints.clone(),
-        };
+        let request = ProviderRequest::of(provider);
         let now = self.clock.now();
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let account = accounts.entry(lookup.account).or_default();

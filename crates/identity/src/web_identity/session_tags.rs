@@ -1,4 +1,5 @@
-//! What a token asks of the session: tags and the source identity, in AWS's two spellings.
+//! What a token asks of the session: tags and the source identity, in AWS's two spellings. The
+//! attributes of an assertion have the same rules.
 //!
 //! A claim that is not understood rejects the token: a session without a tag that its provider
 //! demands could be allowed more.
@@ -13,7 +14,7 @@ const TAGS: &str = "https://aws.amazon.com/tags";
 const SOURCE_IDENTITY: &str = "https://aws.amazon.com/source_identity";
 
 /// What a session is created with, by its token.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct RequestedSession {
     pub(crate) tags: Vec<Tag>,
     pub(crate) transitive_keys: Vec<String>,
@@ -37,7 +38,7 @@ impl RequestedSession {
             }
         }
         let count = session.tags.len().max(session.transitive_keys.len());
-        if count > limits::TAGS_PER_ENTITY || !session.tags.iter().all(is_tag) {
+        if count > limits::TAGS_PER_ENTITY || !session.tags.iter().all(is_session_tag) {
             return Err(TokenRejection::Claim(TAGS));
         }
         Ok(session)
@@ -95,17 +96,20 @@ impl RequestedSession {
     }
 }
 
-/// As `SourceIdentity` of AssumeRole: 2 to 64 of `[\w+=,.@-]`.
-fn source_identity(value: &Value) -> Result<String, TokenRejection> {
+/// Whether it may be a session's name or source identity: 2 to 64 of `[\w+=,.@-]`.
+pub(crate) fn is_source_identity(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
-    let valid = |text: &&str| (2..=64).contains(&text.len()) && text.chars().all(allowed);
-    let text = value.as_str().filter(valid);
+    (2..=64).contains(&text.len()) && text.chars().all(allowed)
+}
+
+fn source_identity(value: &Value) -> Result<String, TokenRejection> {
+    let text = value.as_str().filter(|text| is_source_identity(text));
     let text = text.ok_or(TokenRejection::Claim(SOURCE_IDENTITY))?;
     Ok(text.to_owned())
 }
 
 /// Whether a tag has the length and the characters that AWS allows.
-fn is_tag(tag: &Tag) -> bool {
+pub(crate) fn is_session_tag(tag: &Tag) -> bool {
     let allowed = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c);
     let fits = |text: &str, lengths: std::ops::RangeInclusive<usize>| {
         lengths.contains(&text.chars().count()) && text.chars().all(allowed)

@@ -10,6 +10,7 @@ use super::{
     key_set::KeySet,
     testing::{ISSUER, TestTokenKey},
 };
+use crate::authorize::FederatedIdentity;
 use crate::{
     state::{OpenIdProvider, Tag},
     testing::ACCOUNT,
@@ -287,7 +288,10 @@ fn claims_are_condition_keys() {
         "https://aws.amazon.com/tags": "text", "8443:sub": "spoofed",
     }));
     let claims = claims.unwrap();
-    let many = |values: &[&str]| ContextValues::many(values.iter().map(|it| (*it).to_owned()));
+    let many = |values: &[&str]| {
+        ContextValues::Claims(values.iter().map(|it| (*it).to_owned().into()).collect())
+    };
+    let unreadable = || ContextValues::Ambiguous(Vec::new());
     for (claim, expected) in [
         ("aud", ContextValues::one("one")),
         ("oaud", many(&["one", "three"])),
@@ -297,16 +301,40 @@ fn claims_are_condition_keys() {
         ("ref_protected", ContextValues::one("true")),
         ("groups", many(&["a", "b"])),
         ("empty", many(&[])),
-        ("nested", ContextValues::Ambiguous(Vec::new())),
+        ("nested", unreadable()),
         ("none", ContextValues::Absent),
-        ("mixed", ContextValues::Ambiguous(Vec::new())),
-        ("https://aws.amazon.com/tags", ContextValues::Absent),
-        ("8443:sub", ContextValues::Absent),
+        ("mixed", unreadable()),
+        ("https://aws.amazon.com/tags", unreadable()),
+        ("8443:sub", unreadable()),
+        ("8443:aud", ContextValues::Absent),
     ] {
         let key = format!("idp.example.com/tenant:{claim}");
         assert_eq!(claims.key(&key), expected, "{claim}");
     }
     assert_eq!(claims.key("other.example.com:sub"), ContextValues::Absent);
+}
+
+/// Sessions carry them, so there are few and short ones, and all of them can be tested.
+#[test]
+fn methods_of_authentication_are_limited() {
+    let most: Vec<_> = (0..16).map(|n| format!("{n:064}")).collect();
+    let more: Vec<_> = (0..17).map(|n| n.to_string()).collect();
+    let rejected = || Err(TokenRejection::Claim("amr"));
+    for (methods, expected) in [
+        (json!(most), Ok(most.clone())),
+        (json!("mfa"), Ok(vec!["mfa".to_owned()])),
+        (json!([]), Ok(Vec::new())),
+        (json!(null), Ok(Vec::new())),
+        (json!(more), rejected()),
+        (json!([format!("{:065}", 0)]), rejected()),
+        (json!(["mfa", 1]), rejected()),
+        (json!({"mfa": true}), rejected()),
+        (json!(7), rejected()),
+    ] {
+        let found = claims(&json!({"aud": "one", "sub": "s", "amr": methods}));
+        let found = found.map(|claims| claims.provider.methods);
+        assert_eq!(found, expected, "{methods}");
+    }
 }
 
 /// Whatever their values are: an empty list would leave the other spelling to decide alone.

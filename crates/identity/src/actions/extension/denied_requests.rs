@@ -14,7 +14,7 @@ use crate::{
         PreparedAction, QuotableResource,
     },
     authorize::{AuthTarget, Permit, Requirement, may, nobody_trusted, policies_of},
-    denials::{DenialEvidence, DeniedRequest, QuotedEntity},
+    denials::{DenialEvidence, DeniedCaller, DeniedRequest, QuotedEntity},
     fault::{IamFault, MissingEntity},
     pagination::PageRequest,
     principal::Principal,
@@ -146,8 +146,10 @@ fn decision_now(
     resource: Option<&ResourcePolicy>,
 ) -> Decision {
     let mut set = match &evidence.who {
-        Principal::Root { .. } => PolicySet::default(),
-        principal => {
+        DeniedCaller::Federated(_) | DeniedCaller::Principal(Principal::Root { .. }) => {
+            PolicySet::default()
+        }
+        DeniedCaller::Principal(principal) => {
             let grantee = principal.grantee(view.account);
             grantee.map_or_else(PolicySet::default, |it| policies_of(view.account, &it))
         }
@@ -162,7 +164,8 @@ fn decision_now(
     evidence.decide_by(&set, resource)
 }
 
-/// The principal of a denial: a session of a role counts as the role.
+/// The principal of a denial: a session of a role counts as the role, and whom a provider vouches
+/// for as the role that was to be assumed.
 fn principal(view: &StateView<'_>, evidence: &DenialEvidence) -> Vec<AuthTarget> {
     let entity = evidence.quoted().first();
     let targets = entity.map(|entity| AuthTarget::then_and_now(view, entity));

@@ -1,6 +1,6 @@
 //! SAML identity providers: create, read, list, update, delete, tag.
 //!
-//! A provider here is a record: AssumeRoleWithSAML is not served, so nobody signs in through one.
+//! What they vouch for is decided in `crate::saml`.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
     certificates::UploadedKey,
     fault::{ExistingEntity, IamFault, InvalidInput, MissingEntity, ReachedQuota},
     pagination::PageRequest,
-    saml_metadata::is_identity_provider,
+    saml_metadata::IdentityProviderMetadata,
     state::{SamlPrivateKey, SamlProvider, StateChange},
     view::StateView,
 };
@@ -53,7 +53,7 @@ fn checked_metadata(document: &str) -> Result<Arc<str>, IamFault> {
         let text = format!("The metadata document must not be longer than {most} bytes.");
         return Err(invalid(text));
     }
-    if !is_identity_provider(document) {
+    if IdentityProviderMetadata::parse(document).is_none() {
         return Err(invalid("Could not parse metadata"));
     }
     Ok(document.into())

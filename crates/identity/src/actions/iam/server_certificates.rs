@@ -75,8 +75,9 @@ impl Action for UploadServerCertificate {
             return Err(ReachedQuota::Named("ServerCertificatesPerAccount", most).into());
         }
         let tags = tags::checked_exact_case(&[], input.tags.as_deref())?;
-        let certificate = checked(view, input)?;
+        let (certificate, chain) = checked(view, input)?;
         let expires = certificate.certificate().ok_or_else(unreadable)?.expires();
+        let above: Vec<_> = chain.iter().map(CertificateBytes::to_pem).collect();
         let id = UniqueId::generate(IdKind::ServerCertificate, view.id(), view.entropy);
         let key = input.private_key.expose().as_bytes();
         let sealed = view
@@ -86,8 +87,8 @@ impl Action for UploadServerCertificate {
             id,
             path: input.path.clone().unwrap_or_else(|| "/".to_owned()),
             name: name.clone(),
-            body: input.certificate_body.as_str().into(),
-            chain: input.certificate_chain.as_deref().map(Arc::from),
+            body: certificate.to_pem().into(),
+            chain: (!above.is_empty()).then(|| above.join("\n").into()),
             private_key: sealed.map_err(|error| IamFault::Internal(error.to_string()))?,
             uploaded: view.now(),
             expires,
@@ -106,11 +107,11 @@ fn unreadable() -> UploadFault {
     UploadFault::MalformedCertificate(UNREADABLE.to_owned())
 }
 
-/// The certificate, which its private key and its chain belong to.
+/// The certificate, which its private key belongs to, and its chain.
 fn checked(
     view: &StateView<'_>,
     input: &iam::UploadServerCertificateInput,
-) -> Result<CertificateBytes, IamFault> {
+) -> Result<(CertificateBytes, Vec<CertificateBytes>), IamFault> {
     let bytes = CertificateBytes::from_pem(&input.certificate_body).ok_or_else(unreadable)?;
     let chain = chain(input.certificate_chain.as_deref())?;
     let invalid_key = || UploadFault::MalformedCertificate(INVALID_KEY.to_owned());
@@ -119,7 +120,7 @@ fn checked(
         return Err(UploadFault::KeyPairMismatch.into());
     }
     check_chain(&bytes, &chain, view.now()).map_err(broken)?;
-    Ok(bytes)
+    Ok((bytes, chain))
 }
 
 fn chain(text: Option<&str>) -> Result<Vec<CertificateBytes>, IamFault> {

@@ -54,11 +54,11 @@ fn to_wire(user: &str, certificate: &SigningCertificate) -> iam::SigningCertific
     }
 }
 
-/// The digest of a certificate that can be uploaded.
 /// Bytes of a malformed certificate that an error repeats; no private key is as short.
 const QUOTED_BYTES: usize = 32;
 
-fn checked(view: &StateView<'_>, body: &str) -> Result<String, UploadFault> {
+/// A certificate that can be uploaded.
+fn checked(view: &StateView<'_>, body: &str) -> Result<CertificateBytes, UploadFault> {
     // AWS repeats the body, which may be a private key by mistake.
     let quoted = if body.len() <= QUOTED_BYTES {
         body
@@ -72,7 +72,7 @@ fn checked(view: &StateView<'_>, body: &str) -> Result<String, UploadFault> {
     if !certificate.is_valid_at(view.now()) {
         return Err(UploadFault::InvalidCertificate);
     }
-    Ok(HEXLOWER.encode(digest(&SHA256, bytes.der()).as_ref()))
+    Ok(bytes)
 }
 
 pub(crate) struct UploadSigningCertificate;
@@ -87,7 +87,8 @@ impl Action for UploadSigningCertificate {
 
     fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let holder = CredentialHolder::of(view, input.user_name.as_deref())?;
-        let digest = checked(view, &input.certificate_body)?;
+        let bytes = checked(view, &input.certificate_body)?;
+        let digest = HEXLOWER.encode(digest(&SHA256, bytes.der()).as_ref());
         if view
             .account
             .signing_certificates()
@@ -102,7 +103,7 @@ impl Action for UploadSigningCertificate {
         let certificate = SigningCertificate {
             id: new_id(view.entropy),
             owner: holder.owner,
-            body: input.certificate_body.clone(),
+            body: bytes.to_pem(),
             digest,
             status: KeyStatus::Active,
             uploaded: view.now(),

@@ -2,8 +2,10 @@
 
 mod assume_role;
 mod caller_identity;
+mod federated_role;
 mod federation;
 mod issue;
+mod saml;
 mod session_token;
 mod web_identity;
 
@@ -21,10 +23,18 @@ pub(super) static ACTIONS: &[ActionEntry] = &[
 ];
 
 /// The operations that need no signature, because they prove who asks in another way.
-pub(super) static UNSIGNED: &[UnsignedEntry] = &[UnsignedEntry {
-    operation: <sts::AssumeRoleWithWebIdentity as OperationShape>::OPERATION,
-    handle: |identity, call| Box::pin(web_identity::assume_role_with_web_identity(identity, call)),
-}];
+pub(super) static UNSIGNED: &[UnsignedEntry] = &[
+    UnsignedEntry {
+        operation: <sts::AssumeRoleWithSAML as OperationShape>::OPERATION,
+        handle: |identity, call| Box::pin(saml::assume_role_with_saml(identity, call)),
+    },
+    UnsignedEntry {
+        operation: <sts::AssumeRoleWithWebIdentity as OperationShape>::OPERATION,
+        handle: |identity, call| {
+            Box::pin(web_identity::assume_role_with_web_identity(identity, call))
+        },
+    },
+];
 
 #[cfg(test)]
 mod tests;

@@ -68,21 +68,15 @@ impl KeysBench {
     }
 
     async fn find(&self, key_id: &str) -> Result<bool, IamFault> {
-        self.find_of(&own(), key_id, true).await
+        self.find_of(&own(), key_id).await
     }
 
     /// Whether the key was found.
-    async fn find_of(
-        &self,
-        provider: &OpenIdProvider,
-        key_id: &str,
-        may_fetch: bool,
-    ) -> Result<bool, IamFault> {
+    async fn find_of(&self, provider: &OpenIdProvider, key_id: &str) -> Result<bool, IamFault> {
         let lookup = KeyLookup {
             account: account(),
             provider,
             key_id: Some(key_id),
-            may_fetch,
         };
         let keys = self.keys.find(lookup).await?;
         Ok(keys.has(Some(key_id)))
@@ -179,20 +173,6 @@ async fn faults_have_their_texts() {
     }
 }
 
-/// Without permission to fetch, only what is at hand is used.
-#[tokio::test]
-async fn nothing_is_fetched_without_reason() {
-    let bench = bench();
-    let found = bench.find_of(&own(), "k", false).await;
-    assert_eq!(found, rejected(TokenRejection::NoKey));
-    assert_eq!(bench.documents.count(), 0);
-    assert_eq!(bench.find("k").await, Ok(true));
-    assert_eq!(bench.find_of(&own(), "k", false).await, Ok(true));
-    bench.pass(limits::PROVIDER_REFRESH_SECS);
-    assert_eq!(bench.find_of(&own(), "unknown", false).await, Ok(false));
-    assert_eq!(bench.documents.count(), 1);
-}
-
 #[tokio::test]
 async fn other_thumbprints_begin_again() {
     let bench = bench();
@@ -202,7 +182,7 @@ async fn other_thumbprints_begin_again() {
         .documents
         .publish(&[TestTokenKey::new("EdDSA").public("k")]);
     let changed = provider(&own().name, &["0123456789012345678901234567890123456789"]);
-    assert_eq!(bench.find_of(&changed, "k", true).await, Ok(true));
+    assert_eq!(bench.find_of(&changed, "k").await, Ok(true));
     let last = bench.documents.last.lock().unwrap().clone().unwrap();
     assert_eq!(
         (last.issuer.as_str(), last.thumbprints),
@@ -251,7 +231,7 @@ async fn an_account_has_few_fetches_at_a_time() {
         let bench = Arc::clone(&bench);
         async move {
             let provider = provider(&format!("idp{number}.example.com"), &[]);
-            bench.find_of(&provider, "k", true).await
+            bench.find_of(&provider, "k").await
         }
     };
     let most = limits::PROVIDER_FETCHES_PER_ACCOUNT;

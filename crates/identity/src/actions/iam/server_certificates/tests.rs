@@ -51,8 +51,12 @@ fn a_certificate_is_read_without_its_key_and_survives() {
     }
     for _ in 0..2 {
         let read = get(&bench, "WWW");
-        assert_eq!(read.value("CertificateBody"), pair.certificate);
-        assert_eq!(read.value("CertificateChain"), authority.certificate);
+        let stored = |pem: &str| pem.trim_end().to_owned();
+        assert_eq!(read.value("CertificateBody"), stored(&pair.certificate));
+        assert_eq!(
+            read.value("CertificateChain"),
+            stored(&authority.certificate)
+        );
         assert_eq!(read.value("ServerCertificateId"), id);
         assert_eq!(read.value("Value"), "red");
         assert!(!read.ok().contains("PRIVATE KEY"), "{read:?}");
@@ -62,6 +66,27 @@ fn a_certificate_is_read_without_its_key_and_survives() {
     let summary = bench.root("Action=GetAccountSummary");
     let count = "<key>ServerCertificates</key><value>1</value>";
     assert!(summary.ok().contains(count), "{summary:?}");
+}
+
+/// Whatever else the text contains may be a private key.
+#[test]
+fn nothing_but_the_certificates_is_stored() {
+    let bench = TestInstallation::new();
+    let authority = TestCertificate::new("authority.example");
+    let mut pair = authority.issue("www.example");
+    let plain = pair.certificate.clone();
+    let with_more = |pem: &str| {
+        let end = "-----END CERTIFICATE-----";
+        format!("\r\n{}\t\n", pem.replace(end, &format!("{end}SECRET")))
+    };
+    pair.certificate = with_more(&plain);
+    let chain = with_more(&authority.certificate) + &authority.certificate;
+    let more = format!("&CertificateChain={}", in_form(&chain));
+    upload(&bench, "www", (&pair, &pair), &more).ok();
+    let read = get(&bench, "www");
+    assert_eq!(read.value("CertificateBody"), plain.trim_end());
+    let twice = format!("{0}{0}", authority.certificate);
+    assert_eq!(read.value("CertificateChain"), twice.trim_end());
 }
 
 #[test]

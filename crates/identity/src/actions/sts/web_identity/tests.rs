@@ -217,6 +217,84 @@ fn the_trust_policy_decides_by_the_claims() {
     }
 }
 
+/// A condition that expects one text where the token has a list, or that names a claim with a
+/// colon, allows nobody and is never without effect in a Deny.
+#[test]
+fn no_deny_is_void_because_of_the_shape_of_a_claim() {
+    let own = |claim: &str| format!("{PROVIDER}:{claim}");
+    for (operator, claim, value, holds, absent) in [
+        ("StringEquals", "groups", "contractors", false, false),
+        ("StringNotEquals", "groups", "staff", false, true),
+        ("StringLike", "groups", "*", false, false),
+        ("StringEquals", "amr", "pwd", false, false),
+        ("ForAnyValue:StringEquals", "groups", "staff", true, false),
+        ("StringEquals", "8443:sub", "x", false, false),
+        (
+            "StringEquals",
+            "https://idp.example.com/role",
+            "guest",
+            false,
+            false,
+        ),
+        (
+            "StringEquals",
+            "repository",
+            "${idp.example.com/tenant:groups}",
+            false,
+            false,
+        ),
+    ] {
+        let condition = string(operator, &own(claim), value);
+        let deny = trust(&condition).replace(r#""Effect":"Allow""#, r#""Effect":"Deny""#);
+        let (_, deny) = deny.split_once(r#""Statement":["#).unwrap();
+        let deny = deny.strip_suffix("]}").unwrap();
+        let deny = trust("{}").replace(r#""Statement":["#, &format!(r#""Statement":[{deny},"#));
+        for (trust, tested) in [(trust(&condition), holds), (deny, false)] {
+            let idp = FederationBench::with_role(&trust);
+            let mut claims = idp.claims();
+            claims["groups"] = json!(["staff", "contractors"]);
+            claims["amr"] = json!(["pwd"]);
+            claims["8443:sub"] = json!("x");
+            claims["https://idp.example.com/role"] = json!("guest");
+            let answer = idp.assume("deploy", &idp.token(&claims), "");
+            assert_eq!(answer.is_success(), tested, "{trust}");
+        }
+        // Without the claim, as on AWS.
+        let idp = FederationBench::with_role(&trust(&condition));
+        let mut claims = idp.claims();
+        claims.as_object_mut().unwrap().remove("repository");
+        let answer = idp.assume("deploy", &idp.token(&claims), "");
+        assert_eq!(answer.is_success(), absent, "{condition}");
+    }
+}
+
+/// A thumbprint that is withdrawn while keys are being fetched vouches for none of them.
+#[test]
+fn a_thumbprint_that_is_withdrawn_during_a_fetch_no_longer_counts() {
+    let idp = FederationBench::with_role(&trust("{}"));
+    let change = |thumbprint: &str| {
+        format!(
+            "Action=UpdateOpenIDConnectProviderThumbprint&OpenIDConnectProviderArn={}\
+             &ThumbprintList.member.1={thumbprint}",
+            provider_arn()
+        )
+    };
+    idp.bench.root(&change(&"a".repeat(40))).ok();
+    idp.documents.gate.forget_permits(1000);
+    let token = idp.good();
+    std::thread::scope(|threads| {
+        let assuming = threads.spawn(|| idp.assume("deploy", &token, "").code().map(str::to_owned));
+        idp.bench.block_on(async {
+            idp.documents.begun.acquire().await.unwrap().forget();
+        });
+        idp.bench.root(&change(&"b".repeat(40))).ok();
+        idp.documents.gate.add_permits(1000);
+        let code = assuming.join().unwrap();
+        assert_eq!(code.as_deref(), Some("IDPCommunicationError"));
+    });
+    idp.assume("deploy", &token, "").ok();
+}
+
 fn string(operator: &str, key: &str, value: &str) -> String {
     format!(r#"{{"{operator}":{{"{key}":"{value}"}}}}"#)
 }
@@ -427,7 +505,12 @@ fn every_request_yields_one_event() {
             failed(403, "AccessDenied"),
             Some("other"),
         ),
-        ("none", idp.good(), failed(403, "AccessDenied"), None),
+        (
+            "none",
+            idp.good(),
+            failed(403, "AccessDenied"),
+            Some("none"),
+        ),
         (
             "deploy",
             expired,
@@ -449,54 +532,119 @@ fn every_request_yields_one_event() {
         assert_eq!(event.operation, "sts:AssumeRoleWithWebIdentity");
         assert_eq!(event.outcome, outcome, "{role}");
         assert_eq!((&event.principal, event.is_read_only), (&None, false));
-        assert!(!event.is_denied, "no caller can ask why");
+        let denied = event.outcome == failed(403, "AccessDenied");
+        assert_eq!(event.is_denied, denied, "{role}");
         let resources: Vec<_> = event.resources.iter().map(|it| &it.arn).collect();
         assert_eq!(resources, resource.map(arn).iter().collect::<Vec<_>>());
         assert!(!event.debug.contains(&token), "{}", event.debug);
     }
 }
 
-/// Nothing is fetched for those who name no role that trusts the provider, and while the keys are
-/// at hand they learn nothing about roles either.
+/// Those who may read the role can ask why; whoever was denied learns nothing.
 #[test]
-fn who_has_no_role_causes_nothing_and_learns_nothing() {
-    let idp = FederationBench::with_role(&trust("{}"));
-    let other = r#"{"AWS":"123456789012"}"#;
-    idp.role("other", &trust_of(other, r#""sts:AssumeRole""#, "{}"));
-    let forged = TestTokenKey::new("ES256");
-    let forged = forged.token(&json!({"alg": "ES256", "kid": "k1"}), &idp.claims());
-    for role in ["none", "other"] {
-        for token in [&forged, &idp.good()] {
-            let answer = idp.assume(role, token, "");
-            answer.refused("AccessDenied", NOT_AUTHORIZED);
-        }
-    }
-    let expired = idp.with_claim("exp", json!(1));
-    let answer = idp.assume("deploy", &expired, "");
-    assert_eq!(answer.code(), Some("ExpiredTokenException"));
-    let unknown = idp.with_claim("iss", json!("https://evil.example.com"));
-    let answer = idp.assume("deploy", &unknown, "");
-    assert_eq!(answer.code(), Some("InvalidIdentityToken"));
-    assert_eq!(idp.documents.count(), 0);
-    idp.assume("deploy", &idp.good(), "").ok();
-    let text = "The signature of the ID Token is not valid";
-    for role in ["none", "other", "deploy"] {
-        idp.assume(role, &forged, "")
-            .refused("InvalidIdentityToken", text);
-    }
-    idp.bench.pass(60);
-    let named = json!({"alg": "ES256", "kid": "unknown"});
-    let unknown_key = idp.key.token(&named, &idp.claims());
-    for role in ["none", "other"] {
-        let answer = idp.assume(role, &unknown_key, "");
-        assert_eq!(answer.code(), Some("InvalidIdentityToken"), "{role}");
-    }
-    for role in ["none", "other"] {
+fn denials_can_be_explained() {
+    let condition = string(
+        "StringLike",
+        &format!("{PROVIDER}:sub"),
+        "repo:octo/other:*",
+    );
+    let idp = FederationBench::with_role(&trust(&condition));
+    let assume = |role: &str| {
         let answer = idp.assume(role, &idp.good(), "");
         answer.refused("AccessDenied", NOT_AUTHORIZED);
+        let listed = idp.bench.root("Action=ListDeniedRequests");
+        let ids = listed.values("RequestId");
+        ids.first().unwrap().to_string()
+    };
+    let (none, deploy) = (assume("none"), assume("deploy"));
+    let of_provider = format!("Action=ListDeniedRequests&PrincipalArn={}", provider_arn());
+    for list in ["Action=ListDeniedRequests", &of_provider] {
+        let listed = idp.bench.root(list);
+        let role = |name: &str| format!("arn:aws:iam::{ACCOUNT}:role/{name}");
+        assert_eq!(listed.values("ResourceArn"), [role("deploy"), role("none")]);
+        assert_eq!(
+            listed.values("PrincipalArn"),
+            [provider_arn(), provider_arn()]
+        );
     }
-    assert_eq!(idp.documents.count(), 1);
-    // An account that does not exist has no provider.
+    let explain = |id: &str| format!("Action=ExplainDeniedRequest&RequestId={id}");
+    let explained = idp.bench.root(&explain(&deploy));
+    assert_eq!(explained.value("Decision"), "implicitDeny");
+    let text = explained.ok();
+    for part in ["repo:octo/app:ref:refs/heads/main", "repo:octo/other:*"] {
+        assert!(text.contains(part), "{text}");
+    }
+    let explained = idp.bench.root(&explain(&none));
+    assert_eq!(explained.value("DecisionNow"), "implicitDeny");
+    // Now the role trusts the subject.
+    let open = trust("{}");
+    let update = format!("Action=UpdateAssumeRolePolicy&RoleName=deploy&PolicyDocument={open}");
+    idp.bench.root(&update).ok();
+    let explained = idp.bench.root(&explain(&deploy));
+    assert_eq!(explained.value("DecisionNow"), "allowed");
+    // A user who may not read the role may not read why either.
+    let allow = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["keywright:*","iam:*"],"Resource":"*"},{"Effect":"Deny","Action":"iam:GetRole","Resource":"*"}]}"#;
+    let ann = idp.bench.user("ann", &[]);
+    let put = format!("Action=PutUserPolicy&UserName=ann&PolicyName=p&PolicyDocument={allow}");
+    idp.bench.root(&put).ok();
+    let denied = idp.bench.call(&ann, &explain(&deploy));
+    assert_eq!(denied.error().code, "AccessDenied");
+}
+
+/// Whatever is known of an issuer's keys, a role that does not exist or trusts others is answered
+/// like one that exists, and the same is fetched.
+#[test]
+fn nothing_depends_on_the_role_before_the_token_is_verified() {
+    let forged = TestTokenKey::new("ES256");
+    let unreachable = Err(DocumentFault::Unreachable);
+    let mut seen = Vec::new();
+    for role in ["deploy", "other", "none"] {
+        let idp = FederationBench::with_role(&trust("{}"));
+        let other = r#"{"AWS":"123456789012"}"#;
+        idp.role("other", &trust_of(other, r#""sts:AssumeRole""#, "{}"));
+        let named = |key: &str| json!({"alg": "ES256", "kid": key});
+        let forged = forged.token(&named("k1"), &idp.claims());
+        let unknown = idp.key.token(&named("unknown"), &idp.claims());
+        let mut answers = Vec::new();
+        let mut assume = |token: &str| {
+            let code = idp.assume(role, token, "").code().map(str::to_owned);
+            answers.push((code, idp.documents.count()));
+        };
+        idp.documents.answer_with(unreachable.clone());
+        assume(&forged);
+        idp.bench.pass(5);
+        idp.documents.publish(&[idp.key.public("k1")]);
+        assume(&forged);
+        assume(&unknown);
+        idp.bench.pass(60);
+        assume(&unknown);
+        assume(&unknown);
+        assume(&idp.with_claim("exp", json!(1)));
+        assume(&idp.with_claim("iss", json!("https://evil.example.com")));
+        let good = idp.assume(role, &idp.good(), "");
+        if role == "deploy" {
+            good.ok();
+        } else {
+            good.refused("AccessDenied", NOT_AUTHORIZED);
+        }
+        seen.push(answers);
+    }
+    let code = |code: &str, fetches| (Some(code.to_owned()), fetches);
+    let expected = vec![
+        code("IDPCommunicationError", 1),
+        code("InvalidIdentityToken", 2),
+        code("InvalidIdentityToken", 2),
+        code("InvalidIdentityToken", 3),
+        code("InvalidIdentityToken", 3),
+        code("ExpiredTokenException", 3),
+        code("InvalidIdentityToken", 3),
+    ];
+    assert_eq!(seen, [expected.clone(), expected.clone(), expected]);
+}
+
+#[test]
+fn an_account_that_does_not_exist_has_no_provider() {
+    let idp = FederationBench::with_role(&trust("{}"));
     let form = format!(
         "Action=AssumeRoleWithWebIdentity&RoleArn=arn:aws:iam::999999999999:role/deploy\
          &RoleSessionName=s1&WebIdentityToken={}",
@@ -506,6 +654,7 @@ fn who_has_no_role_causes_nothing_and_learns_nothing() {
     idp.bench
         .unsigned(&form)
         .refused("InvalidIdentityToken", &text);
+    assert_eq!(idp.documents.count(), 0);
 }
 
 #[test]
