@@ -26,7 +26,7 @@ use model::Model;
 use routes::Routes;
 
 /// The models by file stem, in the order of generation.
-const MODELS: [&str; 3] = ["iam", "sts", "keywright"];
+const MODELS: [&str; 4] = ["iam", "sts", "organizations", "keywright"];
 
 const RUST: &str = "crates/wire/src/generated";
 const CONSOLE: &str = "console/src";
@@ -38,7 +38,7 @@ pub(crate) struct Args {
     /// Change nothing; fail and list what is stale
     #[arg(long)]
     check: bool,
-    /// First rewrite models/iam.json, sts.json and s3.json from this botocore/data folder
+    /// First rewrite the models of AWS in models/ from this botocore/data folder
     #[arg(long, value_name = "FOLDER", conflicts_with = "check")]
     reduce: Option<PathBuf>,
 }
@@ -53,7 +53,7 @@ type Files = BTreeMap<PathBuf, String>;
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let root = root()?;
     if let Some(data) = &args.reduce {
-        for service in ["iam", "sts"] {
+        for service in ["iam", "sts", "organizations"] {
             let text = reduce::reduce(data, service)?.to_json()?;
             write(&root.join(format!("models/{service}.json")), &text)?;
         }

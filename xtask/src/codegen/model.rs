@@ -12,10 +12,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Model {
-    /// `iam`, `sts` or `keywright`.
+    /// `iam`, `sts`, `organizations` or `keywright`.
     pub(crate) service: String,
     pub(crate) api_version: String,
-    pub(crate) xml_namespace: String,
+    /// Of a service that responds with XML.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) xml_namespace: Option<String>,
     pub(crate) operations: BTreeMap<String, Operation>,
     pub(crate) shapes: BTreeMap<String, Shape>,
 }
@@ -45,8 +47,11 @@ pub(crate) struct Operation {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Pagination {
     pub(crate) input_token: String,
-    pub(crate) limit_key: String,
-    pub(crate) more_results: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) limit_key: Option<String>,
+    /// Without it, more results follow if there is an output token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) more_results: Option<String>,
     pub(crate) output_token: String,
     pub(crate) result_keys: Vec<String>,
 }

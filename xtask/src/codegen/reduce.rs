@@ -91,7 +91,7 @@ struct RawModel {
 #[serde(rename_all = "camelCase")]
 struct RawMetadata {
     api_version: String,
-    xml_namespace: String,
+    xml_namespace: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -148,8 +148,8 @@ struct RawPaginators {
 #[derive(Deserialize)]
 struct RawPagination {
     input_token: String,
-    limit_key: String,
-    more_results: String,
+    limit_key: Option<String>,
+    more_results: Option<String>,
     output_token: String,
     result_key: serde_json::Value,
 }

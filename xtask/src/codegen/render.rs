@@ -68,15 +68,19 @@ fn module(model: &Model) -> anyhow::Result<String> {
     if !shared.is_empty() {
         exports += &format!("pub use shapes::{{{}}};\n", shared.join(", "));
     }
+    let namespace = model.xml_namespace.as_ref();
+    let namespace = namespace.map_or_else(String::new, |namespace| {
+        format!(
+            "/// The namespace of every answer.\npub const XML_NAMESPACE: &str = {namespace:?};\n"
+        )
+    });
     Ok(format!(
         "use crate::operation::Operation;\n\n\
          mod constraints;\npub mod errors;\nmod shapes;\npub mod values;\n{modules}\n{exports}\n\
          /// The version that a request names.\n\
-         pub const API_VERSION: &str = {:?};\n\
-         /// The namespace of every answer.\n\
-         pub const XML_NAMESPACE: &str = {:?};\n\n\
+         pub const API_VERSION: &str = {:?};\n{namespace}\n\
          /// Every operation, by name.\n\
          pub static OPERATIONS: &[&Operation] = &[\n{table}];\n",
-        model.api_version, model.xml_namespace,
+        model.api_version,
     ))
 }

@@ -3,5 +3,6 @@
 pub mod iam;
 pub mod keywright;
 pub(crate) mod letters;
+pub mod organizations;
 pub mod s3;
 pub mod sts;

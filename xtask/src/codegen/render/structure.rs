@@ -173,10 +173,12 @@ fn read_impl(rust: &str, members: &[Member]) -> String {
 }
 
 fn encode_impl(rust: &str, members: &[Member]) -> String {
-    let line = |m: &Member| format!("self.{}.write(xml, {:?});\n", field(&m.name), m.name);
+    let line = |m: &Member| format!("self.{}.write(out, {:?});\n", field(&m.name), m.name);
     let fields: String = members.iter().map(line).collect();
-    let xml = if members.is_empty() { "_xml" } else { "xml" };
-    format!("impl Encode for {rust} {{\nfn encode(&self, {xml}: &mut Xml) {{\n{fields}}}\n}}\n\n")
+    let out = if members.is_empty() { "_out" } else { "out" };
+    format!(
+        "impl Encode for {rust} {{\nfn encode(&self, {out}: &mut AnswerText) {{\n{fields}}}\n}}\n\n"
+    )
 }
 
 /// The constraints of a structure's members, in the order in which violations are reported.

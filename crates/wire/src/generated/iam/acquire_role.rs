@@ -56,8 +56,8 @@ pub struct AcquireRoleOutput {
 }
 
 impl Encode for AcquireRoleOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.role.write(xml, "Role");
+    fn encode(&self, out: &mut AnswerText) {
+        self.role.write(out, "Role");
     }
 }
 

@@ -46,8 +46,8 @@ pub struct CreateAccessKeyOutput {
 }
 
 impl Encode for CreateAccessKeyOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.access_key.write(xml, "AccessKey");
+    fn encode(&self, out: &mut AnswerText) {
+        self.access_key.write(out, "AccessKey");
     }
 }
 

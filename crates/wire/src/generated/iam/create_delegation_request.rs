@@ -86,9 +86,9 @@ pub struct CreateDelegationRequestOutput {
 }
 
 impl Encode for CreateDelegationRequestOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.console_deep_link.write(xml, "ConsoleDeepLink");
-        self.delegation_request_id.write(xml, "DelegationRequestId");
+    fn encode(&self, out: &mut AnswerText) {
+        self.console_deep_link.write(out, "ConsoleDeepLink");
+        self.delegation_request_id.write(out, "DelegationRequestId");
     }
 }
 

@@ -52,8 +52,8 @@ pub struct CreateGroupOutput {
 }
 
 impl Encode for CreateGroupOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.group.write(xml, "Group");
+    fn encode(&self, out: &mut AnswerText) {
+        self.group.write(out, "Group");
     }
 }
 

@@ -56,8 +56,8 @@ pub struct CreateInstanceProfileOutput {
 }
 
 impl Encode for CreateInstanceProfileOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.instance_profile.write(xml, "InstanceProfile");
+    fn encode(&self, out: &mut AnswerText) {
+        self.instance_profile.write(out, "InstanceProfile");
     }
 }
 

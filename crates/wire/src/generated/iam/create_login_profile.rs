@@ -56,8 +56,8 @@ pub struct CreateLoginProfileOutput {
 }
 
 impl Encode for CreateLoginProfileOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.login_profile.write(xml, "LoginProfile");
+    fn encode(&self, out: &mut AnswerText) {
+        self.login_profile.write(out, "LoginProfile");
     }
 }
 

@@ -62,10 +62,10 @@ pub struct CreateOpenIDConnectProviderOutput {
 }
 
 impl Encode for CreateOpenIDConnectProviderOutput {
-    fn encode(&self, xml: &mut Xml) {
+    fn encode(&self, out: &mut AnswerText) {
         self.open_id_connect_provider_arn
-            .write(xml, "OpenIDConnectProviderArn");
-        self.tags.write(xml, "Tags");
+            .write(out, "OpenIDConnectProviderArn");
+        self.tags.write(out, "Tags");
     }
 }
 

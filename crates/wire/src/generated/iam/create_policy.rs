@@ -65,8 +65,8 @@ pub struct CreatePolicyOutput {
 }
 
 impl Encode for CreatePolicyOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.policy.write(xml, "Policy");
+    fn encode(&self, out: &mut AnswerText) {
+        self.policy.write(out, "Policy");
     }
 }
 

@@ -57,8 +57,8 @@ pub struct CreatePolicyVersionOutput {
 }
 
 impl Encode for CreatePolicyVersionOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.policy_version.write(xml, "PolicyVersion");
+    fn encode(&self, out: &mut AnswerText) {
+        self.policy_version.write(out, "PolicyVersion");
     }
 }
 

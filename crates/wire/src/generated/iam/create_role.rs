@@ -74,8 +74,8 @@ pub struct CreateRoleOutput {
 }
 
 impl Encode for CreateRoleOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.role.write(xml, "Role");
+    fn encode(&self, out: &mut AnswerText) {
+        self.role.write(out, "Role");
     }
 }
 

@@ -71,9 +71,9 @@ pub struct CreateSAMLProviderOutput {
 }
 
 impl Encode for CreateSAMLProviderOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.saml_provider_arn.write(xml, "SAMLProviderArn");
-        self.tags.write(xml, "Tags");
+    fn encode(&self, out: &mut AnswerText) {
+        self.saml_provider_arn.write(out, "SAMLProviderArn");
+        self.tags.write(out, "Tags");
     }
 }
 

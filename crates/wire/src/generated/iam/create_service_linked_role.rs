@@ -57,8 +57,8 @@ pub struct CreateServiceLinkedRoleOutput {
 }
 
 impl Encode for CreateServiceLinkedRoleOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.role.write(xml, "Role");
+    fn encode(&self, out: &mut AnswerText) {
+        self.role.write(out, "Role");
     }
 }
 

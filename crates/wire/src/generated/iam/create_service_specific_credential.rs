@@ -56,9 +56,9 @@ pub struct CreateServiceSpecificCredentialOutput {
 }
 
 impl Encode for CreateServiceSpecificCredentialOutput {
-    fn encode(&self, xml: &mut Xml) {
+    fn encode(&self, out: &mut AnswerText) {
         self.service_specific_credential
-            .write(xml, "ServiceSpecificCredential");
+            .write(out, "ServiceSpecificCredential");
     }
 }
 

@@ -60,8 +60,8 @@ pub struct CreateUserOutput {
 }
 
 impl Encode for CreateUserOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.user.write(xml, "User");
+    fn encode(&self, out: &mut AnswerText) {
+        self.user.write(out, "User");
     }
 }
 

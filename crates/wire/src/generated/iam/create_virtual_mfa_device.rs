@@ -56,8 +56,8 @@ pub struct CreateVirtualMFADeviceOutput {
 }
 
 impl Encode for CreateVirtualMFADeviceOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.virtual_mfa_device.write(xml, "VirtualMFADevice");
+    fn encode(&self, out: &mut AnswerText) {
+        self.virtual_mfa_device.write(out, "VirtualMFADevice");
     }
 }
 

@@ -45,8 +45,8 @@ pub struct DeleteServiceLinkedRoleOutput {
 }
 
 impl Encode for DeleteServiceLinkedRoleOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.deletion_task_id.write(xml, "DeletionTaskId");
+    fn encode(&self, out: &mut AnswerText) {
+        self.deletion_task_id.write(out, "DeletionTaskId");
     }
 }
 

@@ -41,9 +41,9 @@ pub struct EnableOrganizationsRootCredentialsManagementOutput {
 }
 
 impl Encode for EnableOrganizationsRootCredentialsManagementOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.organization_id.write(xml, "OrganizationId");
-        self.enabled_features.write(xml, "EnabledFeatures");
+    fn encode(&self, out: &mut AnswerText) {
+        self.organization_id.write(out, "OrganizationId");
+        self.enabled_features.write(out, "EnabledFeatures");
     }
 }
 

@@ -20,8 +20,8 @@ pub struct EnableOutboundWebIdentityFederationOutput {
 }
 
 impl Encode for EnableOutboundWebIdentityFederationOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.issuer_identifier.write(xml, "IssuerIdentifier");
+    fn encode(&self, out: &mut AnswerText) {
+        self.issuer_identifier.write(out, "IssuerIdentifier");
     }
 }
 

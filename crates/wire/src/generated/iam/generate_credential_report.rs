@@ -22,9 +22,9 @@ pub struct GenerateCredentialReportOutput {
 }
 
 impl Encode for GenerateCredentialReportOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.state.write(xml, "State");
-        self.description.write(xml, "Description");
+    fn encode(&self, out: &mut AnswerText) {
+        self.state.write(out, "State");
+        self.description.write(out, "Description");
     }
 }
 

@@ -52,8 +52,8 @@ pub struct GenerateOrganizationsAccessReportOutput {
 }
 
 impl Encode for GenerateOrganizationsAccessReportOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.job_id.write(xml, "JobId");
+    fn encode(&self, out: &mut AnswerText) {
+        self.job_id.write(out, "JobId");
     }
 }
 

@@ -52,8 +52,8 @@ pub struct GenerateServiceLastAccessedDetailsOutput {
 }
 
 impl Encode for GenerateServiceLastAccessedDetailsOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.job_id.write(xml, "JobId");
+    fn encode(&self, out: &mut AnswerText) {
+        self.job_id.write(out, "JobId");
     }
 }
 

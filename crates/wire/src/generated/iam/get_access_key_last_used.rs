@@ -48,9 +48,9 @@ pub struct GetAccessKeyLastUsedOutput {
 }
 
 impl Encode for GetAccessKeyLastUsedOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.user_name.write(xml, "UserName");
-        self.access_key_last_used.write(xml, "AccessKeyLastUsed");
+    fn encode(&self, out: &mut AnswerText) {
+        self.user_name.write(out, "UserName");
+        self.access_key_last_used.write(out, "AccessKeyLastUsed");
     }
 }
 

@@ -66,13 +66,13 @@ pub struct GetAccountAuthorizationDetailsOutput {
 }
 
 impl Encode for GetAccountAuthorizationDetailsOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.user_detail_list.write(xml, "UserDetailList");
-        self.group_detail_list.write(xml, "GroupDetailList");
-        self.role_detail_list.write(xml, "RoleDetailList");
-        self.policies.write(xml, "Policies");
-        self.is_truncated.write(xml, "IsTruncated");
-        self.marker.write(xml, "Marker");
+    fn encode(&self, out: &mut AnswerText) {
+        self.user_detail_list.write(out, "UserDetailList");
+        self.group_detail_list.write(out, "GroupDetailList");
+        self.role_detail_list.write(out, "RoleDetailList");
+        self.policies.write(out, "Policies");
+        self.is_truncated.write(out, "IsTruncated");
+        self.marker.write(out, "Marker");
     }
 }
 
@@ -85,8 +85,8 @@ pub(super) static OPERATION: Operation = Operation {
     errors: &[super::errors::SERVICE_FAILURE_EXCEPTION],
     paginated: Some(Pagination {
         input_token: "Marker",
-        limit_key: "MaxItems",
-        more_results: "IsTruncated",
+        limit_key: Some("MaxItems"),
+        more_results: Some("IsTruncated"),
         output_token: "Marker",
         result_keys: &[
             "UserDetailList",

@@ -21,8 +21,8 @@ pub struct GetAccountPasswordPolicyOutput {
 }
 
 impl Encode for GetAccountPasswordPolicyOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.password_policy.write(xml, "PasswordPolicy");
+    fn encode(&self, out: &mut AnswerText) {
+        self.password_policy.write(out, "PasswordPolicy");
     }
 }
 

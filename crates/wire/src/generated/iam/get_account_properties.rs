@@ -39,8 +39,8 @@ pub struct GetAccountPropertiesOutput {
 }
 
 impl Encode for GetAccountPropertiesOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.properties.write(xml, "Properties");
+    fn encode(&self, out: &mut AnswerText) {
+        self.properties.write(out, "Properties");
     }
 }
 

@@ -20,8 +20,8 @@ pub struct GetAccountSummaryOutput {
 }
 
 impl Encode for GetAccountSummaryOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.summary_map.write(xml, "SummaryMap");
+    fn encode(&self, out: &mut AnswerText) {
+        self.summary_map.write(out, "SummaryMap");
     }
 }
 

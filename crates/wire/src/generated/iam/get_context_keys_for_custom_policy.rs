@@ -45,8 +45,8 @@ pub struct GetContextKeysForCustomPolicyOutput {
 }
 
 impl Encode for GetContextKeysForCustomPolicyOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.context_key_names.write(xml, "ContextKeyNames");
+    fn encode(&self, out: &mut AnswerText) {
+        self.context_key_names.write(out, "ContextKeyNames");
     }
 }
 

@@ -51,8 +51,8 @@ pub struct GetContextKeysForPrincipalPolicyOutput {
 }
 
 impl Encode for GetContextKeysForPrincipalPolicyOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.context_key_names.write(xml, "ContextKeyNames");
+    fn encode(&self, out: &mut AnswerText) {
+        self.context_key_names.write(out, "ContextKeyNames");
     }
 }
 

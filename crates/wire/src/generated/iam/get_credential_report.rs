@@ -25,10 +25,10 @@ pub struct GetCredentialReportOutput {
 }
 
 impl Encode for GetCredentialReportOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.content.write(xml, "Content");
-        self.report_format.write(xml, "ReportFormat");
-        self.generated_time.write(xml, "GeneratedTime");
+    fn encode(&self, out: &mut AnswerText) {
+        self.content.write(out, "Content");
+        self.report_format.write(out, "ReportFormat");
+        self.generated_time.write(out, "GeneratedTime");
     }
 }
 

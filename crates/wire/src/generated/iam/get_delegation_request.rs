@@ -58,12 +58,12 @@ pub struct GetDelegationRequestOutput {
 }
 
 impl Encode for GetDelegationRequestOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.delegation_request.write(xml, "DelegationRequest");
+    fn encode(&self, out: &mut AnswerText) {
+        self.delegation_request.write(out, "DelegationRequest");
         self.permission_check_status
-            .write(xml, "PermissionCheckStatus");
+            .write(out, "PermissionCheckStatus");
         self.permission_check_result
-            .write(xml, "PermissionCheckResult");
+            .write(out, "PermissionCheckResult");
     }
 }
 

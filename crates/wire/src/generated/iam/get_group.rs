@@ -62,11 +62,11 @@ pub struct GetGroupOutput {
 }
 
 impl Encode for GetGroupOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.group.write(xml, "Group");
-        self.users.write(xml, "Users");
-        self.is_truncated.write(xml, "IsTruncated");
-        self.marker.write(xml, "Marker");
+    fn encode(&self, out: &mut AnswerText) {
+        self.group.write(out, "Group");
+        self.users.write(out, "Users");
+        self.is_truncated.write(out, "IsTruncated");
+        self.marker.write(out, "Marker");
     }
 }
 
@@ -82,8 +82,8 @@ pub(super) static OPERATION: Operation = Operation {
     ],
     paginated: Some(Pagination {
         input_token: "Marker",
-        limit_key: "MaxItems",
-        more_results: "IsTruncated",
+        limit_key: Some("MaxItems"),
+        more_results: Some("IsTruncated"),
         output_token: "Marker",
         result_keys: &["Users"],
     }),

@@ -56,10 +56,10 @@ pub struct GetGroupPolicyOutput {
 }
 
 impl Encode for GetGroupPolicyOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.group_name.write(xml, "GroupName");
-        self.policy_name.write(xml, "PolicyName");
-        self.policy_document.write(xml, "PolicyDocument");
+    fn encode(&self, out: &mut AnswerText) {
+        self.group_name.write(out, "GroupName");
+        self.policy_name.write(out, "PolicyName");
+        self.policy_document.write(out, "PolicyDocument");
     }
 }
 

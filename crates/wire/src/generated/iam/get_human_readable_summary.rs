@@ -56,10 +56,10 @@ pub struct GetHumanReadableSummaryOutput {
 }
 
 impl Encode for GetHumanReadableSummaryOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.summary_content.write(xml, "SummaryContent");
-        self.locale.write(xml, "Locale");
-        self.summary_state.write(xml, "SummaryState");
+    fn encode(&self, out: &mut AnswerText) {
+        self.summary_content.write(out, "SummaryContent");
+        self.locale.write(out, "Locale");
+        self.summary_state.write(out, "SummaryState");
     }
 }
 

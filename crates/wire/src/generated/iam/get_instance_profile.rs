@@ -49,8 +49,8 @@ pub struct GetInstanceProfileOutput {
 }
 
 impl Encode for GetInstanceProfileOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.instance_profile.write(xml, "InstanceProfile");
+    fn encode(&self, out: &mut AnswerText) {
+        self.instance_profile.write(out, "InstanceProfile");
     }
 }
 

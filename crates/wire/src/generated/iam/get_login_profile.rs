@@ -46,8 +46,8 @@ pub struct GetLoginProfileOutput {
 }
 
 impl Encode for GetLoginProfileOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.login_profile.write(xml, "LoginProfile");
+    fn encode(&self, out: &mut AnswerText) {
+        self.login_profile.write(out, "LoginProfile");
     }
 }
 

@@ -57,11 +57,11 @@ pub struct GetMFADeviceOutput {
 }
 
 impl Encode for GetMFADeviceOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.user_name.write(xml, "UserName");
-        self.serial_number.write(xml, "SerialNumber");
-        self.enable_date.write(xml, "EnableDate");
-        self.certifications.write(xml, "Certifications");
+    fn encode(&self, out: &mut AnswerText) {
+        self.user_name.write(out, "UserName");
+        self.serial_number.write(out, "SerialNumber");
+        self.enable_date.write(out, "EnableDate");
+        self.certifications.write(out, "Certifications");
     }
 }
 

@@ -54,12 +54,12 @@ pub struct GetOpenIDConnectProviderOutput {
 }
 
 impl Encode for GetOpenIDConnectProviderOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.url.write(xml, "Url");
-        self.client_id_list.write(xml, "ClientIDList");
-        self.thumbprint_list.write(xml, "ThumbprintList");
-        self.create_date.write(xml, "CreateDate");
-        self.tags.write(xml, "Tags");
+    fn encode(&self, out: &mut AnswerText) {
+        self.url.write(out, "Url");
+        self.client_id_list.write(out, "ClientIDList");
+        self.thumbprint_list.write(out, "ThumbprintList");
+        self.create_date.write(out, "CreateDate");
+        self.tags.write(out, "Tags");
     }
 }
 

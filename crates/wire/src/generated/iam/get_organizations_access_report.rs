@@ -76,18 +76,18 @@ pub struct GetOrganizationsAccessReportOutput {
 }
 
 impl Encode for GetOrganizationsAccessReportOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.job_status.write(xml, "JobStatus");
-        self.job_creation_date.write(xml, "JobCreationDate");
-        self.job_completion_date.write(xml, "JobCompletionDate");
+    fn encode(&self, out: &mut AnswerText) {
+        self.job_status.write(out, "JobStatus");
+        self.job_creation_date.write(out, "JobCreationDate");
+        self.job_completion_date.write(out, "JobCompletionDate");
         self.number_of_services_accessible
-            .write(xml, "NumberOfServicesAccessible");
+            .write(out, "NumberOfServicesAccessible");
         self.number_of_services_not_accessed
-            .write(xml, "NumberOfServicesNotAccessed");
-        self.access_details.write(xml, "AccessDetails");
-        self.is_truncated.write(xml, "IsTruncated");
-        self.marker.write(xml, "Marker");
-        self.error_details.write(xml, "ErrorDetails");
+            .write(out, "NumberOfServicesNotAccessed");
+        self.access_details.write(out, "AccessDetails");
+        self.is_truncated.write(out, "IsTruncated");
+        self.marker.write(out, "Marker");
+        self.error_details.write(out, "ErrorDetails");
     }
 }
 

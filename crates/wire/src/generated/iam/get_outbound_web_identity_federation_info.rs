@@ -22,9 +22,9 @@ pub struct GetOutboundWebIdentityFederationInfoOutput {
 }
 
 impl Encode for GetOutboundWebIdentityFederationInfoOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.issuer_identifier.write(xml, "IssuerIdentifier");
-        self.jwt_vending_enabled.write(xml, "JwtVendingEnabled");
+    fn encode(&self, out: &mut AnswerText) {
+        self.issuer_identifier.write(out, "IssuerIdentifier");
+        self.jwt_vending_enabled.write(out, "JwtVendingEnabled");
     }
 }
 

@@ -46,8 +46,8 @@ pub struct GetPolicyOutput {
 }
 
 impl Encode for GetPolicyOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.policy.write(xml, "Policy");
+    fn encode(&self, out: &mut AnswerText) {
+        self.policy.write(out, "Policy");
     }
 }
 

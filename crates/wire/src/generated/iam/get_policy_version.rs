@@ -52,8 +52,8 @@ pub struct GetPolicyVersionOutput {
 }
 
 impl Encode for GetPolicyVersionOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.policy_version.write(xml, "PolicyVersion");
+    fn encode(&self, out: &mut AnswerText) {
+        self.policy_version.write(out, "PolicyVersion");
     }
 }
 

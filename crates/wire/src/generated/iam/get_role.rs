@@ -46,8 +46,8 @@ pub struct GetRoleOutput {
 }
 
 impl Encode for GetRoleOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.role.write(xml, "Role");
+    fn encode(&self, out: &mut AnswerText) {
+        self.role.write(out, "Role");
     }
 }
 

@@ -56,10 +56,10 @@ pub struct GetRolePolicyOutput {
 }
 
 impl Encode for GetRolePolicyOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.role_name.write(xml, "RoleName");
-        self.policy_name.write(xml, "PolicyName");
-        self.policy_document.write(xml, "PolicyDocument");
+    fn encode(&self, out: &mut AnswerText) {
+        self.role_name.write(out, "RoleName");
+        self.policy_name.write(out, "PolicyName");
+        self.policy_document.write(out, "PolicyDocument");
     }
 }
 

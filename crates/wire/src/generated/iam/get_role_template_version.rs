@@ -52,8 +52,8 @@ pub struct GetRoleTemplateVersionOutput {
 }
 
 impl Encode for GetRoleTemplateVersionOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.role_template_version.write(xml, "RoleTemplateVersion");
+    fn encode(&self, out: &mut AnswerText) {
+        self.role_template_version.write(out, "RoleTemplateVersion");
     }
 }
 

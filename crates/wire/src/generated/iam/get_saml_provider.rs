@@ -59,16 +59,16 @@ pub struct GetSAMLProviderOutput {
 }
 
 impl Encode for GetSAMLProviderOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.saml_provider_uuid.write(xml, "SAMLProviderUUID");
+    fn encode(&self, out: &mut AnswerText) {
+        self.saml_provider_uuid.write(out, "SAMLProviderUUID");
         self.saml_metadata_document
-            .write(xml, "SAMLMetadataDocument");
-        self.create_date.write(xml, "CreateDate");
-        self.valid_until.write(xml, "ValidUntil");
-        self.tags.write(xml, "Tags");
+            .write(out, "SAMLMetadataDocument");
+        self.create_date.write(out, "CreateDate");
+        self.valid_until.write(out, "ValidUntil");
+        self.tags.write(out, "Tags");
         self.assertion_encryption_mode
-            .write(xml, "AssertionEncryptionMode");
-        self.private_key_list.write(xml, "PrivateKeyList");
+            .write(out, "AssertionEncryptionMode");
+        self.private_key_list.write(out, "PrivateKeyList");
     }
 }
 

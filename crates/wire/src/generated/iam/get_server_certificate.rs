@@ -49,8 +49,8 @@ pub struct GetServerCertificateOutput {
 }
 
 impl Encode for GetServerCertificateOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.server_certificate.write(xml, "ServerCertificate");
+    fn encode(&self, out: &mut AnswerText) {
+        self.server_certificate.write(out, "ServerCertificate");
     }
 }
 

@@ -71,16 +71,16 @@ pub struct GetServiceLastAccessedDetailsOutput {
 }
 
 impl Encode for GetServiceLastAccessedDetailsOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.job_status.write(xml, "JobStatus");
-        self.job_type.write(xml, "JobType");
-        self.job_creation_date.write(xml, "JobCreationDate");
+    fn encode(&self, out: &mut AnswerText) {
+        self.job_status.write(out, "JobStatus");
+        self.job_type.write(out, "JobType");
+        self.job_creation_date.write(out, "JobCreationDate");
         self.services_last_accessed
-            .write(xml, "ServicesLastAccessed");
-        self.job_completion_date.write(xml, "JobCompletionDate");
-        self.is_truncated.write(xml, "IsTruncated");
-        self.marker.write(xml, "Marker");
-        self.error.write(xml, "Error");
+            .write(out, "ServicesLastAccessed");
+        self.job_completion_date.write(out, "JobCompletionDate");
+        self.is_truncated.write(out, "IsTruncated");
+        self.marker.write(out, "Marker");
+        self.error.write(out, "Error");
     }
 }
 

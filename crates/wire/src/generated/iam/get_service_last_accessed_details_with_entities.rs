@@ -72,14 +72,14 @@ pub struct GetServiceLastAccessedDetailsWithEntitiesOutput {
 }
 
 impl Encode for GetServiceLastAccessedDetailsWithEntitiesOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.job_status.write(xml, "JobStatus");
-        self.job_creation_date.write(xml, "JobCreationDate");
-        self.job_completion_date.write(xml, "JobCompletionDate");
-        self.entity_details_list.write(xml, "EntityDetailsList");
-        self.is_truncated.write(xml, "IsTruncated");
-        self.marker.write(xml, "Marker");
-        self.error.write(xml, "Error");
+    fn encode(&self, out: &mut AnswerText) {
+        self.job_status.write(out, "JobStatus");
+        self.job_creation_date.write(out, "JobCreationDate");
+        self.job_completion_date.write(out, "JobCompletionDate");
+        self.entity_details_list.write(out, "EntityDetailsList");
+        self.is_truncated.write(out, "IsTruncated");
+        self.marker.write(out, "Marker");
+        self.error.write(out, "Error");
     }
 }
 

@@ -49,9 +49,9 @@ pub struct GetServiceLinkedRoleDeletionStatusOutput {
 }
 
 impl Encode for GetServiceLinkedRoleDeletionStatusOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.status.write(xml, "Status");
-        self.reason.write(xml, "Reason");
+    fn encode(&self, out: &mut AnswerText) {
+        self.status.write(out, "Status");
+        self.reason.write(out, "Reason");
     }
 }
 

@@ -56,8 +56,8 @@ pub struct GetSSHPublicKeyOutput {
 }
 
 impl Encode for GetSSHPublicKeyOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.ssh_public_key.write(xml, "SSHPublicKey");
+    fn encode(&self, out: &mut AnswerText) {
+        self.ssh_public_key.write(out, "SSHPublicKey");
     }
 }
 

@@ -46,8 +46,8 @@ pub struct GetUserOutput {
 }
 
 impl Encode for GetUserOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.user.write(xml, "User");
+    fn encode(&self, out: &mut AnswerText) {
+        self.user.write(out, "User");
     }
 }
 

@@ -56,10 +56,10 @@ pub struct GetUserPolicyOutput {
 }
 
 impl Encode for GetUserPolicyOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.user_name.write(xml, "UserName");
-        self.policy_name.write(xml, "PolicyName");
-        self.policy_document.write(xml, "PolicyDocument");
+    fn encode(&self, out: &mut AnswerText) {
+        self.user_name.write(out, "UserName");
+        self.policy_name.write(out, "PolicyName");
+        self.policy_document.write(out, "PolicyDocument");
     }
 }
 

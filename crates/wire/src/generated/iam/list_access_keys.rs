@@ -60,10 +60,10 @@ pub struct ListAccessKeysOutput {
 }
 
 impl Encode for ListAccessKeysOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.access_key_metadata.write(xml, "AccessKeyMetadata");
-        self.is_truncated.write(xml, "IsTruncated");
-        self.marker.write(xml, "Marker");
+    fn encode(&self, out: &mut AnswerText) {
+        self.access_key_metadata.write(out, "AccessKeyMetadata");
+        self.is_truncated.write(out, "IsTruncated");
+        self.marker.write(out, "Marker");
     }
 }
 
@@ -79,8 +79,8 @@ pub(super) static OPERATION: Operation = Operation {
     ],
     paginated: Some(Pagination {
         input_token: "Marker",
-        limit_key: "MaxItems",
-        more_results: "IsTruncated",
+        limit_key: Some("MaxItems"),
+        more_results: Some("IsTruncated"),
         output_token: "Marker",
         result_keys: &["AccessKeyMetadata"],
     }),

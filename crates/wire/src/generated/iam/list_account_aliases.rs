@@ -55,10 +55,10 @@ pub struct ListAccountAliasesOutput {
 }
 
 impl Encode for ListAccountAliasesOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.account_aliases.write(xml, "AccountAliases");
-        self.is_truncated.write(xml, "IsTruncated");
-        self.marker.write(xml, "Marker");
+    fn encode(&self, out: &mut AnswerText) {
+        self.account_aliases.write(out, "AccountAliases");
+        self.is_truncated.write(out, "IsTruncated");
+        self.marker.write(out, "Marker");
     }
 }
 
@@ -71,8 +71,8 @@ pub(super) static OPERATION: Operation = Operation {
     errors: &[super::errors::SERVICE_FAILURE_EXCEPTION],
     paginated: Some(Pagination {
         input_token: "Marker",
-        limit_key: "MaxItems",
-        more_results: "IsTruncated",
+        limit_key: Some("MaxItems"),
+        more_results: Some("IsTruncated"),
         output_token: "Marker",
         result_keys: &["AccountAliases"],
     }),

@@ -64,10 +64,10 @@ pub struct ListAttachedRolePoliciesOutput {
 }
 
 impl Encode for ListAttachedRolePoliciesOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.attached_policies.write(xml, "AttachedPolicies");
-        self.is_truncated.write(xml, "IsTruncated");
-        self.marker.write(xml, "Marker");
+    fn encode(&self, out: &mut AnswerText) {
+        self.attached_policies.write(out, "AttachedPolicies");
+        self.is_truncated.write(out, "IsTruncated");
+        self.marker.write(out, "Marker");
     }
 }
 
@@ -84,8 +84,8 @@ pub(super) static OPERATION: Operation = Operation {
     ],
     paginated: Some(Pagination {
         input_token: "Marker",
-        limit_key: "MaxItems",
-        more_results: "IsTruncated",
+        limit_key: Some("MaxItems"),
+        more_results: Some("IsTruncated"),
         output_token: "Marker",
         result_keys: &["AttachedPolicies"],
     }),

@@ -60,10 +60,10 @@ pub struct ListDelegationRequestsOutput {
 }
 
 impl Encode for ListDelegationRequestsOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.delegation_requests.write(xml, "DelegationRequests");
-        self.marker.write(xml, "Marker");
-        self.is_truncated.write(xml, "isTruncated");
+    fn encode(&self, out: &mut AnswerText) {
+        self.delegation_requests.write(out, "DelegationRequests");
+        self.marker.write(out, "Marker");
+        self.is_truncated.write(out, "isTruncated");
     }
 }
 

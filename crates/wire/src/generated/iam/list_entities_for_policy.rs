@@ -78,12 +78,12 @@ pub struct ListEntitiesForPolicyOutput {
 }
 
 impl Encode for ListEntitiesForPolicyOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.policy_groups.write(xml, "PolicyGroups");
-        self.policy_users.write(xml, "PolicyUsers");
-        self.policy_roles.write(xml, "PolicyRoles");
-        self.is_truncated.write(xml, "IsTruncated");
-        self.marker.write(xml, "Marker");
+    fn encode(&self, out: &mut AnswerText) {
+        self.policy_groups.write(out, "PolicyGroups");
+        self.policy_users.write(out, "PolicyUsers");
+        self.policy_roles.write(out, "PolicyRoles");
+        self.is_truncated.write(out, "IsTruncated");
+        self.marker.write(out, "Marker");
     }
 }
 
@@ -100,8 +100,8 @@ pub(super) static OPERATION: Operation = Operation {
     ],
     paginated: Some(Pagination {
         input_token: "Marker",
-        limit_key: "MaxItems",
-        more_results: "IsTruncated",
+        limit_key: Some("MaxItems"),
+        more_results: Some("IsTruncated"),
         output_token: "Marker",
         result_keys: &["PolicyGroups", "PolicyUsers", "PolicyRoles"],
     }),

@@ -40,9 +40,9 @@ pub struct ListOpenIDConnectProvidersOutput {
 }
 
 impl Encode for ListOpenIDConnectProvidersOutput {
-    fn encode(&self, xml: &mut Xml) {
+    fn encode(&self, out: &mut AnswerText) {
         self.open_id_connect_provider_list
-            .write(xml, "OpenIDConnectProviderList");
+            .write(out, "OpenIDConnectProviderList");
     }
 }
 

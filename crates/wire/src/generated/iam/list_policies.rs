@@ -73,10 +73,10 @@ pub struct ListPoliciesOutput {
 }
 
 impl Encode for ListPoliciesOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.policies.write(xml, "Policies");
-        self.is_truncated.write(xml, "IsTruncated");
-        self.marker.write(xml, "Marker");
+    fn encode(&self, out: &mut AnswerText) {
+        self.policies.write(out, "Policies");
+        self.is_truncated.write(out, "IsTruncated");
+        self.marker.write(out, "Marker");
     }
 }
 
@@ -89,8 +89,8 @@ pub(super) static OPERATION: Operation = Operation {
     errors: &[super::errors::SERVICE_FAILURE_EXCEPTION],
     paginated: Some(Pagination {
         input_token: "Marker",
-        limit_key: "MaxItems",
-        more_results: "IsTruncated",
+        limit_key: Some("MaxItems"),
+        more_results: Some("IsTruncated"),
         output_token: "Marker",
         result_keys: &["Policies"],
     }),

@@ -60,11 +60,11 @@ pub struct ListPoliciesGrantingServiceAccessOutput {
 }
 
 impl Encode for ListPoliciesGrantingServiceAccessOutput {
-    fn encode(&self, xml: &mut Xml) {
+    fn encode(&self, out: &mut AnswerText) {
         self.policies_granting_service_access
-            .write(xml, "PoliciesGrantingServiceAccess");
-        self.is_truncated.write(xml, "IsTruncated");
-        self.marker.write(xml, "Marker");
+            .write(out, "PoliciesGrantingServiceAccess");
+        self.is_truncated.write(out, "IsTruncated");
+        self.marker.write(out, "Marker");
     }
 }
 

@@ -59,10 +59,10 @@ pub struct ListRolePoliciesOutput {
 }
 
 impl Encode for ListRolePoliciesOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.policy_names.write(xml, "PolicyNames");
-        self.is_truncated.write(xml, "IsTruncated");
-        self.marker.write(xml, "Marker");
+    fn encode(&self, out: &mut AnswerText) {
+        self.policy_names.write(out, "PolicyNames");
+        self.is_truncated.write(out, "IsTruncated");
+        self.marker.write(out, "Marker");
     }
 }
 
@@ -78,8 +78,8 @@ pub(super) static OPERATION: Operation = Operation {
     ],
     paginated: Some(Pagination {
         input_token: "Marker",
-        limit_key: "MaxItems",
-        more_results: "IsTruncated",
+        limit_key: Some("MaxItems"),
+        more_results: Some("IsTruncated"),
         output_token: "Marker",
         result_keys: &["PolicyNames"],
     }),

@@ -40,8 +40,8 @@ pub struct ListSAMLProvidersOutput {
 }
 
 impl Encode for ListSAMLProvidersOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.saml_provider_list.write(xml, "SAMLProviderList");
+    fn encode(&self, out: &mut AnswerText) {
+        self.saml_provider_list.write(out, "SAMLProviderList");
     }
 }
 

@@ -60,11 +60,11 @@ pub struct ListServerCertificatesOutput {
 }
 
 impl Encode for ListServerCertificatesOutput {
-    fn encode(&self, xml: &mut Xml) {
+    fn encode(&self, out: &mut AnswerText) {
         self.server_certificate_metadata_list
-            .write(xml, "ServerCertificateMetadataList");
-        self.is_truncated.write(xml, "IsTruncated");
-        self.marker.write(xml, "Marker");
+            .write(out, "ServerCertificateMetadataList");
+        self.is_truncated.write(out, "IsTruncated");
+        self.marker.write(out, "Marker");
     }
 }
 
@@ -77,8 +77,8 @@ pub(super) static OPERATION: Operation = Operation {
     errors: &[super::errors::SERVICE_FAILURE_EXCEPTION],
     paginated: Some(Pagination {
         input_token: "Marker",
-        limit_key: "MaxItems",
-        more_results: "IsTruncated",
+        limit_key: Some("MaxItems"),
+        more_results: Some("IsTruncated"),
         output_token: "Marker",
         result_keys: &["ServerCertificateMetadataList"],
     }),

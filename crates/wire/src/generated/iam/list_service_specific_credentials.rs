@@ -68,11 +68,11 @@ pub struct ListServiceSpecificCredentialsOutput {
 }
 
 impl Encode for ListServiceSpecificCredentialsOutput {
-    fn encode(&self, xml: &mut Xml) {
+    fn encode(&self, out: &mut AnswerText) {
         self.service_specific_credentials
-            .write(xml, "ServiceSpecificCredentials");
-        self.marker.write(xml, "Marker");
-        self.is_truncated.write(xml, "IsTruncated");
+            .write(out, "ServiceSpecificCredentials");
+        self.marker.write(out, "Marker");
+        self.is_truncated.write(out, "IsTruncated");
     }
 }
 

@@ -60,10 +60,10 @@ pub struct ListUsersOutput {
 }
 
 impl Encode for ListUsersOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.users.write(xml, "Users");
-        self.is_truncated.write(xml, "IsTruncated");
-        self.marker.write(xml, "Marker");
+    fn encode(&self, out: &mut AnswerText) {
+        self.users.write(out, "Users");
+        self.is_truncated.write(out, "IsTruncated");
+        self.marker.write(out, "Marker");
     }
 }
 
@@ -76,8 +76,8 @@ pub(super) static OPERATION: Operation = Operation {
     errors: &[super::errors::SERVICE_FAILURE_EXCEPTION],
     paginated: Some(Pagination {
         input_token: "Marker",
-        limit_key: "MaxItems",
-        more_results: "IsTruncated",
+        limit_key: Some("MaxItems"),
+        more_results: Some("IsTruncated"),
         output_token: "Marker",
         result_keys: &["Users"],
     }),

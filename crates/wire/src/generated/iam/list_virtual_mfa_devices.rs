@@ -61,10 +61,10 @@ pub struct ListVirtualMFADevicesOutput {
 }
 
 impl Encode for ListVirtualMFADevicesOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.virtual_mfa_devices.write(xml, "VirtualMFADevices");
-        self.is_truncated.write(xml, "IsTruncated");
-        self.marker.write(xml, "Marker");
+    fn encode(&self, out: &mut AnswerText) {
+        self.virtual_mfa_devices.write(out, "VirtualMFADevices");
+        self.is_truncated.write(out, "IsTruncated");
+        self.marker.write(out, "Marker");
     }
 }
 
@@ -77,8 +77,8 @@ pub(super) static OPERATION: Operation = Operation {
     errors: &[],
     paginated: Some(Pagination {
         input_token: "Marker",
-        limit_key: "MaxItems",
-        more_results: "IsTruncated",
+        limit_key: Some("MaxItems"),
+        more_results: Some("IsTruncated"),
         output_token: "Marker",
         result_keys: &["VirtualMFADevices"],
     }),

@@ -42,7 +42,7 @@ static INPUT: Constraints = Constraints {
 pub struct PutAccountPropertiesOutput {}
 
 impl Encode for PutAccountPropertiesOutput {
-    fn encode(&self, _xml: &mut Xml) {}
+    fn encode(&self, _out: &mut AnswerText) {}
 }
 
 pub(super) static OPERATION: Operation = Operation {

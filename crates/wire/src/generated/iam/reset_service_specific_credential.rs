@@ -55,9 +55,9 @@ pub struct ResetServiceSpecificCredentialOutput {
 }
 
 impl Encode for ResetServiceSpecificCredentialOutput {
-    fn encode(&self, xml: &mut Xml) {
+    fn encode(&self, out: &mut AnswerText) {
         self.service_specific_credential
-            .write(xml, "ServiceSpecificCredential");
+            .write(out, "ServiceSpecificCredential");
     }
 }
 

@@ -21,15 +21,15 @@ pub struct AccessDetail {
 }
 
 impl Encode for AccessDetail {
-    fn encode(&self, xml: &mut Xml) {
-        self.service_name.write(xml, "ServiceName");
-        self.service_namespace.write(xml, "ServiceNamespace");
-        self.region.write(xml, "Region");
-        self.entity_path.write(xml, "EntityPath");
+    fn encode(&self, out: &mut AnswerText) {
+        self.service_name.write(out, "ServiceName");
+        self.service_namespace.write(out, "ServiceNamespace");
+        self.region.write(out, "Region");
+        self.entity_path.write(out, "EntityPath");
         self.last_authenticated_time
-            .write(xml, "LastAuthenticatedTime");
+            .write(out, "LastAuthenticatedTime");
         self.total_authenticated_entities
-            .write(xml, "TotalAuthenticatedEntities");
+            .write(out, "TotalAuthenticatedEntities");
     }
 }
 
@@ -61,12 +61,12 @@ impl Default for AccessKey {
 }
 
 impl Encode for AccessKey {
-    fn encode(&self, xml: &mut Xml) {
-        self.user_name.write(xml, "UserName");
-        self.access_key_id.write(xml, "AccessKeyId");
-        self.status.write(xml, "Status");
-        self.secret_access_key.write(xml, "SecretAccessKey");
-        self.create_date.write(xml, "CreateDate");
+    fn encode(&self, out: &mut AnswerText) {
+        self.user_name.write(out, "UserName");
+        self.access_key_id.write(out, "AccessKeyId");
+        self.status.write(out, "Status");
+        self.secret_access_key.write(out, "SecretAccessKey");
+        self.create_date.write(out, "CreateDate");
     }
 }
 
@@ -82,10 +82,10 @@ pub struct AccessKeyLastUsed {
 }
 
 impl Encode for AccessKeyLastUsed {
-    fn encode(&self, xml: &mut Xml) {
-        self.last_used_date.write(xml, "LastUsedDate");
-        self.service_name.write(xml, "ServiceName");
-        self.region.write(xml, "Region");
+    fn encode(&self, out: &mut AnswerText) {
+        self.last_used_date.write(out, "LastUsedDate");
+        self.service_name.write(out, "ServiceName");
+        self.region.write(out, "Region");
     }
 }
 
@@ -103,11 +103,11 @@ pub struct AccessKeyMetadata {
 }
 
 impl Encode for AccessKeyMetadata {
-    fn encode(&self, xml: &mut Xml) {
-        self.user_name.write(xml, "UserName");
-        self.access_key_id.write(xml, "AccessKeyId");
-        self.status.write(xml, "Status");
-        self.create_date.write(xml, "CreateDate");
+    fn encode(&self, out: &mut AnswerText) {
+        self.user_name.write(out, "UserName");
+        self.access_key_id.write(out, "AccessKeyId");
+        self.status.write(out, "Status");
+        self.create_date.write(out, "CreateDate");
     }
 }
 
@@ -122,11 +122,11 @@ pub struct AttachedPermissionsBoundary {
 }
 
 impl Encode for AttachedPermissionsBoundary {
-    fn encode(&self, xml: &mut Xml) {
+    fn encode(&self, out: &mut AnswerText) {
         self.permissions_boundary_type
-            .write(xml, "PermissionsBoundaryType");
+            .write(out, "PermissionsBoundaryType");
         self.permissions_boundary_arn
-            .write(xml, "PermissionsBoundaryArn");
+            .write(out, "PermissionsBoundaryArn");
     }
 }
 
@@ -140,9 +140,9 @@ pub struct AttachedPolicy {
 }
 
 impl Encode for AttachedPolicy {
-    fn encode(&self, xml: &mut Xml) {
-        self.policy_name.write(xml, "PolicyName");
-        self.policy_arn.write(xml, "PolicyArn");
+    fn encode(&self, out: &mut AnswerText) {
+        self.policy_name.write(out, "PolicyName");
+        self.policy_arn.write(out, "PolicyArn");
     }
 }
 
@@ -187,9 +187,9 @@ impl Read for DelegationPermission {
 }
 
 impl Encode for DelegationPermission {
-    fn encode(&self, xml: &mut Xml) {
-        self.policy_template_arn.write(xml, "PolicyTemplateArn");
-        self.parameters.write(xml, "Parameters");
+    fn encode(&self, out: &mut AnswerText) {
+        self.policy_template_arn.write(out, "PolicyTemplateArn");
+        self.parameters.write(out, "Parameters");
     }
 }
 
@@ -245,28 +245,28 @@ pub struct DelegationRequest {
 }
 
 impl Encode for DelegationRequest {
-    fn encode(&self, xml: &mut Xml) {
-        self.delegation_request_id.write(xml, "DelegationRequestId");
-        self.owner_account_id.write(xml, "OwnerAccountId");
-        self.description.write(xml, "Description");
-        self.request_message.write(xml, "RequestMessage");
-        self.permissions.write(xml, "Permissions");
-        self.permission_policy.write(xml, "PermissionPolicy");
+    fn encode(&self, out: &mut AnswerText) {
+        self.delegation_request_id.write(out, "DelegationRequestId");
+        self.owner_account_id.write(out, "OwnerAccountId");
+        self.description.write(out, "Description");
+        self.request_message.write(out, "RequestMessage");
+        self.permissions.write(out, "Permissions");
+        self.permission_policy.write(out, "PermissionPolicy");
         self.role_permission_restriction_arns
-            .write(xml, "RolePermissionRestrictionArns");
-        self.owner_id.write(xml, "OwnerId");
-        self.approver_id.write(xml, "ApproverId");
-        self.state.write(xml, "State");
-        self.expiration_time.write(xml, "ExpirationTime");
-        self.requestor_id.write(xml, "RequestorId");
-        self.requestor_name.write(xml, "RequestorName");
-        self.create_date.write(xml, "CreateDate");
-        self.session_duration.write(xml, "SessionDuration");
-        self.redirect_url.write(xml, "RedirectUrl");
-        self.notes.write(xml, "Notes");
-        self.rejection_reason.write(xml, "RejectionReason");
-        self.only_send_by_owner.write(xml, "OnlySendByOwner");
-        self.updated_time.write(xml, "UpdatedTime");
+            .write(out, "RolePermissionRestrictionArns");
+        self.owner_id.write(out, "OwnerId");
+        self.approver_id.write(out, "ApproverId");
+        self.state.write(out, "State");
+        self.expiration_time.write(out, "ExpirationTime");
+        self.requestor_id.write(out, "RequestorId");
+        self.requestor_name.write(out, "RequestorName");
+        self.create_date.write(out, "CreateDate");
+        self.session_duration.write(out, "SessionDuration");
+        self.redirect_url.write(out, "RedirectUrl");
+        self.notes.write(out, "Notes");
+        self.rejection_reason.write(out, "RejectionReason");
+        self.only_send_by_owner.write(out, "OnlySendByOwner");
+        self.updated_time.write(out, "UpdatedTime");
     }
 }
 
@@ -280,9 +280,9 @@ pub struct DeletionTaskFailureReasonType {
 }
 
 impl Encode for DeletionTaskFailureReasonType {
-    fn encode(&self, xml: &mut Xml) {
-        self.reason.write(xml, "Reason");
-        self.role_usage_list.write(xml, "RoleUsageList");
+    fn encode(&self, out: &mut AnswerText) {
+        self.reason.write(out, "Reason");
+        self.role_usage_list.write(out, "RoleUsageList");
     }
 }
 
@@ -296,9 +296,9 @@ pub struct EntityDetails {
 }
 
 impl Encode for EntityDetails {
-    fn encode(&self, xml: &mut Xml) {
-        self.entity_info.write(xml, "EntityInfo");
-        self.last_authenticated.write(xml, "LastAuthenticated");
+    fn encode(&self, out: &mut AnswerText) {
+        self.entity_info.write(out, "EntityInfo");
+        self.last_authenticated.write(out, "LastAuthenticated");
     }
 }
 
@@ -319,12 +319,12 @@ pub struct EntityInfo {
 }
 
 impl Encode for EntityInfo {
-    fn encode(&self, xml: &mut Xml) {
-        self.arn.write(xml, "Arn");
-        self.name.write(xml, "Name");
-        self.r#type.write(xml, "Type");
-        self.id.write(xml, "Id");
-        self.path.write(xml, "Path");
+    fn encode(&self, out: &mut AnswerText) {
+        self.arn.write(out, "Arn");
+        self.name.write(out, "Name");
+        self.r#type.write(out, "Type");
+        self.id.write(out, "Id");
+        self.path.write(out, "Path");
     }
 }
 
@@ -338,9 +338,9 @@ pub struct ErrorDetails {
 }
 
 impl Encode for ErrorDetails {
-    fn encode(&self, xml: &mut Xml) {
-        self.message.write(xml, "Message");
-        self.code.write(xml, "Code");
+    fn encode(&self, out: &mut AnswerText) {
+        self.message.write(out, "Message");
+        self.code.write(out, "Code");
     }
 }
 
@@ -369,20 +369,20 @@ pub struct EvaluationResult {
 }
 
 impl Encode for EvaluationResult {
-    fn encode(&self, xml: &mut Xml) {
-        self.eval_action_name.write(xml, "EvalActionName");
-        self.eval_resource_name.write(xml, "EvalResourceName");
-        self.eval_decision.write(xml, "EvalDecision");
-        self.matched_statements.write(xml, "MatchedStatements");
+    fn encode(&self, out: &mut AnswerText) {
+        self.eval_action_name.write(out, "EvalActionName");
+        self.eval_resource_name.write(out, "EvalResourceName");
+        self.eval_decision.write(out, "EvalDecision");
+        self.matched_statements.write(out, "MatchedStatements");
         self.missing_context_values
-            .write(xml, "MissingContextValues");
+            .write(out, "MissingContextValues");
         self.organizations_decision_detail
-            .write(xml, "OrganizationsDecisionDetail");
+            .write(out, "OrganizationsDecisionDetail");
         self.permissions_boundary_decision_detail
-            .write(xml, "PermissionsBoundaryDecisionDetail");
-        self.eval_decision_details.write(xml, "EvalDecisionDetails");
+            .write(out, "PermissionsBoundaryDecisionDetail");
+        self.eval_decision_details.write(out, "EvalDecisionDetails");
         self.resource_specific_results
-            .write(xml, "ResourceSpecificResults");
+            .write(out, "ResourceSpecificResults");
     }
 }
 
@@ -402,12 +402,12 @@ pub struct Group {
 }
 
 impl Encode for Group {
-    fn encode(&self, xml: &mut Xml) {
-        self.path.write(xml, "Path");
-        self.group_name.write(xml, "GroupName");
-        self.group_id.write(xml, "GroupId");
-        self.arn.write(xml, "Arn");
-        self.create_date.write(xml, "CreateDate");
+    fn encode(&self, out: &mut AnswerText) {
+        self.path.write(out, "Path");
+        self.group_name.write(out, "GroupName");
+        self.group_id.write(out, "GroupId");
+        self.arn.write(out, "Arn");
+        self.create_date.write(out, "CreateDate");
     }
 }
 
@@ -431,15 +431,15 @@ pub struct GroupDetail {
 }
 
 impl Encode for GroupDetail {
-    fn encode(&self, xml: &mut Xml) {
-        self.path.write(xml, "Path");
-        self.group_name.write(xml, "GroupName");
-        self.group_id.write(xml, "GroupId");
-        self.arn.write(xml, "Arn");
-        self.create_date.write(xml, "CreateDate");
-        self.group_policy_list.write(xml, "GroupPolicyList");
+    fn encode(&self, out: &mut AnswerText) {
+        self.path.write(out, "Path");
+        self.group_name.write(out, "GroupName");
+        self.group_id.write(out, "GroupId");
+        self.arn.write(out, "Arn");
+        self.create_date.write(out, "CreateDate");
+        self.group_policy_list.write(out, "GroupPolicyList");
         self.attached_managed_policies
-            .write(xml, "AttachedManagedPolicies");
+            .write(out, "AttachedManagedPolicies");
     }
 }
 
@@ -454,9 +454,9 @@ pub struct InlinePolicy {
 }
 
 impl Encode for InlinePolicy {
-    fn encode(&self, xml: &mut Xml) {
-        self.policy_name.write(xml, "PolicyName");
-        self.policy_document.write(xml, "PolicyDocument");
+    fn encode(&self, out: &mut AnswerText) {
+        self.policy_name.write(out, "PolicyName");
+        self.policy_document.write(out, "PolicyDocument");
     }
 }
 
@@ -502,14 +502,14 @@ pub struct InstanceProfile {
 }
 
 impl Encode for InstanceProfile {
-    fn encode(&self, xml: &mut Xml) {
-        self.path.write(xml, "Path");
-        self.instance_profile_name.write(xml, "InstanceProfileName");
-        self.instance_profile_id.write(xml, "InstanceProfileId");
-        self.arn.write(xml, "Arn");
-        self.create_date.write(xml, "CreateDate");
-        self.roles.write(xml, "Roles");
-        self.tags.write(xml, "Tags");
+    fn encode(&self, out: &mut AnswerText) {
+        self.path.write(out, "Path");
+        self.instance_profile_name.write(out, "InstanceProfileName");
+        self.instance_profile_id.write(out, "InstanceProfileId");
+        self.arn.write(out, "Arn");
+        self.create_date.write(out, "CreateDate");
+        self.roles.write(out, "Roles");
+        self.tags.write(out, "Tags");
     }
 }
 
@@ -523,9 +523,9 @@ pub struct ListPoliciesGrantingServiceAccessEntry {
 }
 
 impl Encode for ListPoliciesGrantingServiceAccessEntry {
-    fn encode(&self, xml: &mut Xml) {
-        self.service_namespace.write(xml, "ServiceNamespace");
-        self.policies.write(xml, "Policies");
+    fn encode(&self, out: &mut AnswerText) {
+        self.service_namespace.write(out, "ServiceNamespace");
+        self.policies.write(out, "Policies");
     }
 }
 
@@ -541,11 +541,11 @@ pub struct LoginProfile {
 }
 
 impl Encode for LoginProfile {
-    fn encode(&self, xml: &mut Xml) {
-        self.user_name.write(xml, "UserName");
-        self.create_date.write(xml, "CreateDate");
+    fn encode(&self, out: &mut AnswerText) {
+        self.user_name.write(out, "UserName");
+        self.create_date.write(out, "CreateDate");
         self.password_reset_required
-            .write(xml, "PasswordResetRequired");
+            .write(out, "PasswordResetRequired");
     }
 }
 
@@ -561,10 +561,10 @@ pub struct MFADevice {
 }
 
 impl Encode for MFADevice {
-    fn encode(&self, xml: &mut Xml) {
-        self.user_name.write(xml, "UserName");
-        self.serial_number.write(xml, "SerialNumber");
-        self.enable_date.write(xml, "EnableDate");
+    fn encode(&self, out: &mut AnswerText) {
+        self.user_name.write(out, "UserName");
+        self.serial_number.write(out, "SerialNumber");
+        self.enable_date.write(out, "EnableDate");
     }
 }
 
@@ -598,20 +598,20 @@ pub struct ManagedPolicyDetail {
 }
 
 impl Encode for ManagedPolicyDetail {
-    fn encode(&self, xml: &mut Xml) {
-        self.policy_name.write(xml, "PolicyName");
-        self.policy_id.write(xml, "PolicyId");
-        self.arn.write(xml, "Arn");
-        self.path.write(xml, "Path");
-        self.default_version_id.write(xml, "DefaultVersionId");
-        self.attachment_count.write(xml, "AttachmentCount");
+    fn encode(&self, out: &mut AnswerText) {
+        self.policy_name.write(out, "PolicyName");
+        self.policy_id.write(out, "PolicyId");
+        self.arn.write(out, "Arn");
+        self.path.write(out, "Path");
+        self.default_version_id.write(out, "DefaultVersionId");
+        self.attachment_count.write(out, "AttachmentCount");
         self.permissions_boundary_usage_count
-            .write(xml, "PermissionsBoundaryUsageCount");
-        self.is_attachable.write(xml, "IsAttachable");
-        self.description.write(xml, "Description");
-        self.create_date.write(xml, "CreateDate");
-        self.update_date.write(xml, "UpdateDate");
-        self.policy_version_list.write(xml, "PolicyVersionList");
+            .write(out, "PermissionsBoundaryUsageCount");
+        self.is_attachable.write(out, "IsAttachable");
+        self.description.write(out, "Description");
+        self.create_date.write(out, "CreateDate");
+        self.update_date.write(out, "UpdateDate");
+        self.policy_version_list.write(out, "PolicyVersionList");
     }
 }
 
@@ -623,8 +623,8 @@ pub struct OpenIDConnectProviderListEntry {
 }
 
 impl Encode for OpenIDConnectProviderListEntry {
-    fn encode(&self, xml: &mut Xml) {
-        self.arn.write(xml, "Arn");
+    fn encode(&self, out: &mut AnswerText) {
+        self.arn.write(out, "Arn");
     }
 }
 
@@ -651,9 +651,9 @@ pub struct OrganizationsDecisionDetail {
 }
 
 impl Encode for OrganizationsDecisionDetail {
-    fn encode(&self, xml: &mut Xml) {
+    fn encode(&self, out: &mut AnswerText) {
         self.allowed_by_organizations
-            .write(xml, "AllowedByOrganizations");
+            .write(out, "AllowedByOrganizations");
     }
 }
 
@@ -678,14 +678,14 @@ pub struct ParameterDefinition {
 }
 
 impl Encode for ParameterDefinition {
-    fn encode(&self, xml: &mut Xml) {
-        self.name.write(xml, "Name");
-        self.r#type.write(xml, "Type");
-        self.sub_type.write(xml, "SubType");
-        self.description.write(xml, "Description");
-        self.is_required.write(xml, "IsRequired");
-        self.default_value.write(xml, "DefaultValue");
-        self.immutable.write(xml, "Immutable");
+    fn encode(&self, out: &mut AnswerText) {
+        self.name.write(out, "Name");
+        self.r#type.write(out, "Type");
+        self.sub_type.write(out, "SubType");
+        self.description.write(out, "Description");
+        self.is_required.write(out, "IsRequired");
+        self.default_value.write(out, "DefaultValue");
+        self.immutable.write(out, "Immutable");
     }
 }
 
@@ -715,22 +715,22 @@ pub struct PasswordPolicy {
 }
 
 impl Encode for PasswordPolicy {
-    fn encode(&self, xml: &mut Xml) {
+    fn encode(&self, out: &mut AnswerText) {
         self.minimum_password_length
-            .write(xml, "MinimumPasswordLength");
-        self.require_symbols.write(xml, "RequireSymbols");
-        self.require_numbers.write(xml, "RequireNumbers");
+            .write(out, "MinimumPasswordLength");
+        self.require_symbols.write(out, "RequireSymbols");
+        self.require_numbers.write(out, "RequireNumbers");
         self.require_uppercase_characters
-            .write(xml, "RequireUppercaseCharacters");
+            .write(out, "RequireUppercaseCharacters");
         self.require_lowercase_characters
-            .write(xml, "RequireLowercaseCharacters");
+            .write(out, "RequireLowercaseCharacters");
         self.allow_users_to_change_password
-            .write(xml, "AllowUsersToChangePassword");
-        self.expire_passwords.write(xml, "ExpirePasswords");
-        self.max_password_age.write(xml, "MaxPasswordAge");
+            .write(out, "AllowUsersToChangePassword");
+        self.expire_passwords.write(out, "ExpirePasswords");
+        self.max_password_age.write(out, "MaxPasswordAge");
         self.password_reuse_prevention
-            .write(xml, "PasswordReusePrevention");
-        self.hard_expiry.write(xml, "HardExpiry");
+            .write(out, "PasswordReusePrevention");
+        self.hard_expiry.write(out, "HardExpiry");
     }
 }
 
@@ -742,9 +742,9 @@ pub struct PermissionsBoundaryDecisionDetail {
 }
 
 impl Encode for PermissionsBoundaryDecisionDetail {
-    fn encode(&self, xml: &mut Xml) {
+    fn encode(&self, out: &mut AnswerText) {
         self.allowed_by_permissions_boundary
-            .write(xml, "AllowedByPermissionsBoundary");
+            .write(out, "AllowedByPermissionsBoundary");
     }
 }
 
@@ -778,20 +778,20 @@ pub struct Policy {
 }
 
 impl Encode for Policy {
-    fn encode(&self, xml: &mut Xml) {
-        self.policy_name.write(xml, "PolicyName");
-        self.policy_id.write(xml, "PolicyId");
-        self.arn.write(xml, "Arn");
-        self.path.write(xml, "Path");
-        self.default_version_id.write(xml, "DefaultVersionId");
-        self.attachment_count.write(xml, "AttachmentCount");
+    fn encode(&self, out: &mut AnswerText) {
+        self.policy_name.write(out, "PolicyName");
+        self.policy_id.write(out, "PolicyId");
+        self.arn.write(out, "Arn");
+        self.path.write(out, "Path");
+        self.default_version_id.write(out, "DefaultVersionId");
+        self.attachment_count.write(out, "AttachmentCount");
         self.permissions_boundary_usage_count
-            .write(xml, "PermissionsBoundaryUsageCount");
-        self.is_attachable.write(xml, "IsAttachable");
-        self.description.write(xml, "Description");
-        self.create_date.write(xml, "CreateDate");
-        self.update_date.write(xml, "UpdateDate");
-        self.tags.write(xml, "Tags");
+            .write(out, "PermissionsBoundaryUsageCount");
+        self.is_attachable.write(out, "IsAttachable");
+        self.description.write(out, "Description");
+        self.create_date.write(out, "CreateDate");
+        self.update_date.write(out, "UpdateDate");
+        self.tags.write(out, "Tags");
     }
 }
 
@@ -806,9 +806,9 @@ pub struct PolicyDetail {
 }
 
 impl Encode for PolicyDetail {
-    fn encode(&self, xml: &mut Xml) {
-        self.policy_name.write(xml, "PolicyName");
-        self.policy_document.write(xml, "PolicyDocument");
+    fn encode(&self, out: &mut AnswerText) {
+        self.policy_name.write(out, "PolicyName");
+        self.policy_document.write(out, "PolicyDocument");
     }
 }
 
@@ -829,12 +829,12 @@ pub struct PolicyGrantingServiceAccess {
 }
 
 impl Encode for PolicyGrantingServiceAccess {
-    fn encode(&self, xml: &mut Xml) {
-        self.policy_name.write(xml, "PolicyName");
-        self.policy_type.write(xml, "PolicyType");
-        self.policy_arn.write(xml, "PolicyArn");
-        self.entity_type.write(xml, "EntityType");
-        self.entity_name.write(xml, "EntityName");
+    fn encode(&self, out: &mut AnswerText) {
+        self.policy_name.write(out, "PolicyName");
+        self.policy_type.write(out, "PolicyType");
+        self.policy_arn.write(out, "PolicyArn");
+        self.entity_type.write(out, "EntityType");
+        self.entity_name.write(out, "EntityName");
     }
 }
 
@@ -848,9 +848,9 @@ pub struct PolicyGroup {
 }
 
 impl Encode for PolicyGroup {
-    fn encode(&self, xml: &mut Xml) {
-        self.group_name.write(xml, "GroupName");
-        self.group_id.write(xml, "GroupId");
+    fn encode(&self, out: &mut AnswerText) {
+        self.group_name.write(out, "GroupName");
+        self.group_id.write(out, "GroupId");
     }
 }
 
@@ -899,10 +899,10 @@ impl Read for PolicyParameter {
 }
 
 impl Encode for PolicyParameter {
-    fn encode(&self, xml: &mut Xml) {
-        self.name.write(xml, "Name");
-        self.values.write(xml, "Values");
-        self.r#type.write(xml, "Type");
+    fn encode(&self, out: &mut AnswerText) {
+        self.name.write(out, "Name");
+        self.values.write(out, "Values");
+        self.r#type.write(out, "Type");
     }
 }
 
@@ -916,9 +916,9 @@ pub struct PolicyRole {
 }
 
 impl Encode for PolicyRole {
-    fn encode(&self, xml: &mut Xml) {
-        self.role_name.write(xml, "RoleName");
-        self.role_id.write(xml, "RoleId");
+    fn encode(&self, out: &mut AnswerText) {
+        self.role_name.write(out, "RoleName");
+        self.role_id.write(out, "RoleId");
     }
 }
 
@@ -932,9 +932,9 @@ pub struct PolicyUser {
 }
 
 impl Encode for PolicyUser {
-    fn encode(&self, xml: &mut Xml) {
-        self.user_name.write(xml, "UserName");
-        self.user_id.write(xml, "UserId");
+    fn encode(&self, out: &mut AnswerText) {
+        self.user_name.write(out, "UserName");
+        self.user_id.write(out, "UserId");
     }
 }
 
@@ -952,11 +952,11 @@ pub struct PolicyVersion {
 }
 
 impl Encode for PolicyVersion {
-    fn encode(&self, xml: &mut Xml) {
-        self.document.write(xml, "Document");
-        self.version_id.write(xml, "VersionId");
-        self.is_default_version.write(xml, "IsDefaultVersion");
-        self.create_date.write(xml, "CreateDate");
+    fn encode(&self, out: &mut AnswerText) {
+        self.document.write(out, "Document");
+        self.version_id.write(out, "VersionId");
+        self.is_default_version.write(out, "IsDefaultVersion");
+        self.create_date.write(out, "CreateDate");
     }
 }
 
@@ -970,9 +970,9 @@ pub struct Position {
 }
 
 impl Encode for Position {
-    fn encode(&self, xml: &mut Xml) {
-        self.line.write(xml, "Line");
-        self.column.write(xml, "Column");
+    fn encode(&self, out: &mut AnswerText) {
+        self.line.write(out, "Line");
+        self.column.write(out, "Column");
     }
 }
 
@@ -1010,16 +1010,16 @@ pub struct ResourceSpecificResult {
 }
 
 impl Encode for ResourceSpecificResult {
-    fn encode(&self, xml: &mut Xml) {
-        self.eval_resource_name.write(xml, "EvalResourceName");
+    fn encode(&self, out: &mut AnswerText) {
+        self.eval_resource_name.write(out, "EvalResourceName");
         self.eval_resource_decision
-            .write(xml, "EvalResourceDecision");
-        self.matched_statements.write(xml, "MatchedStatements");
+            .write(out, "EvalResourceDecision");
+        self.matched_statements.write(out, "MatchedStatements");
         self.missing_context_values
-            .write(xml, "MissingContextValues");
-        self.eval_decision_details.write(xml, "EvalDecisionDetails");
+            .write(out, "MissingContextValues");
+        self.eval_decision_details.write(out, "EvalDecisionDetails");
         self.permissions_boundary_decision_detail
-            .write(xml, "PermissionsBoundaryDecisionDetail");
+            .write(out, "PermissionsBoundaryDecisionDetail");
     }
 }
 
@@ -1055,20 +1055,20 @@ pub struct Role {
 }
 
 impl Encode for Role {
-    fn encode(&self, xml: &mut Xml) {
-        self.path.write(xml, "Path");
-        self.role_name.write(xml, "RoleName");
-        self.role_id.write(xml, "RoleId");
-        self.arn.write(xml, "Arn");
-        self.create_date.write(xml, "CreateDate");
+    fn encode(&self, out: &mut AnswerText) {
+        self.path.write(out, "Path");
+        self.role_name.write(out, "RoleName");
+        self.role_id.write(out, "RoleId");
+        self.arn.write(out, "Arn");
+        self.create_date.write(out, "CreateDate");
         self.assume_role_policy_document
-            .write(xml, "AssumeRolePolicyDocument");
-        self.description.write(xml, "Description");
-        self.max_session_duration.write(xml, "MaxSessionDuration");
-        self.permissions_boundary.write(xml, "PermissionsBoundary");
-        self.tags.write(xml, "Tags");
-        self.role_last_used.write(xml, "RoleLastUsed");
-        self.source_role_template.write(xml, "SourceRoleTemplate");
+            .write(out, "AssumeRolePolicyDocument");
+        self.description.write(out, "Description");
+        self.max_session_duration.write(out, "MaxSessionDuration");
+        self.permissions_boundary.write(out, "PermissionsBoundary");
+        self.tags.write(out, "Tags");
+        self.role_last_used.write(out, "RoleLastUsed");
+        self.source_role_template.write(out, "SourceRoleTemplate");
     }
 }
 
@@ -1103,21 +1103,21 @@ pub struct RoleDetail {
 }
 
 impl Encode for RoleDetail {
-    fn encode(&self, xml: &mut Xml) {
-        self.path.write(xml, "Path");
-        self.role_name.write(xml, "RoleName");
-        self.role_id.write(xml, "RoleId");
-        self.arn.write(xml, "Arn");
-        self.create_date.write(xml, "CreateDate");
+    fn encode(&self, out: &mut AnswerText) {
+        self.path.write(out, "Path");
+        self.role_name.write(out, "RoleName");
+        self.role_id.write(out, "RoleId");
+        self.arn.write(out, "Arn");
+        self.create_date.write(out, "CreateDate");
         self.assume_role_policy_document
-            .write(xml, "AssumeRolePolicyDocument");
-        self.instance_profile_list.write(xml, "InstanceProfileList");
-        self.role_policy_list.write(xml, "RolePolicyList");
+            .write(out, "AssumeRolePolicyDocument");
+        self.instance_profile_list.write(out, "InstanceProfileList");
+        self.role_policy_list.write(out, "RolePolicyList");
         self.attached_managed_policies
-            .write(xml, "AttachedManagedPolicies");
-        self.permissions_boundary.write(xml, "PermissionsBoundary");
-        self.tags.write(xml, "Tags");
-        self.role_last_used.write(xml, "RoleLastUsed");
+            .write(out, "AttachedManagedPolicies");
+        self.permissions_boundary.write(out, "PermissionsBoundary");
+        self.tags.write(out, "Tags");
+        self.role_last_used.write(out, "RoleLastUsed");
     }
 }
 
@@ -1131,9 +1131,9 @@ pub struct RoleLastUsed {
 }
 
 impl Encode for RoleLastUsed {
-    fn encode(&self, xml: &mut Xml) {
-        self.last_used_date.write(xml, "LastUsedDate");
-        self.region.write(xml, "Region");
+    fn encode(&self, out: &mut AnswerText) {
+        self.last_used_date.write(out, "LastUsedDate");
+        self.region.write(out, "Region");
     }
 }
 
@@ -1193,35 +1193,35 @@ pub struct RoleTemplateVersion {
 }
 
 impl Encode for RoleTemplateVersion {
-    fn encode(&self, xml: &mut Xml) {
-        self.template_arn.write(xml, "TemplateArn");
-        self.template_name.write(xml, "TemplateName");
-        self.template_version_id.write(xml, "TemplateVersionId");
-        self.description.write(xml, "Description");
-        self.major_version.write(xml, "MajorVersion");
-        self.default_minor_version.write(xml, "DefaultMinorVersion");
-        self.managed_by_type.write(xml, "ManagedByType");
-        self.managed_by_value.write(xml, "ManagedByValue");
-        self.enabled.write(xml, "Enabled");
-        self.minor_version.write(xml, "MinorVersion");
-        self.role_name_pattern.write(xml, "RoleNamePattern");
-        self.role_path_pattern.write(xml, "RolePathPattern");
+    fn encode(&self, out: &mut AnswerText) {
+        self.template_arn.write(out, "TemplateArn");
+        self.template_name.write(out, "TemplateName");
+        self.template_version_id.write(out, "TemplateVersionId");
+        self.description.write(out, "Description");
+        self.major_version.write(out, "MajorVersion");
+        self.default_minor_version.write(out, "DefaultMinorVersion");
+        self.managed_by_type.write(out, "ManagedByType");
+        self.managed_by_value.write(out, "ManagedByValue");
+        self.enabled.write(out, "Enabled");
+        self.minor_version.write(out, "MinorVersion");
+        self.role_name_pattern.write(out, "RoleNamePattern");
+        self.role_path_pattern.write(out, "RolePathPattern");
         self.role_description_pattern
-            .write(xml, "RoleDescriptionPattern");
+            .write(out, "RoleDescriptionPattern");
         self.assume_role_policy_document_template
-            .write(xml, "AssumeRolePolicyDocumentTemplate");
+            .write(out, "AssumeRolePolicyDocumentTemplate");
         self.inline_policy_templates
-            .write(xml, "InlinePolicyTemplates");
-        self.managed_policy_arns.write(xml, "ManagedPolicyArns");
+            .write(out, "InlinePolicyTemplates");
+        self.managed_policy_arns.write(out, "ManagedPolicyArns");
         self.permission_boundary_arn
-            .write(xml, "PermissionBoundaryArn");
+            .write(out, "PermissionBoundaryArn");
         self.parameters_definition
-            .write(xml, "ParametersDefinition");
-        self.role_tags_template.write(xml, "RoleTagsTemplate");
-        self.max_session_duration.write(xml, "MaxSessionDuration");
-        self.version_enabled.write(xml, "VersionEnabled");
-        self.create_timestamp.write(xml, "CreateTimestamp");
-        self.update_timestamp.write(xml, "UpdateTimestamp");
+            .write(out, "ParametersDefinition");
+        self.role_tags_template.write(out, "RoleTagsTemplate");
+        self.max_session_duration.write(out, "MaxSessionDuration");
+        self.version_enabled.write(out, "VersionEnabled");
+        self.create_timestamp.write(out, "CreateTimestamp");
+        self.update_timestamp.write(out, "UpdateTimestamp");
     }
 }
 
@@ -1235,9 +1235,9 @@ pub struct RoleUsageType {
 }
 
 impl Encode for RoleUsageType {
-    fn encode(&self, xml: &mut Xml) {
-        self.region.write(xml, "Region");
-        self.resources.write(xml, "Resources");
+    fn encode(&self, out: &mut AnswerText) {
+        self.region.write(out, "Region");
+        self.resources.write(out, "Resources");
     }
 }
 
@@ -1251,9 +1251,9 @@ pub struct SAMLPrivateKey {
 }
 
 impl Encode for SAMLPrivateKey {
-    fn encode(&self, xml: &mut Xml) {
-        self.key_id.write(xml, "KeyId");
-        self.timestamp.write(xml, "Timestamp");
+    fn encode(&self, out: &mut AnswerText) {
+        self.key_id.write(out, "KeyId");
+        self.timestamp.write(out, "Timestamp");
     }
 }
 
@@ -1269,10 +1269,10 @@ pub struct SAMLProviderListEntry {
 }
 
 impl Encode for SAMLProviderListEntry {
-    fn encode(&self, xml: &mut Xml) {
-        self.arn.write(xml, "Arn");
-        self.valid_until.write(xml, "ValidUntil");
-        self.create_date.write(xml, "CreateDate");
+    fn encode(&self, out: &mut AnswerText) {
+        self.arn.write(out, "Arn");
+        self.valid_until.write(out, "ValidUntil");
+        self.create_date.write(out, "CreateDate");
     }
 }
 
@@ -1295,13 +1295,13 @@ pub struct SSHPublicKey {
 }
 
 impl Encode for SSHPublicKey {
-    fn encode(&self, xml: &mut Xml) {
-        self.user_name.write(xml, "UserName");
-        self.ssh_public_key_id.write(xml, "SSHPublicKeyId");
-        self.fingerprint.write(xml, "Fingerprint");
-        self.ssh_public_key_body.write(xml, "SSHPublicKeyBody");
-        self.status.write(xml, "Status");
-        self.upload_date.write(xml, "UploadDate");
+    fn encode(&self, out: &mut AnswerText) {
+        self.user_name.write(out, "UserName");
+        self.ssh_public_key_id.write(out, "SSHPublicKeyId");
+        self.fingerprint.write(out, "Fingerprint");
+        self.ssh_public_key_body.write(out, "SSHPublicKeyBody");
+        self.status.write(out, "Status");
+        self.upload_date.write(out, "UploadDate");
     }
 }
 
@@ -1319,11 +1319,11 @@ pub struct SSHPublicKeyMetadata {
 }
 
 impl Encode for SSHPublicKeyMetadata {
-    fn encode(&self, xml: &mut Xml) {
-        self.user_name.write(xml, "UserName");
-        self.ssh_public_key_id.write(xml, "SSHPublicKeyId");
-        self.status.write(xml, "Status");
-        self.upload_date.write(xml, "UploadDate");
+    fn encode(&self, out: &mut AnswerText) {
+        self.user_name.write(out, "UserName");
+        self.ssh_public_key_id.write(out, "SSHPublicKeyId");
+        self.status.write(out, "Status");
+        self.upload_date.write(out, "UploadDate");
     }
 }
 
@@ -1343,12 +1343,12 @@ pub struct ServerCertificate {
 }
 
 impl Encode for ServerCertificate {
-    fn encode(&self, xml: &mut Xml) {
+    fn encode(&self, out: &mut AnswerText) {
         self.server_certificate_metadata
-            .write(xml, "ServerCertificateMetadata");
-        self.certificate_body.write(xml, "CertificateBody");
-        self.certificate_chain.write(xml, "CertificateChain");
-        self.tags.write(xml, "Tags");
+            .write(out, "ServerCertificateMetadata");
+        self.certificate_body.write(out, "CertificateBody");
+        self.certificate_chain.write(out, "CertificateChain");
+        self.tags.write(out, "Tags");
     }
 }
 
@@ -1370,14 +1370,14 @@ pub struct ServerCertificateMetadata {
 }
 
 impl Encode for ServerCertificateMetadata {
-    fn encode(&self, xml: &mut Xml) {
-        self.path.write(xml, "Path");
+    fn encode(&self, out: &mut AnswerText) {
+        self.path.write(out, "Path");
         self.server_certificate_name
-            .write(xml, "ServerCertificateName");
-        self.server_certificate_id.write(xml, "ServerCertificateId");
-        self.arn.write(xml, "Arn");
-        self.upload_date.write(xml, "UploadDate");
-        self.expiration.write(xml, "Expiration");
+            .write(out, "ServerCertificateName");
+        self.server_certificate_id.write(out, "ServerCertificateId");
+        self.arn.write(out, "Arn");
+        self.upload_date.write(out, "UploadDate");
+        self.expiration.write(out, "Expiration");
     }
 }
 
@@ -1401,18 +1401,18 @@ pub struct ServiceLastAccessed {
 }
 
 impl Encode for ServiceLastAccessed {
-    fn encode(&self, xml: &mut Xml) {
-        self.service_name.write(xml, "ServiceName");
-        self.last_authenticated.write(xml, "LastAuthenticated");
-        self.service_namespace.write(xml, "ServiceNamespace");
+    fn encode(&self, out: &mut AnswerText) {
+        self.service_name.write(out, "ServiceName");
+        self.last_authenticated.write(out, "LastAuthenticated");
+        self.service_namespace.write(out, "ServiceNamespace");
         self.last_authenticated_entity
-            .write(xml, "LastAuthenticatedEntity");
+            .write(out, "LastAuthenticatedEntity");
         self.last_authenticated_region
-            .write(xml, "LastAuthenticatedRegion");
+            .write(out, "LastAuthenticatedRegion");
         self.total_authenticated_entities
-            .write(xml, "TotalAuthenticatedEntities");
+            .write(out, "TotalAuthenticatedEntities");
         self.tracked_actions_last_accessed
-            .write(xml, "TrackedActionsLastAccessed");
+            .write(out, "TrackedActionsLastAccessed");
     }
 }
 
@@ -1442,20 +1442,20 @@ pub struct ServiceSpecificCredential {
 }
 
 impl Encode for ServiceSpecificCredential {
-    fn encode(&self, xml: &mut Xml) {
-        self.create_date.write(xml, "CreateDate");
-        self.expiration_date.write(xml, "ExpirationDate");
-        self.service_name.write(xml, "ServiceName");
-        self.service_user_name.write(xml, "ServiceUserName");
-        self.service_password.write(xml, "ServicePassword");
+    fn encode(&self, out: &mut AnswerText) {
+        self.create_date.write(out, "CreateDate");
+        self.expiration_date.write(out, "ExpirationDate");
+        self.service_name.write(out, "ServiceName");
+        self.service_user_name.write(out, "ServiceUserName");
+        self.service_password.write(out, "ServicePassword");
         self.service_credential_alias
-            .write(xml, "ServiceCredentialAlias");
+            .write(out, "ServiceCredentialAlias");
         self.service_credential_secret
-            .write(xml, "ServiceCredentialSecret");
+            .write(out, "ServiceCredentialSecret");
         self.service_specific_credential_id
-            .write(xml, "ServiceSpecificCredentialId");
-        self.user_name.write(xml, "UserName");
-        self.status.write(xml, "Status");
+            .write(out, "ServiceSpecificCredentialId");
+        self.user_name.write(out, "UserName");
+        self.status.write(out, "Status");
     }
 }
 
@@ -1481,17 +1481,17 @@ pub struct ServiceSpecificCredentialMetadata {
 }
 
 impl Encode for ServiceSpecificCredentialMetadata {
-    fn encode(&self, xml: &mut Xml) {
-        self.user_name.write(xml, "UserName");
-        self.status.write(xml, "Status");
-        self.service_user_name.write(xml, "ServiceUserName");
+    fn encode(&self, out: &mut AnswerText) {
+        self.user_name.write(out, "UserName");
+        self.status.write(out, "Status");
+        self.service_user_name.write(out, "ServiceUserName");
         self.service_credential_alias
-            .write(xml, "ServiceCredentialAlias");
-        self.create_date.write(xml, "CreateDate");
-        self.expiration_date.write(xml, "ExpirationDate");
+            .write(out, "ServiceCredentialAlias");
+        self.create_date.write(out, "CreateDate");
+        self.expiration_date.write(out, "ExpirationDate");
         self.service_specific_credential_id
-            .write(xml, "ServiceSpecificCredentialId");
-        self.service_name.write(xml, "ServiceName");
+            .write(out, "ServiceSpecificCredentialId");
+        self.service_name.write(out, "ServiceName");
     }
 }
 
@@ -1512,12 +1512,12 @@ pub struct SigningCertificate {
 }
 
 impl Encode for SigningCertificate {
-    fn encode(&self, xml: &mut Xml) {
-        self.user_name.write(xml, "UserName");
-        self.certificate_id.write(xml, "CertificateId");
-        self.certificate_body.write(xml, "CertificateBody");
-        self.status.write(xml, "Status");
-        self.upload_date.write(xml, "UploadDate");
+    fn encode(&self, out: &mut AnswerText) {
+        self.user_name.write(out, "UserName");
+        self.certificate_id.write(out, "CertificateId");
+        self.certificate_body.write(out, "CertificateBody");
+        self.status.write(out, "Status");
+        self.upload_date.write(out, "UploadDate");
     }
 }
 
@@ -1531,10 +1531,10 @@ pub struct SourceRoleTemplate {
 }
 
 impl Encode for SourceRoleTemplate {
-    fn encode(&self, xml: &mut Xml) {
-        self.template_arn.write(xml, "TemplateArn");
+    fn encode(&self, out: &mut AnswerText) {
+        self.template_arn.write(out, "TemplateArn");
         self.template_minor_version
-            .write(xml, "TemplateMinorVersion");
+            .write(out, "TemplateMinorVersion");
     }
 }
 
@@ -1553,11 +1553,11 @@ pub struct Statement {
 }
 
 impl Encode for Statement {
-    fn encode(&self, xml: &mut Xml) {
-        self.source_policy_id.write(xml, "SourcePolicyId");
-        self.source_policy_type.write(xml, "SourcePolicyType");
-        self.start_position.write(xml, "StartPosition");
-        self.end_position.write(xml, "EndPosition");
+    fn encode(&self, out: &mut AnswerText) {
+        self.source_policy_id.write(out, "SourcePolicyId");
+        self.source_policy_type.write(out, "SourcePolicyType");
+        self.start_position.write(out, "StartPosition");
+        self.end_position.write(out, "EndPosition");
     }
 }
 
@@ -1580,9 +1580,9 @@ impl Read for Tag {
 }
 
 impl Encode for Tag {
-    fn encode(&self, xml: &mut Xml) {
-        self.key.write(xml, "Key");
-        self.value.write(xml, "Value");
+    fn encode(&self, out: &mut AnswerText) {
+        self.key.write(out, "Key");
+        self.value.write(out, "Value");
     }
 }
 
@@ -1596,9 +1596,9 @@ pub struct TagTemplate {
 }
 
 impl Encode for TagTemplate {
-    fn encode(&self, xml: &mut Xml) {
-        self.key.write(xml, "Key");
-        self.value.write(xml, "Value");
+    fn encode(&self, out: &mut AnswerText) {
+        self.key.write(out, "Key");
+        self.value.write(out, "Value");
     }
 }
 
@@ -1616,11 +1616,11 @@ pub struct TrackedActionLastAccessed {
 }
 
 impl Encode for TrackedActionLastAccessed {
-    fn encode(&self, xml: &mut Xml) {
-        self.action_name.write(xml, "ActionName");
-        self.last_accessed_entity.write(xml, "LastAccessedEntity");
-        self.last_accessed_time.write(xml, "LastAccessedTime");
-        self.last_accessed_region.write(xml, "LastAccessedRegion");
+    fn encode(&self, out: &mut AnswerText) {
+        self.action_name.write(out, "ActionName");
+        self.last_accessed_entity.write(out, "LastAccessedEntity");
+        self.last_accessed_time.write(out, "LastAccessedTime");
+        self.last_accessed_region.write(out, "LastAccessedRegion");
     }
 }
 
@@ -1646,15 +1646,15 @@ pub struct User {
 }
 
 impl Encode for User {
-    fn encode(&self, xml: &mut Xml) {
-        self.path.write(xml, "Path");
-        self.user_name.write(xml, "UserName");
-        self.user_id.write(xml, "UserId");
-        self.arn.write(xml, "Arn");
-        self.create_date.write(xml, "CreateDate");
-        self.password_last_used.write(xml, "PasswordLastUsed");
-        self.permissions_boundary.write(xml, "PermissionsBoundary");
-        self.tags.write(xml, "Tags");
+    fn encode(&self, out: &mut AnswerText) {
+        self.path.write(out, "Path");
+        self.user_name.write(out, "UserName");
+        self.user_id.write(out, "UserId");
+        self.arn.write(out, "Arn");
+        self.create_date.write(out, "CreateDate");
+        self.password_last_used.write(out, "PasswordLastUsed");
+        self.permissions_boundary.write(out, "PermissionsBoundary");
+        self.tags.write(out, "Tags");
     }
 }
 
@@ -1684,18 +1684,18 @@ pub struct UserDetail {
 }
 
 impl Encode for UserDetail {
-    fn encode(&self, xml: &mut Xml) {
-        self.path.write(xml, "Path");
-        self.user_name.write(xml, "UserName");
-        self.user_id.write(xml, "UserId");
-        self.arn.write(xml, "Arn");
-        self.create_date.write(xml, "CreateDate");
-        self.user_policy_list.write(xml, "UserPolicyList");
-        self.group_list.write(xml, "GroupList");
+    fn encode(&self, out: &mut AnswerText) {
+        self.path.write(out, "Path");
+        self.user_name.write(out, "UserName");
+        self.user_id.write(out, "UserId");
+        self.arn.write(out, "Arn");
+        self.create_date.write(out, "CreateDate");
+        self.user_policy_list.write(out, "UserPolicyList");
+        self.group_list.write(out, "GroupList");
         self.attached_managed_policies
-            .write(xml, "AttachedManagedPolicies");
-        self.permissions_boundary.write(xml, "PermissionsBoundary");
-        self.tags.write(xml, "Tags");
+            .write(out, "AttachedManagedPolicies");
+        self.permissions_boundary.write(out, "PermissionsBoundary");
+        self.tags.write(out, "Tags");
     }
 }
 
@@ -1717,12 +1717,12 @@ pub struct VirtualMFADevice {
 }
 
 impl Encode for VirtualMFADevice {
-    fn encode(&self, xml: &mut Xml) {
-        self.serial_number.write(xml, "SerialNumber");
-        self.base32_string_seed.write(xml, "Base32StringSeed");
-        self.qr_code_png.write(xml, "QRCodePNG");
-        self.user.write(xml, "User");
-        self.enable_date.write(xml, "EnableDate");
-        self.tags.write(xml, "Tags");
+    fn encode(&self, out: &mut AnswerText) {
+        self.serial_number.write(out, "SerialNumber");
+        self.base32_string_seed.write(out, "Base32StringSeed");
+        self.qr_code_png.write(out, "QRCodePNG");
+        self.user.write(out, "User");
+        self.enable_date.write(out, "EnableDate");
+        self.tags.write(out, "Tags");
     }
 }

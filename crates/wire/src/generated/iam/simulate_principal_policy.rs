@@ -105,10 +105,10 @@ pub struct SimulatePrincipalPolicyOutput {
 }
 
 impl Encode for SimulatePrincipalPolicyOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.evaluation_results.write(xml, "EvaluationResults");
-        self.is_truncated.write(xml, "IsTruncated");
-        self.marker.write(xml, "Marker");
+    fn encode(&self, out: &mut AnswerText) {
+        self.evaluation_results.write(out, "EvaluationResults");
+        self.is_truncated.write(out, "IsTruncated");
+        self.marker.write(out, "Marker");
     }
 }
 
@@ -125,8 +125,8 @@ pub(super) static OPERATION: Operation = Operation {
     ],
     paginated: Some(Pagination {
         input_token: "Marker",
-        limit_key: "MaxItems",
-        more_results: "IsTruncated",
+        limit_key: Some("MaxItems"),
+        more_results: Some("IsTruncated"),
         output_token: "Marker",
         result_keys: &["EvaluationResults"],
     }),

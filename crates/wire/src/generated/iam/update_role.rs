@@ -53,7 +53,7 @@ static INPUT: Constraints = Constraints {
 pub struct UpdateRoleOutput {}
 
 impl Encode for UpdateRoleOutput {
-    fn encode(&self, _xml: &mut Xml) {}
+    fn encode(&self, _out: &mut AnswerText) {}
 }
 
 pub(super) static OPERATION: Operation = Operation {

@@ -53,8 +53,8 @@ pub struct UpdateRoleDescriptionOutput {
 }
 
 impl Encode for UpdateRoleDescriptionOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.role.write(xml, "Role");
+    fn encode(&self, out: &mut AnswerText) {
+        self.role.write(out, "Role");
     }
 }
 

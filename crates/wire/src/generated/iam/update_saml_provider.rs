@@ -68,8 +68,8 @@ pub struct UpdateSAMLProviderOutput {
 }
 
 impl Encode for UpdateSAMLProviderOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.saml_provider_arn.write(xml, "SAMLProviderArn");
+    fn encode(&self, out: &mut AnswerText) {
+        self.saml_provider_arn.write(out, "SAMLProviderArn");
     }
 }
 

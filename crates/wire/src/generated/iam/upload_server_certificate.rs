@@ -85,10 +85,10 @@ pub struct UploadServerCertificateOutput {
 }
 
 impl Encode for UploadServerCertificateOutput {
-    fn encode(&self, xml: &mut Xml) {
+    fn encode(&self, out: &mut AnswerText) {
         self.server_certificate_metadata
-            .write(xml, "ServerCertificateMetadata");
-        self.tags.write(xml, "Tags");
+            .write(out, "ServerCertificateMetadata");
+        self.tags.write(out, "Tags");
     }
 }
 

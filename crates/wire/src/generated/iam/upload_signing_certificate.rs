@@ -53,8 +53,8 @@ pub struct UploadSigningCertificateOutput {
 }
 
 impl Encode for UploadSigningCertificateOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.certificate.write(xml, "Certificate");
+    fn encode(&self, out: &mut AnswerText) {
+        self.certificate.write(out, "Certificate");
     }
 }
 

@@ -53,8 +53,8 @@ pub struct UploadSSHPublicKeyOutput {
 }
 
 impl Encode for UploadSSHPublicKeyOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.ssh_public_key.write(xml, "SSHPublicKey");
+    fn encode(&self, out: &mut AnswerText) {
+        self.ssh_public_key.write(out, "SSHPublicKey");
     }
 }
 

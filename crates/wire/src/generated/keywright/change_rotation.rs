@@ -80,8 +80,8 @@ pub struct ChangeRotationOutput {
 }
 
 impl Encode for ChangeRotationOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.rotation.write(xml, "Rotation");
+    fn encode(&self, out: &mut AnswerText) {
+        self.rotation.write(out, "Rotation");
     }
 }
 

@@ -47,9 +47,9 @@ pub struct EndAccessKeySessionsOutput {
 }
 
 impl Encode for EndAccessKeySessionsOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.access_key_id.write(xml, "AccessKeyId");
-        self.issued_before.write(xml, "IssuedBefore");
+    fn encode(&self, out: &mut AnswerText) {
+        self.access_key_id.write(out, "AccessKeyId");
+        self.issued_before.write(out, "IssuedBefore");
     }
 }
 

@@ -66,11 +66,11 @@ pub struct ExplainAuthorizationOutput {
 }
 
 impl Encode for ExplainAuthorizationOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.decision.write(xml, "Decision");
-        self.explanation.write(xml, "Explanation");
-        self.statements.write(xml, "Statements");
-        self.is_truncated.write(xml, "IsTruncated");
+    fn encode(&self, out: &mut AnswerText) {
+        self.decision.write(out, "Decision");
+        self.explanation.write(out, "Explanation");
+        self.statements.write(out, "Statements");
+        self.is_truncated.write(out, "IsTruncated");
     }
 }
 

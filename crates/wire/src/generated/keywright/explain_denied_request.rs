@@ -58,14 +58,14 @@ pub struct ExplainDeniedRequestOutput {
 }
 
 impl Encode for ExplainDeniedRequestOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.denied_request.write(xml, "DeniedRequest");
-        self.decision.write(xml, "Decision");
-        self.decision_now.write(xml, "DecisionNow");
-        self.explanation.write(xml, "Explanation");
-        self.context_entries.write(xml, "ContextEntries");
-        self.statements.write(xml, "Statements");
-        self.is_truncated.write(xml, "IsTruncated");
+    fn encode(&self, out: &mut AnswerText) {
+        self.denied_request.write(out, "DeniedRequest");
+        self.decision.write(out, "Decision");
+        self.decision_now.write(out, "DecisionNow");
+        self.explanation.write(out, "Explanation");
+        self.context_entries.write(out, "ContextEntries");
+        self.statements.write(out, "Statements");
+        self.is_truncated.write(out, "IsTruncated");
     }
 }
 

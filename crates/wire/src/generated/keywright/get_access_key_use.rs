@@ -57,15 +57,15 @@ pub struct GetAccessKeyUseOutput {
 }
 
 impl Encode for GetAccessKeyUseOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.access_key_id.write(xml, "AccessKeyId");
-        self.last_used_date.write(xml, "LastUsedDate");
-        self.service_name.write(xml, "ServiceName");
-        self.region.write(xml, "Region");
+    fn encode(&self, out: &mut AnswerText) {
+        self.access_key_id.write(out, "AccessKeyId");
+        self.last_used_date.write(out, "LastUsedDate");
+        self.service_name.write(out, "ServiceName");
+        self.region.write(out, "Region");
         self.consumer_last_used_date
-            .write(xml, "ConsumerLastUsedDate");
-        self.consumer_service_name.write(xml, "ConsumerServiceName");
-        self.consumer_region.write(xml, "ConsumerRegion");
+            .write(out, "ConsumerLastUsedDate");
+        self.consumer_service_name.write(out, "ConsumerServiceName");
+        self.consumer_region.write(out, "ConsumerRegion");
     }
 }
 

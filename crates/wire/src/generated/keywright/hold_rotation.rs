@@ -52,8 +52,8 @@ pub struct HoldRotationOutput {
 }
 
 impl Encode for HoldRotationOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.rotation.write(xml, "Rotation");
+    fn encode(&self, out: &mut AnswerText) {
+        self.rotation.write(out, "Rotation");
     }
 }
 

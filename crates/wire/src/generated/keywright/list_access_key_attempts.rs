@@ -50,10 +50,10 @@ pub struct ListAccessKeyAttemptsOutput {
 }
 
 impl Encode for ListAccessKeyAttemptsOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.access_key_id.write(xml, "AccessKeyId");
-        self.total.write(xml, "Total");
-        self.attempts.write(xml, "Attempts");
+    fn encode(&self, out: &mut AnswerText) {
+        self.access_key_id.write(out, "AccessKeyId");
+        self.total.write(out, "Total");
+        self.attempts.write(out, "Attempts");
     }
 }
 

@@ -62,11 +62,11 @@ pub struct ListAccessKeySessionsOutput {
 }
 
 impl Encode for ListAccessKeySessionsOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.access_key_id.write(xml, "AccessKeyId");
-        self.sessions.write(xml, "Sessions");
-        self.is_truncated.write(xml, "IsTruncated");
-        self.marker.write(xml, "Marker");
+    fn encode(&self, out: &mut AnswerText) {
+        self.access_key_id.write(out, "AccessKeyId");
+        self.sessions.write(out, "Sessions");
+        self.is_truncated.write(out, "IsTruncated");
+        self.marker.write(out, "Marker");
     }
 }
 

@@ -60,10 +60,10 @@ pub struct ListAuthorizedPrincipalsOutput {
 }
 
 impl Encode for ListAuthorizedPrincipalsOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.principals.write(xml, "Principals");
-        self.is_truncated.write(xml, "IsTruncated");
-        self.marker.write(xml, "Marker");
+    fn encode(&self, out: &mut AnswerText) {
+        self.principals.write(out, "Principals");
+        self.is_truncated.write(out, "IsTruncated");
+        self.marker.write(out, "Marker");
     }
 }
 

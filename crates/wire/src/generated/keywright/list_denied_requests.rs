@@ -60,10 +60,10 @@ pub struct ListDeniedRequestsOutput {
 }
 
 impl Encode for ListDeniedRequestsOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.denied_requests.write(xml, "DeniedRequests");
-        self.is_truncated.write(xml, "IsTruncated");
-        self.marker.write(xml, "Marker");
+    fn encode(&self, out: &mut AnswerText) {
+        self.denied_requests.write(out, "DeniedRequests");
+        self.is_truncated.write(out, "IsTruncated");
+        self.marker.write(out, "Marker");
     }
 }
 

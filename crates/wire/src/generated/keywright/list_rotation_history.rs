@@ -64,10 +64,10 @@ pub struct ListRotationHistoryOutput {
 }
 
 impl Encode for ListRotationHistoryOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.events.write(xml, "Events");
-        self.is_truncated.write(xml, "IsTruncated");
-        self.marker.write(xml, "Marker");
+    fn encode(&self, out: &mut AnswerText) {
+        self.events.write(out, "Events");
+        self.is_truncated.write(out, "IsTruncated");
+        self.marker.write(out, "Marker");
     }
 }
 

@@ -39,8 +39,8 @@ pub struct ListRotationPlacesOutput {
 }
 
 impl Encode for ListRotationPlacesOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.places.write(xml, "Places");
+    fn encode(&self, out: &mut AnswerText) {
+        self.places.write(out, "Places");
     }
 }
 

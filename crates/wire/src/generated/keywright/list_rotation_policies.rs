@@ -56,10 +56,10 @@ pub struct ListRotationPoliciesOutput {
 }
 
 impl Encode for ListRotationPoliciesOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.rotation_policies.write(xml, "RotationPolicies");
-        self.is_truncated.write(xml, "IsTruncated");
-        self.marker.write(xml, "Marker");
+    fn encode(&self, out: &mut AnswerText) {
+        self.rotation_policies.write(out, "RotationPolicies");
+        self.is_truncated.write(out, "IsTruncated");
+        self.marker.write(out, "Marker");
     }
 }
 

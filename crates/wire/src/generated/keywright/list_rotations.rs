@@ -64,10 +64,10 @@ pub struct ListRotationsOutput {
 }
 
 impl Encode for ListRotationsOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.rotations.write(xml, "Rotations");
-        self.is_truncated.write(xml, "IsTruncated");
-        self.marker.write(xml, "Marker");
+    fn encode(&self, out: &mut AnswerText) {
+        self.rotations.write(out, "Rotations");
+        self.is_truncated.write(out, "IsTruncated");
+        self.marker.write(out, "Marker");
     }
 }
 

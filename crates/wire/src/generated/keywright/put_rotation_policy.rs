@@ -80,8 +80,8 @@ pub struct PutRotationPolicyOutput {
 }
 
 impl Encode for PutRotationPolicyOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.rotation_policy.write(xml, "RotationPolicy");
+    fn encode(&self, out: &mut AnswerText) {
+        self.rotation_policy.write(out, "RotationPolicy");
     }
 }
 

@@ -46,8 +46,8 @@ pub struct ResumeRotationOutput {
 }
 
 impl Encode for ResumeRotationOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.rotation.write(xml, "Rotation");
+    fn encode(&self, out: &mut AnswerText) {
+        self.rotation.write(out, "Rotation");
     }
 }
 

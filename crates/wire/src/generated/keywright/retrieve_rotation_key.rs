@@ -59,10 +59,10 @@ impl Default for RetrieveRotationKeyOutput {
 }
 
 impl Encode for RetrieveRotationKeyOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.user_name.write(xml, "UserName");
-        self.access_key_id.write(xml, "AccessKeyId");
-        self.secret_access_key.write(xml, "SecretAccessKey");
+    fn encode(&self, out: &mut AnswerText) {
+        self.user_name.write(out, "UserName");
+        self.access_key_id.write(out, "AccessKeyId");
+        self.secret_access_key.write(out, "SecretAccessKey");
     }
 }
 

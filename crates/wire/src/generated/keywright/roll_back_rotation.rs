@@ -52,8 +52,8 @@ pub struct RollBackRotationOutput {
 }
 
 impl Encode for RollBackRotationOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.rotation.write(xml, "Rotation");
+    fn encode(&self, out: &mut AnswerText) {
+        self.rotation.write(out, "Rotation");
     }
 }
 

@@ -18,12 +18,12 @@ pub struct AccessKeyAttempt {
 }
 
 impl Encode for AccessKeyAttempt {
-    fn encode(&self, xml: &mut Xml) {
-        self.source_address.write(xml, "SourceAddress");
-        self.user_agent.write(xml, "UserAgent");
-        self.action.write(xml, "Action");
-        self.last_attempt.write(xml, "LastAttempt");
-        self.count.write(xml, "Count");
+    fn encode(&self, out: &mut AnswerText) {
+        self.source_address.write(out, "SourceAddress");
+        self.user_agent.write(out, "UserAgent");
+        self.action.write(out, "Action");
+        self.last_attempt.write(out, "LastAttempt");
+        self.count.write(out, "Count");
     }
 }
 
@@ -43,12 +43,12 @@ pub struct AccessKeySession {
 }
 
 impl Encode for AccessKeySession {
-    fn encode(&self, xml: &mut Xml) {
-        self.access_key_id.write(xml, "AccessKeyId");
-        self.principal_arn.write(xml, "PrincipalArn");
-        self.action.write(xml, "Action");
-        self.issue_time.write(xml, "IssueTime");
-        self.expiration.write(xml, "Expiration");
+    fn encode(&self, out: &mut AnswerText) {
+        self.access_key_id.write(out, "AccessKeyId");
+        self.principal_arn.write(out, "PrincipalArn");
+        self.action.write(out, "Action");
+        self.issue_time.write(out, "IssueTime");
+        self.expiration.write(out, "Expiration");
     }
 }
 
@@ -64,10 +64,10 @@ pub struct AuthorizedPrincipal {
 }
 
 impl Encode for AuthorizedPrincipal {
-    fn encode(&self, xml: &mut Xml) {
-        self.principal_arn.write(xml, "PrincipalArn");
-        self.condition.write(xml, "Condition");
-        self.through.write(xml, "Through");
+    fn encode(&self, out: &mut AnswerText) {
+        self.principal_arn.write(out, "PrincipalArn");
+        self.condition.write(out, "Condition");
+        self.through.write(out, "Through");
     }
 }
 
@@ -90,9 +90,9 @@ impl Read for ContextEntry {
 }
 
 impl Encode for ContextEntry {
-    fn encode(&self, xml: &mut Xml) {
-        self.context_key_name.write(xml, "ContextKeyName");
-        self.context_key_value.write(xml, "ContextKeyValue");
+    fn encode(&self, out: &mut AnswerText) {
+        self.context_key_name.write(out, "ContextKeyName");
+        self.context_key_value.write(out, "ContextKeyValue");
     }
 }
 
@@ -116,14 +116,14 @@ pub struct DeniedRequest {
 }
 
 impl Encode for DeniedRequest {
-    fn encode(&self, xml: &mut Xml) {
-        self.request_id.write(xml, "RequestId");
-        self.time.write(xml, "Time");
-        self.principal_arn.write(xml, "PrincipalArn");
-        self.action_name.write(xml, "ActionName");
-        self.resource_arn.write(xml, "ResourceArn");
-        self.source_address.write(xml, "SourceAddress");
-        self.message.write(xml, "Message");
+    fn encode(&self, out: &mut AnswerText) {
+        self.request_id.write(out, "RequestId");
+        self.time.write(out, "Time");
+        self.principal_arn.write(out, "PrincipalArn");
+        self.action_name.write(out, "ActionName");
+        self.resource_arn.write(out, "ResourceArn");
+        self.source_address.write(out, "SourceAddress");
+        self.message.write(out, "Message");
     }
 }
 
@@ -143,12 +143,12 @@ pub struct ExaminedStatement {
 }
 
 impl Encode for ExaminedStatement {
-    fn encode(&self, xml: &mut Xml) {
-        self.statement.write(xml, "Statement");
-        self.policy.write(xml, "Policy");
-        self.effect.write(xml, "Effect");
-        self.applies.write(xml, "Applies");
-        self.lacks.write(xml, "Lacks");
+    fn encode(&self, out: &mut AnswerText) {
+        self.statement.write(out, "Statement");
+        self.policy.write(out, "Policy");
+        self.effect.write(out, "Effect");
+        self.applies.write(out, "Applies");
+        self.lacks.write(out, "Lacks");
     }
 }
 
@@ -175,15 +175,15 @@ pub struct PolicyFinding {
 }
 
 impl Encode for PolicyFinding {
-    fn encode(&self, xml: &mut Xml) {
-        self.finding_type.write(xml, "FindingType");
-        self.issue_code.write(xml, "IssueCode");
-        self.message.write(xml, "Message");
-        self.hint.write(xml, "Hint");
-        self.start_line.write(xml, "StartLine");
-        self.start_column.write(xml, "StartColumn");
-        self.start_offset.write(xml, "StartOffset");
-        self.end_offset.write(xml, "EndOffset");
+    fn encode(&self, out: &mut AnswerText) {
+        self.finding_type.write(out, "FindingType");
+        self.issue_code.write(out, "IssueCode");
+        self.message.write(out, "Message");
+        self.hint.write(out, "Hint");
+        self.start_line.write(out, "StartLine");
+        self.start_column.write(out, "StartColumn");
+        self.start_offset.write(out, "StartOffset");
+        self.end_offset.write(out, "EndOffset");
     }
 }
 
@@ -251,39 +251,39 @@ pub struct Rotation {
 }
 
 impl Encode for Rotation {
-    fn encode(&self, xml: &mut Xml) {
-        self.rotation_id.write(xml, "RotationId");
-        self.user_name.write(xml, "UserName");
-        self.user_id.write(xml, "UserId");
-        self.old_access_key_id.write(xml, "OldAccessKeyId");
-        self.new_access_key_id.write(xml, "NewAccessKeyId");
-        self.phase.write(xml, "Phase");
-        self.phase_since.write(xml, "PhaseSince");
-        self.start_date.write(xml, "StartDate");
-        self.started_by.write(xml, "StartedBy");
-        self.rotation_policy_name.write(xml, "RotationPolicyName");
-        self.observe_seconds.write(xml, "ObserveSeconds");
-        self.dwell_seconds.write(xml, "DwellSeconds");
-        self.incident.write(xml, "Incident");
-        self.sessions_ended_date.write(xml, "SessionsEndedDate");
-        self.is_over.write(xml, "IsOver");
-        self.can_roll_back.write(xml, "CanRollBack");
-        self.can_retrieve_key.write(xml, "CanRetrieveKey");
+    fn encode(&self, out: &mut AnswerText) {
+        self.rotation_id.write(out, "RotationId");
+        self.user_name.write(out, "UserName");
+        self.user_id.write(out, "UserId");
+        self.old_access_key_id.write(out, "OldAccessKeyId");
+        self.new_access_key_id.write(out, "NewAccessKeyId");
+        self.phase.write(out, "Phase");
+        self.phase_since.write(out, "PhaseSince");
+        self.start_date.write(out, "StartDate");
+        self.started_by.write(out, "StartedBy");
+        self.rotation_policy_name.write(out, "RotationPolicyName");
+        self.observe_seconds.write(out, "ObserveSeconds");
+        self.dwell_seconds.write(out, "DwellSeconds");
+        self.incident.write(out, "Incident");
+        self.sessions_ended_date.write(out, "SessionsEndedDate");
+        self.is_over.write(out, "IsOver");
+        self.can_roll_back.write(out, "CanRollBack");
+        self.can_retrieve_key.write(out, "CanRetrieveKey");
         self.new_key_retrieved_date
-            .write(xml, "NewKeyRetrievedDate");
+            .write(out, "NewKeyRetrievedDate");
         self.new_key_first_used_date
-            .write(xml, "NewKeyFirstUsedDate");
+            .write(out, "NewKeyFirstUsedDate");
         self.new_key_first_used_service
-            .write(xml, "NewKeyFirstUsedService");
+            .write(out, "NewKeyFirstUsedService");
         self.override_unused_reason
-            .write(xml, "OverrideUnusedReason");
-        self.ended_because.write(xml, "EndedBecause");
-        self.held_reason.write(xml, "HeldReason");
-        self.held_code.write(xml, "HeldCode");
-        self.waiting_for.write(xml, "WaitingFor");
-        self.waiting_until.write(xml, "WaitingUntil");
-        self.trouble.write(xml, "Trouble");
-        self.deliveries.write(xml, "Deliveries");
+            .write(out, "OverrideUnusedReason");
+        self.ended_because.write(out, "EndedBecause");
+        self.held_reason.write(out, "HeldReason");
+        self.held_code.write(out, "HeldCode");
+        self.waiting_for.write(out, "WaitingFor");
+        self.waiting_until.write(out, "WaitingUntil");
+        self.trouble.write(out, "Trouble");
+        self.deliveries.write(out, "Deliveries");
     }
 }
 
@@ -304,12 +304,12 @@ pub struct RotationDelivery {
 }
 
 impl Encode for RotationDelivery {
-    fn encode(&self, xml: &mut Xml) {
-        self.place.write(xml, "Place");
-        self.stage.write(xml, "Stage");
-        self.failures.write(xml, "Failures");
-        self.removed.write(xml, "Removed");
-        self.trouble.write(xml, "Trouble");
+    fn encode(&self, out: &mut AnswerText) {
+        self.place.write(out, "Place");
+        self.stage.write(out, "Stage");
+        self.failures.write(out, "Failures");
+        self.removed.write(out, "Removed");
+        self.trouble.write(out, "Trouble");
     }
 }
 
@@ -327,11 +327,11 @@ pub struct RotationEvent {
 }
 
 impl Encode for RotationEvent {
-    fn encode(&self, xml: &mut Xml) {
-        self.event_time.write(xml, "EventTime");
-        self.rotation_id.write(xml, "RotationId");
-        self.event.write(xml, "Event");
-        self.hash.write(xml, "Hash");
+    fn encode(&self, out: &mut AnswerText) {
+        self.event_time.write(out, "EventTime");
+        self.rotation_id.write(out, "RotationId");
+        self.event.write(out, "Event");
+        self.hash.write(out, "Hash");
     }
 }
 
@@ -367,20 +367,20 @@ pub struct RotationPolicy {
 }
 
 impl Encode for RotationPolicy {
-    fn encode(&self, xml: &mut Xml) {
-        self.rotation_policy_name.write(xml, "RotationPolicyName");
-        self.path_prefix.write(xml, "PathPrefix");
-        self.tags.write(xml, "Tags");
-        self.everyone.write(xml, "Everyone");
-        self.max_age_days.write(xml, "MaxAgeDays");
-        self.jitter_days.write(xml, "JitterDays");
-        self.observe_seconds.write(xml, "ObserveSeconds");
-        self.dwell_seconds.write(xml, "DwellSeconds");
-        self.places.write(xml, "Places");
-        self.created_by.write(xml, "CreatedBy");
-        self.create_date.write(xml, "CreateDate");
-        self.update_date.write(xml, "UpdateDate");
-        self.trouble.write(xml, "Trouble");
+    fn encode(&self, out: &mut AnswerText) {
+        self.rotation_policy_name.write(out, "RotationPolicyName");
+        self.path_prefix.write(out, "PathPrefix");
+        self.tags.write(out, "Tags");
+        self.everyone.write(out, "Everyone");
+        self.max_age_days.write(out, "MaxAgeDays");
+        self.jitter_days.write(out, "JitterDays");
+        self.observe_seconds.write(out, "ObserveSeconds");
+        self.dwell_seconds.write(out, "DwellSeconds");
+        self.places.write(out, "Places");
+        self.created_by.write(out, "CreatedBy");
+        self.create_date.write(out, "CreateDate");
+        self.update_date.write(out, "UpdateDate");
+        self.trouble.write(out, "Trouble");
     }
 }
 
@@ -403,8 +403,8 @@ impl Read for Tag {
 }
 
 impl Encode for Tag {
-    fn encode(&self, xml: &mut Xml) {
-        self.key.write(xml, "Key");
-        self.value.write(xml, "Value");
+    fn encode(&self, out: &mut AnswerText) {
+        self.key.write(out, "Key");
+        self.value.write(out, "Value");
     }
 }

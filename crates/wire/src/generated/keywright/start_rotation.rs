@@ -76,8 +76,8 @@ pub struct StartRotationOutput {
 }
 
 impl Encode for StartRotationOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.rotation.write(xml, "Rotation");
+    fn encode(&self, out: &mut AnswerText) {
+        self.rotation.write(out, "Rotation");
     }
 }
 

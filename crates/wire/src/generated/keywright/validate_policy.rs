@@ -57,8 +57,8 @@ pub struct ValidatePolicyOutput {
 }
 
 impl Encode for ValidatePolicyOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.findings.write(xml, "Findings");
+    fn encode(&self, out: &mut AnswerText) {
+        self.findings.write(out, "Findings");
     }
 }
 

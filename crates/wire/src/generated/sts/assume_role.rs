@@ -110,14 +110,14 @@ pub struct AssumeRoleOutput {
 }
 
 impl Encode for AssumeRoleOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.credentials.write(xml, "Credentials");
-        self.assumed_role_user.write(xml, "AssumedRoleUser");
-        self.packed_policy_size.write(xml, "PackedPolicySize");
-        self.source_identity.write(xml, "SourceIdentity");
+    fn encode(&self, out: &mut AnswerText) {
+        self.credentials.write(out, "Credentials");
+        self.assumed_role_user.write(out, "AssumedRoleUser");
+        self.packed_policy_size.write(out, "PackedPolicySize");
+        self.source_identity.write(out, "SourceIdentity");
         self.session_token_utilization
-            .write(xml, "SessionTokenUtilization");
-        self.session_token_size.write(xml, "SessionTokenSize");
+            .write(out, "SessionTokenUtilization");
+        self.session_token_size.write(out, "SessionTokenSize");
     }
 }
 

@@ -111,19 +111,19 @@ pub struct AssumeRoleWithSAMLOutput {
 }
 
 impl Encode for AssumeRoleWithSAMLOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.credentials.write(xml, "Credentials");
-        self.assumed_role_user.write(xml, "AssumedRoleUser");
-        self.packed_policy_size.write(xml, "PackedPolicySize");
-        self.subject.write(xml, "Subject");
-        self.subject_type.write(xml, "SubjectType");
-        self.issuer.write(xml, "Issuer");
-        self.audience.write(xml, "Audience");
-        self.name_qualifier.write(xml, "NameQualifier");
-        self.source_identity.write(xml, "SourceIdentity");
+    fn encode(&self, out: &mut AnswerText) {
+        self.credentials.write(out, "Credentials");
+        self.assumed_role_user.write(out, "AssumedRoleUser");
+        self.packed_policy_size.write(out, "PackedPolicySize");
+        self.subject.write(out, "Subject");
+        self.subject_type.write(out, "SubjectType");
+        self.issuer.write(out, "Issuer");
+        self.audience.write(out, "Audience");
+        self.name_qualifier.write(out, "NameQualifier");
+        self.source_identity.write(out, "SourceIdentity");
         self.session_token_utilization
-            .write(xml, "SessionTokenUtilization");
-        self.session_token_size.write(xml, "SessionTokenSize");
+            .write(out, "SessionTokenUtilization");
+        self.session_token_size.write(out, "SessionTokenSize");
     }
 }
 

@@ -111,18 +111,18 @@ pub struct AssumeRoleWithWebIdentityOutput {
 }
 
 impl Encode for AssumeRoleWithWebIdentityOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.credentials.write(xml, "Credentials");
+    fn encode(&self, out: &mut AnswerText) {
+        self.credentials.write(out, "Credentials");
         self.subject_from_web_identity_token
-            .write(xml, "SubjectFromWebIdentityToken");
-        self.assumed_role_user.write(xml, "AssumedRoleUser");
-        self.packed_policy_size.write(xml, "PackedPolicySize");
-        self.provider.write(xml, "Provider");
-        self.audience.write(xml, "Audience");
-        self.source_identity.write(xml, "SourceIdentity");
+            .write(out, "SubjectFromWebIdentityToken");
+        self.assumed_role_user.write(out, "AssumedRoleUser");
+        self.packed_policy_size.write(out, "PackedPolicySize");
+        self.provider.write(out, "Provider");
+        self.audience.write(out, "Audience");
+        self.source_identity.write(out, "SourceIdentity");
         self.session_token_utilization
-            .write(xml, "SessionTokenUtilization");
-        self.session_token_size.write(xml, "SessionTokenSize");
+            .write(out, "SessionTokenUtilization");
+        self.session_token_size.write(out, "SessionTokenSize");
     }
 }
 

@@ -69,12 +69,12 @@ pub struct AssumeRootOutput {
 }
 
 impl Encode for AssumeRootOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.credentials.write(xml, "Credentials");
-        self.source_identity.write(xml, "SourceIdentity");
+    fn encode(&self, out: &mut AnswerText) {
+        self.credentials.write(out, "Credentials");
+        self.source_identity.write(out, "SourceIdentity");
         self.session_token_utilization
-            .write(xml, "SessionTokenUtilization");
-        self.session_token_size.write(xml, "SessionTokenSize");
+            .write(out, "SessionTokenUtilization");
+        self.session_token_size.write(out, "SessionTokenSize");
     }
 }
 

@@ -45,8 +45,8 @@ pub struct DecodeAuthorizationMessageOutput {
 }
 
 impl Encode for DecodeAuthorizationMessageOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.decoded_message.write(xml, "DecodedMessage");
+    fn encode(&self, out: &mut AnswerText) {
+        self.decoded_message.write(out, "DecodedMessage");
     }
 }
 

@@ -45,8 +45,8 @@ pub struct GetAccessKeyInfoOutput {
 }
 
 impl Encode for GetAccessKeyInfoOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.account.write(xml, "Account");
+    fn encode(&self, out: &mut AnswerText) {
+        self.account.write(out, "Account");
     }
 }
 

@@ -44,10 +44,10 @@ pub struct GetCallerIdentityOutput {
 }
 
 impl Encode for GetCallerIdentityOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.user_id.write(xml, "UserId");
-        self.account.write(xml, "Account");
-        self.arn.write(xml, "Arn");
+    fn encode(&self, out: &mut AnswerText) {
+        self.user_id.write(out, "UserId");
+        self.account.write(out, "Account");
+        self.arn.write(out, "Arn");
     }
 }
 

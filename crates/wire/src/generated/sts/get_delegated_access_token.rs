@@ -59,10 +59,10 @@ pub struct GetDelegatedAccessTokenOutput {
 }
 
 impl Encode for GetDelegatedAccessTokenOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.credentials.write(xml, "Credentials");
-        self.packed_policy_size.write(xml, "PackedPolicySize");
-        self.assumed_principal.write(xml, "AssumedPrincipal");
+    fn encode(&self, out: &mut AnswerText) {
+        self.credentials.write(out, "Credentials");
+        self.packed_policy_size.write(out, "PackedPolicySize");
+        self.assumed_principal.write(out, "AssumedPrincipal");
     }
 }
 

@@ -79,13 +79,13 @@ pub struct GetFederationTokenOutput {
 }
 
 impl Encode for GetFederationTokenOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.credentials.write(xml, "Credentials");
-        self.federated_user.write(xml, "FederatedUser");
-        self.packed_policy_size.write(xml, "PackedPolicySize");
+    fn encode(&self, out: &mut AnswerText) {
+        self.credentials.write(out, "Credentials");
+        self.federated_user.write(out, "FederatedUser");
+        self.packed_policy_size.write(out, "PackedPolicySize");
         self.session_token_utilization
-            .write(xml, "SessionTokenUtilization");
-        self.session_token_size.write(xml, "SessionTokenSize");
+            .write(out, "SessionTokenUtilization");
+        self.session_token_size.write(out, "SessionTokenSize");
     }
 }
 

@@ -67,11 +67,11 @@ pub struct GetSessionTokenOutput {
 }
 
 impl Encode for GetSessionTokenOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.credentials.write(xml, "Credentials");
+    fn encode(&self, out: &mut AnswerText) {
+        self.credentials.write(out, "Credentials");
         self.session_token_utilization
-            .write(xml, "SessionTokenUtilization");
-        self.session_token_size.write(xml, "SessionTokenSize");
+            .write(out, "SessionTokenUtilization");
+        self.session_token_size.write(out, "SessionTokenSize");
     }
 }
 

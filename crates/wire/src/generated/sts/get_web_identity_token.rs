@@ -65,9 +65,9 @@ pub struct GetWebIdentityTokenOutput {
 }
 
 impl Encode for GetWebIdentityTokenOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.web_identity_token.write(xml, "WebIdentityToken");
-        self.expiration.write(xml, "Expiration");
+    fn encode(&self, out: &mut AnswerText) {
+        self.web_identity_token.write(out, "WebIdentityToken");
+        self.expiration.write(out, "Expiration");
     }
 }
 

@@ -13,9 +13,9 @@ pub struct AssumedRoleUser {
 }
 
 impl Encode for AssumedRoleUser {
-    fn encode(&self, xml: &mut Xml) {
-        self.assumed_role_id.write(xml, "AssumedRoleId");
-        self.arn.write(xml, "Arn");
+    fn encode(&self, out: &mut AnswerText) {
+        self.assumed_role_id.write(out, "AssumedRoleId");
+        self.arn.write(out, "Arn");
     }
 }
 
@@ -44,11 +44,11 @@ impl Default for Credentials {
 }
 
 impl Encode for Credentials {
-    fn encode(&self, xml: &mut Xml) {
-        self.access_key_id.write(xml, "AccessKeyId");
-        self.secret_access_key.write(xml, "SecretAccessKey");
-        self.session_token.write(xml, "SessionToken");
-        self.expiration.write(xml, "Expiration");
+    fn encode(&self, out: &mut AnswerText) {
+        self.access_key_id.write(out, "AccessKeyId");
+        self.secret_access_key.write(out, "SecretAccessKey");
+        self.session_token.write(out, "SessionToken");
+        self.expiration.write(out, "Expiration");
     }
 }
 
@@ -63,9 +63,9 @@ pub struct FederatedUser {
 }
 
 impl Encode for FederatedUser {
-    fn encode(&self, xml: &mut Xml) {
-        self.federated_user_id.write(xml, "FederatedUserId");
-        self.arn.write(xml, "Arn");
+    fn encode(&self, out: &mut AnswerText) {
+        self.federated_user_id.write(out, "FederatedUserId");
+        self.arn.write(out, "Arn");
     }
 }
 
