@@ -4,13 +4,23 @@ use keywright_base::WireError;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
-    operation::{Operation, Service},
-    xml::{Encode, Xml},
+    answer_text::{AnswerText, Encode},
+    operation::{Operation, Protocol, Service},
 };
 
 /// The body of a success response. Operations without output have no `Result` element.
+/// In JSON they have no body at all.
 pub fn answer<O: Encode>(operation: &Operation, output: &O, request_id: &str) -> String {
-    let mut xml = Xml::default();
+    let protocol = operation.service.protocol();
+    let mut xml = AnswerText::new(protocol);
+    if protocol == Protocol::Json {
+        if operation.has_output {
+            xml.raw("{");
+            output.encode(&mut xml);
+            xml.raw("}");
+        }
+        return xml.finish();
+    }
     let (name, namespace) = (operation.name, operation.service.namespace());
     for part in ["<", name, "Response xmlns=\"", namespace, "\">"] {
         xml.raw(part);
@@ -35,7 +45,11 @@ pub fn answer<O: Encode>(operation: &Operation, output: &O, request_id: &str) ->
 
 /// The body of an error response. A few of AWS's errors have no message.
 pub fn error_answer(service: Service, error: &WireError, request_id: &str) -> String {
-    let mut xml = Xml::default();
+    let protocol = service.protocol();
+    if protocol == Protocol::Json {
+        return json_error(error);
+    }
+    let mut xml = AnswerText::new(protocol);
     xml.raw(&format!(
         "<ErrorResponse xmlns=\"{}\">",
         service.namespace()
@@ -56,6 +70,20 @@ pub fn error_answer(service: Service, error: &WireError, request_id: &str) -> St
     xml.element("RequestId", request_id);
     xml.close("ErrorResponse");
     xml.finish()
+}
+
+fn json_error(error: &WireError) -> String {
+    let mut json = AnswerText::new(Protocol::Json);
+    json.raw("{");
+    json.element("__type", &error.code);
+    if let Some(message) = &error.message {
+        json.element("Message", message);
+    }
+    for (name, value) in &error.extra {
+        json.element(name, value);
+    }
+    json.raw("}");
+    json.finish()
 }
 
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC

@@ -5,8 +5,9 @@
 
 use crate::{
     form::{FormScope, MalformedForm},
-    operation::Service,
+    operation::{Protocol, Service},
     pattern,
+    read::DecodeFault,
 };
 
 /// The constraints on an input.
@@ -39,6 +40,8 @@ pub(crate) enum Shape {
     Number { min: Option<i64>, max: Option<i64> },
     /// `true` or `false`.
     Boolean,
+    /// A time.
+    Timestamp,
     /// A list.
     List {
         min: Option<i64>,
@@ -54,6 +57,72 @@ pub(crate) enum Shape {
     /// A structure.
     Structure(&'static [Member]),
 }
+
+impl Member {
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) const fn shape(&self) -> &'static Shape {
+        self.shape
+    }
+}
+
+/// What is wrong with a member, as services that speak JSON say it: by a reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvalidMember {
+    /// A required member is missing.
+    Missing,
+    /// The value is not one of the known ones.
+    Enumeration,
+    /// The value does not match the pattern.
+    Pattern,
+    /// A text or list is too short.
+    Short,
+    /// A text or list is too long.
+    Long,
+    /// A number is too small.
+    Small,
+    /// A number is too large.
+    Large,
+    /// There is no such member.
+    Unknown,
+}
+
+impl InvalidMember {
+    /// The `Reason` of `InvalidInputException`.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Missing => "INPUT_REQUIRED",
+            Self::Enumeration => "INVALID_ENUM",
+            Self::Pattern => "INVALID_PATTERN",
+            Self::Short => "MIN_LENGTH_EXCEEDED",
+            Self::Long => "MAX_LENGTH_EXCEEDED",
+            Self::Small => "MIN_VALUE_EXCEEDED",
+            Self::Large => "MAX_VALUE_EXCEEDED",
+            Self::Unknown => "INVALID_LIST_MEMBER",
+        }
+    }
+
+    /// The text, after the reference of `InvalidInputException`.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Missing => "You must include a value for all required parameters.",
+            Self::Enumeration => "You specified an invalid value.",
+            Self::Pattern => "You provided a value that does not match the required pattern.",
+            Self::Short => "You provided a string parameter that is shorter than allowed.",
+            Self::Long => "You provided a string parameter that is longer than allowed.",
+            Self::Small => {
+                "You provided a numeric parameter that has a smaller value than allowed."
+            }
+            Self::Large => "You provided a numeric parameter that has a larger value than allowed.",
+            Self::Unknown => "You provided a parameter that is not recognized.",
+        }
+    }
+}
+
+/// A violation: its kind, and the end of its text.
+type Violation = (InvalidMember, String);
 
 pub(crate) const fn optional(name: &'static str, shape: &'static Shape) -> Member {
     Member {
@@ -100,22 +169,26 @@ pub(crate) const fn map(max: Option<i64>, key: &'static Shape, value: &'static S
 }
 
 impl Constraints {
-    /// AWS's text for all violations, if any.
+    /// AWS's fault for all violations, if any.
     pub(crate) fn violations(
         &self,
         scope: &FormScope<'_>,
-    ) -> Result<Option<String>, MalformedForm> {
+    ) -> Result<Option<DecodeFault>, MalformedForm> {
         let mut found = FoundViolations {
             service: self.service,
             texts: Vec::new(),
+            first: None,
             bad_path: None,
         };
         found.members(scope, self.members, "")?;
+        if self.service.protocol() == Protocol::Json {
+            return Ok(found.first.map(DecodeFault::InvalidInput));
+        }
         if let (true, Some(name)) = (found.texts.is_empty(), found.bad_path) {
-            return Ok(Some(format!(
+            return Ok(Some(DecodeFault::Validation(format!(
                 "The specified value for {name} is invalid. It must begin and end with / and \
                  contain only alphanumeric characters and/or / characters."
-            )));
+            ))));
         }
         let count = found.texts.len();
         let plural = if count == 1 { "error" } else { "errors" };
@@ -123,7 +196,7 @@ impl Constraints {
             "{count} validation {plural} detected: {}",
             found.texts.join("; ")
         );
-        Ok((count > 0).then_some(text))
+        Ok((count > 0).then_some(DecodeFault::Validation(text)))
     }
 }
 
@@ -133,6 +206,7 @@ const VIOLATIONS_MAX: usize = 100;
 struct FoundViolations {
     service: Service,
     texts: Vec<String>,
+    first: Option<InvalidMember>,
     /// The first invalid path. AWS checks paths after everything else.
     bad_path: Option<String>,
 }
@@ -155,6 +229,7 @@ impl FoundViolations {
                 } else {
                     "Value"
                 };
+                self.first.get_or_insert(InvalidMember::Missing);
                 let text = "failed to satisfy constraint: Member must not be null";
                 if self.texts.len() < VIOLATIONS_MAX {
                     self.texts.push(format!("{null} at '{path}' {text}"));
@@ -172,7 +247,7 @@ impl FoundViolations {
     ) -> Result<(), MalformedForm> {
         let scalar = place.scalar().unwrap_or_default();
         match shape {
-            Shape::Boolean => {}
+            Shape::Boolean | Shape::Timestamp => {}
             Shape::Text {
                 sensitive, pattern, ..
             } => {
@@ -223,12 +298,15 @@ impl FoundViolations {
         for (number, element) in (1..).zip(elements) {
             if let Shape::Text { sensitive, .. } = shape {
                 let scalar = element.scalar().unwrap_or_default();
-                if !text_violations(shape, scalar).is_empty() {
+                let mut violations = text_violations(shape, scalar).into_iter().peekable();
+                if violations.peek().is_some() {
+                    let first = violations.next();
                     let all = all_constraints(shape).join(", ");
                     let why = format!("Member must satisfy constraint: [{all}]");
+                    let kind = first.map_or(InvalidMember::Pattern, |(kind, _)| kind);
                     let all = elements.iter().filter_map(FormScope::scalar);
                     let all = format!("[{}]", all.collect::<Vec<_>>().join(", "));
-                    self.push(path, (!sensitive).then_some(&all), &why);
+                    self.push(path, (!sensitive).then_some(&all), &(kind, why));
                     return Ok(());
                 }
             } else {
@@ -238,14 +316,15 @@ impl FoundViolations {
         Ok(())
     }
 
-    fn push(&mut self, path: &str, value: Option<&str>, why: &str) {
+    fn push(&mut self, path: &str, value: Option<&str>, (kind, why): &Violation) {
+        self.first.get_or_insert(*kind);
         if self.texts.len() >= VIOLATIONS_MAX {
             return;
         }
         let echoed = match self.service {
             Service::Sts => true,
             Service::Iam => path.starts_with("policyExclusionList."),
-            Service::Keywright => false,
+            Service::Organizations | Service::Keywright => false,
         };
         let echo = match value {
             Some(value) if echoed => format!("Value '{value}'"),
@@ -257,7 +336,7 @@ impl FoundViolations {
     }
 }
 
-fn text_violations(shape: &Shape, value: &str) -> Vec<String> {
+fn text_violations(shape: &Shape, value: &str) -> Vec<Violation> {
     let Shape::Text {
         min,
         max,
@@ -270,7 +349,7 @@ fn text_violations(shape: &Shape, value: &str) -> Vec<String> {
     };
     let mut found = Vec::new();
     if !values.is_empty() && !values.contains(&value) {
-        found.push(enumeration(values));
+        found.push((InvalidMember::Enumeration, enumeration(values)));
     }
     let length = i64::try_from(value.chars().count()).unwrap_or(i64::MAX);
     found.extend(bounds(length, "length", *min, *max));
@@ -278,9 +357,8 @@ fn text_violations(shape: &Shape, value: &str) -> Vec<String> {
         && !pattern::is_path(pattern)
         && !pattern::matches(pattern, value)
     {
-        found.push(format!(
-            "Member must satisfy regular expression pattern: {pattern}"
-        ));
+        let why = format!("Member must satisfy regular expression pattern: {pattern}");
+        found.push((InvalidMember::Pattern, why));
     }
     found
 }
@@ -316,14 +394,27 @@ fn enumeration(values: &[&str]) -> String {
     )
 }
 
-fn bounds(number: i64, what: &str, min: Option<i64>, max: Option<i64>) -> Option<String> {
+fn bounds(number: i64, what: &str, min: Option<i64>, max: Option<i64>) -> Option<Violation> {
+    let is_length = what == "length";
     match (min, max) {
-        (Some(min), _) if number < min => Some(format!(
-            "Member must have {what} greater than or equal to {min}"
-        )),
-        (_, Some(max)) if number > max => Some(format!(
-            "Member must have {what} less than or equal to {max}"
-        )),
+        (Some(min), _) if number < min => {
+            let kind = if is_length {
+                InvalidMember::Short
+            } else {
+                InvalidMember::Small
+            };
+            let why = format!("Member must have {what} greater than or equal to {min}");
+            Some((kind, why))
+        }
+        (_, Some(max)) if number > max => {
+            let kind = if is_length {
+                InvalidMember::Long
+            } else {
+                InvalidMember::Large
+            };
+            let why = format!("Member must have {what} less than or equal to {max}");
+            Some((kind, why))
+        }
         _ => None,
     }
 }

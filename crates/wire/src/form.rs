@@ -1,5 +1,6 @@
-//! The body of an awsQuery request: `application/x-www-form-urlencoded` parameters, sorted once and
-//! read through [`FormScope`]s.
+//! The parameters of a request, sorted once and read through [`FormScope`]s: the body of an
+//! awsQuery request (`application/x-www-form-urlencoded`), or JSON under the same names
+//! (`json.rs`).
 //!
 //! Nothing here recurses on the input, and name lookup is a binary search.
 
@@ -7,6 +8,7 @@ use std::cell::Cell;
 
 use keywright_base::limits;
 use percent_encoding::percent_decode;
+use serde_json::Value;
 
 /// A malformed request: `MalformedInput`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +25,8 @@ impl MalformedForm {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Form {
     parameters: Vec<(String, String)>,
+    /// What the parameters were made of, if they had types.
+    json: Option<Value>,
 }
 
 impl std::fmt::Debug for Form {
@@ -71,8 +75,25 @@ impl Form {
             Some(name) => Err(MalformedForm::new(format!(
                 "Parameter {name} is given more than once"
             ))),
-            None => Ok(Self { parameters }),
+            None => Ok(Self {
+                parameters,
+                json: None,
+            }),
         }
+    }
+
+    /// A form of unsorted, different parameters from this JSON.
+    pub(crate) fn of_json(mut parameters: Vec<(String, String)>, json: Value) -> Self {
+        parameters.sort();
+        Self {
+            parameters,
+            json: Some(json),
+        }
+    }
+
+    /// The JSON that the parameters came from, if they did.
+    pub(crate) const fn json(&self) -> Option<&Value> {
+        self.json.as_ref()
     }
 
     /// The total size of all names and values, in bytes.

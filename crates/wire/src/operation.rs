@@ -1,33 +1,57 @@
 //! The models' facts about operations, apart from their shapes.
 
-use crate::{generated, read::Decode, xml::Encode};
+use crate::{answer_text::Encode, generated, read::Decode};
 
-/// A service that speaks awsQuery.
+/// How requests and responses look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// awsQuery: a form in, XML out.
+    Query,
+    /// AWS JSON 1.1: the operation in the header `X-Amz-Target`, JSON in and out.
+    Json,
+}
+
+/// A service whose operations are generated from its model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
     /// AWS Identity and Access Management.
     Iam,
     /// AWS Security Token Service.
     Sts,
+    /// AWS Organizations.
+    Organizations,
     /// Keywright's own extension.
     Keywright,
 }
 
 impl Service {
+    /// Every service.
+    pub const ALL: [Self; 4] = [Self::Iam, Self::Sts, Self::Organizations, Self::Keywright];
+
     /// The service's name in credential scopes and policy actions.
     pub const fn scope_name(self) -> &'static str {
         match self {
             Self::Iam => "iam",
             Self::Sts => "sts",
+            Self::Organizations => "organizations",
             Self::Keywright => "keywright",
         }
     }
 
-    /// The XML namespace of responses.
+    /// Its protocol.
+    pub const fn protocol(self) -> Protocol {
+        match self {
+            Self::Iam | Self::Sts | Self::Keywright => Protocol::Query,
+            Self::Organizations => Protocol::Json,
+        }
+    }
+
+    /// The XML namespace of responses; empty for a service that responds with JSON.
     pub const fn namespace(self) -> &'static str {
         match self {
             Self::Iam => "https://iam.amazonaws.com/doc/2010-05-08/",
             Self::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
+            Self::Organizations => "",
             Self::Keywright => "https://keywright.dev/doc/2026-11-24/",
         }
     }
@@ -37,6 +61,7 @@ impl Service {
         match self {
             Self::Iam => "2010-05-08",
             Self::Sts => "2011-06-15",
+            Self::Organizations => "2016-11-28",
             Self::Keywright => "2026-11-24",
         }
     }
@@ -45,6 +70,7 @@ impl Service {
         match self {
             Self::Iam => generated::iam::OPERATIONS,
             Self::Sts => generated::sts::OPERATIONS,
+            Self::Organizations => generated::organizations::OPERATIONS,
             Self::Keywright => generated::keywright::OPERATIONS,
         }
     }
@@ -64,10 +90,10 @@ pub struct ErrorShape {
 pub struct Pagination {
     /// The marker in the request.
     pub input_token: &'static str,
-    /// The page size in the request.
-    pub limit_key: &'static str,
-    /// The flag in the response that more results follow.
-    pub more_results: &'static str,
+    /// The page size in the request, if it can be chosen.
+    pub limit_key: Option<&'static str>,
+    /// The flag in the response that more results follow. Without it, the marker tells.
+    pub more_results: Option<&'static str>,
     /// The marker in the response.
     pub output_token: &'static str,
     /// The lists in the response.
@@ -116,7 +142,7 @@ pub fn operation(service: Service, version: &str, action: &str) -> Option<&'stat
 
 /// Every operation of the models.
 pub fn operations() -> impl Iterator<Item = &'static Operation> {
-    [Service::Iam, Service::Sts, Service::Keywright]
+    Service::ALL
         .into_iter()
         .flat_map(|service| service.operations().iter().copied())
 }

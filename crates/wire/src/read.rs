@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 use keywright_base::{Secret, Timestamp};
 
 use crate::{
-    constraint::Constraints,
+    constraint::{Constraints, InvalidMember},
     form::{Form, FormScope, MalformedForm, ReadMarks},
+    json::check_types,
+    operation::Protocol,
 };
 
 /// Why a form cannot be decoded.
@@ -19,6 +21,8 @@ pub enum DecodeFault {
     Malformed(MalformedForm),
     /// `ValidationError`, with its complete text.
     Validation(String),
+    /// `InvalidInputException` of a service that speaks JSON.
+    InvalidInput(InvalidMember),
 }
 
 /// An input that can be read from a form.
@@ -34,16 +38,22 @@ pub trait Decode: Read + Sized {
     /// # Errors
     /// [`DecodeFault`].
     fn decode(form: &Form) -> Result<Self, DecodeFault> {
+        if let Some(json) = form.json() {
+            check_types(Self::CONSTRAINTS.members, json).map_err(DecodeFault::Malformed)?;
+        }
         let lenient = Self::CONSTRAINTS.service == crate::Service::Iam;
         let marks = (!lenient).then(|| ReadMarks::new(form));
         let input = Self::read(form.marked(marks.as_ref())).map_err(DecodeFault::Malformed)?;
         match Self::CONSTRAINTS.violations(&form.scope()) {
             Ok(None) => {}
-            Ok(Some(text)) => return Err(DecodeFault::Validation(text)),
+            Ok(Some(violations)) => return Err(violations),
             Err(malformed) => return Err(DecodeFault::Malformed(malformed)),
         }
         match marks.and_then(|marks| marks.unread(form)) {
             None => Ok(input),
+            Some(_) if Self::CONSTRAINTS.service.protocol() == Protocol::Json => {
+                Err(DecodeFault::InvalidInput(InvalidMember::Unknown))
+            }
             Some(name) => Err(DecodeFault::Validation(format!(
                 "1 validation error detected: The parameter {name} is not recognized"
             ))),
