@@ -42,7 +42,7 @@ pub struct PolicySet {
     /// The service control policies of the principal's account, level by level from the
     /// organization's root to the account. Every level must allow. They apply to the root user but
     /// not to service-linked roles. Pass none for a management account.
-    pub service_control: Vec<PolicyLevel>,
+    pub service_control: Arc<[PolicyLevel]>,
     unreadable: bool,
 }
 
@@ -54,7 +54,7 @@ impl PolicySet {
             identity,
             boundary: None,
             session: None,
-            service_control: Vec::new(),
+            service_control: Arc::default(),
             unreadable: false,
         }
     }
@@ -87,9 +87,9 @@ impl PolicySet {
 
     /// Adds an organization's service control policies.
     #[must_use]
-    pub fn with_service_control(self, levels: Vec<PolicyLevel>) -> Self {
+    pub fn with_service_control(self, levels: impl Into<Arc<[PolicyLevel]>>) -> Self {
         Self {
-            service_control: levels,
+            service_control: levels.into(),
             ..self
         }
     }

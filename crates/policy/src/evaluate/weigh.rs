@@ -159,7 +159,10 @@ fn for_level<'a>(
 /// Every policy, whether or not it applies.
 pub(crate) fn all<'a>(policies: &PoliciesInForce<'a>) -> impl Iterator<Item = &'a Policy> {
     let set = policies.principal;
-    let levels = policies.resource_control.iter().chain(&set.service_control);
+    let levels = policies
+        .resource_control
+        .iter()
+        .chain(&*set.service_control);
     let sourced = levels.flatten().chain(&set.identity).map(|(_, p)| p);
     let limits = set.boundary.iter().chain(set.session.iter().flatten());
     let attached = policies.resource.map(|(_, policy)| policy);

@@ -550,7 +550,7 @@ fn evaluated(case: &Value, attached_policy: fn(&Value, Value) -> Arc<Policy>) ->
     set.session = case["session"]
         .is_array()
         .then(|| stances(&case["session"]));
-    set.service_control = levels(&case["service_control"], sources);
+    set.service_control = levels(&case["service_control"], sources).into();
     let attached = |name: &str, on: Value| {
         let mut statement = case[name].clone();
         statement["Action"] = json!(action);
