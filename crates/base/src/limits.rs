@@ -1,5 +1,20 @@
 //! Every limit of the product. AWS's own quotas carry AWS's names.
 
+/// Accounts in an organization, the management account among them. AWS begins with 10 and raises
+/// the quota on request.
+pub const ACCOUNTS_PER_ORGANIZATION: usize = 5000;
+/// Requests for new accounts whose status is remembered.
+pub const ACCOUNT_CREATIONS: usize = 2 * ACCOUNTS_PER_ORGANIZATION;
+/// Organizational units in an organization.
+pub const UNITS_PER_ORGANIZATION: usize = 2000;
+/// Levels of organizational units below the root.
+pub const UNIT_DEPTH: usize = 5;
+/// Policies of each type in an organization.
+pub const POLICIES_PER_ORGANIZATION: usize = 1000;
+/// Policies of each type attached to a root, a unit or an account.
+pub const ORGANIZATION_POLICIES_PER_TARGET: usize = 5;
+/// Size of an organization's policy, in bytes.
+pub const ORGANIZATION_POLICY_BYTES: usize = 5120;
 /// Users per account (IAM quota `UsersPerAccount`).
 pub const USERS_PER_ACCOUNT: usize = 5000;
 /// Groups per account.

@@ -14,7 +14,10 @@ mod loaded;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use arc_swap::ArcSwap;
@@ -25,7 +28,7 @@ use tokio::sync::watch;
 use self::loaded::{LoadedAccount, load_accounts, reload, stopped};
 use crate::{
     fault::IamFault,
-    state::{Account, RecordError, StateChange},
+    state::{Account, Membership, RecordError, StateChange},
 };
 
 /// How many times a write is computed before it gives up because other processes keep changing the
@@ -70,6 +73,8 @@ impl From<LedgerError> for IamFault {
 pub struct IamLedger {
     store: Arc<dyn Store>,
     accounts: ArcSwap<HashMap<AccountId, Arc<AccountCell>>>,
+    /// How often an organization has changed.
+    organizations_version: Arc<AtomicU64>,
     /// The store's sequence number up to which everything is visible here.
     refreshed: tokio::sync::Mutex<u64>,
 }
@@ -93,11 +98,15 @@ impl IamLedger {
         listed.retain(|(id, _)| *id != AccountId::INSTALLATION);
         let ids: Vec<_> = listed.into_iter().map(|(id, _)| id).collect();
         let loaded = load_accounts(&*store, &ids)?;
-        let cell =
-            |loaded: LoadedAccount| (loaded.account.id(), Arc::new(AccountCell::new(loaded)));
+        let version = Arc::<AtomicU64>::default();
+        let cell = |loaded: LoadedAccount| {
+            let cell = AccountCell::new(loaded, Arc::clone(&version));
+            (cell.snapshot().id(), Arc::new(cell))
+        };
         let accounts: HashMap<_, _> = loaded.into_iter().map(cell).collect();
         Ok(Self {
             store,
+            organizations_version: version,
             accounts: ArcSwap::from_pointee(accounts),
             refreshed: tokio::sync::Mutex::new(refreshed),
         })
@@ -106,6 +115,39 @@ impl IamLedger {
     /// The account, if it exists.
     pub fn account(&self, id: AccountId) -> Option<Arc<AccountCell>> {
         self.accounts.load().get(&id).map(Arc::clone)
+    }
+
+    /// The organization of an account in its newest durable state, if it is a member of one.
+    pub(crate) fn membership(&self, account: &Account) -> Option<Membership> {
+        let id = account.id();
+        if account.organization().organization().is_some() {
+            return Membership::of(id, id, account.organization());
+        }
+        let management = account.management()?;
+        let cell = self.account(management)?;
+        let snapshot = cell.snapshot();
+        Membership::of(id, management, snapshot.organization())
+    }
+
+    /// As [`IamLedger::membership`], by the account's ID.
+    pub(crate) fn membership_of(&self, id: AccountId) -> Option<Membership> {
+        let cell = self.account(id)?;
+        let snapshot = cell.snapshot();
+        self.membership(&snapshot)
+    }
+
+    /// Whether the account was closed by its organization.
+    pub(crate) fn is_closed(&self, account: &Account) -> bool {
+        account.management().is_some()
+            && self
+                .membership(account)
+                .is_some_and(|membership| membership.is_closed())
+    }
+
+    /// A number that has changed once a change of an organization is visible. What is decided after
+    /// reading it is still valid while it stays the same.
+    pub fn organizations_version(&self) -> u64 {
+        self.organizations_version.load(Ordering::Acquire)
     }
 
     /// The account that has this alias or is about to get it. Includes changes still being flushed,
@@ -165,7 +207,8 @@ impl IamLedger {
 
     fn admit(&self, loaded: LoadedAccount) {
         let id = loaded.account.id();
-        let cell = Arc::new(AccountCell::new(loaded));
+        let version = Arc::clone(&self.organizations_version);
+        let cell = Arc::new(AccountCell::new(loaded, version));
         self.accounts.rcu(|accounts| {
             let mut accounts = HashMap::clone(accounts);
             // A concurrent refresh may have been faster.
@@ -264,6 +307,7 @@ pub struct AccountCell {
     head: Mutex<ComputedHead>,
     durable: watch::Sender<DurablePoint>,
     recovering: tokio::sync::Mutex<()>,
+    organizations_version: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for AccountCell {
@@ -279,7 +323,7 @@ impl std::fmt::Debug for AccountCell {
 }
 
 impl AccountCell {
-    fn new(newest: LoadedAccount) -> Self {
+    fn new(newest: LoadedAccount, organizations_version: Arc<AtomicU64>) -> Self {
         let account = Arc::clone(&newest.account);
         let durable = DurablePoint {
             version: account.version(),
@@ -293,6 +337,7 @@ impl AccountCell {
                 failed: false,
             }),
             durable: watch::Sender::new(durable),
+            organizations_version,
             recovering: tokio::sync::Mutex::new(()),
         }
     }
@@ -341,13 +386,17 @@ impl AccountCell {
     /// Makes a durable snapshot visible unless a newer one already is.
     fn publish(&self, account: Arc<Account>, generation: u64) {
         let version = account.version();
-        self.snapshot.rcu(|current| {
+        let before = self.snapshot.rcu(|current| {
             if current.version() < version {
                 Arc::clone(&account)
             } else {
                 Arc::clone(current)
             }
         });
+        // After the snapshot and before the write is answered.
+        if !Arc::ptr_eq(before.organization(), account.organization()) {
+            self.organizations_version.fetch_add(1, Ordering::AcqRel);
+        }
         self.durable.send_if_modified(|durable| {
             let newer = durable.generation == generation && durable.version < version;
             if newer {

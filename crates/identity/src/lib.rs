@@ -1,5 +1,5 @@
-//! IAM and STS: users, groups, keys and policies as a pure function over an account's immutable
-//! snapshot, with authentication before it and durable commits after it.
+//! IAM, STS and Organizations: users, groups, keys and policies as a pure function over an
+//! account's immutable snapshot, with authentication before it and durable commits after it.
 //!
 //! Floor 3. Invariants of the request path: a [`caller::Caller`] exists only after a signature was
 //! verified, a [`authorize::Permit`] only after a decision, and a response is sent only after the
@@ -8,6 +8,7 @@
 //! It knows nothing of sockets: requests come in as a decoded [`keywright_wire::Form`], responses
 //! go out as XML.
 
+mod accounts;
 pub mod action;
 pub mod actions;
 pub mod authenticate;

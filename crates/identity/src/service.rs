@@ -203,7 +203,7 @@ impl Identity {
             vault: Arc::clone(&vault),
             sessions: Arc::clone(&sessions),
         };
-        Ok(Arc::new(Self {
+        let identity = Arc::new(Self {
             provider_keys: ProviderKeys::new(Arc::clone(&parts.clock)),
             used_assertions: UsedAssertions::new(parts.clock.now()),
             ledger,
@@ -226,7 +226,9 @@ impl Identity {
             rotations: OnceLock::new(),
             authenticator,
             resources: OnceLock::new(),
-        }))
+        });
+        identity.finish_all_creations().await;
+        Ok(identity)
     }
 
     /// Creates an account whose root user has one access key. `keep` stores the credentials. It
@@ -257,6 +259,16 @@ impl Identity {
             .create(account, now, &[StateChange::put(root)])
             .await?;
         Ok(credentials)
+    }
+
+    /// The installation's own account: the oldest one that no organization has created.
+    pub fn first_account(&self) -> Option<AccountId> {
+        let cells = self.ledger.ids().into_iter();
+        let cells = cells.filter_map(|id| self.ledger.account(id));
+        let snapshots = cells.map(|cell| cell.snapshot().clone());
+        let own = snapshots.filter(|account| account.management().is_none());
+        let oldest = own.min_by_key(|account| account.root().created)?;
+        Some(oldest.id())
     }
 
     /// The store.

@@ -9,7 +9,7 @@ use super::{
     AccessKey, AccountSettings, CredentialOwner, CredentialReport, DeletionTask, OpenIdProvider,
     RootUser, RotationPolicy, SamlProvider, ServiceCredential, SigningCertificate, SshPublicKey,
     StateChange, group::GroupIndex, instance_profile::ProfileIndex, mfa::DeviceIndex,
-    owned::OwnedIndex, policy::PolicyIndex, role::RoleIndex,
+    organization::OrganizationState, owned::OwnedIndex, policy::PolicyIndex, role::RoleIndex,
     server_certificate::ServerCertificateIndex, user::UserIndex,
 };
 
@@ -51,6 +51,10 @@ pub struct Account {
     pub(super) rotation_policies: OrdMap<FoldedName, Arc<RotationPolicy>>,
     /// By name, which is the URL without its scheme.
     pub(super) open_id_providers: OrdMap<String, Arc<OpenIdProvider>>,
+    /// Of the organization that this account manages.
+    pub(super) organization: Arc<OrganizationState>,
+    /// The account that created this one in its organization.
+    pub(super) management: Option<AccountId>,
 }
 
 impl Account {
@@ -84,6 +88,8 @@ impl Account {
             uses: HashMap::new(),
             rotation_policies: OrdMap::new(),
             open_id_providers: OrdMap::new(),
+            organization: Arc::default(),
+            management: None,
         }
     }
 

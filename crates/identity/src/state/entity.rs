@@ -15,8 +15,9 @@ use keywright_store::contract::{RecordWrite, StateRecord};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    Account, AccountSettings, CredentialReport, CustomerPolicy, DeletionTask, Group,
-    InstanceProfile, KeyMaterial, MfaDevice, OpenIdProvider, Role, RootUser, RotationPolicy,
+    Account, AccountCreation, AccountSettings, CredentialReport, CustomerPolicy, DeletionTask,
+    Group, InstanceProfile, KeyMaterial, MemberAccount, MfaDevice, OpenIdProvider, Organization,
+    OrganizationLink, OrganizationPolicy, OrganizationalUnit, Role, RootUser, RotationPolicy,
     SamlProvider, ServerCertificate, ServiceCredential, SigningCertificate, SshPublicKey, Tag,
     User,
 };
@@ -41,6 +42,12 @@ pub(crate) const ENTITIES: &[EntityKind] = &[
     EntityKind::of::<ServerCertificate>(),
     EntityKind::of::<SamlProvider>(),
     EntityKind::of::<OpenIdProvider>(),
+    EntityKind::of::<Organization>(),
+    EntityKind::of::<OrganizationalUnit>(),
+    EntityKind::of::<MemberAccount>(),
+    EntityKind::of::<OrganizationPolicy>(),
+    EntityKind::of::<AccountCreation>(),
+    EntityKind::of::<OrganizationLink>(),
 ];
 
 /// A type of which an account's state consists.

@@ -15,6 +15,7 @@ mod instance_profile;
 mod key;
 mod mfa;
 mod oidc_provider;
+mod organization;
 mod owned;
 mod owner;
 mod policy;
@@ -40,6 +41,10 @@ pub use instance_profile::InstanceProfile;
 pub use key::{AccessKey, IdempotencyRecord, KeyMaterial, KeyStatus};
 pub use mfa::{MfaAssignment, MfaDevice};
 pub use oidc_provider::OpenIdProvider;
+pub(crate) use organization::{
+    AccountCreation, CreationOutcome, MemberAccount, Membership, Organization, OrganizationLink,
+    OrganizationPolicy, OrganizationState, OrganizationalUnit, PolicyType, TargetNode, TargetRef,
+};
 pub use owner::CredentialOwner;
 pub use policy::{
     CustomerPolicy, DirectGrants, InlinePolicy, PolicyVersion, SessionPolicy, TrustPolicy,

@@ -21,21 +21,26 @@ use super::{
 
 /// A policy document, compiled on first use.
 #[derive(Debug)]
-struct PolicyText {
+pub(super) struct PolicyText {
     text: Arc<str>,
     compiled: OnceLock<Option<Arc<Policy>>>,
 }
 
 impl PolicyText {
-    const fn new(text: Arc<str>) -> Self {
+    pub(super) const fn new(text: Arc<str>) -> Self {
         Self {
             text,
             compiled: OnceLock::new(),
         }
     }
 
+    /// The document, as it was given.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The compiled document, with a name for explanations if it has none of its own.
-    fn compiled(&self, name: Option<&str>) -> Option<&Arc<Policy>> {
+    pub(super) fn compiled(&self, name: Option<&str>) -> Option<&Arc<Policy>> {
         let compile = || compile(&self.text, name);
         self.compiled.get_or_init(compile).as_ref()
     }
