@@ -25,7 +25,7 @@ use crate::{
     authorize::{Permit, Requirement},
     caller::Caller,
     event::RequestRecord,
-    fault::{IamFault, ReachedQuota},
+    fault::{IamFault, OrganizationsFault, ReachedQuota},
     service::Identity,
     state::StateChange,
     view::StateView,
@@ -98,6 +98,8 @@ pub struct ActionResult<O> {
     pub forget: Vec<String>,
     /// Whether rotation policies changed, so that the engine must check them.
     pub policies_changed: bool,
+    /// Whether an account was requested, which is made before the response is sent.
+    pub account_requested: bool,
 }
 
 impl<O> ActionResult<O> {
@@ -109,6 +111,7 @@ impl<O> ActionResult<O> {
             session: None,
             forget: Vec::new(),
             policies_changed: false,
+            account_requested: false,
         }
     }
 
@@ -366,6 +369,11 @@ pub(crate) async fn handle(
     {
         engine.policies_changed();
     }
+    if done.account_requested {
+        identity
+            .finish_account_creations(call.caller.account())
+            .await;
+    }
     let xml = done.output;
     Ok(Answer { xml, changed })
 }
@@ -401,6 +409,7 @@ pub(crate) fn decode_fault(fault: DecodeFault) -> IamFault {
     match fault {
         DecodeFault::Malformed(text) => IamFault::MalformedInput(text.to_string()),
         DecodeFault::Validation(text) => IamFault::Validation(text),
+        DecodeFault::InvalidInput(member) => OrganizationsFault::InvalidMember(member).into(),
     }
 }
 

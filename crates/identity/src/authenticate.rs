@@ -267,6 +267,9 @@ impl Authenticator {
             .and_then(|account| self.ledger.account(account));
         let account = cell.ok_or_else(unknown)?.snapshot().clone();
         let (owner, key) = account.key(id).ok_or_else(unknown)?;
+        if self.ledger.is_closed(&account) {
+            return Err(unknown());
+        }
         let (verified, signing_key) = match signature {
             SignatureVersion::V4(signed) => {
                 let derived = self.signing_key(key, signed.presented);
@@ -316,6 +319,9 @@ impl Authenticator {
         let id = caller.key();
         let gone = || unknown(id.as_str());
         if !caller.principal().exists_in(account) {
+            return Err(gone());
+        }
+        if self.ledger.is_closed(account) {
             return Err(gone());
         }
         let Some(session) = caller.session() else {
@@ -391,6 +397,9 @@ impl Authenticator {
         let account = account.ok_or_else(invalid)?.snapshot().clone();
         let principal = session.principal(&account).ok_or_else(invalid)?;
         let facts = session.facts().ok_or_else(invalid)?;
+        if self.ledger.is_closed(&account) {
+            return Err(invalid());
+        }
         if let Some(id) = facts.console {
             let signed_in = self.sessions.find(id, &account, now);
             signed_in.ok_or_else(invalid)?;

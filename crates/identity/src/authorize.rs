@@ -6,6 +6,7 @@
 mod effective;
 mod federated;
 mod implied;
+mod organizations;
 mod permit;
 
 use std::{marker::PhantomData, sync::Arc};
@@ -15,17 +16,20 @@ use keywright_policy::{AccessRequest, Decision, PoliciesInForce, Policy, PolicyS
 use keywright_wire::{Operation, OperationShape};
 
 use self::effective::effective;
+pub use self::organizations::organization_key;
 pub(crate) use self::{
     effective::policies_of,
     federated::{FederatedIdentity, FederatedPermit, FederatedRequest},
     implied::{decide_on_every, implied_by, is_assuming},
+    organizations::{ORGANIZATION_KEYS, resource_control, service_controlled, withhold_guardrails},
     permit::{LongDecision, approve_at_length, approve_shortly, may, nobody_trusted, would_permit},
 };
 use crate::{
     action::PreparedAction,
     caller::Caller,
-    denials::{DenialEvidence, TargetPolicy},
+    denials::{DenialEvidence, TargetPolicies, TargetPolicy},
     fault::IamFault,
+    ledger::IamLedger,
     principal::Principal,
     state::{Account, Role, Tag},
     view::{RequestContext, StateView},
@@ -423,21 +427,31 @@ pub struct MeasuredOutcome {
     pub cut_short: bool,
 }
 
-/// Decides an action of a service that keeps its own resources, within a step limit. `account` is
-/// the caller's. An anonymous caller has none and can be allowed only by the resource's policy.
+/// Who makes a request, in the accounts of the installation.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestSubject<'a> {
+    /// The accounts.
+    pub ledger: &'a IamLedger,
+    /// The caller with its account. An anonymous one has none and can be allowed only by the
+    /// resource's policy.
+    pub caller: Option<(&'a Caller, &'a Account)>,
+}
+
+/// Decides an action of a service that keeps its own resources, within a step limit.
 ///
 /// `names` returns, for a denial, the service's own condition keys that the context may have.
 /// Without it, no evidence is collected.
 pub fn decide(
-    caller: Option<(&Caller, &Account)>,
+    subject: RequestSubject<'_>,
     action: &str,
     resource: &ForeignResource<'_>,
     context: &dyn keywright_policy::ContextLookup,
     steps_max: u64,
     names: Option<impl FnOnce() -> Vec<String>>,
 ) -> MeasuredOutcome {
+    let RequestSubject { ledger, caller } = subject;
     let set = caller.map_or_else(PolicySet::default, |(caller, account)| {
-        effective(account, caller)
+        effective(ledger, account, caller)
     });
     let principal = caller.map(|(caller, _)| caller.principal());
     let request = AccessRequest {
@@ -448,7 +462,11 @@ pub fn decide(
         context,
     };
     let policy = binding(resource.policy, &request);
-    let policies = PoliciesInForce::new(&set);
+    let control = resource_control(ledger, resource.owner);
+    let policies = PoliciesInForce {
+        resource_control: control.as_deref().unwrap_or_default(),
+        ..PoliciesInForce::new(&set)
+    };
     let policies = match policy {
         Some(policy) => policies.with_resource(policy),
         None => policies,
@@ -462,8 +480,11 @@ pub fn decide(
                 names.extend(crate::conditions::common_names(caller));
                 let (caller, account) = caller?;
                 let who = caller.principal().clone();
-                let policy = policy.map(|it| TargetPolicy::Resource(Arc::clone(it)));
-                let retained = DenialEvidence::keep(who, &request, &set, policy, names);
+                let target = TargetPolicies {
+                    own: policy.map(|it| TargetPolicy::Resource(Arc::clone(it))),
+                    control: control.unwrap_or_default(),
+                };
+                let retained = DenialEvidence::keep(who, &request, &set, target, names);
                 Some(retained.of_caller(account, caller))
             });
             Err(AccessDenied {

@@ -9,8 +9,9 @@ use keywright_base::AccountId;
 use keywright_policy::{ContextLookup, ContextValues};
 
 use crate::{
-    authorize::AuthTarget,
+    authorize::{AuthTarget, organization_key},
     caller::Caller,
+    ledger::IamLedger,
     state::{Account, Tag},
     view::RequestContext,
 };
@@ -18,6 +19,7 @@ use crate::{
 /// The keys of one target of an IAM or STS action.
 #[derive(Debug)]
 pub(crate) struct RequestConditions<'a> {
+    pub ledger: &'a IamLedger,
     pub caller: &'a Caller,
     pub account: &'a Account,
     pub facts: &'a RequestContext,
@@ -27,7 +29,12 @@ pub(crate) struct RequestConditions<'a> {
 impl ContextLookup for RequestConditions<'_> {
     fn get(&self, key: &str) -> ContextValues<'_> {
         let of_target = of_target(self.target, self.account.id(), key);
-        of_target.unwrap_or_else(|| common(Some((self.caller, self.account)), self.facts, key))
+        let of_organization = || {
+            let owner = self.target.owner.unwrap_or_else(|| self.account.id());
+            organization_key(self.ledger, Some(self.account), Some(owner), key)
+        };
+        let found = of_target.or_else(of_organization);
+        found.unwrap_or_else(|| common(Some((self.caller, self.account)), self.facts, key))
     }
 }
 
@@ -230,6 +237,10 @@ const KNOWN: &[&str] = &[
     "iam:resourcetag",
     "aws:tagkeys",
     "aws:resourceaccount",
+    "aws:principalorgid",
+    "aws:principalorgpaths",
+    "aws:resourceorgid",
+    "aws:resourceorgpaths",
 ];
 
 fn one<'a>(value: impl Into<Cow<'a, str>>) -> ContextValues<'a> {

@@ -19,14 +19,14 @@ use std::{
 use keywright_base::{AccountId, Timestamp};
 use keywright_policy::{
     AccessRequest, ContextMap, ContextValues, Decision, Explanation, MissingAllow, PoliciesInForce,
-    Policy, PolicyLayer, PolicySet, PolicySource, PrincipalRef, StatementRef, explain,
+    Policy, PolicyLayer, PolicyLevel, PolicySet, PolicySource, PrincipalRef, StatementRef, explain,
     mentioned_keys,
 };
 
 pub(crate) use self::quoted::QuotedEntity;
 use self::ring::DenialRing;
 use crate::{
-    authorize::binding,
+    authorize::{binding, withhold_guardrails},
     caller::Caller,
     event::{Projection, RequestEvent},
     names::PolicyNames,
@@ -49,7 +49,16 @@ pub struct DenialEvidence {
     set: PolicySet,
     names: PolicyNames,
     quoted: Vec<QuotedEntity>,
-    attached: Option<TargetPolicy>,
+    target: TargetPolicies,
+}
+
+/// The policies on the side of a request's target.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TargetPolicies {
+    /// Its own.
+    pub(crate) own: Option<TargetPolicy>,
+    /// The resource control policies of its account.
+    pub(crate) control: Arc<[PolicyLevel]>,
 }
 
 /// Whose request was denied.
@@ -118,6 +127,16 @@ pub(crate) enum TargetPolicy {
     Trust(Arc<Policy>),
 }
 
+impl TargetPolicies {
+    /// The same with another policy of the target itself.
+    fn with(&self, own: Option<TargetPolicy>) -> Self {
+        Self {
+            own,
+            control: Arc::clone(&self.control),
+        }
+    }
+}
+
 impl DenialEvidence {
     /// Keeps what decided a request: its policies as they are, and of its context every key that
     /// they ask for or that `names` lists.
@@ -125,10 +144,10 @@ impl DenialEvidence {
         who: impl Into<DeniedCaller>,
         request: &AccessRequest<'_>,
         set: &PolicySet,
-        attached: Option<TargetPolicy>,
+        target: TargetPolicies,
         names: impl IntoIterator<Item = String>,
     ) -> Self {
-        let requested = mentioned_keys(&policies(set, attached.as_ref()));
+        let requested = mentioned_keys(&policies(set, &target));
         let mut context = ContextMap::default();
         for name in requested.into_iter().chain(names) {
             let name = name.to_lowercase();
@@ -158,7 +177,7 @@ impl DenialEvidence {
             set: set.clone(),
             names: PolicyNames::default(),
             quoted: Vec::new(),
-            attached,
+            target,
         }
     }
 
@@ -184,7 +203,7 @@ impl DenialEvidence {
 
     /// The policy of the resource, if the resource was the account's.
     pub(crate) fn own_resource_policy(&self) -> Option<&Arc<Policy>> {
-        match &self.attached {
+        match &self.target.own {
             Some(TargetPolicy::Resource(policy)) if !self.is_foreign() => Some(policy),
             _ => None,
         }
@@ -199,12 +218,17 @@ impl DenialEvidence {
     /// between accounts no reason is given. Nor is anything said about the resource itself to
     /// whom it is not `disclosed`.
     pub fn explain(&self, disclosed: bool) -> Explanation {
-        let policies = policies(&self.set, self.attached.as_ref());
+        let policies = policies(&self.set, &self.target);
         let mut explanation = explain(&policies, &self.request());
         self.names.name(&mut explanation);
+        withhold_guardrails(&mut explanation);
         explanation.withhold(|key| self.withholds(key, disclosed));
         if self.is_foreign() {
-            let foreign = [PolicyLayer::Resource, PolicyLayer::Trust];
+            let foreign = [
+                PolicyLayer::Resource,
+                PolicyLayer::Trust,
+                PolicyLayer::ResourceControl,
+            ];
             let own = |statement: &StatementRef| !foreign.contains(&statement.layer);
             explanation.statements.retain(|e| own(&e.statement));
             explanation.decided_by.retain(own);
@@ -219,12 +243,24 @@ impl DenialEvidence {
         explanation
     }
 
+    /// The same, but by these resource control policies of the target's account.
+    pub(crate) fn under(&self, control: Option<Arc<[PolicyLevel]>>) -> Self {
+        let mut now = self.clone();
+        now.target.control = control.unwrap_or_default();
+        now
+    }
+
+    /// The account that owns the target.
+    pub(crate) const fn owner(&self) -> Option<AccountId> {
+        self.owner
+    }
+
     /// What would be decided by other policies, all else being as it was. `resource` is the
     /// resource as it is now; `None`: its policy is taken to be the one of then.
     pub fn decide_by(&self, set: &PolicySet, resource: Option<&ResourcePolicy>) -> Decision {
         let request = self.request();
         let caller = request.principal.account();
-        let now = match (&self.attached, resource) {
+        let now = match (&self.target.own, resource) {
             (Some(TargetPolicy::Trust(_)), _) => return self.decide_in(set),
             (_, Some(resource)) => resource.policy_for(caller),
             (Some(TargetPolicy::Resource(then)), None) => Some(then),
@@ -232,22 +268,22 @@ impl DenialEvidence {
         };
         let now = binding(now, &request);
         let now = now.map(|policy| TargetPolicy::Resource(Arc::clone(policy)));
-        policies(set, now.as_ref()).decide(&request)
+        policies(set, &self.target.with(now)).decide(&request)
     }
 
     /// The same with another trust policy of the role that was to be assumed.
     pub(crate) fn decide_by_trust(&self, set: &PolicySet, trust: &Arc<Policy>) -> Decision {
         let trust = TargetPolicy::Trust(Arc::clone(trust));
-        policies(set, Some(&trust)).decide(&self.request())
+        policies(set, &self.target.with(Some(trust))).decide(&self.request())
     }
 
     fn decide_in(&self, set: &PolicySet) -> Decision {
-        policies(set, self.attached.as_ref()).decide(&self.request())
+        policies(set, &self.target).decide(&self.request())
     }
 
     /// Whether it was to assume a role.
     pub(crate) const fn is_of_role(&self) -> bool {
-        matches!(self.attached, Some(TargetPolicy::Trust(_)))
+        matches!(self.target.own, Some(TargetPolicy::Trust(_)))
     }
 
     /// The session policies that limited it.
@@ -286,10 +322,12 @@ impl DenialEvidence {
 
     /// The policies that decided it.
     pub(crate) fn policies(&self) -> impl Iterator<Item = &Arc<Policy>> {
-        let attached = self.attached.as_ref().map(|attached| match attached {
+        let attached = self.target.own.as_ref().map(|attached| match attached {
             TargetPolicy::Resource(policy) | TargetPolicy::Trust(policy) => policy,
         });
-        self.set.policies().chain(attached)
+        let control = self.target.control.iter().flatten();
+        let control = control.map(|(_, policy)| policy);
+        self.set.policies().chain(attached).chain(control)
     }
 
     fn request(&self) -> AccessRequest<'_> {
@@ -328,9 +366,12 @@ const ENTRY_BYTES: usize = 128;
 /// Condition keys with the tags of the resource.
 const TAGS: [&str; 3] = ["aws:resourcetag", "iam:resourcetag", "s3:existingobjecttag"];
 
-fn policies<'a>(set: &'a PolicySet, attached: Option<&'a TargetPolicy>) -> PoliciesInForce<'a> {
-    let policies = PoliciesInForce::new(set);
-    match attached {
+fn policies<'a>(set: &'a PolicySet, target: &'a TargetPolicies) -> PoliciesInForce<'a> {
+    let policies = PoliciesInForce {
+        resource_control: &target.control,
+        ..PoliciesInForce::new(set)
+    };
+    match &target.own {
         Some(TargetPolicy::Resource(policy)) => policies.with_resource(policy),
         Some(TargetPolicy::Trust(policy)) => policies.with_trust(policy),
         None => policies,

@@ -5,11 +5,16 @@
 //! the texts are AWS's own, golden in the tests beside this file. Faults of authentication are in
 //! [`crate::authenticate`], those of decoding come from the `wire` crate; both end up here.
 
+mod organizations;
 mod upload;
 
 use keywright_base::{AccountId, WireError};
+use keywright_wire::{Protocol, Service};
 
-pub use self::upload::UploadFault;
+pub use self::{
+    organizations::{ConstraintReason, InputReason, OrganizationsFault},
+    upload::UploadFault,
+};
 use crate::{saml::AssertionRejection, unserved::unserved_reason, web_identity::TokenRejection};
 
 /// Why an action was not carried out.
@@ -41,6 +46,8 @@ pub enum IamFault {
     UnmodifiableEntity(String),
     /// The caller may not do this; the whole text.
     AccessDenied(String),
+    /// An operation of Organizations fails.
+    Organizations(OrganizationsFault),
     /// The token of a web identity is not accepted.
     WebIdentity(TokenRejection),
     /// The assertion of a SAML provider is not accepted.
@@ -268,6 +275,7 @@ impl IamFault {
             Self::PackedPolicyTooLarge(text) => e(400, "PackedPolicyTooLarge", text.clone()),
             Self::UnmodifiableEntity(text) => e(400, "UnmodifiableEntity", text.clone()),
             Self::AccessDenied(text) => e(403, "AccessDenied", text.clone()),
+            Self::Organizations(fault) => fault.wire(),
             Self::WebIdentity(rejection) => rejection.wire(),
             Self::Assertion(rejection) => rejection.wire(),
             Self::PolicyNotAttachable(kind) => {
@@ -312,6 +320,39 @@ impl IamFault {
                 e(501, "NotImplemented", text)
             }
             Self::Internal(_) => e(500, "ServiceFailure", FAILURE.to_owned()),
+        }
+    }
+}
+
+impl IamFault {
+    /// The error as clients of this service see it.
+    pub fn wire_of(&self, service: Service) -> WireError {
+        match service.protocol() {
+            Protocol::Query => self.wire(),
+            Protocol::Json => self.json_wire(),
+        }
+    }
+
+    /// In JSON, the faults that all operations share have other names.
+    fn json_wire(&self) -> WireError {
+        let e = |code, text: &str| WireError::new(400, code, text.to_owned());
+        match self {
+            Self::AccessDenied(text) => e("AccessDeniedException", text),
+            Self::Validation(text) => e("InvalidInputException", text),
+            Self::MalformedInput(text) => e("SerializationException", text),
+            Self::Revoked => e(
+                "UnrecognizedClientException",
+                "The security token included in the request is invalid.",
+            ),
+            Self::Throttled => e(
+                "TooManyRequestsException",
+                "You have sent too many requests in too short a period of time.",
+            ),
+            Self::InvalidAction { .. } | Self::MissingAction => {
+                WireError::silent(400, "UnknownOperationException")
+            }
+            Self::Internal(_) => WireError::new(500, "ServiceException", FAILURE),
+            _ => self.wire(),
         }
     }
 }
@@ -511,6 +552,12 @@ impl From<ReachedQuota> for IamFault {
 impl From<DeleteBlocker> for IamFault {
     fn from(dependant: DeleteBlocker) -> Self {
         Self::DeleteConflict(dependant)
+    }
+}
+
+impl From<OrganizationsFault> for IamFault {
+    fn from(fault: OrganizationsFault) -> Self {
+        Self::Organizations(fault)
     }
 }
 

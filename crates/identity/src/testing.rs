@@ -23,7 +23,7 @@ use keywright_sigv4::{
     SigningDialect, SigningTarget, sign,
 };
 use keywright_store::{SqliteStore, contract::Store};
-use keywright_wire::{Form, Service, operations};
+use keywright_wire::{Form, Protocol, Service, operations};
 use ring::digest;
 
 use crate::{
@@ -247,6 +247,22 @@ impl TestInstallation {
         self.call_with(keys, form, |_| {})
     }
 
+    /// Calls an operation of Organizations as root.
+    pub(crate) fn organizations(&self, action: &str, form: &str) -> TestResponse {
+        self.organizations_as(&self.root, action, form)
+    }
+
+    /// Calls an operation of Organizations.
+    pub(crate) fn organizations_as(
+        &self,
+        keys: &TestKeys,
+        action: &str,
+        form: &str,
+    ) -> TestResponse {
+        let version = Service::Organizations.version();
+        self.call(keys, &format!("Action={action}&Version={version}&{form}"))
+    }
+
     /// As [`TestInstallation::call`], with a different request context.
     pub(crate) fn call_with(
         &self,
@@ -255,7 +271,7 @@ impl TestInstallation {
         change: impl FnOnce(&mut RequestContext),
     ) -> TestResponse {
         let service = service_of(form);
-        let body = format!("{form}&Version={}", service.version());
+        let body = versioned(service, form);
         let mut facts = self.facts();
         change(&mut facts);
         let event = self.begin(facts);
@@ -269,11 +285,14 @@ impl TestInstallation {
             Ok(caller) => {
                 event.record().admit(caller, signed_context());
                 let answer = served.and_then(|it| self.run(event.record(), it, &parsed));
-                answer.map_err(|fault| fault.wire())
+                answer.map_err(|fault| fault.wire_of(service))
             }
             Err(failure) => {
                 event.reject(&failure);
-                Err(failure.fault.wire(SigningDialect::Query))
+                Err(match service.protocol() {
+                    Protocol::Query => failure.fault.wire(SigningDialect::Query),
+                    Protocol::Json => failure.fault.json_wire(),
+                })
             }
         };
         complete(event, form, result)
@@ -585,6 +604,23 @@ impl TestResponse {
         assert_eq!(got, (code, message), "{}", self.request);
     }
 
+    /// The body of a response of Organizations.
+    #[track_caller]
+    pub(crate) fn json(&self) -> serde_json::Value {
+        match self.ok() {
+            "" => serde_json::Value::Null,
+            text => serde_json::from_str(text).unwrap(),
+        }
+    }
+
+    /// The `Reason` of an error of Organizations.
+    #[track_caller]
+    pub(crate) fn reason(&self) -> Option<&str> {
+        let extra = &self.error().extra;
+        let reason = extra.iter().find(|(name, _)| *name == "Reason");
+        reason.map(|(_, value)| value.as_str())
+    }
+
     /// The text of the first element of this name, unescaped only as far as tests need.
     #[track_caller]
     pub(crate) fn value(&self, element: &str) -> String {
@@ -643,8 +679,22 @@ fn open(
     runtime.block_on(Identity::open(parts)).unwrap()
 }
 
+/// The form with the version of its service, unless it names one.
+fn versioned(service: Service, form: &str) -> String {
+    if form.contains("&Version=") {
+        return form.to_owned();
+    }
+    format!("{form}&Version={}", service.version())
+}
+
+/// The service of the version that a form names; if it names none, of the operation.
 fn service_of(form: &str) -> Service {
     let parsed = Form::parse(form.as_bytes()).unwrap();
+    let version = parsed.version();
+    let of_version = |service: &Service| Some(service.version()) == version;
+    if let Some(service) = Service::ALL.into_iter().find(of_version) {
+        return service;
+    }
     let action = parsed.action().unwrap_or_default();
     let named = operations().find(|operation| operation.name == action);
     named.map_or(Service::Iam, |operation| operation.service)

@@ -1,6 +1,6 @@
-//! Why an operation of IAM or STS is not served: the text after `NotImplemented`, and a column of
-//! docs/coverage.md. A test demands a reason for every operation that is not served, and for no
-//! other.
+//! Why an operation of IAM, STS or Organizations is not served: the text after `NotImplemented`,
+//! and a column of docs/coverage.md. A test demands a reason for every operation that is not
+//! served, and for no other.
 
 /// A reason, and the operations that it holds for.
 struct Unserved {
@@ -10,16 +10,86 @@ struct Unserved {
 
 const UNSERVED: &[Unserved] = &[
     Unserved {
-        reason: "Keywright has no organizations",
+        reason: "Root credentials of member accounts are not managed centrally; they have none",
         operations: &[
             "AssumeRoot",
             "DisableOrganizationsRootCredentialsManagement",
             "DisableOrganizationsRootSessions",
             "EnableOrganizationsRootCredentialsManagement",
             "EnableOrganizationsRootSessions",
+            "ListOrganizationsFeatures",
+        ],
+    },
+    Unserved {
+        reason: "The last use of each service is not recorded, so there is nothing to report",
+        operations: &[
             "GenerateOrganizationsAccessReport",
             "GetOrganizationsAccessReport",
-            "ListOrganizationsFeatures",
+        ],
+    },
+    Unserved {
+        reason: "Accounts are created in their organization; existing ones cannot be invited yet",
+        operations: &[
+            "AcceptHandshake",
+            "CancelHandshake",
+            "DeclineHandshake",
+            "DescribeHandshake",
+            "InviteAccountToOrganization",
+            "ListHandshakesForAccount",
+            "ListHandshakesForOrganization",
+        ],
+    },
+    Unserved {
+        reason: "Only the management account ends a membership (RemoveAccountFromOrganization)",
+        operations: &["LeaveOrganization"],
+    },
+    Unserved {
+        reason: "Every organization has all features from the beginning",
+        operations: &["EnableAllFeatures"],
+    },
+    Unserved {
+        reason: "There are no delegated administrators: only the management account manages an \
+                 organization",
+        operations: &[
+            "DeleteResourcePolicy",
+            "DeregisterDelegatedAdministrator",
+            "DescribeResourcePolicy",
+            "ListDelegatedAdministrators",
+            "ListDelegatedServicesForAccount",
+            "PutResourcePolicy",
+            "RegisterDelegatedAdministrator",
+        ],
+    },
+    Unserved {
+        reason: "No service of AWS that would work with an organization is here",
+        operations: &[
+            "DisableAWSServiceAccess",
+            "EnableAWSServiceAccess",
+            "ListAWSServiceAccessForOrganization",
+        ],
+    },
+    Unserved {
+        reason: "Only service control policies and resource control policies are evaluated, and \
+                 they have no effective policy",
+        operations: &[
+            "DescribeEffectivePolicy",
+            "ListAccountsWithInvalidEffectivePolicy",
+            "ListEffectivePolicyValidationErrors",
+        ],
+    },
+    Unserved {
+        reason: "AWS GovCloud has no counterpart here",
+        operations: &["CreateGovCloudAccount"],
+    },
+    Unserved {
+        reason: "Nothing is billed, so no responsibility for bills can be transferred",
+        operations: &[
+            "DescribeResponsibilityTransfer",
+            "InviteOrganizationToTransferResponsibility",
+            "ListInboundResponsibilityTransfers",
+            "ListOutboundResponsibilityTransfers",
+            "TerminateResponsibilityTransfer",
+            "UpdateResponsibilityTransfer",
         ],
     },
     Unserved {

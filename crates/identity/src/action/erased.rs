@@ -125,5 +125,6 @@ fn run<A: PreparedAction>(
         session: done.session,
         forget: done.forget,
         policies_changed: done.policies_changed,
+        account_requested: done.account_requested,
     })
 }

@@ -7,7 +7,7 @@ use keywright_policy::{ContextLookup, ContextValues, Policy};
 use keywright_store::contract::{IssuedSession, KeyAttempt, SessionPage, StoreError};
 
 use crate::{
-    authorize::{self, AccessDenied, ForeignResource, decide},
+    authorize::{self, AccessDenied, ForeignResource, RequestSubject, decide, organization_key},
     denials::DenialEvidence,
     fault::IamFault,
     on_behalf::OnBehalf,
@@ -221,7 +221,10 @@ fn ask(
         policy,
     };
     let context = CallerContext { view, tags };
-    let caller = Some((view.caller, view.account));
+    let caller = RequestSubject {
+        ledger: view.ledger,
+        caller: Some((view.caller, view.account)),
+    };
     let names = None::<fn() -> Vec<String>>;
     let steps_max = limits::DECISION_STEPS;
     decide(caller, action, &question, &context, steps_max, names).outcome
@@ -241,7 +244,10 @@ impl ContextLookup for CallerContext<'_> {
         {
             return ContextValues::of_tag(self.tags.iter().copied(), tag);
         }
-        authorize::common(Some((view.caller, view.account)), view.context, key)
+        // Only resources of the caller's account are decided here.
+        let organization = organization_key(view.ledger, Some(view.account), Some(view.id()), key);
+        let common = || authorize::common(Some((view.caller, view.account)), view.context, key);
+        organization.unwrap_or_else(common)
     }
 }
 

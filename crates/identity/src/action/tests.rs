@@ -9,7 +9,7 @@ use keywright_wire::{Form, Service};
 use super::{ActionCall, Effort};
 use crate::{
     Identity,
-    actions::{actions, samples},
+    actions::{actions, sample_name, sampled, samples},
     fault::IamFault,
     state::{StateChange, Tag, User},
     testing::{ACCOUNT, TestInstallation, TestKeys},
@@ -24,7 +24,7 @@ const SIMULATE: &str = "Action=SimulateCustomPolicy&ActionNames.member.1=s3:GetO
 fn efforts() {
     let of = |effort| {
         let rows = actions().filter(|row| row.effort == effort);
-        let mut names: Vec<_> = rows.map(|row| row.operation.name).collect();
+        let mut names: Vec<_> = rows.map(|row| sample_name(row.operation)).collect();
         names.sort_unstable();
         names
     };
@@ -55,6 +55,17 @@ fn efforts() {
         "ListSigningCertificates",
         "ListUsers",
         "ListVirtualMFADevices",
+        "organizations:ListAccounts",
+        "organizations:ListAccountsForParent",
+        "organizations:ListChildren",
+        "organizations:ListCreateAccountStatus",
+        "organizations:ListOrganizationalUnitsForParent",
+        "organizations:ListParents",
+        "organizations:ListPolicies",
+        "organizations:ListPoliciesForTarget",
+        "organizations:ListRoots",
+        "organizations:ListTagsForResource",
+        "organizations:ListTargetsForPolicy",
     ];
     assert_eq!(of(Effort::Page), pages);
     let long = [
@@ -121,9 +132,9 @@ fn what_is_made_where_requests_are_answered_is_short() {
     let samples = samples();
     let (mut long, mut short) = (Vec::new(), 0);
     for row in actions().filter(|row| !row.access.changes_state()) {
-        let name = row.operation.name;
+        let name = sample_name(row.operation);
         let (_, more) = samples.iter().find(|(action, _)| *action == name).unwrap();
-        let answer = bench.root(&format!("Action={name}&{more}&MaxItems=1000"));
+        let answer = bench.root(&sampled(name, &format!("{more}&MaxItems=1000")));
         if !answer.is_success() || row.effort == Effort::Long {
             continue;
         }

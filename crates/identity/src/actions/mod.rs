@@ -2,6 +2,7 @@
 
 mod extension;
 mod iam;
+mod organizations;
 mod sts;
 
 #[cfg(test)]
@@ -18,7 +19,7 @@ use keywright_wire::{Form, Operation, Service, operation, operations};
 #[cfg(test)]
 pub(crate) use self::iam::{CreateUser, TagUser};
 #[cfg(any(test, feature = "samples"))]
-pub use self::sweeps::samples;
+pub use self::sweeps::{sample_name, sampled, samples};
 use crate::{
     action::{ActionCall, ActionEntry, Answer, UnsignedCall, UnsignedEntry, handle},
     fault::IamFault,
@@ -27,7 +28,12 @@ use crate::{
 
 /// Every action that this server serves.
 pub fn actions() -> impl Iterator<Item = &'static ActionEntry> {
-    let tables = [iam::ACTIONS, sts::ACTIONS, extension::ACTIONS];
+    let tables = [
+        iam::ACTIONS,
+        sts::ACTIONS,
+        organizations::ACTIONS,
+        extension::ACTIONS,
+    ];
     tables.into_iter().flatten()
 }
 
@@ -63,6 +69,7 @@ fn find(operation: &Operation) -> Option<&'static ActionEntry> {
     let table = match operation.service {
         Service::Iam => iam::ACTIONS,
         Service::Sts => sts::ACTIONS,
+        Service::Organizations => organizations::ACTIONS,
         Service::Keywright => extension::ACTIONS,
     };
     let mut rows = table.iter();

@@ -6,6 +6,8 @@
 
 mod documents;
 
+use keywright_wire::{Operation, Service, operations};
+
 use self::documents::{SAML_METADATA, SSH_KEY, certificate, in_form};
 
 /// The account of the samples, which is that of every test installation.
@@ -17,7 +19,8 @@ const POLICY: &str =
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow",
     "Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
 
-/// A valid form of every served action.
+/// A valid form of every served action. Those of Organizations are named with their service,
+/// because IAM has actions of the same names.
 #[expect(clippy::too_many_lines, reason = "one row an action")]
 pub fn samples() -> Vec<(&'static str, String)> {
     let someone = "UserName=someone";
@@ -312,6 +315,120 @@ pub fn samples() -> Vec<(&'static str, String)> {
         ("ListRotationPolicies", String::new()),
         ("DeleteRotationPolicy", "RotationPolicyName=p".to_owned()),
     ]
+    .into_iter()
+    .chain(organizations())
+    .collect()
+}
+
+/// Those of Organizations. Nothing that they name exists.
+#[expect(clippy::too_many_lines, reason = "one row an action")]
+fn organizations() -> Vec<(&'static str, String)> {
+    let account = "AccountId=210987654321";
+    let root = "r-abcd";
+    let unit = "OrganizationalUnitId=ou-abcd-abcdefgh";
+    let parent = format!("ParentId={root}");
+    let policy = "PolicyId=p-abcdefgh";
+    let kind = "SERVICE_CONTROL_POLICY";
+    let target = format!("{policy}&TargetId={root}");
+    let document = format!("Content={POLICY}&Description=d&Name=n&Type={kind}");
+    let resource = format!("ResourceId={root}");
+    let and = |a: &str, b: &str| format!("{a}&{b}");
+    vec![
+        ("organizations:CreateOrganization", String::new()),
+        ("organizations:DescribeOrganization", String::new()),
+        ("organizations:DeleteOrganization", String::new()),
+        ("organizations:ListRoots", String::new()),
+        (
+            "organizations:EnablePolicyType",
+            format!("RootId={root}&PolicyType={kind}"),
+        ),
+        (
+            "organizations:DisablePolicyType",
+            format!("RootId={root}&PolicyType={kind}"),
+        ),
+        (
+            "organizations:CreateAccount",
+            "Email=a@example.com&AccountName=a".to_owned(),
+        ),
+        (
+            "organizations:DescribeCreateAccountStatus",
+            "CreateAccountRequestId=car-abcdefgh".to_owned(),
+        ),
+        ("organizations:ListCreateAccountStatus", String::new()),
+        ("organizations:ListAccounts", String::new()),
+        ("organizations:ListAccountsForParent", parent.clone()),
+        ("organizations:DescribeAccount", account.to_owned()),
+        ("organizations:CloseAccount", account.to_owned()),
+        (
+            "organizations:RemoveAccountFromOrganization",
+            account.to_owned(),
+        ),
+        (
+            "organizations:CreateOrganizationalUnit",
+            and(&parent, "Name=n"),
+        ),
+        ("organizations:DescribeOrganizationalUnit", unit.to_owned()),
+        (
+            "organizations:UpdateOrganizationalUnit",
+            and(unit, "Name=m"),
+        ),
+        ("organizations:DeleteOrganizationalUnit", unit.to_owned()),
+        (
+            "organizations:ListOrganizationalUnitsForParent",
+            parent.clone(),
+        ),
+        (
+            "organizations:ListChildren",
+            and(&parent, "ChildType=ACCOUNT"),
+        ),
+        (
+            "organizations:ListParents",
+            "ChildId=210987654321".to_owned(),
+        ),
+        (
+            "organizations:MoveAccount",
+            format!("{account}&SourceParentId={root}&DestinationParentId=ou-abcd-abcdefgh"),
+        ),
+        ("organizations:CreatePolicy", document),
+        ("organizations:DescribePolicy", policy.to_owned()),
+        ("organizations:UpdatePolicy", and(policy, "Name=m")),
+        ("organizations:DeletePolicy", policy.to_owned()),
+        ("organizations:ListPolicies", format!("Filter={kind}")),
+        ("organizations:AttachPolicy", target.clone()),
+        ("organizations:DetachPolicy", target),
+        (
+            "organizations:ListPoliciesForTarget",
+            format!("TargetId={root}&Filter={kind}"),
+        ),
+        ("organizations:ListTargetsForPolicy", policy.to_owned()),
+        (
+            "organizations:TagResource",
+            and(&resource, "Tags.member.1.Key=k&Tags.member.1.Value=v"),
+        ),
+        (
+            "organizations:UntagResource",
+            and(&resource, "TagKeys.member.1=k"),
+        ),
+        ("organizations:ListTagsForResource", resource),
+    ]
+}
+
+/// The form of a sample, with the version of its service.
+pub fn sampled(action: &str, more: &str) -> String {
+    let mut all = operations();
+    let operation = all.find(|operation| sample_name(operation) == action);
+    let (name, version) = operation.map_or((action, ""), |operation| {
+        (operation.name, operation.service.version())
+    });
+    format!("Action={name}&Version={version}&{more}")
+}
+
+/// What a sample calls an operation.
+pub const fn sample_name(operation: &'static Operation) -> &'static str {
+    match operation.service {
+        Service::Organizations => operation.policy_action,
+        Service::Iam | Service::Sts | Service::Keywright => operation.name,
+    }
 }
 
 #[cfg(test)]

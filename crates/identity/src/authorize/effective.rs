@@ -1,5 +1,5 @@
 //! Collects the policies that apply to a caller: its own and its groups', boundary and session
-//! policies.
+//! policies, and those of its organization.
 //!
 //! Invariant: a policy that cannot be read makes the whole set unreadable, which denies everything.
 //! Policies of resources are not collected here.
@@ -9,15 +9,22 @@ use std::sync::{Arc, OnceLock};
 use keywright_base::Arn;
 use keywright_policy::{Policy, PolicySet, PolicySource};
 
+use super::organizations::service_controlled;
 use crate::{
     caller::{Caller, SessionAttributes},
     catalogue::PolicyCatalogue,
+    ledger::IamLedger,
     principal::Principal,
     state::{Account, CredentialOwner, DirectGrants, Grantee},
 };
 
-/// The policies of a caller. Root has none and needs none.
-pub(super) fn effective(account: &Account, caller: &Caller) -> PolicySet {
+/// The policies of a caller. Root has none and needs none, but its organization limits it too.
+pub(super) fn effective(ledger: &IamLedger, account: &Account, caller: &Caller) -> PolicySet {
+    service_controlled(ledger, account, own(account, caller))
+}
+
+/// The same without the policies of an organization.
+fn own(account: &Account, caller: &Caller) -> PolicySet {
     let grantee = caller.principal().grantee(account);
     let set = match (caller.principal(), grantee) {
         (Principal::Root { .. }, _) => return PolicySet::default(),

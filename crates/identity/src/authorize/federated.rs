@@ -10,13 +10,14 @@ use keywright_policy::{
     AccessRequest, ContextLookup, ContextValues, PoliciesInForce, PolicySet, PrincipalRef,
 };
 
-use super::{AuthTarget, TrustCheck, nobody_trusted};
+use super::{AuthTarget, TrustCheck, nobody_trusted, organization_key, resource_control};
 use crate::{
     caller::SessionProvider,
     conditions::{common, common_names, of_target, target_names},
-    denials::{DenialEvidence, DeniedCaller, FederatedCaller, QuotedEntity, TargetPolicy},
+    denials::{DenialEvidence, DeniedCaller, FederatedCaller, QuotedEntity, TargetPolicies, TargetPolicy},
     event::RequestRecord,
     fault::IamFault,
+    ledger::IamLedger,
 };
 
 /// The proof that such an identity may assume a role. Only this module creates it.
@@ -38,6 +39,7 @@ pub(crate) trait FederatedIdentity: Send + Sync {
 
 /// An identity that asks for a role of an account.
 pub(crate) struct FederatedRequest<'a> {
+    pub(crate) ledger: &'a IamLedger,
     pub(crate) identity: &'a dyn FederatedIdentity,
     /// The account of the role.
     pub(crate) account: AccountId,
@@ -76,7 +78,12 @@ impl FederatedRequest<'_> {
             context: &conditions,
         };
         let none = PolicySet::default();
-        let policies = PoliciesInForce::new(&none).with_trust(trust);
+        let control = resource_control(self.ledger, Some(self.account));
+        let policies = PoliciesInForce {
+            resource_control: control.as_deref().unwrap_or_default(),
+            ..PoliciesInForce::new(&none)
+        };
+        let policies = policies.with_trust(trust);
         // On a request thread, so that a decision that takes longer denies.
         let measured = policies.decide_within(&request, limits::SHORT_DECISION_STEPS);
         if measured.decision.is_allowed() {
@@ -92,7 +99,10 @@ impl FederatedRequest<'_> {
         let claims = claims.map(|(name, _)| name);
         let names = common_names(None).into_iter();
         let names = names.chain(target_names(target)).chain(claims);
-        let attached = Some(TargetPolicy::Trust(Arc::clone(trust)));
+        let attached = TargetPolicies {
+            own: Some(TargetPolicy::Trust(Arc::clone(trust))),
+            control: control.unwrap_or_default(),
+        };
         let role = QuotedEntity::new(&target.resource, &target.resource_tags);
         let evidence = DenialEvidence::keep(who, &request, &none, attached, names);
         self.record.note_denial(&message, evidence.with_role(role));
@@ -108,11 +118,15 @@ struct FederatedConditions<'a> {
 impl ContextLookup for FederatedConditions<'_> {
     fn get(&self, key: &str) -> ContextValues<'_> {
         let FederatedRequest {
+            ledger,
             identity,
             account,
             record,
         } = self.request;
         if let Some(values) = of_target(self.target, *account, key) {
+            return values;
+        }
+        if let Some(values) = organization_key(ledger, None, Some(*account), key) {
             return values;
         }
         match key {

@@ -16,12 +16,14 @@ use keywright_wire::Service;
 use super::{
     Approval, AuthTarget, Requirement, TrustCheck, effective,
     implied::{decide_on_every, with_implied},
+    organizations::resource_control,
 };
 use crate::{
     action::ActionRequest,
     conditions::RequestConditions,
-    denials::{DenialEvidence, QuotedEntity, TargetPolicy},
+    denials::{DenialEvidence, QuotedEntity, TargetPolicies, TargetPolicy},
     fault::IamFault,
+    ledger::IamLedger,
     state::Grantee,
     view::StateView,
 };
@@ -33,15 +35,21 @@ pub(crate) struct LongDecision {
     /// one from being allocated at the same address.
     grantee: Grantee,
     grants_version: u64,
+    organizations_version: u64,
     targets: Vec<AuthTarget>,
 }
 
 impl LongDecision {
     /// `None` for root, which has no policies that could take long.
-    fn of(view: &StateView<'_>, targets: Vec<AuthTarget>) -> Option<Self> {
+    fn of(
+        view: &StateView<'_>,
+        targets: Vec<AuthTarget>,
+        organizations_version: u64,
+    ) -> Option<Self> {
         Some(Self {
             grantee: grantee(view)?,
             grants_version: view.account.grants_version(),
+            organizations_version,
             targets,
         })
     }
@@ -50,6 +58,7 @@ impl LongDecision {
     fn is_of(&self, view: &StateView<'_>, targets: &[AuthTarget]) -> bool {
         grantee(view).is_some_and(|grantee| grantee.is_same(&self.grantee))
             && self.grants_version == view.account.grants_version()
+            && self.organizations_version == view.ledger.organizations_version()
             && self.targets == targets
     }
 }
@@ -130,6 +139,8 @@ pub(crate) fn approve_at_length(
     view: &StateView<'_>,
     request: &dyn ActionRequest,
 ) -> Result<(Approval, Option<LongDecision>), IamFault> {
+    // Before anything is read of an organization.
+    let organizations = view.ledger.organizations_version();
     let targets = targets(view, request)?;
     let mut steps = StepsLeft::LONG;
     match decide_all(view, request, &targets, &mut steps) {
@@ -138,7 +149,8 @@ pub(crate) fn approve_at_length(
         Err(Refusal::CutShort) => return Err(IamFault::Internal("a decision was cut".to_owned())),
     }
     let taken = limits::REQUEST_STEPS - steps.left;
-    let long = (taken >= limits::SHORT_DECISION_STEPS).then(|| LongDecision::of(view, targets));
+    let is_long = taken >= limits::SHORT_DECISION_STEPS;
+    let long = is_long.then(|| LongDecision::of(view, targets, organizations));
     Ok((Approval(request.operation()), long.flatten()))
 }
 
@@ -149,11 +161,12 @@ pub(crate) fn would_permit(
     (action, required): (&str, Requirement),
     steps_left: &mut u64,
 ) -> bool {
-    let set = effective(view.account, view.caller);
+    let set = effective(view.ledger, view.account, view.caller);
     let mut allowed = |target: &AuthTarget| {
         let steps_max = (*steps_left).min(limits::DECISION_STEPS);
         let question = Question::new(view, action, target);
-        let measured = question.ask(|request| decide(&set, request, target, steps_max));
+        let measured =
+            question.ask(|request| decide(view.ledger, &set, request, target, steps_max));
         *steps_left = steps_left.saturating_sub(measured.steps);
         measured.decision.is_allowed()
     };
@@ -169,10 +182,11 @@ pub(crate) fn would_permit(
 /// Whether the caller may do what a target says. This is not a request, so a denial is not
 /// recorded.
 pub(crate) fn may(view: &StateView<'_>, target: &AuthTarget) -> bool {
-    let set = effective(view.account, view.caller);
+    let set = effective(view.ledger, view.account, view.caller);
     let question = Question::new(view, "", target);
+    let steps_max = limits::DECISION_STEPS;
     let decide =
-        |request: &AccessRequest<'_>| decide(&set, request, target, limits::DECISION_STEPS);
+        |request: &AccessRequest<'_>| decide(view.ledger, &set, request, target, steps_max);
     may_do(view, std::slice::from_ref(target)) && question.ask(decide).decision.is_allowed()
 }
 
@@ -215,7 +229,7 @@ fn decide_all(
     steps: &mut StepsLeft,
 ) -> Result<(), Refusal> {
     let action = request.operation().policy_action;
-    let set = effective(view.account, view.caller);
+    let set = effective(view.ledger, view.account, view.caller);
     for target in targets {
         check(view, &set, Question::new(view, action, target), steps)?;
     }
@@ -235,6 +249,7 @@ impl<'a> Question<'a> {
             action: target.action.unwrap_or(action),
             target,
             conditions: RequestConditions {
+                ledger: view.ledger,
                 caller: view.caller,
                 account: view.account,
                 facts: view.context,
@@ -259,12 +274,17 @@ impl<'a> Question<'a> {
 }
 
 fn decide(
+    ledger: &IamLedger,
     set: &PolicySet,
     request: &AccessRequest<'_>,
     target: &AuthTarget,
     steps_max: u64,
 ) -> MeasuredDecision {
-    let policies = PoliciesInForce::new(set);
+    let control = resource_control(ledger, request.owner);
+    let policies = PoliciesInForce {
+        resource_control: control.as_deref().unwrap_or_default(),
+        ..PoliciesInForce::new(set)
+    };
     match &target.trust {
         _ if target.every => decide_on_every(set, request, target, steps_max),
         None => policies.decide_within(request, steps_max),
@@ -299,8 +319,8 @@ fn check(
     let Question { action, target, .. } = question;
     let owner = target.owner.unwrap_or_else(|| view.account.id());
     view.record.note_resource(&target.resource, Some(owner));
-    let decision =
-        question.ask(|request| steps.decide(|most| decide(set, request, target, most)))?;
+    let decision = question
+        .ask(|request| steps.decide(|most| decide(view.ledger, set, request, target, most)))?;
     let Decision::Deny(reason) = decision else {
         return Ok(());
     };
@@ -326,12 +346,16 @@ fn check(
             }
         }
         let (who, names) = (view.caller.principal().clone(), question.conditions.names());
-        let attached = target.trust.as_ref().map(|trust| {
+        let trust = target.trust.as_ref().map(|trust| {
             TargetPolicy::Trust(match trust {
                 TrustCheck::Policy(trust) => Arc::clone(trust),
                 TrustCheck::Nobody => Arc::clone(nobody_trusted()),
             })
         });
+        let attached = TargetPolicies {
+            own: trust,
+            control: resource_control(view.ledger, request.owner).unwrap_or_default(),
+        };
         let evidence = DenialEvidence::keep(who, &request, set, attached, names);
         let evidence = evidence.of_caller(view.account, view.caller);
         let own = target.owner.is_none_or(|owner| owner == view.id());

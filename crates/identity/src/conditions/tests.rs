@@ -312,6 +312,14 @@ fn every_key_of_the_tables_is_filled_or_listed() {
         "federatedprovider",
     ];
     filled.extend(temporary.map(|key| format!("aws:{key}")));
+    // `conditions_know_the_organization` tests them.
+    let organizations = [
+        "principalorgid",
+        "principalorgpaths",
+        "resourceorgid",
+        "resourceorgpaths",
+    ];
+    filled.extend(organizations.map(|key| format!("aws:{key}")));
     // `adding_a_role_passes_it` tests it.
     filled.insert("iam:passedtoservice".to_owned());
     let via = ["aws:calledvia", "aws:calledviafirst", "aws:calledvialast"];

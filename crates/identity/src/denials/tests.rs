@@ -7,7 +7,9 @@ use keywright_policy::{
     ContextMap, Decision, DocumentKind, Policy, PolicyLayer, PolicySet, validate,
 };
 
-use super::{DenialEvidence, DeniedCaller, DeniedRequest, DeniedRequests, TargetPolicy};
+use super::{
+    DenialEvidence, DeniedCaller, DeniedRequest, DeniedRequests, TargetPolicies, TargetPolicy,
+};
 use crate::{
     names::PolicyNames,
     principal::{Principal, RoleSession},
@@ -35,7 +37,7 @@ fn denial(number: usize, name: &str, context_bytes: usize) -> DeniedRequest {
             set: PolicySet::default(),
             names: PolicyNames::default(),
             quoted: Vec::new(),
-            attached: None,
+            target: TargetPolicies::default(),
         },
     }
 }
@@ -53,6 +55,13 @@ fn ids(
         .into_iter()
         .map(|(_, denial)| denial.request_id.clone())
         .collect()
+}
+
+fn of_resource(policy: Arc<Policy>) -> TargetPolicies {
+    TargetPolicies {
+        own: Some(TargetPolicy::Resource(policy)),
+        ..TargetPolicies::default()
+    }
 }
 
 #[test]
@@ -135,7 +144,7 @@ fn the_policy_of_another_account_is_not_disclosed() {
             owner: Some(owner.parse().unwrap()),
             action: "s3:GetObject".to_owned(),
             resource: "arn:aws:s3:::b/k".to_owned(),
-            attached: Some(TargetPolicy::Resource(Arc::clone(&denied))),
+            target: of_resource(Arc::clone(&denied)),
             ..denial(0, "bob", 0).evidence
         };
         let explanation = evidence.explain(true);
@@ -158,7 +167,7 @@ fn what_would_be_now_asks_the_policy_of_now() {
         owner: Some("123456789012".parse().unwrap()),
         action: "s3:GetObject".to_owned(),
         resource: "arn:aws:s3:::b/k".to_owned(),
-        attached: Some(TargetPolicy::Resource(bucket_policy(r#""Effect":"Deny""#))),
+        target: of_resource(bucket_policy(r#""Effect":"Deny""#)),
         ..denial(0, "bob", 0).evidence
     };
     let attached = |policy| ResourcePolicy {

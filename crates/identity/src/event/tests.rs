@@ -6,12 +6,12 @@ use keywright_wire::Service;
 
 use super::{EventOperation, RequestOutcome, S3Operation};
 use crate::{
-    actions::{actions, samples},
+    actions::{actions, sample_name, sampled, samples},
     testing::{ACCOUNT, TestEvent, TestInstallation, TestKeys},
 };
 
 fn form(action: &str, more: &str) -> String {
-    format!("Action={action}&{more}")
+    sampled(action, more)
 }
 
 /// The only event of the request that was just sent.
@@ -20,9 +20,11 @@ fn only_event(bench: &TestInstallation, action: &str) -> TestEvent {
     let mut events = bench.take_events();
     assert_eq!(events.len(), 1, "{action}: {events:?}");
     let event = events.remove(0);
-    let row = actions().find(|row| row.operation.name == action).unwrap();
-    let service = row.operation.service.scope_name();
-    assert_eq!(event.operation, format!("{service}:{action}"));
+    let row = actions()
+        .find(|row| sample_name(row.operation) == action)
+        .unwrap();
+    let (service, name) = (row.operation.service.scope_name(), row.operation.name);
+    assert_eq!(event.operation, format!("{service}:{name}"));
     assert_eq!(event.is_read_only, !row.access.changes_state(), "{action}");
     event
 }
@@ -35,6 +37,18 @@ fn assert_no_secret(event: &TestEvent, keys: &[&TestKeys]) {
     }
     assert!(!event.debug.contains("Abcdefg"), "{}", event.debug);
 }
+
+/// A failure that every operation has, as the service of the action calls it.
+fn common(action: &str, [query, json]: [&'static str; 2]) -> RequestOutcome {
+    if action.contains(':') {
+        failed(400, json)
+    } else {
+        failed(403, query)
+    }
+}
+
+const DENIED: [&str; 2] = ["AccessDenied", "AccessDeniedException"];
+const UNPROVEN: [&str; 2] = ["SignatureDoesNotMatch", "InvalidSignatureException"];
 
 fn failed(status: u16, code: &'static str) -> RequestOutcome {
     RequestOutcome::Failed {
@@ -72,7 +86,7 @@ fn every_action_yields_one_event_however_it_ends() {
         if settled(&format!("sts:{action}"), "*") == Some(SettledAnswer::Allowed) {
             assert!(!event.is_denied, "{action}");
         } else {
-            assert_eq!(event.outcome, failed(403, "AccessDenied"), "{action}");
+            assert_eq!(event.outcome, common(action, DENIED), "{action}");
             // The key of this sample belongs to another account, so no policy was asked.
             let is_decided = action != "GetAccessKeyLastUsed";
             assert_eq!(event.is_denied, is_decided, "{action}");
@@ -82,7 +96,7 @@ fn every_action_yields_one_event_however_it_ends() {
         bench.call(&stranger, &form);
         let event = only_event(&bench, action);
         assert_eq!(event.principal, None, "{action}");
-        assert_eq!(event.outcome, failed(403, "SignatureDoesNotMatch"));
+        assert_eq!(event.outcome, common(action, UNPROVEN));
         assert!(event.resources.is_empty() && !event.is_denied, "{action}");
     }
 }

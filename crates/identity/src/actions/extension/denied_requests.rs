@@ -13,7 +13,10 @@ use crate::{
         Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input, Preparation,
         PreparedAction, QuotableResource,
     },
-    authorize::{AuthTarget, Permit, Requirement, may, nobody_trusted, policies_of},
+    authorize::{
+        AuthTarget, Permit, Requirement, may, nobody_trusted, policies_of, resource_control,
+        service_controlled,
+    },
     denials::{DenialEvidence, DeniedCaller, DeniedRequest, QuotedEntity},
     fault::{IamFault, MissingEntity},
     pagination::PageRequest,
@@ -154,6 +157,8 @@ fn decision_now(
             grantee.map_or_else(PolicySet::default, |it| policies_of(view.account, &it))
         }
     };
+    set = service_controlled(view.ledger, view.account, set);
+    let evidence = &evidence.under(resource_control(view.ledger, evidence.owner()));
     set.session = evidence.session_policies();
     let own_roles = Arn::iam(view.id(), "role/");
     if evidence.is_of_role() && evidence.resource.starts_with(own_roles.as_str()) {

@@ -28,7 +28,7 @@ use crate::{
     },
     authorize::{
         AuthTarget, Permit, Requirement, account_in, binding, is_assuming, nobody_trusted,
-        policies_of,
+        policies_of, resource_control, service_controlled, withhold_guardrails,
     },
     fault::{IamFault, MissingEntity},
     names::PolicyNames,
@@ -57,6 +57,7 @@ fn of_user(
     ),
 ) -> Result<Explanation, IamFault> {
     let set = policies_of(view.account, user);
+    let set = service_controlled(view.ledger, view.account, set);
     let principal = match user {
         Grantee::User(user) => Principal::user(view.id(), user),
         Grantee::Role(role) => Principal::role_session(view.id(), role, EXPLAINED),
@@ -108,14 +109,20 @@ fn explained(
     request: &AccessRequest<'_>,
     steps: &mut StepsLeft,
 ) -> Result<Explanation, IamFault> {
-    let own = PoliciesInForce::new(set);
+    let control = resource_control(view.ledger, request.owner);
+    let own = PoliciesInForce {
+        resource_control: control.as_deref().unwrap_or_default(),
+        ..PoliciesInForce::new(set)
+    };
     let policies = match (binding(view.policy(), request), view.trust(request)) {
         (_, Some(trust)) => own.with_trust(trust),
         (Some(policy), None) => own.with_resource(policy),
         (None, None) => own,
     };
     steps.take(explanation_steps(&policies, request))?;
-    Ok(explain(&policies, request))
+    let mut explanation = explain(&policies, request);
+    withhold_guardrails(&mut explanation);
+    Ok(explanation)
 }
 
 /// The state that a request is explained from.
@@ -157,7 +164,7 @@ fn of_root(
     (action, resource): (&str, &str),
     (context, steps): (&SuppliedContext<'_>, &mut StepsLeft),
 ) -> Result<Explanation, IamFault> {
-    let set = PolicySet::default();
+    let set = service_controlled(view.ledger, view.account, PolicySet::default());
     let arn = Arn::iam(view.id(), "root");
     let request = AccessRequest {
         principal: PrincipalRef::Root {

@@ -16,6 +16,7 @@ use crate::{
     authorize::{AuthTarget, FederatedIdentity, FederatedPermit, FederatedRequest, TrustCheck},
     caller::SessionAttributes,
     fault::IamFault,
+    ledger::IamLedger,
     principal::Principal,
     state::{Account, Role},
     web_identity::RequestedSession,
@@ -44,6 +45,7 @@ pub(super) fn owner(call: UnsignedCall<'_>) -> WorkOwner {
 
 /// A request of an identity that its provider vouches for.
 pub(super) struct RoleAssumption<'a> {
+    pub(super) ledger: &'a IamLedger,
     pub(super) role_arn: &'a str,
     pub(super) session_name: &'a str,
     pub(super) duration_secs: Option<i32>,
@@ -89,6 +91,7 @@ impl<'a> RoleAssumption<'a> {
             targets.push(target.as_action("sts:SetSourceIdentity"));
         }
         let request = FederatedRequest {
+            ledger: self.ledger,
             identity: self.identity,
             account: self.account.id(),
             record: call.record,

@@ -56,6 +56,7 @@ pub(crate) async fn assume_role_with_saml(
         return Err(IamFault::AccessDenied(text.to_owned()));
     }
     let assumption = RoleAssumption {
+        ledger: &identity.ledger,
         role_arn: &input.role_arn,
         session_name: &asserted.name,
         duration_secs: input.duration_seconds,

@@ -49,6 +49,7 @@ pub(crate) async fn assume_role_with_web_identity(
     }
     let claims = FederatedClaims::of(&token, account, provider)?;
     let assumption = RoleAssumption {
+        ledger: &identity.ledger,
         role_arn: &input.role_arn,
         session_name: &input.role_session_name,
         duration_secs: input.duration_seconds,

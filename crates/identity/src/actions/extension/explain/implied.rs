@@ -6,7 +6,7 @@ use keywright_policy::AccessRequest;
 use keywright_wire::keywright;
 
 use crate::{
-    authorize::{AuthTarget, decide_on_every, implied_by, policies_of},
+    authorize::{AuthTarget, decide_on_every, implied_by, policies_of, service_controlled},
     state::Grantee,
     view::StateView,
 };
@@ -76,6 +76,7 @@ impl ImpliedQuestion {
             ..*request
         };
         let set = policies_of(view.account, user);
+        let set = service_controlled(view.ledger, view.account, set);
         if !self.target.every {
             return None;
         }

@@ -14,7 +14,7 @@ use keywright_wire::keywright;
 
 use super::ExplainView;
 use crate::{
-    authorize::AuthTarget,
+    authorize::{AuthTarget, ORGANIZATION_KEYS, organization_key},
     state::{Grantee, Tag},
 };
 
@@ -31,6 +31,8 @@ pub(super) struct SuppliedContext<'a> {
     boundary: Option<Arc<str>>,
     now: Timestamp,
     account: String,
+    /// The keys that name the account's organization; those of the resource only if it is owned.
+    organization: Vec<(&'static str, ContextValues<'static>)>,
     /// Whether the resource is known to be the account's own.
     owned: bool,
     /// Whether it belongs to S3, where resources have no tags of this kind.
@@ -61,7 +63,14 @@ impl<'a> SuppliedContext<'a> {
         let role_boundary = view.account.role_by_arn(resource);
         let role_boundary = role_boundary.and_then(|role| role.boundary.clone());
         let of_iam = service.eq_ignore_ascii_case("iam");
+        let owned = resource != "*" || !of_s3;
+        let organization = ORGANIZATION_KEYS.into_iter().filter_map(|key| {
+            let owner = owned.then(|| view.id());
+            let values = organization_key(view.ledger, Some(view.account), owner, key)?;
+            Some((key, values))
+        });
         Self {
+            organization: organization.collect(),
             entries,
             tags: user.map(Grantee::tags).unwrap_or_default(),
             object_tags: attached.and_then(|attached| attached.tags.as_deref()),
@@ -70,7 +79,7 @@ impl<'a> SuppliedContext<'a> {
             boundary: user_boundary.or(role_boundary),
             now: view.now(),
             account: view.id().to_string(),
-            owned: resource != "*" || !of_s3,
+            owned,
             of_s3,
             brings_boundary: of_iam && is(&BOUNDING),
             asks_boundary: of_iam && is(&REGRANT),
@@ -87,7 +96,8 @@ impl<'a> SuppliedContext<'a> {
         let key = key.to_ascii_lowercase();
         let name = key.split_once('/').map_or(&*key, |(name, _)| name);
         match name {
-            "aws:principaltag" => false,
+            "aws:principaltag" | "aws:principalorgid" | "aws:principalorgpaths" => false,
+            "aws:resourceorgid" | "aws:resourceorgpaths" => !self.owned,
             "aws:resourcetag" | "iam:resourcetag" => self.target.is_none() && !self.of_s3,
             "s3:existingobjecttag" => self.asks_object && self.object_tags.is_none(),
             "iam:permissionsboundary" => self.brings_boundary || self.target.is_none(),
@@ -122,7 +132,11 @@ impl<'a> SuppliedContext<'a> {
             ("iam:permissionsboundary", None) if self.asks_boundary => {
                 ContextValues::optional(self.boundary.as_deref())
             }
-            _ => ContextValues::Absent,
+            _ => {
+                let mut known = self.organization.iter();
+                let known = known.find(|(known, _)| *known == key);
+                known.map_or(ContextValues::Absent, |(_, values)| values.clone())
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ use super::{
     given::{BOUNDARIES, InputPolicy, POLICIES, SimulatedPrincipal, entity, parsed},
     invalid,
 };
-use crate::{fault::IamFault, view::StateView};
+use crate::{authorize::service_controlled, fault::IamFault, view::StateView};
 
 /// `aws:userid` if the request names no caller.
 const NOBODY: &str = "STUB_PRINCIPAL_FOR_POLICY_SIMULATOR";
@@ -103,6 +103,7 @@ impl SimulationInput {
         let excluded = input.policy_exclusion_list.as_deref().unwrap_or_default();
         let own = subject.policies(view, excluded)?;
         let mut supposed = Self::new(view.id(), own, &parts)?;
+        supposed.set = service_controlled(view.ledger, view.account, supposed.set);
         if supposed.boundary.is_none()
             && let Some(boundary) = subject.boundary(view, excluded)?
         {
@@ -157,6 +158,7 @@ impl SimulationInput {
         &mut self,
         levels: &[iam::OrderedOrganizationPolicyType],
     ) -> Result<(), IamFault> {
+        let mut organization = Vec::new();
         for (number, level) in (1..).zip(levels) {
             let texts = list(level.service_control_policy_input_list.as_deref());
             if texts.is_empty() {
@@ -167,8 +169,9 @@ impl SimulationInput {
             }
             let name = "Service control policy input list";
             let level = parsed(texts, ("ServiceControlPolicyInputList", name))?;
-            self.set.service_control.push(identity(&level));
+            organization.push(identity(&level));
         }
+        self.set.service_control = organization.into();
         Ok(())
     }
 
