@@ -58,6 +58,10 @@ pub trait S3Authorizer: Send + Sync {
     /// nothing in it changes. `None` for an anonymous caller.
     fn account_state(&self) -> Option<Arc<dyn Any + Send + Sync>>;
 
+    /// A number that changes when an organization changes, whose policies limit callers and
+    /// resources.
+    fn organizations_version(&self) -> u64;
+
     /// Runs work for the caller outside the threads that answer requests, when it is the caller's
     /// turn.
     fn run_beside(&self, work: CpuWork) -> WorkFuture<'_>;

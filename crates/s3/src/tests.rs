@@ -6,6 +6,10 @@ macro_rules! account_changes {
         fn account_state(&self) -> Option<std::sync::Arc<dyn std::any::Any + Send + Sync>> {
             Some(std::sync::Arc::new(0_u8))
         }
+
+        fn organizations_version(&self) -> u64 {
+            0
+        }
     };
 }
 

@@ -280,7 +280,8 @@ enum RequestDestination {
     Unserved(UnservedHttp, ResponseIds),
     /// The console.
     Console(ConsoleListener),
-    /// A service that speaks awsQuery, if this origin serves it without a signature in a header.
+    /// A service whose requests are parameters, if this origin serves it without a signature in a
+    /// header.
     Query {
         claimed: Option<Service>,
         is_admitted: bool,
@@ -292,7 +293,7 @@ enum RequestDestination {
 /// Which service answers a request.
 #[derive(Debug, PartialEq, Eq)]
 enum RequestRoute {
-    /// A service that speaks awsQuery; `Some` if the credential scope names it.
+    /// A service whose requests are parameters; `Some` if the credential scope names it.
     Query(Option<Service>),
     /// S3.
     Storage,
@@ -306,7 +307,13 @@ fn route(method: &Method, uri: &Uri, headers: &HeaderMap) -> RequestRoute {
         Some("iam") => return RequestRoute::Query(Some(Service::Iam)),
         Some("sts") => return RequestRoute::Query(Some(Service::Sts)),
         Some("keywright") => return RequestRoute::Query(Some(Service::Keywright)),
+        Some("organizations") => return RequestRoute::Query(Some(Service::Organizations)),
         _ => {}
+    }
+    // Without a scope it is not signed, which its own service must say.
+    let target = headers.get(query::TARGET).map(HeaderValue::as_bytes);
+    if target.is_some_and(|target| target.starts_with(b"AWSOrganizations")) {
+        return RequestRoute::Query(Some(Service::Organizations));
     }
     let form = headers
         .get(CONTENT_TYPE)

@@ -1,4 +1,4 @@
-//! IAM, STS and the extension: forms in, XML out.
+//! IAM, STS and the extension: forms in, XML out. Organizations: JSON in and out.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
@@ -13,7 +13,7 @@ use keywright_identity::{
 };
 use keywright_s3::NoMemory;
 use keywright_sigv4::{PayloadHash, PresentedSignature, ServiceRules, SigningDialect};
-use keywright_wire::{Form, MalformedForm, Service, error_answer};
+use keywright_wire::{Form, MalformedForm, Protocol, Service, error_answer};
 
 use crate::{
     ResponseBody,
@@ -23,9 +23,9 @@ use crate::{
     services::Services,
 };
 
-/// A request for one of the services that speak awsQuery, without its body.
+/// A request for one of the services whose requests are parameters, without its body.
 pub(crate) struct QueryRequest<'a> {
-    /// The service of the credential scope, if it speaks awsQuery.
+    /// The service of the credential scope, if it is one of them.
     pub claimed: Option<Service>,
     pub parts: Parts,
     pub event: &'a EventDraft<'a>,
@@ -78,11 +78,11 @@ fn check_head(
     request: &QueryRequest<'_>,
     small: bool,
 ) -> Result<PresentedSignature, WireError> {
-    let presented = presented_to(service, request).map_err(|fault| refused(&fault))?;
+    let presented = presented_to(service, request).map_err(|fault| refused(service, &fault))?;
     if !small {
         let authenticator = services.identity.authenticator();
         let recognized = authenticator.recognize(&presented, request.event.record().context.now);
-        recognized.map_err(|fault| refused(&fault))?;
+        recognized.map_err(|fault| refused(service, &fault))?;
     }
     Ok(presented)
 }
@@ -119,9 +119,14 @@ pub(crate) struct ReadForm {
 }
 
 impl ReadForm {
-    fn of(method: &Method, query: &[u8], body: &[u8]) -> Self {
+    fn of(reading: &FormReading, body: &[u8]) -> Self {
+        let form = match reading {
+            FormReading::Query(query) => Form::parse(query),
+            FormReading::Body => Form::parse(body),
+            FormReading::Json(target) => Form::parse_json(target.as_deref(), body),
+        };
         Self {
-            form: Form::parse(if *method == Method::GET { query } else { body }),
+            form,
             payload: PayloadHash::of(body),
         }
     }
@@ -132,16 +137,45 @@ impl ReadForm {
         request: &QueryRequest<'_>,
         body: &[u8],
     ) -> Result<Self, WireError> {
-        let parts = &request.parts;
-        let query = parts.uri.query().unwrap_or_default().as_bytes();
+        let reading = FormReading::of(request);
         if body.len() <= limits::BODY_BYTES_FREE {
-            return Ok(Self::of(&parts.method, query, body));
+            return Ok(Self::of(&reading, body));
         }
-        let (method, query) = (parts.method.clone(), query.to_vec());
-        let read = move |body: &[u8]| Self::of(&method, &query, body);
+        let read = move |body: &[u8]| Self::of(&reading, body);
         let address = request.event.record().context.source_address;
         let reading = services.identity.read_beside(address, body, read);
-        reading.await.map_err(|fault| fault.wire())
+        let service = request.claimed.unwrap_or(Service::Iam);
+        reading.await.map_err(|fault| fault.wire_of(service))
+    }
+}
+
+/// Where the parameters of a request are, and how they are written.
+enum FormReading {
+    /// In the query string.
+    Query(Vec<u8>),
+    /// In the body, as a form.
+    Body,
+    /// In the body, as JSON, with the operation in this header.
+    Json(Option<String>),
+}
+
+/// The header that names the operation of a JSON request.
+pub(crate) const TARGET: &str = "x-amz-target";
+
+impl FormReading {
+    fn of(request: &QueryRequest<'_>) -> Self {
+        let parts = &request.parts;
+        let protocol = request.claimed.map(Service::protocol);
+        if protocol == Some(Protocol::Json) {
+            let target = parts.headers.get(TARGET);
+            let target = target.and_then(|target| target.to_str().ok());
+            return Self::Json(target.map(str::to_owned));
+        }
+        if parts.method == Method::GET {
+            let query = parts.uri.query().unwrap_or_default();
+            return Self::Query(query.as_bytes().to_vec());
+        }
+        Self::Body
     }
 }
 
@@ -176,14 +210,14 @@ async fn answer_read(
         Err(error) => (claimed.unwrap_or(Service::Iam), Err(error)),
     };
     match outcome {
-        Ok(xml) => xml_response(StatusCode::OK, xml, &event.record().request_id),
+        Ok(text) => response(service, StatusCode::OK, text, &event.record().request_id),
         Err(error) => error_response(service, &error, event.record()),
     }
 }
 
 /// The response for a request that is not signed in a header, where that is required.
 pub(crate) fn not_admitted(service: Service, record: &RequestRecord) -> Response<ResponseBody> {
-    let error = refused(&keywright_sigv4::SignatureFault::Missing);
+    let error = refused(service, &keywright_sigv4::SignatureFault::Missing);
     error_response(service, &error, record)
 }
 
@@ -197,7 +231,7 @@ fn service_of(form: &Result<Form, MalformedForm>) -> Service {
     }
 }
 
-/// Runs a request from inside this process, emits its event, and returns the XML of its response.
+/// Runs a request from inside this process, emits its event, and returns the body of its response.
 ///
 /// # Errors
 /// The error for the client.
@@ -269,12 +303,13 @@ async fn run(services: &Services, call: AdmittedQuery<'_>) -> Result<Bytes, Wire
     admit(connection, request.event, authenticated, token);
     let form = read
         .form
-        .map_err(|malformed| WireError::new(400, "MalformedInput", malformed.to_string()))?;
-    let call = ActionCall::new(record, &form).map_err(|fault| failed(&fault, record))?;
+        .map_err(|malformed| IamFault::MalformedInput(malformed.to_string()).wire_of(service))?;
+    let failed = |fault: IamFault| failed(service, &fault, record);
+    let call = ActionCall::new(record, &form).map_err(failed)?;
     if service == Service::Iam && !call.caller().may_call_iam() {
-        return Err(refused(&keywright_sigv4::SignatureFault::UnknownKey {
-            access_key_id: call.caller().key().to_string(),
-        }));
+        let access_key_id = call.caller().key().to_string();
+        let fault = keywright_sigv4::SignatureFault::UnknownKey { access_key_id };
+        return Err(refused(service, &fault));
     }
     if let Some(error) = unfit {
         return Err(error);
@@ -283,7 +318,7 @@ async fn run(services: &Services, call: AdmittedQuery<'_>) -> Result<Bytes, Wire
         Ok(operation) => services.identity.call(operation, call).await,
         Err(fault) => Err(fault),
     };
-    let answer = answer.map_err(|fault| failed(&fault, record))?;
+    let answer = answer.map_err(failed)?;
     held(services, WorkOwner::of(call.caller()), answer)
 }
 
@@ -319,7 +354,7 @@ fn authenticate(
     let authenticated = services.identity.authenticator().authenticate(signed);
     authenticated.map_err(|failure| {
         request.event.reject(&failure);
-        refused(&failure.fault)
+        refused(request.claimed.unwrap_or(Service::Iam), &failure.fault)
     })
 }
 
@@ -344,13 +379,13 @@ async fn unsigned(
     let form = form.as_ref().ok();
     let found = form.and_then(|form| Some((form, Identity::unsigned(service, form)?)));
     let (keywright_sigv4::SignatureFault::Missing, Some((form, operation))) = (fault, found) else {
-        return Err(refused(fault));
+        return Err(refused(service, fault));
     };
     event.admit_unsigned(HOME_REGION);
     let record = event.record();
     let call = UnsignedCall { record, form };
     let answer = services.identity.call_unsigned(operation, call).await;
-    let xml = answer.map_err(|fault| failed(&fault, record))?;
+    let xml = answer.map_err(|fault| failed(service, &fault, record))?;
     Ok(xml.into())
 }
 
@@ -390,16 +425,19 @@ fn idempotency_token(
     }
 }
 
-fn refused(fault: &keywright_sigv4::SignatureFault) -> WireError {
-    fault.wire(SigningDialect::Query)
+fn refused(service: Service, fault: &keywright_sigv4::SignatureFault) -> WireError {
+    match service.protocol() {
+        Protocol::Query => fault.wire(SigningDialect::Query),
+        Protocol::Json => fault.json_wire(),
+    }
 }
 
-fn failed(fault: &IamFault, record: &RequestRecord) -> WireError {
+fn failed(service: Service, fault: &IamFault, record: &RequestRecord) -> WireError {
     if let IamFault::Internal(why) = fault {
         let source = record.context.source_address;
         tracing::error!(%why, %source, "a request failed");
     }
-    fault.wire()
+    fault.wire_of(service)
 }
 
 fn error_response(
@@ -407,20 +445,36 @@ fn error_response(
     error: &WireError,
     record: &RequestRecord,
 ) -> Response<ResponseBody> {
-    let xml = error_answer(service, error, &record.request_id);
+    let text = error_answer(service, error, &record.request_id);
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = xml_response(status, xml.into(), &record.request_id);
+    let mut response = response(service, status, text.into(), &record.request_id);
+    if service.protocol() == Protocol::Json
+        && let Ok(code) = HeaderValue::from_str(&error.code)
+    {
+        response.headers_mut().insert(ERROR_TYPE, code);
+    }
     response.extensions_mut().insert(ErrorCode::from(error));
     response
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
-fn xml_response(status: StatusCode, xml: Bytes, request_id: &str) -> Response<ResponseBody> {
-    let mut response = Response::new(full(xml));
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+
+fn response(
+    service: Service,
+    status: StatusCode,
+    text: Bytes,
+    request_id: &str,
+) -> Response<ResponseBody> {
+    let mut response = Response::new(full(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    let kind = match service.protocol() {
+        Protocol::Query => "text/xml",
+        Protocol::Json => "application/x-amz-json-1.1",
+    };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     // A rotation repeats a request only if this header shows that repeating it is safe.
     headers.insert(header::SERVER, HeaderValue::from_static("Keywright"));
     if let Ok(id) = HeaderValue::from_str(request_id) {

@@ -45,6 +45,26 @@ impl SignatureFault {
     }
 }
 
+impl SignatureFault {
+    /// Renders the fault for a service that speaks AWS JSON: IAM's texts under other codes.
+    pub fn json_wire(&self) -> WireError {
+        let fault = query(self);
+        let code = match &*fault.code {
+            "MissingAuthenticationToken" => "MissingAuthenticationTokenException",
+            "SignatureDoesNotMatch" => "InvalidSignatureException",
+            "IncompleteSignature" => "IncompleteSignatureException",
+            "InvalidClientTokenId" => "UnrecognizedClientException",
+            "ExpiredToken" => "ExpiredTokenException",
+            _ => return fault,
+        };
+        WireError {
+            status: 400,
+            code: code.into(),
+            ..fault
+        }
+    }
+}
+
 /// The responses of IAM and STS.
 fn query(fault: &SignatureFault) -> WireError {
     match fault {

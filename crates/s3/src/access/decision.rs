@@ -116,6 +116,7 @@ impl AccessCheck {
     /// What decisions depend on besides the question; the same allocations while nothing changed.
     pub(super) fn state(&self) -> DecisionState {
         DecisionState {
+            organizations_version: self.authorize.organizations_version(),
             account: self.authorize.account_state(),
             policy: self.policy.clone(),
         }
@@ -157,6 +158,7 @@ impl AccessQuestion {
 
 /// The state that decisions depend on.
 pub(super) struct DecisionState {
+    organizations_version: u64,
     account: Option<Arc<dyn Any + Send + Sync>>,
     policy: Option<Arc<BucketPolicy>>,
 }
@@ -177,7 +179,7 @@ impl DecisionState {
             (None, None) => true,
             _ => false,
         };
-        same_account && same_policy
+        same_account && same_policy && self.organizations_version == other.organizations_version
     }
 }
 

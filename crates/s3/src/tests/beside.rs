@@ -58,6 +58,10 @@ impl S3Authorizer for Slow {
         None
     }
 
+    fn organizations_version(&self) -> u64 {
+        0
+    }
+
     fn run_beside(&self, work: CpuWork) -> WorkFuture<'_> {
         Box::pin(async move {
             if self.busy {

@@ -1,5 +1,5 @@
-//! docs/coverage.md: every operation of IAM, STS and S3, and whether it is served. It is derived
-//! from the tables that route requests.
+//! docs/coverage.md: every operation of IAM, STS, Organizations and S3, and whether it is served. It
+//! is derived from the tables that route requests.
 
 use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
@@ -17,14 +17,15 @@ const COMMITTED: &str = include_str!("../../../../docs/coverage.md");
 const HEAD: &str = "\
 # Coverage of AWS's APIs
 
-Every operation of IAM, STS and S3 in the models that this version knows. An operation that is not served answers
-`NotImplemented` with the reason. How served operations differ from AWS is described in
+Every operation of IAM, STS, Organizations and S3 in the models that this version knows. An operation that is not served
+answers `NotImplemented` with the reason. How served operations differ from AWS is described in
 [differences.md](differences.md).
 
 This page is derived from the tables that route requests. A test fails when it is not up to date, and writes the new
-text to `target/coverage.md`. Further tests call every served operation of IAM and STS with a valid request, without a
-permission, with an explicit deny and with a wrong signature (`actions::sweeps`), and every served operation of S3 without
-a permission; operations of S3 that are not served change nothing. What each of them does is tested beside it.
+text to `target/coverage.md`. Further tests call every served operation of IAM, STS and Organizations with a valid
+request, without a permission, with an explicit deny and with a wrong signature (`actions::sweeps`), and every served
+operation of S3 without a permission; operations of S3 that are not served change nothing. What each of them does is
+tested beside it.
 ";
 
 const fn level(level: ActionLevel) -> &'static str {
@@ -62,7 +63,12 @@ fn section(text: &mut String, title: &str, column: &str, rows: &[(&str, Option<S
 
 fn document() -> String {
     let mut text = HEAD.to_owned();
-    for (service, title) in [(Service::Iam, "IAM"), (Service::Sts, "STS")] {
+    let titles = [
+        (Service::Iam, "IAM"),
+        (Service::Sts, "STS"),
+        (Service::Organizations, "Organizations"),
+    ];
+    for (service, title) in titles {
         let mut rows: Vec<_> = operations()
             .filter(|operation| operation.service == service)
             .map(|operation| {

@@ -123,6 +123,7 @@ pub(super) fn capabilities(ask: ApiRequest<'_>) -> Result<ApiReply, WireError> {
     Ok(ApiReply::json(json!({
         "iam": of(Service::Iam),
         "sts": of(Service::Sts),
+        "organizations": of(Service::Organizations),
         "keywright": of(Service::Keywright),
         "s3": keywright_s3::operations(),
         "actions": policy_actions(),

@@ -8,7 +8,7 @@ use std::{any::Any, borrow::Cow, sync::Arc};
 use keywright_base::{WireError, limits};
 use keywright_identity::{
     Identity,
-    authorize::{self, ForeignResource, MeasuredOutcome},
+    authorize::{self, ForeignResource, MeasuredOutcome, RequestSubject},
     caller::Caller,
     event::RequestRecord,
     state::Account,
@@ -19,7 +19,7 @@ use keywright_s3::{self as s3, CallerBusy, S3Authorizer, S3Context, S3Denial, S3
 use keywright_sigv4::SignatureFault;
 
 use super::{
-    budget::{BudgetQuestion, StepBudget},
+    budget::{AccountState, BudgetQuestion, StepBudget},
     signature::SignatureConditions,
 };
 use crate::payload::wire_error;
@@ -57,6 +57,11 @@ impl keywright_policy::ContextLookup for S3Conditions<'_> {
         if key.starts_with("s3:") {
             let signature = self.decider.signature.as_ref();
             return signature.map_or(ContextValues::Absent, |signature| signature.key(key));
+        }
+        let ledger = self.decider.identity.ledger();
+        let owner = self.resource.owner;
+        if let Some(found) = authorize::organization_key(ledger, self.account, owner, key) {
+            return found;
         }
         let caller = self.decider.record.caller().zip(self.account);
         authorize::common(caller, &self.decider.record.context, key)
@@ -124,11 +129,11 @@ impl S3Authorizer for CallerAuthorizer {
             resource,
             context,
         };
-        let account = self.account()?;
+        let state = self.state()?;
         let left = self.budget.left();
-        let decided = self.decide(account.as_deref(), question, left);
+        let decided = self.decide(state.account.as_deref(), question, left);
         if decided.outcome.is_ok() {
-            self.budget.remember(account, question, decided.steps);
+            self.budget.remember(state, question, decided.steps);
         }
         self.with_message(question, decided.outcome)
     }
@@ -144,25 +149,29 @@ impl S3Authorizer for CallerAuthorizer {
             resource,
             context,
         };
-        let account = match self.account() {
-            Ok(account) => account,
+        let state = match self.state() {
+            Ok(state) => state,
             Err(denial) => return Some(Err(denial)),
         };
-        if self.budget.has_allowed(account.as_ref(), question) {
+        if self.budget.has_allowed(&state, question) {
             return Some(Ok(()));
         }
         let steps_max = self.budget.left_shortly();
         if steps_max == 0 {
             return None;
         }
-        let decided = self.decide(account.as_deref(), question, steps_max);
+        let decided = self.decide(state.account.as_deref(), question, steps_max);
         self.budget.take_shortly(decided.steps);
         (!decided.cut_short).then(|| self.with_message(question, decided.outcome))
     }
 
     fn account_state(&self) -> Option<Arc<dyn Any + Send + Sync>> {
         // An account that is gone fails the check of the caller.
-        Some(self.account().ok()?? as _)
+        Some(self.state().ok()?.account? as _)
+    }
+
+    fn organizations_version(&self) -> u64 {
+        self.identity.ledger().organizations_version()
     }
 
     fn run_beside(&self, work: s3::CpuWork) -> s3::WorkFuture<'_> {
@@ -204,12 +213,20 @@ pub(crate) fn stored_id_to_arn(identity: &Identity, retained: &str) -> Option<St
 
 impl CallerAuthorizer {
     /// The caller's account in its current state.
-    fn account(&self) -> Result<Option<Arc<Account>>, S3Denial> {
-        let Some(caller) = self.record.caller() else {
-            return Ok(None);
+    fn state(&self) -> Result<AccountState, S3Denial> {
+        let ledger = self.identity.ledger();
+        let organizations_version = ledger.organizations_version();
+        let account = match self.record.caller() {
+            None => None,
+            Some(caller) => {
+                let cell = ledger.account(caller.account());
+                Some(cell.ok_or_else(plain)?.snapshot().clone())
+            }
         };
-        let cell = self.identity.ledger().account(caller.account());
-        Ok(Some(cell.ok_or_else(plain)?.snapshot().clone()))
+        Ok(AccountState {
+            account,
+            organizations_version,
+        })
     }
 
     /// Decides within `left` steps and deducts the steps from the request's budget.
@@ -236,12 +253,15 @@ impl CallerAuthorizer {
             policy: resource.policy,
         };
         self.record.note_resource(resource.arn, resource.owner);
-        let caller = self.record.caller().zip(account);
+        let subject = RequestSubject {
+            ledger: self.identity.ledger(),
+            caller: self.record.caller().zip(account),
+        };
         // Only the first denial of a request is recorded.
         let first = !self.record.is_denied();
         let names = first.then_some(|| conditions.names());
         let steps_max = left.min(limits::DECISION_STEPS);
-        let decided = authorize::decide(caller, action, &foreign, &conditions, steps_max, names);
+        let decided = authorize::decide(subject, action, &foreign, &conditions, steps_max, names);
         self.budget.take(decided.steps);
         decided
     }

@@ -26,11 +26,22 @@ pub(super) struct StepBudget {
 /// Everything that a decision depends on, besides the request.
 struct BudgetedDecision {
     account: Option<Arc<Account>>,
+    /// Of the organizations that limit the caller or the resource.
+    organizations_version: u64,
     policy: Option<Arc<BucketPolicy>>,
     action: String,
     arn: String,
     owner: Option<AccountId>,
     context: S3Context,
+}
+
+/// The state from which the caller of a request is decided.
+#[derive(Debug, Clone)]
+pub(super) struct AccountState {
+    /// The caller's account, if there is a caller.
+    pub(super) account: Option<Arc<Account>>,
+    /// Read before the account and before anything of an organization.
+    pub(super) organizations_version: u64,
 }
 
 /// The number of expensive decisions that a request remembers.
@@ -67,18 +78,14 @@ impl StepBudget {
     }
 
     /// Remembers an allowed decision if it was expensive.
-    pub(super) fn remember(
-        &self,
-        account: Option<Arc<Account>>,
-        question: BudgetQuestion<'_>,
-        steps: u64,
-    ) {
+    pub(super) fn remember(&self, state: AccountState, question: BudgetQuestion<'_>, steps: u64) {
         let mut allowed = self.allowed();
         if steps <= limits::SHORT_DECISION_STEPS || allowed.len() >= LONG_DECISIONS {
             return;
         }
         allowed.push(BudgetedDecision {
-            account,
+            account: state.account,
+            organizations_version: state.organizations_version,
             policy: question.resource.policy.cloned(),
             action: question.action.to_owned(),
             arn: question.resource.arn.to_owned(),
@@ -88,12 +95,8 @@ impl StepBudget {
     }
 
     /// Whether the same question was allowed before, on the same state.
-    pub(super) fn has_allowed(
-        &self,
-        account: Option<&Arc<Account>>,
-        question: BudgetQuestion<'_>,
-    ) -> bool {
-        self.allowed().iter().any(|long| long.is(account, question))
+    pub(super) fn has_allowed(&self, state: &AccountState, question: BudgetQuestion<'_>) -> bool {
+        self.allowed().iter().any(|long| long.is(state, question))
     }
 
     fn allowed(&self) -> MutexGuard<'_, Vec<BudgetedDecision>> {
@@ -117,8 +120,9 @@ fn is_same<T>(before: Option<&Arc<T>>, now: Option<&Arc<T>>) -> bool {
 
 impl BudgetedDecision {
     /// Whether it is the same question on the same state.
-    fn is(&self, account: Option<&Arc<Account>>, question: BudgetQuestion<'_>) -> bool {
-        is_same(self.account.as_ref(), account)
+    fn is(&self, state: &AccountState, question: BudgetQuestion<'_>) -> bool {
+        is_same(self.account.as_ref(), state.account.as_ref())
+            && self.organizations_version == state.organizations_version
             && is_same(self.policy.as_ref(), question.resource.policy)
             && self.action == question.action
             && self.arn == question.resource.arn
@@ -147,6 +151,13 @@ mod tests {
         ))
     }
 
+    fn none_of(organizations_version: u64) -> AccountState {
+        AccountState {
+            account: None,
+            organizations_version,
+        }
+    }
+
     #[test]
     fn a_long_decision_stands_for_the_same_state_only() {
         let (now, later) = (policy(), policy());
@@ -161,10 +172,14 @@ mod tests {
             resource: &requested,
             context: &none,
         };
-        budget.remember(None, put, limits::SHORT_DECISION_STEPS);
-        assert!(!budget.has_allowed(None, put), "it was short");
-        budget.remember(None, put, limits::SHORT_DECISION_STEPS + 1);
-        assert!(budget.has_allowed(None, put));
+        budget.remember(none_of(1), put, limits::SHORT_DECISION_STEPS);
+        assert!(!budget.has_allowed(&none_of(1), put), "it was short");
+        budget.remember(none_of(1), put, limits::SHORT_DECISION_STEPS + 1);
+        assert!(budget.has_allowed(&none_of(1), put));
+        assert!(
+            !budget.has_allowed(&none_of(2), put),
+            "an organization changed"
+        );
         for (action, resource, context) in [
             ("s3:GetObject", requested, &none),
             (
@@ -194,7 +209,7 @@ mod tests {
                 resource: &resource,
                 context,
             };
-            assert!(!budget.has_allowed(None, question));
+            assert!(!budget.has_allowed(&none_of(1), question));
         }
     }
 

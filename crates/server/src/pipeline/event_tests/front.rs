@@ -129,14 +129,22 @@ impl Reply {
     /// The error code; empty if there is no body.
     pub(super) fn code(&self) -> String {
         let json = serde_json::from_str::<serde_json::Value>(&self.body);
-        if let Ok(code) = json.map(|json| json["code"].as_str().unwrap_or_default().to_owned()) {
-            return code;
+        if let Ok(json) = json {
+            let code = json["code"].as_str().or(json["__type"].as_str());
+            return code.unwrap_or_default().to_owned();
         }
         let after = self
             .body
             .split_once("<Code>")
             .map_or("", |(_, after)| after);
         after.split('<').next().unwrap_or_default().to_owned()
+    }
+
+    /// Whether the head has this line.
+    pub(super) fn has_head(&self, line: &str) -> bool {
+        self.head
+            .lines()
+            .any(|other| other.eq_ignore_ascii_case(line))
     }
 
     /// The cookie of the new session.
