@@ -24,7 +24,7 @@ use keywright_rotation::{
 
 use super::{
     answer::QueryResponse,
-    call::{CallError, CallResponse, QueryCall, QueryService, Transport, call},
+    call::{CallError, CallResponse, QueryCall, QueryService, Transport, call, call_organizations},
     credentials::{SigningKeys, StandIn, borrow, fetch},
     endpoint::{IAM, STS, ServiceEndpoint, second_sts},
     pace::RateLimiter,
@@ -291,6 +291,21 @@ impl AccountClient {
             header: None,
         };
         Ok(self.read_at(&query).await?.answer)
+    }
+
+    /// Calls an operation of Organizations once, with its input as JSON.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn organizations(
+        &self,
+        operation: &str,
+        input: &serde_json::Value,
+    ) -> Result<serde_json::Value, CallError> {
+        let keys = self.keys().await?;
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let call = (operation, input);
+        call_organizations(&self.way, &self.iam, &keys, call, &*self.clock).await
     }
 
     /// Like [`AccountClient::read`], with the metadata of the response's headers.

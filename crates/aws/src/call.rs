@@ -1,4 +1,4 @@
-//! One signed awsQuery request, sent once.
+//! One signed request, sent once: awsQuery, or AWS JSON for Organizations.
 //!
 //! Invariant: an error tells whether the request may have been carried out. This module follows no
 //! redirects and retries nothing.
@@ -9,6 +9,7 @@ use http::{HeaderMap, Request, StatusCode, header};
 use keywright_base::{Clock, Secret, Timestamp, limits};
 use keywright_sigv4::{PayloadClaim, SigningCredentials, SigningTarget, sign};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -238,6 +239,57 @@ fn refusal(status: StatusCode, fields: Result<ResponseRow, String>) -> CallError
     }
 }
 
+/// Signs and sends a request to Organizations, which speaks AWS JSON 1.1. An operation without
+/// output has the response `null`.
+///
+/// # Errors
+/// [`CallError`].
+pub(crate) async fn call_organizations(
+    way: &Transport,
+    endpoint: &ServiceEndpoint,
+    keys: &SigningKeys,
+    (operation, input): (&str, &Value),
+    clock: &dyn Clock,
+) -> Result<Value, CallError> {
+    let head = [
+        (header::CONTENT_TYPE.as_str(), "application/x-amz-json-1.1"),
+        (
+            "x-amz-target",
+            &format!("AWSOrganizationsV20161128.{operation}"),
+        ),
+    ];
+    let request = signed_post(
+        endpoint,
+        keys,
+        ("organizations", &head, input.to_string()),
+        clock,
+    );
+    let request =
+        request.ok_or_else(|| CallError::Impossible("the request cannot be signed".to_owned()))?;
+    let RawResponse { status, body, .. } = way.send(request, &endpoint.url).await?;
+    let output = match body.trim_ascii() {
+        b"" => Ok(Value::Null),
+        body => serde_json::from_slice::<Value>(body),
+    };
+    if status.is_success() {
+        return output.map_err(|_| CallError::Unknown {
+            at: endpoint.url.clone(),
+            why: "the answer is not JSON".to_owned(),
+        });
+    }
+    let output = output.unwrap_or_default();
+    let text = |name: &str| output.get(name).and_then(Value::as_str).map(one_line);
+    // A code may be qualified by its namespace.
+    let code = text("__type").and_then(|code| code.rsplit('#').next().map(str::to_owned));
+    Err(CallError::Refused {
+        code: code.unwrap_or_else(|| status.to_string()),
+        message: text("Message")
+            .or_else(|| text("message"))
+            .unwrap_or_default(),
+        status: status.as_u16(),
+    })
+}
+
 fn signed(
     endpoint: &ServiceEndpoint,
     keys: &SigningKeys,
@@ -253,12 +305,29 @@ fn signed(
         let value = utf8_percent_encode(value, NON_ALPHANUMERIC);
         write!(form, "&{name}={value}").ok()?;
     }
+    let form_type = (
+        header::CONTENT_TYPE.as_str(),
+        "application/x-www-form-urlencoded",
+    );
+    let head: Vec<_> = std::iter::once(form_type).chain(query.header).collect();
+    signed_post(
+        endpoint,
+        keys,
+        (query.service.scope_name(), &head, form),
+        clock,
+    )
+}
+
+fn signed_post(
+    endpoint: &ServiceEndpoint,
+    keys: &SigningKeys,
+    (service, head, body): (&'static str, &[(&str, &str)], String),
+    clock: &dyn Clock,
+) -> Option<Request<String>> {
     let authority = endpoint.url.split_once("://")?.1;
-    let mut request = Request::post(format!("{}/", endpoint.url))
-        .header(header::HOST, authority)
-        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-    if let Some((name, value)) = query.header {
-        request = request.header(name, value);
+    let mut request = Request::post(format!("{}/", endpoint.url)).header(header::HOST, authority);
+    for (name, value) in head {
+        request = request.header(*name, *value);
     }
     let (mut parts, ()) = request.body(()).ok()?.into_parts();
     let credentials = SigningCredentials {
@@ -268,11 +337,11 @@ fn signed(
     };
     let target = SigningTarget {
         region: endpoint.region,
-        service: query.service.scope_name(),
+        service,
     };
-    let payload = PayloadClaim::Sha256(Sha256::digest(&form).into());
+    let payload = PayloadClaim::Sha256(Sha256::digest(&body).into());
     sign(&mut parts, &credentials, &target, payload, clock.now()).ok()?;
-    Some(Request::from_parts(parts, form))
+    Some(Request::from_parts(parts, body))
 }
 
 #[test]

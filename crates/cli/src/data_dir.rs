@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use keywright_base::{Entropy, Secret};
+use keywright_base::{AccountId, Entropy, Secret};
 use keywright_fleet::journal::SqliteJournal;
 use keywright_identity::service::RootCredentials;
 use keywright_store::durable;
@@ -79,6 +79,11 @@ impl DataDir {
     /// The file with root's generated console password.
     pub(crate) fn root_password(&self) -> PathBuf {
         self.0.join(ROOT_PASSWORD)
+    }
+
+    /// The file with a new console password of another account's root.
+    pub(crate) fn root_password_of(&self, account: AccountId) -> PathBuf {
+        self.0.join(format!("root-{account}.password"))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -202,10 +207,15 @@ impl DataDir {
         durable::replace(&self.credentials(), text.expose().as_bytes())
     }
 
-    /// Writes root's console password: the password and a newline, nothing else.
+    /// Writes root's console password.
     pub(crate) fn write_root_password(&self, password: &Secret<String>) -> io::Result<()> {
+        Self::write_password(&self.root_password(), password)
+    }
+
+    /// Writes a password to a file: the password and a newline, nothing else.
+    pub(crate) fn write_password(path: &Path, password: &Secret<String>) -> io::Result<()> {
         let text = Secret::new(format!("{}\n", password.expose()));
-        durable::replace(&self.root_password(), text.expose().as_bytes())
+        durable::replace(path, text.expose().as_bytes())
     }
 }
 

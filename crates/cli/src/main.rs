@@ -1,5 +1,6 @@
 //! The `keywright` binary.
 
+mod account;
 mod bundle;
 mod config;
 mod data_dir;
@@ -63,6 +64,9 @@ enum CliCommand {
     /// Manage the root credentials that the first start created
     #[command(subcommand)]
     Root(root::RootCommand),
+    /// Create, list and close the accounts of an organization on a running server
+    #[command(subcommand)]
+    Account(account::AccountCommand),
     /// Ask a running server who still uses an access key
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -83,6 +87,7 @@ fn main() -> ExitCode {
             master_key::rotate(arguments).map(|()| true)
         }
         CliCommand::Root(command) => root::run(command),
+        CliCommand::Account(command) => account::run(&command),
         CliCommand::Keys(command) => keys::run(&command).map(|()| true),
         CliCommand::Policy(command) => policy::run(&command),
         CliCommand::Rotate(arguments) => rotate::run(&arguments),

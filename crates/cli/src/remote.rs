@@ -1,4 +1,4 @@
-//! A client for Keywright's extension on a running server.
+//! A client for Keywright's extension and for Organizations on a running server.
 //!
 //! Invariant: there is no private API. A command signs with the user's own AWS credentials and is
 //! authorized for what it requests.
@@ -60,6 +60,18 @@ impl RemoteArguments {
             let answer = client.read(QueryService::Keywright, action, &parameters);
             Ok(answer.await?)
         })
+    }
+
+    /// Sends a request to Organizations and waits for the response.
+    ///
+    /// # Errors
+    /// As [`RemoteArguments::ask`].
+    pub(crate) fn organizations(
+        &self,
+        operation: &'static str,
+        input: &serde_json::Value,
+    ) -> anyhow::Result<serde_json::Value> {
+        self.with_client(async |client| Ok(client.organizations(operation, input).await?))
     }
 
     /// The ARN of a principal: as given, or of the user of this name, or of root.

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
-use keywright_base::{Clock, Entropy, Secret};
+use keywright_base::{AccountId, Clock, Entropy, Secret};
 use keywright_server::{SystemClock, SystemEntropy};
 use keywright_store::sqlite;
 
@@ -52,6 +52,11 @@ pub(crate) struct ForgetArguments {
 pub(crate) struct ResetArguments {
     #[command(flatten)]
     installation: InstallationArguments,
+
+    /// Account whose root gets the password, which is then written to root-ACCOUNT.password
+    /// [default: the account of the first start]
+    #[arg(long, value_name = "ACCOUNT")]
+    account: Option<AccountId>,
 }
 
 /// Runs a command. Returns false if a person says no.
@@ -87,11 +92,20 @@ async fn reset_password(arguments: &ResetArguments) -> anyhow::Result<()> {
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let installation = Installation::open(data.clone(), &source, &clock, &entropy).await?;
     let identity = &installation.identity;
-    let account = identity.ledger().ids().first().copied();
-    let account = account.context("there is no account yet\nhint: start the server first")?;
-    let keep = |password: &Secret<String>| data.write_root_password(password);
+    let first = identity.first_account();
+    let first = first.context("there is no account yet\nhint: start the server first")?;
+    let account = arguments.account.unwrap_or(first);
+    ensure!(
+        identity.ledger().account(account).is_some(),
+        "there is no account {account}\nhint: keywright account list"
+    );
+    let path = if account == first {
+        data.root_password()
+    } else {
+        data.root_password_of(account)
+    };
+    let keep = |password: &Secret<String>| DataDir::write_password(&path, password);
     identity.reset_root_password(account, keep).await?;
-    let path = data.root_password();
     writeln!(
         io::stdout(),
         "The new console password of root of account {account} is in {}.",

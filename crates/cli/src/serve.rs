@@ -190,7 +190,7 @@ async fn first_account(
 
 /// Gives root a console password if it has none, and writes it to the data folder.
 async fn root_password(identity: &Identity, data: &DataDir) -> anyhow::Result<()> {
-    let Some(account) = identity.ledger().ids().first().copied() else {
+    let Some(account) = identity.first_account() else {
         return Ok(());
     };
     let keep = |password: &Secret<String>| data.write_root_password(password);
@@ -332,7 +332,7 @@ impl StartupMessage<'_> {
         } else {
             String::new()
         };
-        let account = self.identity.ledger().ids().first().copied();
+        let account = self.identity.first_account();
         let account = account
             .map(|id| format!("account ID {id}"))
             .unwrap_or_default();
