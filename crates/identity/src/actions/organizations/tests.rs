@@ -392,7 +392,7 @@ fn every_level_must_allow() {
     let unit = it.unit(&it.root, "unit");
     let (account, admin) = (it.account("dev"), it.admin());
     let keys = it.enter(&admin, &account);
-    let of_sts = format!("Action=GetAccessKeyInfo&AccessKeyId={}", it.bench.root.id);
+    let describe = || it.bench.organizations_as(&keys, "DescribeOrganization", "");
     let form = format!(
         "AccountId={account}&SourceParentId={}&DestinationParentId={unit}",
         it.root
@@ -404,11 +404,12 @@ fn every_level_must_allow() {
     it.attach(&only_iam, &unit);
     it.detach("p-FullAWSAccess", &unit);
     it.bench.call(&keys, "Action=ListRoles").ok();
-    it.bench.call(&keys, &of_sts).ok();
+    describe().ok();
     it.bench.organizations("MoveAccount", &form).ok();
     it.bench.call(&keys, "Action=ListRoles").ok();
-    let answer = it.bench.call(&keys, &of_sts);
-    let silent = "because no service control policy allows the sts:GetAccessKeyInfo action";
+    let answer = describe();
+    let silent = "because no service control policy allows \
+                  the organizations:DescribeOrganization action";
     assert!(
         answer.error().text().ends_with(silent),
         "{:?}",
@@ -424,7 +425,7 @@ fn every_level_must_allow() {
     // Without the type nothing is limited.
     let form = format!("RootId={}&PolicyType=SERVICE_CONTROL_POLICY", it.root);
     it.bench.organizations("DisablePolicyType", &form).ok();
-    it.bench.call(&keys, &of_sts).ok();
+    describe().ok();
 }
 
 #[test]
