@@ -175,6 +175,20 @@ pub const LISTINGS_WAITING: usize = 1024;
 /// Seconds that a CPU-heavy action, a password hash or a listing may wait.
 pub const WORK_WAIT_SECS: u64 = 20;
 
+/// Size of the document of an import once it is decompressed, in bytes.
+pub const IMPORT_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
+/// Entities in one import: as many as an account can have.
+pub const IMPORT_ENTITIES: usize = USERS_PER_ACCOUNT
+    + GROUPS_PER_ACCOUNT
+    + ROLES_PER_ACCOUNT
+    + POLICIES_PER_ACCOUNT
+    + INSTANCE_PROFILES_PER_ACCOUNT;
+/// Operations of IAM that one import may consist of. An account at all of its quotas needs not
+/// quite as many.
+pub const IMPORT_OPERATIONS: usize = 150_000;
+/// Steps (see [`DECISION_STEPS`]) of all decisions of one import.
+pub const IMPORT_STEPS: u64 = 10 * REQUEST_STEPS;
+
 /// Findings listed in one response about a policy.
 pub const POLICY_FINDINGS: usize = 500;
 

@@ -22,7 +22,10 @@ pub(crate) use self::{
     federated::{FederatedIdentity, FederatedPermit, FederatedRequest},
     implied::{decide_on_every, implied_by, is_assuming},
     organizations::{ORGANIZATION_KEYS, resource_control, service_controlled, withhold_guardrails},
-    permit::{LongDecision, approve_at_length, approve_shortly, may, nobody_trusted, would_permit},
+    permit::{
+        LongDecision, approve_at_length, approve_shortly, approve_step, may, nobody_trusted,
+        would_permit,
+    },
 };
 use crate::{
     action::PreparedAction,

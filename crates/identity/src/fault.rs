@@ -58,6 +58,8 @@ pub enum IamFault {
     PasswordPolicyViolation(String),
     /// The user's login profile changed while the request was carried out.
     LoginProfileInMotion(String),
+    /// The account changed while the request was carried out.
+    ConcurrentModification,
     /// The action is for IAM users only.
     InvalidUserType(String),
     /// A code of an MFA device is wrong, was used before, or came after too many others.
@@ -291,6 +293,12 @@ impl IamFault {
                      being created."
                 ),
             ),
+            Self::ConcurrentModification => {
+                let text = "The request was rejected because multiple requests to change this \
+                            object were submitted simultaneously. Wait a few minutes and submit \
+                            your request again.";
+                e(409, "ConcurrentModification", text.to_owned())
+            }
             Self::InvalidUserType(text) => e(400, "InvalidUserType", text.clone()),
             Self::InvalidAuthenticationCode => e(
                 403,

@@ -24,6 +24,7 @@ pub mod event;
 pub mod fault;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+pub mod import_document;
 mod installation;
 pub mod keyring;
 pub mod ledger;

@@ -56,6 +56,6 @@ pub use principal::PrincipalRef;
 pub use public::is_public;
 pub use question::{InvalidQuestion, SettledAnswer, check_question, settled};
 pub use reason::{DenialCause, DenialReason, PolicyLayer, PolicySource};
-pub use rename::rename_principals;
+pub use rename::{ReplacedAccount, rename_principals, replace_account};
 pub use simulate::{Simulation, SimulationOutcome, simulate, statement_positions};
 pub use validate::{DocumentKind, Violation, validate};

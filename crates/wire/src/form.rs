@@ -66,6 +66,14 @@ impl Form {
                 decode(value.strip_prefix(b"=").unwrap_or(value))?,
             ));
         }
+        Self::of(parameters)
+    }
+
+    /// A form of these parameters.
+    ///
+    /// # Errors
+    /// [`MalformedForm`] for a repeated parameter.
+    pub fn of(mut parameters: Vec<(String, String)>) -> Result<Self, MalformedForm> {
         parameters.sort();
         let repeated = parameters.windows(2).find_map(|pair| match pair {
             [(a, _), (b, _)] if a == b => Some(a.clone()),

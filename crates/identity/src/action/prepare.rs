@@ -9,6 +9,7 @@ use keywright_store::contract::{IssuedSession, KeyAttempt, SessionPage, StoreErr
 use crate::{
     authorize::{self, AccessDenied, ForeignResource, RequestSubject, decide, organization_key},
     denials::DenialEvidence,
+    event::RequestRecord,
     fault::IamFault,
     on_behalf::OnBehalf,
     rotations::{PermissionCheck, RotationCaller, RotationEngine},
@@ -21,7 +22,9 @@ use crate::{
 
 /// The services available to [`PreparedAction::prepare`](super::PreparedAction::prepare).
 pub struct Preparation<'a> {
-    pub(super) identity: &'a Identity,
+    pub(super) identity: &'a Arc<Identity>,
+    /// The record of the request.
+    pub(super) record: &'a Arc<RequestRecord>,
     /// The state on which the request was authorized.
     pub(super) snapshot: &'a Arc<Account>,
     /// The view of that state.
@@ -147,8 +150,28 @@ impl<'a> Preparation<'a> {
         place.run(move || work(&snapshot)).await
     }
 
+    /// As [`Preparation::compute`], with a view of the newest durable state.
+    ///
+    /// # Errors
+    /// As [`Preparation::compute`].
+    pub async fn compute_on_view<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&StateView<'_>) -> T + Send + 'static,
+    ) -> Result<T, IamFault> {
+        let (identity, record) = (Arc::clone(self.identity), Arc::clone(self.record));
+        let cell = identity.ledger.account(self.view.id());
+        let cell = cell.ok_or_else(|| IamFault::Internal("the account is gone".to_owned()))?;
+        let place = self.identity.heavy.enter(self.owner()).await?;
+        let work = move || {
+            let snapshot = cell.snapshot().clone();
+            let caller = super::verified_caller(&record)?;
+            Ok(work(&identity.view(&snapshot, (&record, caller))))
+        };
+        place.run(work).await?
+    }
+
     /// Last uses, for long-running work.
-    pub const fn usage(&self) -> &Arc<KeyUsage> {
+    pub fn usage(&self) -> &Arc<KeyUsage> {
         &self.identity.usage
     }
 

@@ -148,6 +148,7 @@ impl Run<'_> {
     ) -> Result<Arc<dyn RunnableAction>, IamFault> {
         let with = Preparation {
             identity: self.identity,
+            record: self.call.record,
             snapshot,
             view: self.view(snapshot),
             permission: self,

@@ -44,6 +44,7 @@ fn equivalents() -> Vec<(&'static str, Vec<&'static str>)> {
         ("GetAccessKeyUse", LOOKS.to_vec()),
         ("GetRotation", LOOKS.to_vec()),
         ("HoldRotation", vec!["iam:UpdateAccessKey"]),
+        ("ImportAccount", vec!["iam:CreatePolicy", "iam:CreateUser"]),
         ("ListAccessKeyAttempts", LOOKS.to_vec()),
         ("ListAccessKeySessions", LOOKS.to_vec()),
         (

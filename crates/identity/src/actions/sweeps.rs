@@ -8,7 +8,7 @@ mod documents;
 
 use keywright_wire::{Operation, Service, operations};
 
-use self::documents::{SAML_METADATA, SSH_KEY, certificate, in_form};
+use self::documents::{SAML_METADATA, SSH_KEY, certificate, import_document, in_form};
 
 /// The account of the samples, which is that of every test installation.
 const ACCOUNT: &str = "123456789012";
@@ -289,6 +289,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
             format!("PrincipalArn=arn:aws:iam::{ACCOUNT}:root&{requested}"),
         ),
         ("ListAuthorizedPrincipals", requested.to_owned()),
+        ("ImportAccount", format!("Document={}", import_document())),
         ("ListDeniedRequests", String::new()),
         (
             "ExplainDeniedRequest",

@@ -154,6 +154,33 @@ pub(crate) fn approve_at_length(
     Ok((Approval(request.operation()), long.flatten()))
 }
 
+/// As [`approve_at_length`], for one of many actions that a request consists of. Uses up steps from
+/// the limit of the request.
+///
+/// # Errors
+/// As [`approve_at_length`].
+pub(crate) fn approve_step(
+    view: &StateView<'_>,
+    request: &dyn ActionRequest,
+    steps_left: &mut u64,
+) -> Result<Approval, IamFault> {
+    if !view.caller.may_call_iam() {
+        return Err(IamFault::Revoked);
+    }
+    let targets = targets(view, request)?;
+    let mut steps = StepsLeft {
+        left: *steps_left,
+        may_be_long: false,
+    };
+    let decided = decide_all(view, request, &targets, &mut steps);
+    *steps_left = steps.left;
+    match decided {
+        Ok(()) => Ok(Approval(request.operation())),
+        Err(Refusal::Denied(fault)) => Err(fault),
+        Err(Refusal::CutShort) => Err(IamFault::Internal("a decision was cut".to_owned())),
+    }
+}
+
 /// Whether the caller would be permitted an extension action with this requirement. Uses up steps
 /// from the given limit. This is not a request, so a denial is not recorded.
 pub(crate) fn would_permit(

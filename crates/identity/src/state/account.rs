@@ -23,6 +23,9 @@ pub(super) struct PolicyUses {
     pub(super) role_boundaries: OrdSet<FoldedName>,
 }
 
+/// The bit that only the grants versions of drafts have.
+const DRAFT_VERSIONS: u64 = 1 << 63;
+
 /// An account at one version. Immutable; [`Account::apply`] creates the next one.
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -180,6 +183,16 @@ impl Account {
                 !(uses.users.is_empty() && uses.groups.is_empty() && uses.roles.is_empty())
             })
             .count()
+    }
+
+    /// A copy to compute on that is never committed itself. Users and roles remember their compiled
+    /// policies by [`Account::grants_version`], and a draft shares them with the account, so its
+    /// versions are ones that the account never reaches.
+    pub(crate) fn draft(&self) -> Self {
+        Self {
+            grants_version: self.grants_version | DRAFT_VERSIONS,
+            ..self.clone()
+        }
     }
 
     /// The next snapshot: these changes applied in order, one version up.

@@ -2,6 +2,7 @@
 
 mod denied_requests;
 mod explain;
+mod import;
 mod key_activity;
 mod rotation_policies;
 mod rotations;
@@ -16,6 +17,7 @@ pub(super) static ACTIONS: &[ActionEntry] = &[
     served::<explain::ExplainAuthorization>(),
     served::<explain::ListAuthorizedPrincipals>(),
     served::<validate_policy::ValidatePolicy>(),
+    served::<import::ImportAccount>(),
     served::<denied_requests::ListDeniedRequests>(),
     served::<denied_requests::ExplainDeniedRequest>(),
     served::<rotations::StartRotation>(),

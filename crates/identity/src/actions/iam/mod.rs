@@ -2,32 +2,32 @@
 
 pub(super) mod access_keys;
 mod account;
-mod attachments;
+pub(super) mod attachments;
 mod authorization_details;
 mod boundaries;
 mod credential_holder;
 mod credential_report;
-mod groups;
-mod inline;
-mod instance_profiles;
+pub(super) mod groups;
+pub(super) mod inline;
+pub(super) mod instance_profiles;
 mod login_profiles;
 mod mfa;
 mod oidc_providers;
 mod owner;
 mod password_policy;
-mod policies;
-mod policy_versions;
-mod roles;
+pub(super) mod policies;
+pub(super) mod policy_versions;
+pub(super) mod roles;
 mod saml_providers;
 mod server_certificates;
 mod service_access;
 mod service_credentials;
-mod service_linked_roles;
+pub(super) mod service_linked_roles;
 mod signing_certificates;
 mod simulator;
 mod ssh_public_keys;
-mod tags;
-mod users;
+pub(super) mod tags;
+pub(super) mod users;
 
 use crate::action::{ActionEntry, served};
 

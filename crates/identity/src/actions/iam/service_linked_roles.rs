@@ -72,6 +72,19 @@ fn path(principal: &str) -> String {
     format!("/aws-service-role/{principal}/")
 }
 
+/// The custom suffix in the name of a service's role, if it has one. `None` if no service-linked
+/// role that is known here has this path and name.
+pub(in crate::actions) fn custom_suffix<'a>(
+    principal: &str,
+    role_name: &'a str,
+) -> Option<Option<&'a str>> {
+    let service = LinkedService::find(principal)?;
+    match role_name.strip_prefix(service.role_name)? {
+        "" => Some(None),
+        suffix => suffix.strip_prefix('_').map(Some),
+    }
+}
+
 pub(crate) struct CreateServiceLinkedRole;
 
 impl Action for CreateServiceLinkedRole {

@@ -20,6 +20,8 @@ pub(super) static CONTEXT_ENTRY_LIST_TYPE: Shape = list(None, Some(100), &CONTEX
 pub(super) static CONTEXT_KEY_NAME_TYPE: Shape = text(Some(5), Some(256), None, &[], false);
 pub(super) static EXISTING_USER_NAME_TYPE: Shape =
     text(Some(1), Some(128), Some(r"[\w+=,.@-]+"), &[], false);
+pub(super) static IMPORT_DOCUMENT_TYPE: Shape =
+    text(Some(1), Some(1000000), Some(r"[\w-]+"), &[], false);
 pub(super) static MAX_ITEMS_TYPE: Shape = integer(Some(1), Some(1000));
 pub(super) static PATH_PREFIX_TYPE: Shape = text(
     Some(1),

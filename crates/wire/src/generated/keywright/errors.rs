@@ -2,6 +2,11 @@
 
 use crate::operation::ErrorShape;
 
+/// `ConcurrentModification`, HTTP 409.
+pub const CONCURRENT_MODIFICATION_EXCEPTION: ErrorShape = ErrorShape {
+    code: "ConcurrentModification",
+    status: 409,
+};
 /// `EntityAlreadyExists`, HTTP 409.
 pub const ENTITY_ALREADY_EXISTS_EXCEPTION: ErrorShape = ErrorShape {
     code: "EntityAlreadyExists",
@@ -30,6 +35,7 @@ pub const SERVICE_FAILURE_EXCEPTION: ErrorShape = ErrorShape {
 
 /// Every error shape.
 pub static ERRORS: &[ErrorShape] = &[
+    CONCURRENT_MODIFICATION_EXCEPTION,
     ENTITY_ALREADY_EXISTS_EXCEPTION,
     INVALID_INPUT_EXCEPTION,
     LIMIT_EXCEEDED_EXCEPTION,

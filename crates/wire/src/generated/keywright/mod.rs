@@ -14,6 +14,7 @@ mod explain_denied_request;
 mod get_access_key_use;
 mod get_rotation;
 mod hold_rotation;
+mod import_account;
 mod list_access_key_attempts;
 mod list_access_key_sessions;
 mod list_authorized_principals;
@@ -48,6 +49,7 @@ pub use explain_denied_request::{
 pub use get_access_key_use::{GetAccessKeyUse, GetAccessKeyUseInput, GetAccessKeyUseOutput};
 pub use get_rotation::{GetRotation, GetRotationInput, GetRotationOutput};
 pub use hold_rotation::{HoldRotation, HoldRotationInput, HoldRotationOutput};
+pub use import_account::{ImportAccount, ImportAccountInput, ImportAccountOutput};
 pub use list_access_key_attempts::{
     ListAccessKeyAttempts, ListAccessKeyAttemptsInput, ListAccessKeyAttemptsOutput,
 };
@@ -79,8 +81,8 @@ pub use retrieve_rotation_key::{
 pub use roll_back_rotation::{RollBackRotation, RollBackRotationInput, RollBackRotationOutput};
 pub use shapes::{
     AccessKeyAttempt, AccessKeySession, AuthorizedPrincipal, ContextEntry, DeniedRequest,
-    ExaminedStatement, PolicyFinding, Rotation, RotationDelivery, RotationEvent, RotationPolicy,
-    Tag,
+    ExaminedStatement, ImportedEntity, PolicyFinding, Rotation, RotationDelivery, RotationEvent,
+    RotationPolicy, Tag,
 };
 pub use start_rotation::{StartRotation, StartRotationInput, StartRotationOutput};
 pub use validate_policy::{ValidatePolicy, ValidatePolicyInput, ValidatePolicyOutput};
@@ -102,6 +104,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &get_access_key_use::OPERATION,
     &get_rotation::OPERATION,
     &hold_rotation::OPERATION,
+    &import_account::OPERATION,
     &list_access_key_attempts::OPERATION,
     &list_access_key_sessions::OPERATION,
     &list_authorized_principals::OPERATION,

@@ -152,6 +152,29 @@ impl Encode for ExaminedStatement {
     }
 }
 
+/// The structure `ImportedEntity`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ImportedEntity {
+    /// `EntityType`: string.
+    pub entity_type: String,
+    /// `EntityName`: string.
+    pub entity_name: String,
+    /// `Outcome`: string,
+    /// one of [`values::import_outcome_type`](super::values::import_outcome_type).
+    pub outcome: String,
+    /// `Reason`: string.
+    pub reason: Option<String>,
+}
+
+impl Encode for ImportedEntity {
+    fn encode(&self, xml: &mut Xml) {
+        self.entity_type.write(xml, "EntityType");
+        self.entity_name.write(xml, "EntityName");
+        self.outcome.write(xml, "Outcome");
+        self.reason.write(xml, "Reason");
+    }
+}
+
 /// The structure `PolicyFinding`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PolicyFinding {
