@@ -24,11 +24,15 @@ use keywright_rotation::{
 
 use super::{
     answer::QueryResponse,
-    call::{CallError, CallResponse, QueryCall, QueryService, Transport, call, call_organizations},
+    call::{
+        CallError, CallResponse, QueryCall, QueryService, ResponseText, Transport, call,
+        call_organizations, call_text,
+    },
     credentials::{SigningKeys, StandIn, borrow, fetch},
     endpoint::{IAM, STS, ServiceEndpoint, second_sts},
     pace::RateLimiter,
     settings::{ClientSettings, region, sdk, variant},
+    tree::ResponseTree,
     within::InProcessTransport,
 };
 use crate::http::{self, HttpError};
@@ -308,12 +312,59 @@ impl AccountClient {
         call_organizations(&self.way, &self.iam, &keys, call, &*self.clock).await
     }
 
+    /// Like [`AccountClient::read`], for a response with lists in lists.
+    ///
+    /// # Errors
+    /// [`CallError`]; transient errors are retried first.
+    pub async fn read_tree(
+        &self,
+        service: QueryService,
+        action: &'static str,
+        parameters: &[(&str, &str)],
+    ) -> Result<ResponseTree, CallError> {
+        let query = QueryCall {
+            service,
+            action,
+            parameters,
+            header: None,
+        };
+        self.retried(&query, ResponseText::tree).await
+    }
+
+    /// Calls an operation that may change something, once.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn send(
+        &self,
+        service: QueryService,
+        action: &'static str,
+        parameters: &[(&str, &str)],
+    ) -> Result<QueryResponse, CallError> {
+        let query = QueryCall {
+            service,
+            action,
+            parameters,
+            header: None,
+        };
+        Ok(self.once(&query).await?.answer)
+    }
+
     /// Like [`AccountClient::read`], with the metadata of the response's headers.
     pub(crate) async fn read_at(&self, query: &QueryCall<'_>) -> Result<CallResponse, CallError> {
+        self.retried(query, ResponseText::response).await
+    }
+
+    /// Calls and reads the response, again after transient errors.
+    async fn retried<T>(
+        &self,
+        query: &QueryCall<'_>,
+        read: fn(ResponseText) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
         let mut pause = Duration::from_millis(PAUSE_MILLIS);
         let mut tries = 1;
         loop {
-            match self.once(query).await {
+            match self.once_text(query).await.and_then(read) {
                 Err(error) if error.is_passing() && tries < TRIES => {
                     tries += 1;
                     #[expect(clippy::disallowed_methods, reason = "a pause before a retry")]
@@ -327,6 +378,10 @@ impl AccountClient {
 
     /// Sends a query once.
     pub(crate) async fn once(&self, query: &QueryCall<'_>) -> Result<CallResponse, CallError> {
+        self.once_text(query).await?.response()
+    }
+
+    async fn once_text(&self, query: &QueryCall<'_>) -> Result<ResponseText, CallError> {
         let keys = self.keys().await?;
         let endpoint = match query.service {
             QueryService::Sts => self.sts.first().unwrap_or(&self.iam),
@@ -334,7 +389,7 @@ impl AccountClient {
         };
         self.pace.turn().await;
         self.calls.fetch_add(1, Ordering::Relaxed);
-        let outcome = call(&self.way, endpoint, &keys, query, &*self.clock).await;
+        let outcome = call_text(&self.way, endpoint, &keys, query, &*self.clock).await;
         match &outcome {
             Ok(_) => self.pace.well().await,
             Err(error) if error.is_throttling() => self.pace.slow().await,

@@ -17,6 +17,7 @@ use super::{
     credentials::SigningKeys,
     endpoint::ServiceEndpoint,
     printable::one_line,
+    tree::{self, ResponseTree},
     within::InProcessTransport,
 };
 use crate::http::{body, root_of};
@@ -72,6 +73,47 @@ pub(crate) struct CallResponse {
     pub(crate) at: Timestamp,
     /// Whether the service is Keywright.
     pub(crate) keywright: bool,
+}
+
+/// The body of a successful response, with what it takes to read it.
+pub(crate) struct ResponseText {
+    /// The endpoint.
+    at: String,
+    headers: HeaderMap,
+    /// The body of a CreateAccessKey response contains a secret.
+    text: Secret<String>,
+}
+
+impl ResponseText {
+    /// Reads it as flat fields and rows.
+    ///
+    /// # Errors
+    /// [`CallError::Unknown`].
+    pub(crate) fn response(self) -> Result<CallResponse, CallError> {
+        let answer = answer::read(self.text.expose()).map_err(|why| self.lost(why))?;
+        let named = |name: &str| self.headers.get(name).and_then(|value| value.to_str().ok());
+        let date = named("date").and_then(|date| Timestamp::parse_http_date(date).ok());
+        Ok(CallResponse {
+            answer,
+            at: date.ok_or_else(|| self.lost("the answer has no date".to_owned()))?,
+            keywright: named("server") == Some("Keywright"),
+        })
+    }
+
+    /// Reads it as a tree.
+    ///
+    /// # Errors
+    /// [`CallError::Unknown`].
+    pub(crate) fn tree(self) -> Result<ResponseTree, CallError> {
+        tree::read(self.text.expose()).map_err(|why| self.lost(why))
+    }
+
+    fn lost(&self, why: String) -> CallError {
+        CallError::Unknown {
+            at: self.at.clone(),
+            why,
+        }
+    }
 }
 
 /// Why a call failed.
@@ -199,6 +241,22 @@ pub(crate) async fn call(
     query: &QueryCall<'_>,
     clock: &dyn Clock,
 ) -> Result<CallResponse, CallError> {
+    call_text(way, endpoint, keys, query, clock)
+        .await?
+        .response()
+}
+
+/// As [`call`], for the response as it is.
+///
+/// # Errors
+/// [`CallError`].
+pub(crate) async fn call_text(
+    way: &Transport,
+    endpoint: &ServiceEndpoint,
+    keys: &SigningKeys,
+    query: &QueryCall<'_>,
+    clock: &dyn Clock,
+) -> Result<ResponseText, CallError> {
     let request = signed(endpoint, keys, query, clock)
         .ok_or_else(|| CallError::Impossible("the request cannot be signed".to_owned()))?;
     let RawResponse {
@@ -206,25 +264,17 @@ pub(crate) async fn call(
         headers,
         body,
     } = way.send(request, &endpoint.url).await?;
-    let lost = |why: String| CallError::Unknown {
-        at: endpoint.url.clone(),
-        why,
-    };
-    // The body of a CreateAccessKey response contains a secret.
+    let at = endpoint.url.clone();
     let text = String::from_utf8(body).map(Secret::new);
-    let text = text.map_err(|_| lost("the answer is not text".to_owned()))?;
-    let answer = answer::read(text.expose());
+    let text = text.map_err(|_| CallError::Unknown {
+        at: at.clone(),
+        why: "the answer is not text".to_owned(),
+    })?;
     if !status.is_success() {
+        let answer = answer::read(text.expose());
         return Err(refusal(status, answer.map(|answer| answer.fields)));
     }
-    let named = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    Ok(CallResponse {
-        answer: answer.map_err(lost)?,
-        at: named("date")
-            .and_then(|date| Timestamp::parse_http_date(date).ok())
-            .ok_or_else(|| lost("the answer has no date".to_owned()))?,
-        keywright: named("server") == Some("Keywright"),
-    })
+    Ok(ResponseText { at, headers, text })
 }
 
 /// Converts an error response. A response without a code tells nothing, and a server error leaves

@@ -20,6 +20,7 @@ mod printable;
 mod role;
 mod settings;
 mod sns;
+mod tree;
 mod within;
 
 pub use self::{
@@ -36,5 +37,6 @@ pub use self::{
     role::RoleCredentials,
     settings::ClientSettings,
     sns::publish,
+    tree::ResponseTree,
     within::{ActingFor, InProcessTransport, SessionCredentials},
 };

@@ -1,11 +1,14 @@
 //! The `keywright` binary.
 
 mod account;
+mod account_details;
 mod bundle;
 mod config;
 mod data_dir;
+mod export;
 mod hints;
 mod imds;
+mod import;
 mod installation;
 mod json_output;
 mod keys;
@@ -73,6 +76,8 @@ enum CliCommand {
     /// Lint, simulate and explain policies, and list who has access
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    Import(Box<import::ImportArguments>),
+    Export(export::ExportArguments),
     Rotate(Box<rotate::RotateArguments>),
     /// Rotate the keys of a fleet continuously; SIGHUP reloads the fleet file
     Agent(rotate::AgentArguments),
@@ -90,6 +95,8 @@ fn main() -> ExitCode {
         CliCommand::Account(command) => account::run(&command),
         CliCommand::Keys(command) => keys::run(&command).map(|()| true),
         CliCommand::Policy(command) => policy::run(&command),
+        CliCommand::Import(arguments) => import::run(&arguments),
+        CliCommand::Export(arguments) => export::run(&arguments).map(|()| true),
         CliCommand::Rotate(arguments) => rotate::run(&arguments),
         CliCommand::Agent(arguments) => rotate::run_agent(&arguments),
         CliCommand::Imds(arguments) => imds::run(&arguments).map(|()| true),

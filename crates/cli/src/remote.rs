@@ -117,7 +117,11 @@ impl RemoteArguments {
         })
     }
 
-    fn with_client<T>(
+    /// Works with a client.
+    ///
+    /// # Errors
+    /// As [`RemoteArguments::ask`].
+    pub(crate) fn with_client<T>(
         &self,
         work: impl AsyncFnOnce(AccountClient) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
