@@ -101,13 +101,21 @@ export const listAccessKeys = async (UserName?: string): Promise<AccessKey[]> =>
 export type OwnedKey = AccessKey & { owner: string };
 
 const KEY_REQUESTS = 6;
+/** How many users are read between two reports of the progress. */
+const PROGRESS_USERS = 50;
 
-/** The access keys of all users. IAM lists them by user only. */
-export async function listAccountKeys(): Promise<OwnedKey[]> {
+/** The access keys of all users, read user by user: IAM has no other list of them. */
+export async function listAccountKeys(
+  onProgress: (read: number, users: number) => void,
+): Promise<OwnedKey[]> {
   const names = (await listUsers()).map(({ UserName }) => UserName);
-  const keys = await mapConcurrently(names, KEY_REQUESTS, async (owner) =>
-    (await listAccessKeys(owner)).map((key): OwnedKey => ({ ...key, owner })),
-  );
+  let read = 0;
+  const keys = await mapConcurrently(names, KEY_REQUESTS, async (owner) => {
+    const own = (await listAccessKeys(owner)).map((key): OwnedKey => ({ ...key, owner }));
+    read += 1;
+    if (read % PROGRESS_USERS === 0) onProgress(read, names.length);
+    return own;
+  });
   return keys.flat();
 }
 

@@ -167,7 +167,12 @@ export function AccountKeysPage() {
     <List<OwnedKey>
       title="Access keys"
       variant="full-page"
-      description="The access keys of all IAM users. To create one, go to the user's page."
+      description={
+        <>
+          The access keys of all IAM users. To create one, go to the user&apos;s page.{' '}
+          {keys.progress && <StatusIndicator type="loading">{keys.progress}</StatusIndicator>}
+        </>
+      }
       items={keys.data}
       columns={columns}
       rowId={({ AccessKeyId }) => AccessKeyId}

@@ -49,7 +49,7 @@ export const detachPolicy = (owner: iam.PolicyOwner, PolicyArn: string): Promise
     (role) => call(DetachRolePolicy, { ...role, PolicyArn }),
   );
 
-export const deleteInlinePolicy = (owner: iam.PolicyOwner, PolicyName: string): Promise<unknown> =>
+const deleteInlinePolicy = (owner: iam.PolicyOwner, PolicyName: string): Promise<unknown> =>
   iam.forOwner<Promise<unknown>>(
     owner,
     (user) => call(DeleteUserPolicy, { ...user, PolicyName }),

@@ -158,7 +158,7 @@ function AttachDialog(props: {
         columns={CANDIDATES}
         rowId={entityId}
         loading={users.isPending || groups.isPending || roles.isPending}
-        error={users.error ?? groups.error ?? roles.error}
+        error={users.error ?? groups.error}
         selection="multi"
         selected={chosen}
         onSelect={setChosen}

@@ -1,5 +1,6 @@
 // What several pages read, under the keys by which a change makes them read it again.
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 
 import * as iam from '../../api/iam';
 import { keyAttempts, keyUses, unlessDenied, type KeyUses } from '../../api/key-activity';
@@ -108,9 +109,20 @@ export const useKeys = (userName?: string, interval: number | false = false, ena
     },
   });
 
-/** The access keys of all users, which takes a request for each of them. */
-export const useAccountKeys = () =>
-  useQuery({ queryKey: ['account-keys'], queryFn: iam.listAccountKeys, staleTime: 60_000 });
+/** The access keys of all users, which takes a request for each of them; and how far that is. */
+export function useAccountKeys() {
+  const [progress, setProgress] = useState<string>();
+  const keys = useQuery({
+    queryKey: ['account-keys'],
+    queryFn: () =>
+      iam.listAccountKeys((read, users) =>
+        setProgress(`${read.toLocaleString('en')} of ${users.toLocaleString('en')} users read`),
+      ),
+    staleTime: 60_000,
+    refetchOnWindowFocus: true,
+  });
+  return { ...keys, progress: keys.isFetching ? progress : undefined };
+}
 
 /** The rejected requests with an inactive key; null if they are unknown. */
 export const useAttempts = (
