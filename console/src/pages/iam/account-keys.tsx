@@ -126,7 +126,7 @@ const KEY_COLUMNS: Column<OwnedKey>[] = [
   {
     id: 'used',
     header: 'Last used',
-    minWidth: 130,
+    minWidth: 160,
     cell: (item) => <LastUsed item={item} />,
   },
   {
