@@ -1,8 +1,9 @@
 //! X.509 certificates that are uploaded: read from PEM, and checked for their time, their chain and
 //! their private key.
 //!
-//! It protects one rule: what is stored was parsed, and nothing else is stored. A certificate's names and purposes are not
-//! judged, and no authority is trusted or distrusted: no service of this server uses them.
+//! It protects one rule: what is stored was parsed, and nothing else is stored. A certificate's
+//! names and purposes are not judged, and no authority is trusted or distrusted: no service of
+//! this server uses them.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use keywright_base::{Secret, Timestamp};

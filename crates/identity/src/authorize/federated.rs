@@ -1,4 +1,5 @@
-//! Decides whether a web or SAML identity may assume a role. Only the role's trust policy can allow it.
+//! Decides whether a web or SAML identity may assume a role. Only the role's trust policy can allow
+//! it.
 //!
 //! Invariant: a denial says neither whether the role exists nor why it was denied, because the
 //! caller is nobody of the account. Those who may read the role can ask why.

@@ -156,7 +156,7 @@ impl DenialRing {
         share.remove_oldest(&denial);
         self.bytes = self.bytes.saturating_sub(before - share.bytes);
         if share.numbers.is_empty() {
-            self.shares.remove(&bearer);
+            self.shares.remove(bearer);
         }
     }
 }

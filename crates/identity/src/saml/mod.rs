@@ -3,10 +3,10 @@
 //!
 //! Invariants:
 //!
-//! - A [`VerifiedAssertion`](assertion::VerifiedAssertion) exists only after a key of the provider's metadata verified a signature
-//!   of the very element that it was read from ([`signature`]).
-//! - A document is read once, strictly ([`document`]), and what is signed and what is used are parts
-//!   of that one tree.
+//! - An [`assertion::VerifiedAssertion`] exists only after a key of the provider's metadata
+//!   verified a signature of the very element that it was read from ([`signature`]).
+//! - A document is read once, strictly ([`document`]), and what is signed and what is used are
+//!   parts of that one tree.
 //! - An assertion is used once ([`UsedAssertions`]).
 //!
 //! Encrypted assertions are not read: no library in use decrypts with RSA in constant time

@@ -88,17 +88,50 @@ impl TestAssertion {
             session,
             ..
         } = self;
-        format!(
-            r#"<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="{id}" IssueInstant="{now}" Version="2.0"><saml:Issuer>{issuer}</saml:Issuer><saml:Subject><saml:NameID Format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent">{subject}</saml:NameID><saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData NotOnOrAfter="{later}" Recipient="{recipient}"></saml:SubjectConfirmationData></saml:SubjectConfirmation></saml:Subject><saml:Conditions NotBefore="{now}" NotOnOrAfter="{later}"><saml:AudienceRestriction><saml:Audience>{audience}</saml:Audience></saml:AudienceRestriction></saml:Conditions><saml:AuthnStatement AuthnInstant="{now}"{session}></saml:AuthnStatement><saml:AttributeStatement>{attributes}</saml:AttributeStatement></saml:Assertion>"#
-        )
+        one_line(&format!(
+            r#"<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="{id}"
+                IssueInstant="{now}" Version="2.0">
+                <saml:Issuer>{issuer}</saml:Issuer>
+                <saml:Subject>
+                <saml:NameID Format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent">
+                {{SUBJECT}}</saml:NameID>
+                <saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer">
+                <saml:SubjectConfirmationData NotOnOrAfter="{later}" Recipient="{recipient}">
+                </saml:SubjectConfirmationData></saml:SubjectConfirmation>
+                </saml:Subject>
+                <saml:Conditions NotBefore="{now}" NotOnOrAfter="{later}">
+                <saml:AudienceRestriction>
+                <saml:Audience>{audience}</saml:Audience>
+                </saml:AudienceRestriction></saml:Conditions>
+                <saml:AuthnStatement AuthnInstant="{now}"{session}></saml:AuthnStatement>
+                <saml:AttributeStatement>{attributes}</saml:AttributeStatement>
+                </saml:Assertion>"#
+        ))
+        .replace(" {SUBJECT}", subject)
     }
+}
+
+/// One line of several: what does not begin with an element continues a tag.
+fn one_line(text: &str) -> String {
+    let mut lines = text.lines().map(str::trim_start);
+    let first = lines.next().unwrap_or_default().to_owned();
+    lines.fold(first, |before, line| match line.starts_with('<') {
+        true => before + line,
+        false => before + " " + line,
+    })
 }
 
 /// A response with these elements after its status.
 pub(crate) fn response(content: &str) -> String {
-    format!(
-        r#"<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" Destination="{ENDPOINT}" ID="_r1" Version="2.0"><saml:Issuer xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">{ENTITY}</saml:Issuer><samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"></samlp:StatusCode></samlp:Status>{content}</samlp:Response>"#
-    )
+    let head = one_line(&format!(
+        r#"<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"
+            Destination="{ENDPOINT}" ID="_r1" Version="2.0">
+            <saml:Issuer xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">{ENTITY}</saml:Issuer>
+            <samlp:Status>
+            <samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success">
+            </samlp:StatusCode></samlp:Status>"#
+    ));
+    format!("{head}{content}</samlp:Response>")
 }
 
 /// As the value of `SAMLAssertion`, before it is put into a form.
@@ -133,9 +166,22 @@ impl TestSamlProvider {
         change: impl FnOnce(String) -> String,
     ) -> String {
         let hash = BASE64_STANDARD.encode(digest(&SHA256, element.as_bytes()).as_ref());
-        let info = change(format!(
-            r##"<ds:SignedInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"></ds:CanonicalizationMethod><ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"></ds:SignatureMethod><ds:Reference URI="#{id}"><ds:Transforms><ds:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"></ds:Transform><ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"></ds:Transform></ds:Transforms><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"></ds:DigestMethod><ds:DigestValue>{hash}</ds:DigestValue></ds:Reference></ds:SignedInfo>"##
-        ));
+        let info = change(one_line(&format!(
+            r##"<ds:SignedInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#">
+                <ds:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#">
+                </ds:CanonicalizationMethod>
+                <ds:SignatureMethod
+                Algorithm="http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256">
+                </ds:SignatureMethod>
+                <ds:Reference URI="#{id}"><ds:Transforms>
+                <ds:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature">
+                </ds:Transform>
+                <ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"></ds:Transform>
+                </ds:Transforms>
+                <ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256">
+                </ds:DigestMethod>
+                <ds:DigestValue>{hash}</ds:DigestValue></ds:Reference></ds:SignedInfo>"##
+        )));
         let signature = self
             .key
             .sign(&SystemRandom::new(), info.as_bytes())
@@ -143,9 +189,10 @@ impl TestSamlProvider {
         let signature = BASE64_STANDARD.encode(signature.as_ref());
         // In the document, the signature declares the namespace.
         let info = info.replacen(r#" xmlns:ds="http://www.w3.org/2000/09/xmldsig#""#, "", 1);
-        let signature = format!(
-            r#"<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#">{info}<ds:SignatureValue>{signature}</ds:SignatureValue></ds:Signature>"#
-        );
+        let value = format!("<ds:SignatureValue>{signature}</ds:SignatureValue>");
+        let signature =
+            format!(r#"<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#">{info}{value}"#)
+                + "</ds:Signature>";
         element.replacen(PLACE, &format!("{PLACE}{signature}"), 1)
     }
 

@@ -34,8 +34,8 @@ impl UsedAssertions {
     /// Uses an assertion.
     ///
     /// # Errors
-    /// [`AssertionRejection::Used`], [`AssertionRejection::Expired`] for one that may have been used
-    /// before a restart, [`IamFault::Throttled`] if too many were used lately.
+    /// [`AssertionRejection::Used`], [`AssertionRejection::Expired`] for one that may have been
+    /// used before a restart, [`IamFault::Throttled`] if too many were used lately.
     pub(crate) fn use_once(
         &self,
         account: AccountId,

@@ -1,7 +1,8 @@
 //! Sessions of roles for web identities: AssumeRoleWithWebIdentity.
 //!
 //! There is no caller: the request is not signed, and its token is all that it proves. The order of
-//! checks keeps those who have no valid token from learning or causing anything:
+//! checks keeps those who have no valid token from learning anything about roles, and from causing
+//! more than the few fetches that `web_identity::provider_keys` allows for a registered provider:
 //!
 //! 1. The token is read, and rejected if it cannot be valid at this time. Nothing is looked up.
 //! 2. Its issuer must be a provider of the role's account.
