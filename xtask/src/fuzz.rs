@@ -14,11 +14,14 @@ use anyhow::{Context, bail, ensure};
 
 use crate::{cargo, target};
 
-const TARGETS: [&str; 4] = [
+const TARGETS: [&str; 7] = [
     "request_decoder",
     "signature_headers",
     "policy_parser",
     "policy_evaluator",
+    "ssh_public_key",
+    "saml_metadata",
+    "saml_response",
 ];
 
 /// An input that takes longer is a finding.
