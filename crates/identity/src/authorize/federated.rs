@@ -15,7 +15,9 @@ use super::{AuthTarget, TrustCheck, nobody_trusted, organization_key, resource_c
 use crate::{
     caller::SessionProvider,
     conditions::{common, common_names, of_target, target_names},
-    denials::{DenialEvidence, DeniedCaller, FederatedCaller, QuotedEntity, TargetPolicies, TargetPolicy},
+    denials::{
+        DenialEvidence, DeniedCaller, FederatedCaller, QuotedEntity, TargetPolicies, TargetPolicy,
+    },
     event::RequestRecord,
     fault::IamFault,
     ledger::IamLedger,

@@ -15,67 +15,95 @@ fn target(operation: &str) -> String {
     format!("AWSOrganizationsV20161128.{operation}")
 }
 
-/// Rows: an operation, a body, the status, and the code.
+#[derive(Clone, Copy)]
+enum Signer {
+    Root,
+    /// A user without permissions.
+    Nobody,
+    /// Root's key with another secret.
+    Stranger,
+}
+
+/// Rows: who signs, an operation, a body, the status, and the code.
+const REQUESTS: [(Signer, &str, &str, u16, &str); 10] = [
+    (
+        Signer::Root,
+        "DescribeOrganization",
+        "",
+        400,
+        "AWSOrganizationsNotInUseException",
+    ),
+    (Signer::Root, "CreateOrganization", "{}", 200, ""),
+    (
+        Signer::Root,
+        "ListAccounts",
+        r#"{"MaxResults": 5}"#,
+        200,
+        "",
+    ),
+    (
+        Signer::Root,
+        "ListAccounts",
+        r#"{"MaxResults": "5"}"#,
+        400,
+        "SerializationException",
+    ),
+    (
+        Signer::Root,
+        "ListAccounts",
+        r#"{"MaxResults": 50}"#,
+        400,
+        "InvalidInputException",
+    ),
+    (
+        Signer::Root,
+        "ListAccounts",
+        "{",
+        400,
+        "SerializationException",
+    ),
+    (
+        Signer::Root,
+        "ListGnomes",
+        "{}",
+        400,
+        "UnknownOperationException",
+    ),
+    (
+        Signer::Root,
+        "LeaveOrganization",
+        "{}",
+        501,
+        "NotImplemented",
+    ),
+    (
+        Signer::Nobody,
+        "ListAccounts",
+        "{}",
+        400,
+        "AccessDeniedException",
+    ),
+    (
+        Signer::Stranger,
+        "ListAccounts",
+        "{}",
+        400,
+        "InvalidSignatureException",
+    ),
+];
+
 #[tokio::test]
 async fn requests_are_json_and_yield_one_event() {
     let front = Front::new().await;
     let nobody = front.user("nobody").await;
     let stranger = front.root.with_wrong_secret();
     let signing = Signing::of("organizations");
-    for (keys, operation, body, status, code) in [
-        (
-            &front.root,
-            "DescribeOrganization",
-            "",
-            400,
-            "AWSOrganizationsNotInUseException",
-        ),
-        (&front.root, "CreateOrganization", "{}", 200, ""),
-        (&front.root, "ListAccounts", r#"{"MaxResults": 5}"#, 200, ""),
-        (
-            &front.root,
-            "ListAccounts",
-            r#"{"MaxResults": "5"}"#,
-            400,
-            "SerializationException",
-        ),
-        (
-            &front.root,
-            "ListAccounts",
-            r#"{"MaxResults": 50}"#,
-            400,
-            "InvalidInputException",
-        ),
-        (
-            &front.root,
-            "ListAccounts",
-            "{",
-            400,
-            "SerializationException",
-        ),
-        (
-            &front.root,
-            "ListGnomes",
-            "{}",
-            400,
-            "UnknownOperationException",
-        ),
-        (
-            &front.root,
-            "LeaveOrganization",
-            "{}",
-            501,
-            "NotImplemented",
-        ),
-        (&nobody, "ListAccounts", "{}", 400, "AccessDeniedException"),
-        (
-            &stranger,
-            "ListAccounts",
-            "{}",
-            400,
-            "InvalidSignatureException",
-        ),
-    ] {
+    for (signer, operation, body, status, code) in REQUESTS {
+        let keys = match signer {
+            Signer::Root => &front.root,
+            Signer::Nobody => &nobody,
+            Signer::Stranger => &stranger,
+        };
         let target = target(operation);
         let headers = [KIND, ("x-amz-target", &*target)];
         let line = (&Method::POST, "/");

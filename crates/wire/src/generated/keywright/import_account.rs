@@ -56,8 +56,8 @@ pub struct ImportAccountOutput {
 }
 
 impl Encode for ImportAccountOutput {
-    fn encode(&self, xml: &mut Xml) {
-        self.entities.write(xml, "Entities");
+    fn encode(&self, out: &mut AnswerText) {
+        self.entities.write(out, "Entities");
     }
 }
 

@@ -167,11 +167,11 @@ pub struct ImportedEntity {
 }
 
 impl Encode for ImportedEntity {
-    fn encode(&self, xml: &mut Xml) {
-        self.entity_type.write(xml, "EntityType");
-        self.entity_name.write(xml, "EntityName");
-        self.outcome.write(xml, "Outcome");
-        self.reason.write(xml, "Reason");
+    fn encode(&self, out: &mut AnswerText) {
+        self.entity_type.write(out, "EntityType");
+        self.entity_name.write(out, "EntityName");
+        self.outcome.write(out, "Outcome");
+        self.reason.write(out, "Reason");
     }
 }
 
