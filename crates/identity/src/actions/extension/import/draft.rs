@@ -207,10 +207,7 @@ impl<'a> ImportDraft<'a> {
         &mut self,
         parameters: &Parameters,
     ) -> Result<(), StepFault> {
-        self.attempt::<A>(parameters, |_, approval, _| {
-            drop(approval);
-            Ok(())
-        })
+        self.attempt::<A>(parameters, |_, _, _| Ok(()))
     }
 
     fn attempt<A: Action>(

@@ -33,7 +33,8 @@ use crate::{
 };
 
 /// The trust policy of a role whose own one names a role that does not exist yet.
-const TRUSTS_NOBODY: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"sts:AssumeRole"}}"#;
+const TRUSTS_NOBODY: &str = r#"{"Version":"2012-10-17","Statement":
+    {"Effect":"Deny","Principal":"*","Action":"sts:AssumeRole"}}"#;
 
 /// Why a service-linked role is left out.
 const UNKNOWN_SERVICE: &str = "this server does not have the service-linked role";

@@ -1,3 +1,5 @@
+//! Imports as whole requests.
+
 use keywright_base::limits;
 
 use crate::{
