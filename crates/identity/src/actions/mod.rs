@@ -6,6 +6,8 @@ mod organizations;
 mod sts;
 
 #[cfg(test)]
+mod consistency;
+#[cfg(test)]
 mod implied;
 #[cfg(test)]
 mod recorded;

@@ -19,6 +19,8 @@ mod organization;
 mod owned;
 mod owner;
 mod policy;
+#[cfg(test)]
+mod records;
 mod report;
 mod role;
 mod root;
