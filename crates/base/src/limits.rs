@@ -311,8 +311,18 @@ pub const SAML_ELEMENTS: usize = 5_000;
 pub const SAML_DEPTH: usize = 32;
 /// Attributes and namespaces of an element of a SAML response.
 pub const SAML_XML_ATTRIBUTES: usize = 64;
+/// Bytes of a URI in a SAML response: a namespace, where an assertion is presented, the format of a
+/// name.
+pub const SAML_URI_BYTES: usize = 256;
+/// Bytes of the name of a SAML provider (`entityID`): the standard's limit.
+pub const SAML_ENTITY_BYTES: usize = 1024;
+/// Bytes of the canonical form of a SAML response. Those of providers are about as long as their
+/// documents.
+pub const SAML_CANONICAL_BYTES: usize = 1024 * 1024;
 /// Seconds after which an assertion can no longer be used: AWS's five minutes.
 pub const ASSERTION_SECS: i64 = 5 * 60;
+/// Seconds that an assertion may let its session last: AWS's range.
+pub const ASSERTED_SESSION_SECS: std::ops::RangeInclusive<i32> = 900..=43_200;
 /// Seconds by which the clock of a SAML provider may be ahead.
 pub const ASSERTION_LEEWAY_SECS: i64 = 60;
 /// Used assertions that are remembered for an account until they expire.

@@ -5,11 +5,17 @@
 //! names and purposes are not judged, and no authority is trusted or distrusted: no service of
 //! this server uses them.
 
+use std::ops::RangeInclusive;
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use keywright_base::{Secret, Timestamp};
 use rustls_pki_types::{PrivateKeyDer, pem::PemObject};
 use x509_parser::{
-    certificate::X509Certificate, pem::Pem, prelude::FromDer, public_key::PublicKey,
+    certificate::X509Certificate,
+    oid_registry::{OID_EC_P256, OID_NIST_EC_P384},
+    pem::Pem,
+    prelude::FromDer,
+    public_key::PublicKey,
     x509::SubjectPublicKeyInfo,
 };
 use zeroize::Zeroize;
@@ -26,6 +32,8 @@ pub(crate) enum PublicKeyKind {
     P384,
 }
 
+/// Bits of RSA keys that verify signatures: ring's range.
+const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
 /// An uncompressed point of the curve P-256.
 const P256_POINT_BYTES: usize = 65;
 /// An uncompressed point of the curve P-384.
@@ -68,19 +76,25 @@ impl CertificateBytes {
         &self.0
     }
 
-    /// Its public key, as ring reads it: a PKCS #1 key or a point. `None` for a kind that verifies
-    /// no signatures here.
+    /// Its public key, as ring reads it: a PKCS #1 key or a point. `None` for one that verifies no
+    /// signatures here.
     pub(crate) fn public_key(&self) -> Option<(PublicKeyKind, Vec<u8>)> {
         let details = self.certificate()?;
         let info = details.0.public_key();
         let key = info.subject_public_key.data.to_vec();
         let kind = match info.parsed().ok()? {
-            PublicKey::RSA(_) => PublicKeyKind::Rsa,
-            PublicKey::EC(_) => match key.len() {
-                P256_POINT_BYTES => PublicKeyKind::P256,
-                P384_POINT_BYTES => PublicKeyKind::P384,
-                _ => return None,
-            },
+            PublicKey::RSA(key) => {
+                RSA_BITS.contains(&key.key_size()).then_some(())?;
+                PublicKeyKind::Rsa
+            }
+            PublicKey::EC(_) => {
+                let curve = info.algorithm.parameters.as_ref()?.as_oid().ok()?;
+                match (curve, key.len()) {
+                    (curve, P256_POINT_BYTES) if curve == OID_EC_P256 => PublicKeyKind::P256,
+                    (curve, P384_POINT_BYTES) if curve == OID_NIST_EC_P384 => PublicKeyKind::P384,
+                    _ => return None,
+                }
+            }
             _ => return None,
         };
         Some((kind, key))

@@ -8,13 +8,17 @@
 use std::borrow::Cow;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use keywright_base::limits;
 use quick_xml::{
     NsReader, XmlVersion,
     events::{BytesRef, BytesStart, Event, attributes::Attribute},
     name::{Namespace, ResolveResult},
 };
 
-use crate::{certificates::CertificateBytes, xml_characters::is_xml_text};
+use crate::{
+    certificates::CertificateBytes,
+    xml_characters::{is_xml_text, trim_xml},
+};
 
 const METADATA: &[u8] = b"urn:oasis:names:tc:SAML:2.0:metadata";
 const SIGNATURE: &[u8] = b"http://www.w3.org/2000/09/xmldsig#";
@@ -28,14 +32,15 @@ const CERTIFICATES_MAX: usize = 32;
 pub(crate) struct IdentityProviderMetadata {
     /// Its name (`entityID`), the issuer of its assertions.
     pub(crate) entity_id: String,
-    /// The certificates of the keys that sign its assertions: at least one.
+    /// The certificates of the keys that sign its assertions: at least one with a key that can
+    /// verify a signature here.
     pub(crate) certificates: Vec<CertificateBytes>,
 }
 
 impl IdentityProviderMetadata {
     /// Reads the metadata of one identity provider: an `EntityDescriptor` with an `entityID`, and
-    /// in it an `IDPSSODescriptor` with a place to sign in and with a key for signing, all of whose
-    /// certificates can be read. `None` for anything else.
+    /// in it an `IDPSSODescriptor` with a place to sign in and with a key for signing that can
+    /// verify signatures here, all of whose certificates can be read. `None` for anything else.
     pub(crate) fn parse(document: &str) -> Option<Self> {
         MetadataReader::default().read(document)
     }
@@ -89,7 +94,9 @@ impl MetadataReader {
                 Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
             }
         }
-        let is_complete = self.has_sign_in && !self.signing_certificates.is_empty();
+        let mut certificates = self.signing_certificates.iter();
+        let can_verify = certificates.any(|it| it.public_key().is_some());
+        let is_complete = self.has_sign_in && can_verify;
         (self.open.is_empty() && is_complete).then_some(())?;
         Some(IdentityProviderMetadata {
             entity_id: self.entity_id?,
@@ -115,8 +122,9 @@ impl MetadataReader {
         match (self.open.len(), name) {
             (0, "EntityDescriptor") => {
                 self.entity_id.is_none().then_some(())?;
-                let id = attribute(element, "entityID")?.filter(|id| !id.is_empty());
-                self.entity_id = Some(id?);
+                let id = attribute(element, "entityID")?.filter(|id| !id.is_empty())?;
+                (id.len() <= limits::SAML_ENTITY_BYTES).then_some(())?;
+                self.entity_id = Some(id);
             }
             (0, _) => return None,
             (2, "SingleSignOnService") if self.is_in("IDPSSODescriptor") => {
@@ -143,7 +151,7 @@ impl MetadataReader {
             self.text.push_str(text);
         }
         // Text beside the root element is no XML.
-        (!self.open.is_empty() || text.trim().is_empty()).then_some(())
+        (!self.open.is_empty() || trim_xml(text).is_empty()).then_some(())
     }
 
     fn end(&mut self) -> Option<()> {

@@ -1,4 +1,5 @@
-//! Which characters XML 1.0 has. A text with others cannot be written in any XML.
+//! Which characters XML 1.0 has, and which of them are white space. A text with others cannot be
+//! written in any XML.
 
 /// Whether every character of a text is one of XML.
 pub(crate) fn is_xml_text(text: &str) -> bool {
@@ -8,4 +9,9 @@ pub(crate) fn is_xml_text(text: &str) -> bool {
             '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..
         )
     })
+}
+
+/// A text without the white space of XML around it. That of Unicode is part of the text.
+pub(crate) fn trim_xml(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\n', '\r'])
 }

@@ -29,6 +29,33 @@ fn metadata_of_identity_providers() {
     }
 }
 
+/// Certificates that OpenSSL made.
+#[test]
+fn one_key_at_least_can_verify_signatures() {
+    let good = metadata("https://idp.example");
+    let lines = good.lines().map(str::trim);
+    let own = lines.max_by_key(|line| line.len()).unwrap();
+    let good_key = |more: &str| {
+        let begin = "<ds:X509Certificate>";
+        let more = format!("{begin}{more}</ds:X509Certificate>{begin}");
+        good.replacen(begin, &more, 1)
+    };
+    for (pem, expected) in [
+        (include_str!("tests/rsa2048.pem"), true),
+        (include_str!("tests/rsa1024.pem"), false),
+        (include_str!("tests/secp521r1.pem"), false),
+        (include_str!("tests/secp256k1.pem"), false),
+    ] {
+        let lines = pem.lines().filter(|line| !line.starts_with("-----"));
+        let other: String = lines.collect();
+        let only = good.replace(own, &other);
+        assert_ne!(only, good);
+        assert_eq!(is_identity_provider(&only), expected, "{pem}");
+        // Beside one that can, during a rotation.
+        assert!(is_identity_provider(&good_key(&other)), "{pem}");
+    }
+}
+
 #[test]
 fn what_is_not_metadata_of_an_identity_provider() {
     let good = metadata("https://idp.example");
@@ -51,6 +78,8 @@ fn what_is_not_metadata_of_an_identity_provider() {
     };
     assert!(is_identity_provider(&many(CERTIFICATES_MAX - 1)));
     assert!(is_identity_provider(&deep(DEPTH_MAX - 2)));
+    assert!(is_identity_provider(&metadata(&"e".repeat(1024))));
+    assert!(is_identity_provider(&format!("{good}\n")));
     for document in [
         String::new(),
         "text".to_owned(),
@@ -62,6 +91,8 @@ fn what_is_not_metadata_of_an_identity_provider() {
         good.replace("entityID=\"https://idp.example\"", ""),
         good.replace("entityID=\"https://idp.example\"", "entityID=\"\""),
         good.replace("entityID=\"https://idp.example\"", "entityID=\"&a;\""),
+        metadata(&"e".repeat(1025)),
+        format!("{good}\u{a0}"),
         good.replace("entityID=", "entityID=\"a\" entityID="),
         good.replace("IDPSSODescriptor", "SPSSODescriptor"),
         good.replace("SingleSignOnService", "SingleLogoutService"),
