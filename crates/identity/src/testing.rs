@@ -300,6 +300,11 @@ impl TestInstallation {
 
     /// Sends `Action=…&…` to STS without a signature.
     pub(crate) fn unsigned(&self, form: &str) -> TestResponse {
+        self.unsigned_late(form, 0)
+    }
+
+    /// The same with a body that arrives these seconds after the head.
+    pub(crate) fn unsigned_late(&self, form: &str, secs: i64) -> TestResponse {
         let body = format!("{form}&Version={}", Service::Sts.version());
         let parsed = Form::parse(body.as_bytes()).unwrap();
         let operation = Identity::unsigned(Service::Sts, &parsed).unwrap();
@@ -308,6 +313,7 @@ impl TestInstallation {
             .record()
             .note_operation(EventOperation::Unsigned(operation));
         event.admit_unsigned(REGION);
+        self.pass(secs);
         let call = UnsignedCall {
             record: event.record(),
             form: &parsed,

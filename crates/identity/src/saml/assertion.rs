@@ -8,7 +8,7 @@ use super::{
     rejection::AssertionRejection,
     signature::{DSIG, is_signed},
 };
-use crate::saml_metadata::IdentityProviderMetadata;
+use crate::{saml_metadata::IdentityProviderMetadata, xml_characters::trim_xml};
 
 pub(super) const ASSERTION: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
 const PROTOCOL: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
@@ -79,10 +79,10 @@ impl ParsedResponse {
     ) -> Outcome<VerifiedAssertion> {
         let response = &self.0;
         let assertion = only_assertion(response)?;
-        let signed_whole = response.only(DSIG, "Signature").is_some();
-        let signed_part = assertion.only(DSIG, "Signature").is_some();
+        let has_signature = |it: &XmlElement| it.named(DSIG, "Signature").next().is_some();
+        let (signed_whole, signed_part) = (has_signature(response), has_signature(assertion));
         let by = &provider.certificates;
-        // If both are signed, both must be right.
+        // Every signature must be right, and an element has one at most.
         let verified = (signed_whole || signed_part)
             && (!signed_whole || is_signed(response, by))
             && (!signed_part || is_signed(assertion, by));
@@ -110,7 +110,7 @@ fn only_assertion(response: &XmlElement) -> Outcome<&XmlElement> {
             _ => {}
         }
         let own = element.attributes.iter().filter(|attribute| {
-            let is_plain = attribute.namespace.is_empty() || attribute.namespace == XML;
+            let is_plain = attribute.namespace.is_empty() || &*attribute.namespace == XML;
             is_plain && attribute.local.eq_ignore_ascii_case("id")
         });
         ids.extend(own.map(|attribute| attribute.value.as_str()));
@@ -149,7 +149,7 @@ fn check_response(response: &XmlElement, provider: &IdentityProviderMetadata) ->
 
 fn check_issuer(element: &XmlElement, provider: &IdentityProviderMetadata) -> Outcome<()> {
     let issuer = element.only(ASSERTION, "Issuer").and_then(XmlElement::text);
-    let issuer = issuer.as_deref().map(str::trim);
+    let issuer = issuer.as_deref().map(trim_xml);
     let is_own = issuer == Some(provider.entity_id.as_str());
     is_own.then_some(()).ok_or(AssertionRejection::Issuer)
 }
@@ -157,7 +157,8 @@ fn check_issuer(element: &XmlElement, provider: &IdentityProviderMetadata) -> Ou
 /// Whether a URL is where AWS receives assertions: `https://[REGION.]signin.aws.amazon.com/saml`,
 /// with or without an endpoint's name at the end. Providers are set up for it.
 fn is_endpoint(url: &str) -> bool {
-    let Some(host) = url.strip_prefix("https://") else {
+    let short = Some(url).filter(|url| url.len() <= limits::SAML_URI_BYTES);
+    let Some(host) = short.and_then(|url| url.strip_prefix("https://")) else {
         return false;
     };
     let Some((host, path)) = host.split_once('/') else {
@@ -196,7 +197,7 @@ fn read(
     if issued > now.plus_secs(limits::ASSERTION_LEEWAY_SECS) {
         return Err(AssertionRejection::NotYetValid);
     }
-    if now > issued.plus_secs(limits::ASSERTION_SECS) {
+    if now > last_use(issued) {
         return Err(AssertionRejection::Expired);
     }
     check_conditions(assertion, now)?;
@@ -213,6 +214,11 @@ fn read(
         session_ends: session_end(assertion, now)?,
         attributes: attributes(assertion)?,
     })
+}
+
+/// The last instant at which an assertion that was issued then can be used.
+pub(super) const fn last_use(issued: Timestamp) -> Timestamp {
+    issued.plus_secs(limits::ASSERTION_SECS)
 }
 
 fn time(element: &XmlElement, name: &str) -> Outcome<Option<Timestamp>> {
@@ -241,19 +247,20 @@ fn check_conditions(assertion: &XmlElement, now: Timestamp) -> Outcome<()> {
     let mut restrictions = 0;
     for condition in conditions.elements() {
         match condition.local.as_str() {
-            "AudienceRestriction" if condition.namespace == ASSERTION => {
+            "AudienceRestriction" if &*condition.namespace == ASSERTION => {
                 restrictions += 1;
                 let mut audiences = condition.named(ASSERTION, "Audience");
                 let is_ours = |audience: &XmlElement| {
                     let text = audience.text().unwrap_or_default();
-                    text.trim() == AUDIENCE || is_endpoint(text.trim())
+                    let text = trim_xml(&text);
+                    text == AUDIENCE || is_endpoint(text)
                 };
                 if !audiences.any(is_ours) {
                     return Err(AssertionRejection::Audience);
                 }
             }
             // Each assertion is used once anyway, and nothing is issued for others.
-            "OneTimeUse" | "ProxyRestriction" if condition.namespace == ASSERTION => {}
+            "OneTimeUse" | "ProxyRestriction" if &*condition.namespace == ASSERTION => {}
             _ => return Err(AssertionRejection::Malformed),
         }
     }
@@ -265,11 +272,15 @@ fn check_conditions(assertion: &XmlElement, now: Timestamp) -> Outcome<()> {
 fn name_of(subject: &XmlElement) -> Outcome<(String, String)> {
     let rejected = AssertionRejection::Subject;
     let name = subject.only(ASSERTION, "NameID").ok_or(rejected)?;
-    let text = name.text().unwrap_or_default().trim().to_owned();
-    if text.is_empty() || text.chars().count() > limits::TOKEN_SUBJECT_CHARS {
+    // White space around it is not part of anyone's name, but without it it is another text.
+    let text = name.text().unwrap_or_default();
+    let is_exact = !text.is_empty() && text.trim() == text;
+    let format = name.attribute("Format").unwrap_or_default();
+    let fits = text.chars().count() <= limits::TOKEN_SUBJECT_CHARS
+        && format.len() <= limits::SAML_URI_BYTES;
+    if !(is_exact && fits) {
         return Err(rejected);
     }
-    let format = name.attribute("Format").unwrap_or_default();
     let known = format.strip_prefix("urn:oasis:names:tc:SAML:2.0:nameid-format:");
     let short = known.filter(|it| matches!(*it, "persistent" | "transient"));
     Ok((text, short.unwrap_or(format).to_owned()))
@@ -277,23 +288,17 @@ fn name_of(subject: &XmlElement) -> Outcome<(String, String)> {
 
 /// Where the assertion was to be presented, by whoever has it.
 fn recipient(subject: &XmlElement, now: Timestamp) -> Outcome<String> {
-    let mut last = AssertionRejection::Audience;
-    for confirmation in subject.named(ASSERTION, "SubjectConfirmation") {
-        let data = confirmation.only(ASSERTION, "SubjectConfirmationData");
-        let is_bearer = confirmation.attribute("Method") == Some(BEARER);
-        let Some(data) = data.filter(|_| is_bearer) else {
-            continue;
-        };
-        let recipient = data.attribute("Recipient").filter(|url| is_endpoint(url));
-        let Some(recipient) = recipient.filter(|_| data.attribute("NotOnOrAfter").is_some()) else {
-            continue;
-        };
-        match check_period(data, now) {
-            Ok(()) => return Ok(recipient.to_owned()),
-            Err(rejection) => last = rejection,
-        }
-    }
-    Err(last)
+    // AWS demands exactly one.
+    let confirmation = subject.only(ASSERTION, "SubjectConfirmation");
+    let confirmation = confirmation.ok_or(AssertionRejection::Subject)?;
+    let is_bearer = confirmation.attribute("Method") == Some(BEARER);
+    let data = confirmation.only(ASSERTION, "SubjectConfirmationData");
+    let data = data.filter(|it| is_bearer && it.attribute("NotOnOrAfter").is_some());
+    let data = data.ok_or(AssertionRejection::Audience)?;
+    let recipient = data.attribute("Recipient").filter(|url| is_endpoint(url));
+    let recipient = recipient.ok_or(AssertionRejection::Audience)?;
+    check_period(data, now)?;
+    Ok(recipient.to_owned())
 }
 
 fn session_end(assertion: &XmlElement, now: Timestamp) -> Outcome<Option<Timestamp>> {
@@ -302,7 +307,8 @@ fn session_end(assertion: &XmlElement, now: Timestamp) -> Outcome<Option<Timesta
         let end = time(statement, "SessionNotOnOrAfter")?;
         earliest = [earliest, end].into_iter().flatten().min();
     }
-    if earliest.is_some_and(|end| end <= now) {
+    // A session lasts a second at least.
+    if earliest.is_some_and(|end| end.secs() <= now.secs()) {
         return Err(AssertionRejection::Expired);
     }
     Ok(earliest)

@@ -1,5 +1,5 @@
-//! What an assertion's attributes ask for: roles, the session's name, tags and source identity; and
-//! the condition keys of the assertion.
+//! What an assertion's attributes ask for: roles, the session's name, duration, tags and source
+//! identity; and the condition keys of the assertion.
 //!
 //! An attribute for AWS that is not understood rejects the assertion, as such a claim of a token
 //! does.
@@ -13,6 +13,7 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use super::{
     assertion::{AssertedAttribute, VerifiedAssertion},
+    attribute_keys::{is_list, keys_of},
     rejection::AssertionRejection,
 };
 use crate::{
@@ -20,124 +21,10 @@ use crate::{
     caller::{SamlSubject, SessionProvider},
     state::Tag,
     web_identity::{RequestedSession, is_session_tag, is_source_identity},
+    xml_characters::trim_xml,
 };
 
 const AWS: &str = "https://aws.amazon.com/SAML/Attributes/";
-
-/// The condition keys of attributes: the attribute's name, the key in lower case, and whether AWS
-/// publishes it with several values.
-const ATTRIBUTE_KEYS: &[(&str, &str, bool)] = &[
-    (
-        "urn:oid:1.3.6.1.4.1.5923.1.1.1.1",
-        "edupersonaffiliation",
-        true,
-    ),
-    (
-        "urn:oid:1.3.6.1.4.1.5923.1.1.1.2",
-        "edupersonnickname",
-        true,
-    ),
-    ("urn:oid:1.3.6.1.4.1.5923.1.1.1.3", "edupersonorgdn", false),
-    (
-        "urn:oid:1.3.6.1.4.1.5923.1.1.1.4",
-        "edupersonorgunitdn",
-        true,
-    ),
-    (
-        "urn:oid:1.3.6.1.4.1.5923.1.1.1.5",
-        "edupersonprimaryaffiliation",
-        false,
-    ),
-    (
-        "urn:oid:1.3.6.1.4.1.5923.1.1.1.6",
-        "edupersonprincipalname",
-        false,
-    ),
-    (
-        "urn:oid:1.3.6.1.4.1.5923.1.1.1.7",
-        "edupersonentitlement",
-        true,
-    ),
-    (
-        "urn:oid:1.3.6.1.4.1.5923.1.1.1.8",
-        "edupersonprimaryorgunitdn",
-        false,
-    ),
-    (
-        "urn:oid:1.3.6.1.4.1.5923.1.1.1.9",
-        "edupersonscopedaffiliation",
-        true,
-    ),
-    (
-        "urn:oid:1.3.6.1.4.1.5923.1.1.1.10",
-        "edupersontargetedid",
-        true,
-    ),
-    (
-        "urn:oid:1.3.6.1.4.1.5923.1.1.1.11",
-        "edupersonassurance",
-        true,
-    ),
-    (
-        "urn:oid:1.3.6.1.4.1.5923.1.2.1.2",
-        "eduorghomepageuri",
-        true,
-    ),
-    (
-        "urn:oid:1.3.6.1.4.1.5923.1.2.1.3",
-        "eduorgidentityauthnpolicyuri",
-        true,
-    ),
-    ("urn:oid:1.3.6.1.4.1.5923.1.2.1.4", "eduorglegalname", true),
-    (
-        "urn:oid:1.3.6.1.4.1.5923.1.2.1.5",
-        "eduorgsuperioruri",
-        true,
-    ),
-    (
-        "urn:oid:1.3.6.1.4.1.5923.1.2.1.6",
-        "eduorgwhitepagesuri",
-        true,
-    ),
-    ("urn:oid:2.5.4.3", "cn", true),
-    ("urn:oid:0.9.2342.19200300.100.1.1", "uid", false),
-    (
-        "urn:oid:0.9.2342.19200300.100.1.45",
-        "organizationstatus",
-        false,
-    ),
-    ("urn:oid:2.5.4.45", "x500uniqueidentifier", false),
-    (
-        "http://schemas.xmlsoap.org/claims/CommonName",
-        "commonname",
-        false,
-    ),
-    (
-        "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name",
-        "name",
-        false,
-    ),
-    (
-        "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname",
-        "givenname",
-        false,
-    ),
-    (
-        "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname",
-        "surname",
-        false,
-    ),
-    (
-        "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress",
-        "mail",
-        false,
-    ),
-    (
-        "http://schemas.microsoft.com/ws/2008/06/identity/claims/primarygroupsid",
-        "primarygroupsid",
-        false,
-    ),
-];
 
 /// A session that an assertion asks for.
 #[derive(Debug)]
@@ -146,9 +33,37 @@ pub(crate) struct AssertedSession {
     roles: Vec<String>,
     pub(crate) name: String,
     pub(crate) session: RequestedSession,
+    /// Seconds that the session lasts at most.
+    pub(crate) secs_max: Option<i32>,
     provider: SessionProvider,
     /// The condition keys of attributes, without `saml:`.
-    keys: Vec<(&'static str, ContextValues<'static>)>,
+    keys: Vec<AttributeKey>,
+}
+
+/// A condition key of attributes.
+#[derive(Debug)]
+struct AttributeKey {
+    /// In lower case and without `saml:`.
+    name: &'static str,
+    /// The values of all its attributes. `None` if one of them is not a text.
+    texts: Option<Vec<String>>,
+}
+
+impl AttributeKey {
+    fn values(&self) -> ContextValues<'_> {
+        // What nobody can read allows nothing and denies.
+        let Some(texts) = &self.texts else {
+            return ContextValues::Ambiguous(Vec::new());
+        };
+        let mut texts: Vec<_> = texts.iter().map(|it| Cow::Borrowed(it.as_str())).collect();
+        match texts.len() {
+            _ if is_list(self.name) => ContextValues::Claims(texts),
+            0 | 1 => texts
+                .pop()
+                .map_or(ContextValues::Absent, ContextValues::One),
+            _ => ContextValues::Ambiguous(texts),
+        }
+    }
 }
 
 impl AssertedSession {
@@ -164,6 +79,7 @@ impl AssertedSession {
             roles: Vec::new(),
             name: String::new(),
             session: RequestedSession::default(),
+            secs_max: None,
             provider: SessionProvider {
                 arn: provider_arn.to_owned(),
                 audience: assertion.recipient.clone(),
@@ -179,7 +95,7 @@ impl AssertedSession {
         for attribute in &assertion.attributes {
             match attribute.name.strip_prefix(AWS) {
                 Some(name) => this.add(name, attribute)?,
-                None => this.add_key(attribute),
+                None => this.add_keys(attribute),
             }
         }
         if this.name.is_empty() {
@@ -220,8 +136,7 @@ impl AssertedSession {
                 self.session.source_identity = Some(name.to_owned());
             }
             "TransitiveTagKeys" => self.session.transitive_keys.extend(values.iter().cloned()),
-            // How long a session of the console lasts; here, the request says it.
-            "SessionDuration" => {}
+            "SessionDuration" => self.secs_max = Some(session_secs(only()?).ok_or(malformed)?),
             _ => {
                 let key = name.strip_prefix("PrincipalTag:").ok_or(malformed)?;
                 self.session.tags.push(Tag {
@@ -233,29 +148,25 @@ impl AssertedSession {
         Ok(())
     }
 
-    fn add_key(&mut self, attribute: &AssertedAttribute) {
-        let mut rows = ATTRIBUTE_KEYS.iter();
-        let Some((_, key, listed)) = rows.find(|(name, ..)| *name == attribute.name) else {
-            return;
-        };
-        let texts = attribute.values.iter().flatten();
-        let mut texts: Vec<Cow<'static, str>> = texts.cloned().map(Cow::Owned).collect();
-        let values = match (&attribute.values, texts.len()) {
-            // What nobody can read allows nothing and denies.
-            (None, _) => ContextValues::Ambiguous(Vec::new()),
-            (Some(_), _) if *listed => ContextValues::Claims(texts),
-            (Some(_), 0 | 1) => texts
-                .pop()
-                .map_or(ContextValues::Absent, ContextValues::One),
-            (Some(_), _) => ContextValues::Ambiguous(texts),
-        };
-        self.keys.push((key, values));
+    /// Several attributes may have the same key: then it has the values of all, so that no other
+    /// attribute hides the one that a policy is about.
+    fn add_keys(&mut self, attribute: &AssertedAttribute) {
+        for name in keys_of(&attribute.name) {
+            let texts = attribute.values.clone();
+            match self.keys.iter_mut().find(|key| key.name == *name) {
+                Some(key) => {
+                    let both = key.texts.take().zip(texts);
+                    key.texts = both.map(|(before, more)| [before, more].concat());
+                }
+                None => self.keys.push(AttributeKey { name, texts }),
+            }
+        }
     }
 
     /// Whether the assertion names this role together with this provider.
     pub(crate) fn names(&self, role: &str, provider: &str) -> bool {
         let pairs = self.roles.iter().filter_map(|pair| pair.split_once(','));
-        let mut pairs = pairs.map(|(one, other)| (one.trim(), other.trim()));
+        let mut pairs = pairs.map(|(one, other)| (trim_xml(one), trim_xml(other)));
         pairs.any(|pair| pair == (role, provider) || pair == (provider, role))
     }
 }
@@ -276,9 +187,16 @@ impl FederatedIdentity for AssertedSession {
             return values;
         }
         let attribute = key.strip_prefix("saml:");
-        let found = self.keys.iter().find(|(name, _)| Some(*name) == attribute);
-        found.map_or(ContextValues::Absent, |(_, values)| values.clone())
+        let found = self.keys.iter().find(|key| Some(key.name) == attribute);
+        found.map_or(ContextValues::Absent, AttributeKey::values)
     }
+}
+
+/// The value of the attribute for the session's duration, in seconds.
+fn session_secs(text: &str) -> Option<i32> {
+    let is_number = text.chars().all(|character| character.is_ascii_digit());
+    let secs = is_number.then(|| text.parse().ok()).flatten();
+    secs.filter(|secs| limits::ASSERTED_SESSION_SECS.contains(secs))
 }
 
 /// AWS's name of a provider of an account for its users: a hash of issuer, account and provider.

@@ -1,5 +1,10 @@
 //! Exclusive XML canonicalization without comments (W3C, 18 July 2002) of an element, which has
 //! none: the bytes that signatures of assertions cover.
+//!
+//! It can be longer than the document, which declares a namespace once for many elements. So its
+//! length is limited: nobody has signed anything yet when it is written.
+
+use keywright_base::limits;
 
 use super::document::{NamespaceBinding, XmlAttribute, XmlElement, XmlNode};
 
@@ -14,14 +19,15 @@ pub(super) struct CanonicalForm<'a> {
 }
 
 impl CanonicalForm<'_> {
-    pub(super) fn write(self, element: &XmlElement) -> String {
+    /// The canonical form, if it is not too long.
+    pub(super) fn write(self, element: &XmlElement) -> Option<String> {
         let mut writer = CanonicalWriter {
             form: self,
             text: String::new(),
             declared: Vec::new(),
         };
-        writer.element(element);
-        writer.text
+        writer.element(element)?;
+        Some(writer.text)
     }
 }
 
@@ -33,7 +39,7 @@ struct CanonicalWriter<'a, 'b> {
 }
 
 impl<'b> CanonicalWriter<'_, 'b> {
-    fn element(&mut self, element: &'b XmlElement) {
+    fn element(&mut self, element: &'b XmlElement) -> Option<()> {
         let before = self.declared.len();
         let new = self.new_declarations(element);
         self.text.push('<');
@@ -50,20 +56,21 @@ impl<'b> CanonicalWriter<'_, 'b> {
         }
         self.declared.extend(new);
         let mut attributes: Vec<&XmlAttribute> = element.attributes.iter().collect();
-        attributes.sort_by_key(|it| (it.namespace.as_str(), it.local.as_str()));
+        attributes.sort_by_key(|it| (&*it.namespace, it.local.as_str()));
         for attribute in attributes {
             self.text.push(' ');
             self.name(&attribute.prefix, &attribute.local);
             self.value(&attribute.value);
         }
         self.text.push('>');
+        (self.text.len() <= limits::SAML_CANONICAL_BYTES).then_some(())?;
         for child in &element.children {
             match child {
                 XmlNode::Text(text) => self.escaped(text, false),
                 XmlNode::Element(child) => {
                     let left_out = self.form.without.is_some_and(|it| std::ptr::eq(it, child));
                     if !left_out {
-                        self.element(child);
+                        self.element(child)?;
                     }
                 }
             }
@@ -72,6 +79,7 @@ impl<'b> CanonicalWriter<'_, 'b> {
         self.name(&element.prefix, &element.local);
         self.text.push('>');
         self.declared.truncate(before);
+        Some(())
     }
 
     /// The declarations that an element needs beyond those of the open elements, sorted.
@@ -84,6 +92,7 @@ impl<'b> CanonicalWriter<'_, 'b> {
                 let used = element.prefix == prefix || element.attributes.iter().any(of_attribute);
                 used || self.form.inclusive.iter().any(|it| it == prefix)
             })
+            .map(|binding| &**binding)
             .filter(|binding| {
                 let mut outer = self.declared.iter().rev();
                 match outer.find(|it| it.prefix == binding.prefix) {

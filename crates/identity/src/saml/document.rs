@@ -3,7 +3,8 @@
 //!
 //! Invariants: nothing outside the document is read; there is one reading of a document (no
 //! document type definitions, entities, processing instructions or comments, which readers have
-//! disagreed about); and depth and number of elements are limited.
+//! disagreed about); depth and number of elements are limited; and a tree takes memory in
+//! proportion to its document, because what elements inherit is shared, not copied.
 
 use std::sync::Arc;
 
@@ -22,15 +23,18 @@ pub(super) const XML: &str = "http://www.w3.org/XML/1998/namespace";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NamespaceBinding {
     pub(super) prefix: String,
-    pub(super) uri: String,
+    pub(super) uri: Arc<str>,
 }
+
+/// The namespaces in scope; each prefix once.
+type NamespaceScope = Arc<Vec<Arc<NamespaceBinding>>>;
 
 #[derive(Debug)]
 pub(super) struct XmlAttribute {
     pub(super) prefix: String,
     pub(super) local: String,
     /// Empty without a prefix.
-    pub(super) namespace: String,
+    pub(super) namespace: Arc<str>,
     pub(super) value: String,
 }
 
@@ -39,11 +43,10 @@ pub(super) struct XmlAttribute {
 pub(super) struct XmlElement {
     pub(super) prefix: String,
     pub(super) local: String,
-    pub(super) namespace: String,
+    pub(super) namespace: Arc<str>,
     /// Without declarations of namespaces.
     pub(super) attributes: Vec<XmlAttribute>,
-    /// The namespaces in scope; each prefix once.
-    pub(super) scope: Arc<Vec<NamespaceBinding>>,
+    pub(super) scope: NamespaceScope,
     pub(super) children: Vec<XmlNode>,
 }
 
@@ -93,7 +96,7 @@ impl XmlElement {
 
     /// Whether it has this name.
     pub(super) fn is(&self, namespace: &str, local: &str) -> bool {
-        self.namespace == namespace && self.local == local
+        &*self.namespace == namespace && self.local == local
     }
 
     /// An attribute without a prefix.
@@ -220,10 +223,7 @@ fn is_name(name: &str) -> bool {
 /// A prefix with its local name and value, whose namespace is not known yet.
 type RawAttribute = (String, String, String);
 
-fn element_of(
-    start: &BytesStart<'_>,
-    outer: Option<&Arc<Vec<NamespaceBinding>>>,
-) -> Option<XmlElement> {
+fn element_of(start: &BytesStart<'_>, outer: Option<&NamespaceScope>) -> Option<XmlElement> {
     let name = start.name();
     let (prefix, local) = split(name.as_ref())?;
     let (bindings, plain) = attributes_of(start)?;
@@ -232,7 +232,7 @@ fn element_of(
     let mut attributes = Vec::<XmlAttribute>::with_capacity(plain.len());
     for (prefix, local, value) in plain {
         let namespace = match prefix.as_str() {
-            "" => String::new(),
+            "" => Arc::default(),
             prefix => resolve(&scope, prefix)?,
         };
         let same = |it: &XmlAttribute| it.namespace == namespace && it.local == local;
@@ -257,7 +257,9 @@ fn element_of(
 /// The declarations of namespaces, and all other attributes.
 fn attributes_of(start: &BytesStart<'_>) -> Option<(Vec<NamespaceBinding>, Vec<RawAttribute>)> {
     let (mut bindings, mut plain) = (Vec::<NamespaceBinding>::new(), Vec::new());
-    for attribute in start.attributes() {
+    // Checked as they are read: finding the same name twice takes time for each that is known.
+    for (count, attribute) in start.attributes().enumerate() {
+        (count < limits::SAML_XML_ATTRIBUTES).then_some(())?;
         let attribute = attribute.ok()?;
         let value = attribute.normalized_value(XmlVersion::Implicit1_0).ok()?;
         is_xml_text(&value).then_some(())?;
@@ -276,35 +278,36 @@ fn attributes_of(start: &BytesStart<'_>) -> Option<(Vec<NamespaceBinding>, Vec<R
         let undeclared = !declared.is_empty() && value.is_empty();
         let twice = bindings.iter().any(|it| it.prefix == declared);
         (!(reserved || undeclared || twice)).then_some(())?;
+        // The canonical form repeats it wherever it is used.
+        (value.len() <= limits::SAML_URI_BYTES).then_some(())?;
         bindings.push(NamespaceBinding {
             prefix: declared.to_owned(),
-            uri: value,
+            uri: value.into(),
         });
     }
-    let fits = bindings.len() + plain.len() <= limits::SAML_XML_ATTRIBUTES;
-    fits.then_some((bindings, plain))
+    Some((bindings, plain))
 }
 
 fn scope_of(
-    outer: Option<&Arc<Vec<NamespaceBinding>>>,
+    outer: Option<&NamespaceScope>,
     bindings: Vec<NamespaceBinding>,
-) -> Option<Arc<Vec<NamespaceBinding>>> {
+) -> Option<NamespaceScope> {
     if bindings.is_empty() {
         return Some(outer.cloned().unwrap_or_default());
     }
     let mut scope = outer.map(|outer| Vec::clone(outer)).unwrap_or_default();
     scope.retain(|it| !bindings.iter().any(|new| new.prefix == it.prefix));
-    scope.extend(bindings);
+    scope.extend(bindings.into_iter().map(Arc::new));
     (scope.len() <= limits::SAML_XML_ATTRIBUTES).then(|| Arc::new(scope))
 }
 
 /// The namespace of a prefix. `None` if it is not declared.
-fn resolve(scope: &[NamespaceBinding], prefix: &str) -> Option<String> {
+fn resolve(scope: &[Arc<NamespaceBinding>], prefix: &str) -> Option<Arc<str>> {
     if prefix == "xml" {
-        return Some(XML.to_owned());
+        return Some(XML.into());
     }
     match scope.iter().find(|binding| binding.prefix == prefix) {
-        Some(binding) => Some(binding.uri.clone()),
-        None => prefix.is_empty().then(String::new),
+        Some(binding) => Some(Arc::clone(&binding.uri)),
+        None => prefix.is_empty().then(Arc::default),
     }
 }

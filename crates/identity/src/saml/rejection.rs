@@ -33,7 +33,7 @@ pub enum AssertionRejection {
     NotYetValid,
     /// It was used before.
     Used,
-    /// It does not say whom it is about.
+    /// It does not say whom it is about, or not in one way.
     Subject,
     /// The attribute for the session's name is missing.
     NoSessionName,
@@ -84,7 +84,9 @@ impl AssertionRejection {
             Self::NotSuccessful => "The response does not report success",
             Self::NotYetValid => "The assertion is not valid yet",
             Self::Used => "The assertion was used before",
-            Self::Subject => "The assertion has no subject",
+            Self::Subject => {
+                "The assertion must have one subject, with one NameID and one SubjectConfirmation"
+            }
             Self::Expired | Self::Attribute => "",
         }
     }

@@ -5,6 +5,7 @@
 //! whose content is used. What a signature says of its key is not read at all.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use keywright_base::limits;
 use ring::{
     digest::{self, SHA256, SHA384, SHA512},
     signature::{
@@ -44,7 +45,7 @@ fn verify(signed: &XmlElement, signature: &XmlElement, by: &[CertificateBytes]) 
         without: None,
         inclusive: &inclusive,
     }
-    .write(info);
+    .write(info)?;
     let signature = decoded(value)?;
     let name = algorithm.attribute("Algorithm")?;
     let verifies = |certificate: &CertificateBytes| {
@@ -88,7 +89,7 @@ fn check_reference(
         without: Some(signature),
         inclusive: &exclusive_form(exclusive)?,
     }
-    .write(signed);
+    .write(signed)?;
     let algorithm = match method.attribute("Algorithm")? {
         "http://www.w3.org/2001/04/xmlenc#sha256" => &SHA256,
         "http://www.w3.org/2001/04/xmldsig-more#sha384" => &SHA384,
@@ -113,7 +114,10 @@ fn exclusive_form(method: &XmlElement) -> Option<Vec<String>> {
         "#default" => String::new(),
         prefix => prefix.to_owned(),
     });
-    Some(prefixes.collect())
+    // An element has no more namespaces in scope.
+    let most = limits::SAML_XML_ATTRIBUTES;
+    let prefixes: Vec<_> = prefixes.take(most + 1).collect();
+    (prefixes.len() <= most).then_some(prefixes)
 }
 
 fn decoded(element: &XmlElement) -> Option<Vec<u8>> {

@@ -7,9 +7,11 @@ use super::{
     canonical::CanonicalForm,
     document::XmlElement,
     rejection::AssertionRejection,
-    testing::{TestAssertion, TestSamlProvider, encoded, response},
+    testing::{ENTITY, TestAssertion, TestSamlProvider, encoded, response},
 };
 use crate::saml_metadata::IdentityProviderMetadata;
+
+mod limits;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/admin";
 const PROVIDER: &str = "arn:aws:iam::123456789012:saml-provider/idp";
@@ -181,8 +183,17 @@ fn wrapped_signatures_are_rejected() {
             response(&signed.replacen("urn:oasis:names:tc:SAML:2.0:assertion", "urn:other", 1)),
             malformed,
         ),
-        // Two signatures of one element.
+        // Two signatures of one element, also if the other one is signed.
         (response(&insert(&signed, signature)), signature_rejected),
+        (
+            insert(&response(&signed), &signature.repeat(2)),
+            signature_rejected,
+        ),
+        (insert(&whole, signature), signature_rejected),
+        (
+            idp.sign(&response(&insert(&signed, signature)), "_r1"),
+            signature_rejected,
+        ),
         // The same ID elsewhere.
         (
             response(&signed).replace("<samlp:Status>", "<samlp:Status ID=\"_a1\">"),
@@ -244,6 +255,9 @@ fn what_an_assertion_must_say() {
     };
     let good = idp.response(&assertion());
     let (later, at) = (now().plus_secs(300).iso8601(), now().iso8601());
+    let persistent = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
+    let acs = "https://signin.aws.amazon.com/saml/acs/";
+    let confirmation = "<saml:SubjectConfirmation></saml:SubjectConfirmation>";
     let condition = format!("<saml:Conditions NotBefore=\"{at}\" NotOnOrAfter=\"{later}\">");
     for (response, expected) in [
         (good.clone(), None),
@@ -325,6 +339,50 @@ fn what_an_assertion_must_say() {
             changed(&|it| it.subject = "s".repeat(256)),
             Some(AssertionRejection::Subject),
         ),
+        (changed(&|it| it.subject = "a b".to_owned()), None),
+        // Neither the name without the space nor one that looks like it.
+        (
+            changed(&|it| it.subject = "admin ".to_owned()),
+            Some(AssertionRejection::Subject),
+        ),
+        (
+            changed(&|it| it.subject = "admin\u{a0}".to_owned()),
+            Some(AssertionRejection::Subject),
+        ),
+        (
+            changed(&|it| it.subject = "\u{2003}admin".to_owned()),
+            Some(AssertionRejection::Subject),
+        ),
+        (
+            changed(&|it| it.audience = "\t urn:amazon:webservices ".to_owned()),
+            None,
+        ),
+        (
+            changed(&|it| it.audience = "urn:amazon:webservices\u{a0}".to_owned()),
+            Some(AssertionRejection::Audience),
+        ),
+        (
+            changed(&|it| it.issuer = format!("{ENTITY}\u{a0}")),
+            Some(AssertionRejection::Issuer),
+        ),
+        (text(persistent, &format!("urn:{}", "f".repeat(252))), None),
+        (
+            text(persistent, &format!("urn:{}", "f".repeat(253))),
+            Some(AssertionRejection::Subject),
+        ),
+        (
+            changed(&|it| it.recipient = format!("{acs}{}", "a".repeat(256 - acs.len()))),
+            None,
+        ),
+        (
+            changed(&|it| it.recipient = format!("{acs}{}", "a".repeat(257 - acs.len()))),
+            Some(AssertionRejection::Audience),
+        ),
+        // Exactly one confirmation.
+        (
+            text("</saml:Subject>", &format!("{confirmation}</saml:Subject>")),
+            Some(AssertionRejection::Subject),
+        ),
         (
             text("Version=\"2.0\"", "Version=\"1.1\""),
             Some(AssertionRejection::Malformed),
@@ -336,6 +394,21 @@ fn what_an_assertion_must_say() {
         (
             changed(&|it| it.session = format!(" SessionNotOnOrAfter=\"{}\"", now().iso8601())),
             Some(AssertionRejection::Expired),
+        ),
+        // It would be a session of no second.
+        (
+            changed(&|it| {
+                let end = now().iso8601().replace('Z', ".999Z");
+                it.session = format!(" SessionNotOnOrAfter=\"{end}\"");
+            }),
+            Some(AssertionRejection::Expired),
+        ),
+        (
+            changed(&|it| {
+                let end = now().plus_secs(1).iso8601();
+                it.session = format!(" SessionNotOnOrAfter=\"{end}\"");
+            }),
+            None,
         ),
         (
             text(
@@ -476,7 +549,11 @@ fn documents_have_one_canonical_form() {
             inclusive: &inclusive,
         };
         let element = XmlElement::parse(document).unwrap();
-        assert_eq!(form.write(&element), expected, "{document}");
+        assert_eq!(
+            form.write(&element).as_deref(),
+            Some(expected),
+            "{document}"
+        );
     }
 }
 

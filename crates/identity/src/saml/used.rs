@@ -7,9 +7,13 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use keywright_base::{AccountId, Timestamp, limits};
+use keywright_base::{AccountId, Clock, Timestamp, limits};
+use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 
-use super::{assertion::VerifiedAssertion, rejection::AssertionRejection};
+use super::{
+    assertion::{VerifiedAssertion, last_use},
+    rejection::AssertionRejection,
+};
 use crate::fault::IamFault;
 
 /// The used assertions of all accounts.
@@ -20,8 +24,40 @@ pub(crate) struct UsedAssertions {
     accounts: Mutex<HashMap<AccountId, UsedOfAccount>>,
 }
 
-/// When they expire, by the provider's ARN and their ID.
-type UsedOfAccount = HashMap<(String, String), Timestamp>;
+/// The hash of a provider's ARN and the ID of an assertion, which may be long.
+type AssertionHash = [u8; SHA256_OUTPUT_LEN];
+
+#[derive(Debug, Default)]
+struct UsedOfAccount {
+    /// The last instant at which each could be used.
+    last_uses: HashMap<AssertionHash, Timestamp>,
+    /// How many were left when the expired ones were last removed.
+    left: usize,
+}
+
+impl UsedOfAccount {
+    /// Removes what can no longer be used, also if the clock is set back a little. Does so when
+    /// there are twice as many as were left the last time: uses and removals are in proportion.
+    fn prune(&mut self, now: Timestamp) {
+        let used = &mut self.last_uses;
+        if used.len() > self.left.saturating_mul(2) || is_full(used.len()) {
+            used.retain(|_, last| last.plus_secs(limits::ASSERTION_LEEWAY_SECS) >= now);
+            self.left = used.len();
+        }
+    }
+}
+
+const fn is_full(count: usize) -> bool {
+    count >= limits::USED_ASSERTIONS_PER_ACCOUNT
+}
+
+fn hash_of(provider: &str, assertion: &VerifiedAssertion) -> AssertionHash {
+    // An ARN has no NUL, and neither has XML.
+    let text = format!("{provider}\0{}", assertion.id);
+    let mut hash = AssertionHash::default();
+    hash.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+    hash
+}
 
 impl UsedAssertions {
     pub(crate) fn new(begun: Timestamp) -> Self {
@@ -31,36 +67,39 @@ impl UsedAssertions {
         }
     }
 
-    /// Uses an assertion.
+    /// Uses an assertion, at the time of this clock: the request may have begun long before.
     ///
     /// # Errors
-    /// [`AssertionRejection::Used`], [`AssertionRejection::Expired`] for one that may have been
-    /// used before a restart, [`IamFault::Throttled`] if too many were used lately.
+    /// [`AssertionRejection::Used`], [`AssertionRejection::Expired`] for one that is too old or may
+    /// have been used before a restart, [`IamFault::Throttled`] if too many were used lately.
     pub(crate) fn use_once(
         &self,
         account: AccountId,
         (provider, assertion): (&str, &VerifiedAssertion),
-        now: Timestamp,
+        clock: &dyn Clock,
     ) -> Result<(), IamFault> {
         // It may be dated that much later than it was issued.
         let earliest = self.begun.plus_secs(limits::ASSERTION_LEEWAY_SECS);
-        if assertion.issued < earliest {
+        let hash = hash_of(provider, assertion);
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        // Behind the lock, so that nobody else removes a use as expired and this one is repeated.
+        let now = clock.now();
+        let last = last_use(assertion.issued);
+        if assertion.issued < earliest || last < now {
             return Err(AssertionRejection::Expired.into());
         }
-        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let used = accounts.entry(account).or_default();
-        let key = (provider.to_owned(), assertion.id.clone());
-        if used.contains_key(&key) {
+        if used.last_uses.contains_key(&hash) {
             return Err(AssertionRejection::Used.into());
         }
-        if used.len() >= limits::USED_ASSERTIONS_PER_ACCOUNT {
-            used.retain(|_, expires| *expires > now);
-        }
-        if used.len() >= limits::USED_ASSERTIONS_PER_ACCOUNT {
+        used.prune(now);
+        if is_full(used.last_uses.len()) {
             return Err(IamFault::Throttled);
         }
-        let expires = assertion.issued.plus_secs(limits::ASSERTION_SECS + 1);
-        used.insert(key, expires);
+        used.last_uses.insert(hash, last);
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,6 +49,8 @@ pub(super) struct RoleAssumption<'a> {
     pub(super) role_arn: &'a str,
     pub(super) session_name: &'a str,
     pub(super) duration_secs: Option<i32>,
+    /// Seconds that the session lasts at most, if its identity says so.
+    pub(super) secs_max: Option<i32>,
     /// When the session must end at the latest.
     pub(super) ends: Option<Timestamp>,
     pub(super) policy: Option<&'a str>,
@@ -127,7 +129,8 @@ impl<'a> RoleAssumption<'a> {
         target
     }
 
-    /// How long the session lasts: as long as requested, and not beyond its end.
+    /// How long the session lasts: as long as requested, but no longer than its identity may, and
+    /// not beyond its end.
     fn secs(&self, role: &Role, now: Timestamp) -> Result<i32, IamFault> {
         let secs = self.duration_secs.unwrap_or(SESSION_SECS);
         if secs > role.max_session_secs {
@@ -138,7 +141,11 @@ impl<'a> RoleAssumption<'a> {
         }
         let left = self.ends.map(|end| end.secs_since(now));
         let left = left.and_then(|secs| i32::try_from(secs).ok());
-        Ok(left.map_or(secs, |left| left.min(secs)))
+        let shortest = [Some(secs), self.secs_max, left]
+            .into_iter()
+            .flatten()
+            .min();
+        Ok(shortest.unwrap_or(secs))
     }
 
     /// The policies, tags and source identity of the session.

@@ -37,8 +37,9 @@ pub(crate) async fn assume_role_with_saml(
     if provider.requires_encryption {
         return Err(AssertionRejection::NotEncrypted.into());
     }
-    let now = call.record.context.now;
     let place = identity.pages.enter(owner(call)).await?;
+    // Not the time at which the request began: its body and its turn may have come much later.
+    let now = identity.clock.now();
     let metadata = Arc::clone(&provider.metadata);
     let verified = place.run(move || {
         let metadata = IdentityProviderMetadata::parse(&metadata);
@@ -47,7 +48,11 @@ pub(crate) async fn assume_role_with_saml(
     let assertion = verified.await??;
     // Time has passed: the provider may have been changed or deleted, and the role too.
     let state = snapshot(identity, account).ok_or_else(no_provider)?;
-    let same = |now: &Arc<SamlProvider>| now.id == provider.id && now.metadata == provider.metadata;
+    let same = |now: &Arc<SamlProvider>| {
+        now.id == provider.id
+            && now.metadata == provider.metadata
+            && now.requires_encryption == provider.requires_encryption
+    };
     let still = state.saml_provider(&input.principal_arn);
     still.filter(|now| same(now)).ok_or_else(no_provider)?;
     let asserted = AssertedSession::of(&assertion, &input.principal_arn)?;
@@ -60,6 +65,7 @@ pub(crate) async fn assume_role_with_saml(
         role_arn: &input.role_arn,
         session_name: &asserted.name,
         duration_secs: input.duration_seconds,
+        secs_max: asserted.secs_max,
         ends: assertion.session_ends,
         policy: input.policy.as_deref(),
         policy_arns: input.policy_arns.as_deref(),
@@ -69,7 +75,7 @@ pub(crate) async fn assume_role_with_saml(
     };
     let assumed = assumption.decide(call)?.issue(identity, call)?;
     let used = (input.principal_arn.as_str(), &assertion);
-    identity.used_assertions.use_once(account, used, now)?;
+    (identity.used_assertions).use_once(account, used, &*identity.clock)?;
     let session = asserted.provider();
     let qualified = format!("{account}/{}", provider.name);
     let output = sts::AssumeRoleWithSAMLOutput {

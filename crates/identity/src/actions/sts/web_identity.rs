@@ -54,6 +54,7 @@ pub(crate) async fn assume_role_with_web_identity(
         role_arn: &input.role_arn,
         session_name: &input.role_session_name,
         duration_secs: input.duration_seconds,
+        secs_max: None,
         ends: None,
         policy: input.policy.as_deref(),
         policy_arns: input.policy_arns.as_deref(),

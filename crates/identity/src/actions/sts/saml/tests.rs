@@ -32,6 +32,16 @@ fn string(operator: &str, key: &str, value: &str) -> String {
     format!(r#"{{"{operator}":{{"{key}":"{value}"}}}}"#)
 }
 
+fn form_of(response: &str, role: &str, more: &str) -> String {
+    let response = encoded(response);
+    let response = utf8_percent_encode(&response, NON_ALPHANUMERIC);
+    format!(
+        "Action=AssumeRoleWithSAML&RoleArn={}&PrincipalArn={}&SAMLAssertion={response}{more}",
+        role_arn(role),
+        provider_arn()
+    )
+}
+
 /// An installation with a SAML provider `idp`, a minute after its start.
 struct SamlBench {
     bench: TestInstallation,
@@ -71,13 +81,7 @@ impl SamlBench {
     }
 
     fn present(&self, response: &str, role: &str, more: &str) -> TestResponse {
-        let response = encoded(response);
-        let response = utf8_percent_encode(&response, NON_ALPHANUMERIC);
-        self.bench.unsigned(&format!(
-            "Action=AssumeRoleWithSAML&RoleArn={}&PrincipalArn={}&SAMLAssertion={response}{more}",
-            role_arn(role),
-            provider_arn()
-        ))
+        self.bench.unsigned(&form_of(response, role, more))
     }
 }
 
@@ -246,6 +250,156 @@ fn an_assertion_is_used_once() {
     saml.bench.pass(60);
     saml.present(&saml.idp.response(&saml.assertion("_6")), "admin", "")
         .ok();
+}
+
+/// What counts is when the assertion is verified, not when the request began.
+#[test]
+fn a_request_that_stalls_extends_nothing() {
+    let saml = SamlBench::with_role(&trust("{}"));
+    let expired = "Token must be redeemed within 5 minutes of issuance";
+    for (id, secs, accepted) in [("_1", 299, true), ("_2", 301, false)] {
+        let form = form_of(&saml.idp.response(&saml.assertion(id)), "admin", "");
+        let answer = saml.bench.unsigned_late(&form, secs);
+        if accepted {
+            answer.ok();
+        } else {
+            answer.refused("ExpiredTokenException", expired);
+        }
+    }
+}
+
+/// An attribute beside it hides none that a policy is about.
+#[test]
+fn attributes_of_the_same_key_have_it_together() {
+    let trust_of = |effect: &str, key: &str, value: &str| {
+        let provider = provider_arn();
+        let condition = string("StringEquals", key, value);
+        let statement = |effect: &str, condition: &str| {
+            format!(
+                r#"{{"Effect":"{effect}","Principal":{{"Federated":"{provider}"}},"Action":"sts:AssumeRoleWithSAML","Condition":{condition}}}"#
+            )
+        };
+        let all = match effect {
+            "Deny" => format!(
+                "{},{}",
+                statement("Allow", "{}"),
+                statement("Deny", &condition)
+            ),
+            effect => statement(effect, &condition),
+        };
+        format!(r#"{{"Version":"2012-10-17","Statement":[{all}]}}"#)
+    };
+    let claims = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress";
+    let mail = "urn:oid:0.9.2342.19200300.100.1.3";
+    let group = "http://schemas.microsoft.com/ws/2008/06/identity/claims/primarygroupsid";
+    for (attributes, (effect, key, value), allowed) in [
+        (vec![(mail, "a@b.c")], ("Allow", "saml:mail", "a@b.c"), true),
+        (vec![(mail, "a@b.c")], ("Deny", "saml:mail", "a@b.c"), false),
+        (
+            vec![(mail, "a@b.c"), (claims, "a@b.c")],
+            ("Allow", "saml:mail", "a@b.c"),
+            true,
+        ),
+        (
+            vec![(mail, "a@b.c"), (claims, "d@e.f")],
+            ("Allow", "saml:mail", "a@b.c"),
+            false,
+        ),
+        (
+            vec![(mail, "a@b.c"), (claims, "d@e.f")],
+            ("Deny", "saml:mail", "a@b.c"),
+            false,
+        ),
+        (
+            vec![(mail, "a@b.c"), (claims, "d@e.f")],
+            ("Deny", "saml:mail", "d@e.f"),
+            false,
+        ),
+        (
+            vec![(mail, "<b>a</b>"), (claims, "d@e.f")],
+            ("Allow", "saml:mail", "d@e.f"),
+            false,
+        ),
+        (
+            vec![(claims, "d@e.f"), (mail, "<b>a</b>")],
+            ("Deny", "saml:mail", "a"),
+            false,
+        ),
+        (vec![(group, "S-1")], ("Allow", "saml:uid", "S-1"), true),
+        (
+            vec![(group, "S-1")],
+            ("Allow", "saml:primaryGroupSID", "S-1"),
+            true,
+        ),
+        (
+            vec![(group, "S-1"), ("urn:oid:0.9.2342.19200300.100.1.1", "ann")],
+            ("Deny", "saml:uid", "ann"),
+            false,
+        ),
+        (
+            vec![("2.5.4.3", "Ann")],
+            ("Allow", "saml:commonName", "Ann"),
+            true,
+        ),
+        (
+            vec![("2.5.4.4", "Bee")],
+            ("Deny", "saml:surname", "Bee"),
+            false,
+        ),
+    ] {
+        let saml = SamlBench::with_role(&trust_of(effect, key, value));
+        let mut assertion = saml.assertion("_1");
+        for (name, value) in &attributes {
+            assertion.set(name, &[value]);
+        }
+        let answer = saml.assume(&assertion, "");
+        assert_eq!(
+            answer.is_success(),
+            allowed,
+            "{attributes:?} {effect} {key}"
+        );
+    }
+}
+
+#[test]
+fn the_assertion_can_only_shorten_the_session() {
+    let saml = SamlBench::with_role(&trust("{}"));
+    let rejected = "An attribute of the assertion is malformed";
+    let one = |secs: &'static str| vec![secs];
+    for (number, (attribute, request, end, expected)) in [
+        (one("900"), "", None, Some("08:16:00")),
+        (one("43200"), "", None, Some("09:01:00")),
+        (one("1800"), "&DurationSeconds=900", None, Some("08:16:00")),
+        (one("1800"), "&DurationSeconds=2700", None, Some("08:31:00")),
+        (one("1800"), "", Some(600), Some("08:11:00")),
+        (one("899"), "", None, None),
+        (one("43201"), "", None, None),
+        (one("+900"), "", None, None),
+        (one("900.0"), "", None, None),
+        (one(" 900"), "", None, None),
+        (one(""), "", None, None),
+        (one("99999999999"), "", None, None),
+        (vec![], "", None, None),
+        (vec!["900", "900"], "", None, None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut assertion = saml.assertion(&format!("_{number}"));
+        assertion.set(&format!("{AWS}SessionDuration"), &attribute);
+        if let Some(secs) = end {
+            let end = saml.bench.now().plus_secs(secs).iso8601();
+            assertion.session = format!(" SessionNotOnOrAfter=\"{end}\"");
+        }
+        let answer = saml.assume(&assertion, request);
+        match expected {
+            Some(time) => {
+                let expected = format!("2026-11-24T{time}Z");
+                assert_eq!(answer.value("Expiration"), expected, "{attribute:?}");
+            }
+            None => answer.refused("IDPRejectedClaim", rejected),
+        }
+    }
 }
 
 #[test]
