@@ -5,8 +5,6 @@
 //! names and purposes are not judged, and no authority is trusted or distrusted: no service of
 //! this server uses them.
 
-use std::ops::RangeInclusive;
-
 use base64::{Engine, prelude::BASE64_STANDARD};
 use keywright_base::{Secret, Timestamp};
 use rustls_pki_types::{PrivateKeyDer, pem::PemObject};
@@ -33,7 +31,7 @@ pub(crate) enum PublicKeyKind {
 }
 
 /// Bits of RSA keys that verify signatures: ring's range.
-const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
+const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 /// An uncompressed point of the curve P-256.
 const P256_POINT_BYTES: usize = 65;
 /// An uncompressed point of the curve P-384.

@@ -39,8 +39,8 @@ pub(crate) struct IdentityProviderMetadata {
 
 impl IdentityProviderMetadata {
     /// Reads the metadata of one identity provider: an `EntityDescriptor` with an `entityID`, and
-    /// in it an `IDPSSODescriptor` with a place to sign in and with a key for signing that can
-    /// verify signatures here, all of whose certificates can be read. `None` for anything else.
+    /// in it an `IDPSSODescriptor` with a place to sign in and with a key for signing, all of whose
+    /// certificates can be read. `None` for anything else.
     pub(crate) fn parse(document: &str) -> Option<Self> {
         MetadataReader::default().read(document)
     }

@@ -67,11 +67,11 @@ impl UsedAssertions {
         }
     }
 
-    /// Uses an assertion, at the time of this clock: the request may have begun long before.
+    /// Uses an assertion.
     ///
     /// # Errors
-    /// [`AssertionRejection::Used`], [`AssertionRejection::Expired`] for one that is too old or may
-    /// have been used before a restart, [`IamFault::Throttled`] if too many were used lately.
+    /// [`AssertionRejection::Used`], [`AssertionRejection::Expired`] for one that may have been
+    /// used before a restart, [`IamFault::Throttled`] if too many were used lately.
     pub(crate) fn use_once(
         &self,
         account: AccountId,
@@ -84,6 +84,7 @@ impl UsedAssertions {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         // Behind the lock, so that nobody else removes a use as expired and this one is repeated.
         let now = clock.now();
+        // It was verified, but perhaps long ago.
         let last = last_use(assertion.issued);
         if assertion.issued < earliest || last < now {
             return Err(AssertionRejection::Expired.into());
