@@ -550,6 +550,11 @@ fn bad_documents_are_rejected() {
             "{last}"
         );
     }
+}
+
+#[test]
+fn what_is_not_compressed_or_not_known_is_not_imported() {
+    let bench = TestInstallation::new();
     let unknown = "Action=ImportAccount&Document=AAAA";
     bench
         .root(unknown)
@@ -643,6 +648,9 @@ fn an_import_is_committed_on_the_state_it_was_computed_on() {
                 .is_ok()
         )
     });
+    let entry = crate::action::served::<super::ImportAccount>();
+    let form = keywright_wire::Form::of(vec![("Document".to_owned(), document.clone())]).unwrap();
+    let request = entry.decode(&form).ok().unwrap();
     let input = keywright_wire::keywright::ImportAccountInput {
         document: document.clone(),
         ..Default::default()
@@ -651,12 +659,11 @@ fn an_import_is_committed_on_the_state_it_was_computed_on() {
         let outcome = std::cell::Cell::new(None);
         view_of(&|view| {
             let mut steps = limits::IMPORT_STEPS;
-            let permit =
-                crate::authorize::permit_step::<super::ImportAccount>(view, &input, &mut steps);
+            let approval = crate::authorize::approve_step(view, &*request, &mut steps).unwrap();
             let prepared = prepared.get().unwrap();
             let done = <super::ImportAccount as crate::action::PreparedAction>::run(
                 view,
-                permit.unwrap(),
+                crate::authorize::Permit::of(approval).unwrap(),
                 &input,
                 prepared,
             );
