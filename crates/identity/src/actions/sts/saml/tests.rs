@@ -268,27 +268,22 @@ fn a_request_that_stalls_extends_nothing() {
     }
 }
 
+/// Trusts the provider if a key has this value, or unless it does.
+fn trust_by(effect: &str, (key, value): (&str, &str)) -> String {
+    let condition = string("StringEquals", key, value);
+    if effect == "Allow" {
+        return trust(&condition);
+    }
+    let begin = r#""Statement":["#;
+    let denial = format!(
+        r#"{begin}{{"Effect":"Deny","Principal":"*","Action":"sts:*","Condition":{condition}}},"#
+    );
+    trust("{}").replace(begin, &denial)
+}
+
 /// An attribute beside it hides none that a policy is about.
 #[test]
 fn attributes_of_the_same_key_have_it_together() {
-    let trust_of = |effect: &str, key: &str, value: &str| {
-        let provider = provider_arn();
-        let condition = string("StringEquals", key, value);
-        let statement = |effect: &str, condition: &str| {
-            format!(
-                r#"{{"Effect":"{effect}","Principal":{{"Federated":"{provider}"}},"Action":"sts:AssumeRoleWithSAML","Condition":{condition}}}"#
-            )
-        };
-        let all = match effect {
-            "Deny" => format!(
-                "{},{}",
-                statement("Allow", "{}"),
-                statement("Deny", &condition)
-            ),
-            effect => statement(effect, &condition),
-        };
-        format!(r#"{{"Version":"2012-10-17","Statement":[{all}]}}"#)
-    };
     let claims = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress";
     let mail = "urn:oid:0.9.2342.19200300.100.1.3";
     let group = "http://schemas.microsoft.com/ws/2008/06/identity/claims/primarygroupsid";
@@ -347,7 +342,7 @@ fn attributes_of_the_same_key_have_it_together() {
             false,
         ),
     ] {
-        let saml = SamlBench::with_role(&trust_of(effect, key, value));
+        let saml = SamlBench::with_role(&trust_by(effect, (key, value)));
         let mut assertion = saml.assertion("_1");
         for (name, value) in &attributes {
             assertion.set(name, &[value]);
