@@ -85,6 +85,7 @@ pub(crate) const ESCALATIONS: &[EscalationPath] = &[
     to_others("keywright:GetAccessKeyUse", "reveals who uses other users' keys"),
     to_others("keywright:GetRotation", "reveals which keys other users have"),
     to_others("keywright:HoldRotation", "keeps leaked keys of other users in use"),
+    way("keywright:ImportAccount", "creates users, roles and policies"),
     to_others("keywright:ListAccessKeyAttempts", "reveals who uses other users' keys"),
     to_others("keywright:ListAccessKeySessions", "reveals who uses other users' keys"),
     way("keywright:ListAuthorizedPrincipals", "reveals who has more permissions"),

@@ -232,7 +232,7 @@ async fn change_own(
     let encoded =
         |text: &Secret<String>| utf8_percent_encode(text.expose(), NON_ALPHANUMERIC).to_string();
     let body = Secret::new(format!(
-        "Action=ChangePassword&Version={}&OldPassword={}&PasswordChange={}",
+        "Action=ChangePassword&Version={}&OldPassword={}&NewPassword={}",
         Service::Iam.version(),
         encoded(old),
         encoded(new),
