@@ -65,7 +65,7 @@ def test_signing_certificates(root, user, pair):
     which = {"UserName": user, "CertificateId": made["Certificate"]["CertificateId"]}
     root.iam.update_signing_certificate(**which, Status="Inactive")
     [listed] = root.iam.list_signing_certificates(UserName=user)["Certificates"]
-    assert (listed["Status"], listed["CertificateBody"]) == ("Inactive", pair[0])
+    assert (listed["Status"], listed["CertificateBody"] + "\n") == ("Inactive", pair[0])
     refused(root.iam.delete_user, "DeleteConflict", SIGNING, UserName=user)
     root.iam.delete_signing_certificate(**which)
     root.iam.delete_user(UserName=user)
