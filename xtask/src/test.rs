@@ -73,7 +73,7 @@ const STEPS: &[&[&str]] = &[
     &["npm", "--prefix", "console", "run", "--silent", "size"],
     &["cargo", "xtask", "e2e", "--built"],
     // Short runs here; the chores themselves run longer.
-    &["cargo", "xtask", "fuzz", "--seconds", "15"],
+    &["cargo", "xtask", "fuzz", "--quick", "--seconds", "15"],
     &["cargo", "xtask", "crash", "--built", "--rounds", "20"],
     &["cargo", "xtask", "consumers", "--built", "--kills", "10"],
     &[
