@@ -1,6 +1,6 @@
 //! Deletions of service-linked roles, stored so that their status can be queried.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use imbl::OrdMap;
 use keywright_base::Timestamp;
@@ -58,10 +58,6 @@ impl Entity for DeletionTask {
 
     fn entity_id(&self) -> Self::Id {
         self.id.clone()
-    }
-
-    fn record_id(id: &Self::Id) -> Cow<'_, str> {
-        Cow::Borrowed(id)
     }
 
     fn restore(record: Self::Record, _: &mut RecordReader<'_, '_>) -> Result<Self, RecordError> {

@@ -10,7 +10,7 @@
 use std::{borrow::Cow, collections::HashSet, fmt, marker::PhantomData, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use keywright_base::{AccessKeyId, Timestamp};
+use keywright_base::{AccessKeyId, AccountId, FoldedName, Timestamp, UniqueId};
 use keywright_store::contract::{RecordWrite, StateRecord};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -55,15 +55,12 @@ pub(crate) trait Entity: fmt::Debug + Send + Sync + Sized + 'static {
     /// The kind of its stored records.
     const KIND: &'static str;
     /// What identifies it in its account: `()` for what exists once.
-    type Id: fmt::Debug + Send + Sync;
+    type Id: RecordId;
     /// Its stored form. Secrets in it are sealed, passwords hashed.
     type Record: Serialize + DeserializeOwned + for<'a> From<&'a Self>;
 
     /// Its identifier.
     fn entity_id(&self) -> Self::Id;
-
-    /// The identifier as the store writes it.
-    fn record_id(id: &Self::Id) -> Cow<'_, str>;
 
     /// Reads the stored form.
     ///
@@ -76,6 +73,45 @@ pub(crate) trait Entity: fmt::Debug + Send + Sync + Sized + 'static {
 
     /// Adds it to a snapshot and its indexes, replacing the one with the same identifier.
     fn insert(account: &mut Account, entity: &Arc<Self>);
+}
+
+/// The identifier of what exists once.
+const ONLY: &str = "-";
+
+/// What identifies an entity in its account.
+pub(crate) trait RecordId: fmt::Debug + Send + Sync {
+    /// The identifier as the store writes it.
+    fn as_stored(&self) -> Cow<'_, str>;
+}
+
+impl RecordId for () {
+    fn as_stored(&self) -> Cow<'_, str> {
+        Cow::Borrowed(ONLY)
+    }
+}
+
+impl RecordId for String {
+    fn as_stored(&self) -> Cow<'_, str> {
+        Cow::Borrowed(self)
+    }
+}
+
+impl RecordId for UniqueId {
+    fn as_stored(&self) -> Cow<'_, str> {
+        Cow::Borrowed(self.as_str())
+    }
+}
+
+impl RecordId for FoldedName {
+    fn as_stored(&self) -> Cow<'_, str> {
+        Cow::Borrowed(self.as_str())
+    }
+}
+
+impl RecordId for AccountId {
+    fn as_stored(&self) -> Cow<'_, str> {
+        Cow::Owned(self.to_string())
+    }
 }
 
 /// An entity that can be deleted.
@@ -171,7 +207,7 @@ impl<E: Entity> ChangeStep for Put<E> {
     }
 
     fn encode(&self) -> Result<RecordWrite, RecordError> {
-        let id = E::record_id(&self.0.entity_id()).into_owned();
+        let id = self.0.entity_id().as_stored().into_owned();
         match serde_json::to_vec(&E::Record::from(&*self.0)) {
             Ok(body) => Ok(RecordWrite::Put(StateRecord {
                 kind: E::KIND.to_owned(),
@@ -201,7 +237,7 @@ impl<E: RemovableEntity> ChangeStep for Delete<E> {
     fn encode(&self) -> Result<RecordWrite, RecordError> {
         Ok(RecordWrite::Delete {
             kind: E::KIND.to_owned(),
-            id: E::record_id(&self.id).into_owned(),
+            id: self.id.as_stored().into_owned(),
         })
     }
 }
@@ -292,9 +328,6 @@ impl RecordReader<'_, '_> {
         new
     }
 }
-
-/// The identifier of records that exist once.
-pub(super) const ONLY: &str = "-";
 
 pub(super) const fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(millis)

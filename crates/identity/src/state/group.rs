@@ -1,6 +1,6 @@
 //! Groups: a name, a path and grants. Membership is stored with the users.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use imbl::{HashMap, OrdMap, OrdSet};
 use keywright_base::{AccountId, Arn, FoldedName, Timestamp, UniqueId};
@@ -110,10 +110,6 @@ impl Entity for Group {
 
     fn entity_id(&self) -> Self::Id {
         self.id
-    }
-
-    fn record_id(id: &Self::Id) -> Cow<'_, str> {
-        Cow::Borrowed(id.as_str())
     }
 
     fn restore(

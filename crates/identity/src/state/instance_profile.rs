@@ -1,6 +1,6 @@
 //! Instance profiles: containers that hand a role to a machine.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use imbl::{HashMap, OrdMap, OrdSet};
 use keywright_base::{AccountId, Arn, FoldedName, Timestamp, UniqueId};
@@ -115,10 +115,6 @@ impl Entity for InstanceProfile {
 
     fn entity_id(&self) -> Self::Id {
         self.id
-    }
-
-    fn record_id(id: &Self::Id) -> Cow<'_, str> {
-        Cow::Borrowed(id.as_str())
     }
 
     fn restore(

@@ -1,6 +1,6 @@
 //! Virtual MFA devices: a name, a sealed seed, and the assignment to an owner.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use imbl::{HashMap, OrdMap, OrdSet};
@@ -133,10 +133,6 @@ impl Entity for MfaDevice {
 
     fn entity_id(&self) -> Self::Id {
         self.place()
-    }
-
-    fn record_id(id: &Self::Id) -> Cow<'_, str> {
-        Cow::Borrowed(id.as_str())
     }
 
     fn restore(

@@ -3,7 +3,7 @@
 //! A provider is its URL without the scheme, exactly as it was given: that is its ARN, the prefix
 //! of its condition keys, and what a token's issuer is compared with.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use imbl::OrdMap;
 use keywright_base::{AccountId, Arn, Timestamp};
@@ -111,10 +111,6 @@ impl Entity for OpenIdProvider {
 
     fn entity_id(&self) -> Self::Id {
         self.name.clone()
-    }
-
-    fn record_id(id: &Self::Id) -> Cow<'_, str> {
-        Cow::Borrowed(id)
     }
 
     fn restore(record: Self::Record, _: &mut RecordReader<'_, '_>) -> Result<Self, RecordError> {

@@ -9,7 +9,7 @@ mod guardrails;
 mod nodes;
 mod policy;
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use imbl::{HashMap, OrdMap};
@@ -24,7 +24,7 @@ pub(crate) use self::{
 };
 use super::{
     Account,
-    entity::{Entity, ONLY, RecordError, RecordReader, RemovableEntity, at},
+    entity::{Entity, RecordError, RecordReader, RemovableEntity, at},
 };
 
 /// The organization itself.
@@ -208,10 +208,6 @@ impl Entity for Organization {
 
     fn entity_id(&self) -> Self::Id {}
 
-    fn record_id((): &Self::Id) -> Cow<'_, str> {
-        Cow::Borrowed(ONLY)
-    }
-
     fn restore(
         record: Self::Record,
         reader: &mut RecordReader<'_, '_>,
@@ -263,10 +259,6 @@ impl Entity for OrganizationLink {
     type Record = LinkRecord;
 
     fn entity_id(&self) -> Self::Id {}
-
-    fn record_id((): &Self::Id) -> Cow<'_, str> {
-        Cow::Borrowed(ONLY)
-    }
 
     fn restore(
         record: Self::Record,

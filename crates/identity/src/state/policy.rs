@@ -1,10 +1,7 @@
 //! The policies in an account: customer managed policies with versions, and the grants of a user,
 //! group or role (inline policies and attachments).
 
-use std::{
-    borrow::Cow,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
 use imbl::{HashMap, OrdMap};
 use keywright_base::{AccountId, Arn, FoldedName, Timestamp, UniqueId};
@@ -354,10 +351,6 @@ impl Entity for CustomerPolicy {
 
     fn entity_id(&self) -> Self::Id {
         self.id
-    }
-
-    fn record_id(id: &Self::Id) -> Cow<'_, str> {
-        Cow::Borrowed(id.as_str())
     }
 
     fn restore(

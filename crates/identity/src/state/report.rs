@@ -1,13 +1,13 @@
 //! The credential report of an account.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use keywright_base::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Account,
-    entity::{Entity, ONLY, RecordError, RecordReader, at},
+    entity::{Entity, RecordError, RecordReader, at},
 };
 
 /// The last credential report.
@@ -47,10 +47,6 @@ impl Entity for CredentialReport {
     type Record = ReportRecord;
 
     fn entity_id(&self) -> Self::Id {}
-
-    fn record_id(_: &Self::Id) -> Cow<'_, str> {
-        Cow::Borrowed(ONLY)
-    }
 
     fn restore(
         record: Self::Record,

@@ -1,6 +1,6 @@
 //! Roles: a trust policy, grants, and the maximum duration of their sessions.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use imbl::OrdMap;
@@ -155,10 +155,6 @@ impl Entity for Role {
 
     fn entity_id(&self) -> Self::Id {
         self.id
-    }
-
-    fn record_id(id: &Self::Id) -> Cow<'_, str> {
-        Cow::Borrowed(id.as_str())
     }
 
     fn restore(

@@ -1,13 +1,13 @@
 //! The root user of an account.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use keywright_base::{AccessKeyId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
     AccessKey, Account, CredentialOwner, LoginProfile,
-    entity::{Entity, ONLY, RecordError, RecordReader, at},
+    entity::{Entity, RecordError, RecordReader, at},
     key::{KeyRecord, restore_keys},
     user::LoginRecord,
 };
@@ -62,10 +62,6 @@ impl Entity for RootUser {
     type Record = RootRecord;
 
     fn entity_id(&self) -> Self::Id {}
-
-    fn record_id(_: &Self::Id) -> Cow<'_, str> {
-        Cow::Borrowed(ONLY)
-    }
 
     fn restore(
         record: Self::Record,

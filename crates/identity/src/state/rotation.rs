@@ -1,6 +1,6 @@
 //! Rotation policies: the users whose keys the server rotates automatically.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use imbl::OrdMap;
 use keywright_base::{FoldedName, Timestamp};
@@ -124,10 +124,6 @@ impl Entity for RotationPolicy {
 
     fn entity_id(&self) -> Self::Id {
         FoldedName::new(&self.name)
-    }
-
-    fn record_id(id: &Self::Id) -> Cow<'_, str> {
-        Cow::Borrowed(id.as_str())
     }
 
     fn restore(

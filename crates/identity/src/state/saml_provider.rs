@@ -1,6 +1,6 @@
 //! SAML identity providers: a metadata document, and private keys for encrypted assertions.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use imbl::OrdMap;
@@ -120,10 +120,6 @@ impl Entity for SamlProvider {
 
     fn entity_id(&self) -> Self::Id {
         self.name.clone()
-    }
-
-    fn record_id(id: &Self::Id) -> Cow<'_, str> {
-        Cow::Borrowed(id)
     }
 
     fn restore(

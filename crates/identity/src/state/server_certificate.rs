@@ -1,6 +1,6 @@
 //! Server certificates: an X.509 certificate with its chain and its sealed private key.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use imbl::{HashMap, OrdMap};
@@ -108,10 +108,6 @@ impl Entity for ServerCertificate {
 
     fn entity_id(&self) -> Self::Id {
         self.id
-    }
-
-    fn record_id(id: &Self::Id) -> Cow<'_, str> {
-        Cow::Borrowed(id.as_str())
     }
 
     fn restore(

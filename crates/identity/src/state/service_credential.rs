@@ -1,7 +1,7 @@
 //! Service-specific credentials of users: a user name and a password, or an API key, for one
 //! service.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use keywright_base::{Timestamp, UniqueId};
 use serde::{Deserialize, Serialize};
@@ -88,10 +88,6 @@ impl Entity for ServiceCredential {
 
     fn entity_id(&self) -> Self::Id {
         self.id
-    }
-
-    fn record_id(id: &Self::Id) -> Cow<'_, str> {
-        Cow::Borrowed(id.as_str())
     }
 
     fn restore(

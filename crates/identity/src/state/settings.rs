@@ -1,13 +1,13 @@
 //! The settings of an account: its alias, password policy and ended sessions.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use keywright_base::{AccessKeyId, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 
 use super::{
     Account, CredentialOwner,
-    entity::{Entity, ONLY, RecordError, RecordReader, at},
+    entity::{Entity, RecordError, RecordReader, at},
 };
 
 /// The account's settings.
@@ -211,10 +211,6 @@ impl Entity for AccountSettings {
     type Record = SettingsRecord;
 
     fn entity_id(&self) -> Self::Id {}
-
-    fn record_id(_: &Self::Id) -> Cow<'_, str> {
-        Cow::Borrowed(ONLY)
-    }
 
     fn restore(
         record: Self::Record,

@@ -1,6 +1,6 @@
 //! Signing certificates of users and of root.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use keywright_base::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -75,10 +75,6 @@ impl Entity for SigningCertificate {
 
     fn entity_id(&self) -> Self::Id {
         self.id.clone()
-    }
-
-    fn record_id(id: &Self::Id) -> Cow<'_, str> {
-        Cow::Borrowed(id)
     }
 
     fn restore(

@@ -1,6 +1,6 @@
 //! SSH public keys of users.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use keywright_base::{Timestamp, UniqueId};
@@ -67,10 +67,6 @@ impl Entity for SshPublicKey {
 
     fn entity_id(&self) -> Self::Id {
         self.id
-    }
-
-    fn record_id(id: &Self::Id) -> Cow<'_, str> {
-        Cow::Borrowed(id.as_str())
     }
 
     fn restore(

@@ -1,6 +1,6 @@
 //! Users: identity, credentials, grants and group membership.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use imbl::OrdMap;
@@ -208,10 +208,6 @@ impl Entity for User {
 
     fn entity_id(&self) -> Self::Id {
         self.id
-    }
-
-    fn record_id(id: &Self::Id) -> Cow<'_, str> {
-        Cow::Borrowed(id.as_str())
     }
 
     fn restore(

@@ -1,7 +1,7 @@
 //! The places of an organization: units and accounts, with what is attached to them, and the
 //! requests for new accounts.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use keywright_base::{AccountId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -90,10 +90,6 @@ impl Entity for OrganizationalUnit {
         self.id.clone()
     }
 
-    fn record_id(id: &Self::Id) -> Cow<'_, str> {
-        Cow::Borrowed(id)
-    }
-
     fn restore(record: Self::Record, _: &mut RecordReader<'_, '_>) -> Result<Self, RecordError> {
         Ok(Self {
             id: record.id,
@@ -171,10 +167,6 @@ impl Entity for MemberAccount {
 
     fn entity_id(&self) -> Self::Id {
         self.id
-    }
-
-    fn record_id(id: &Self::Id) -> Cow<'_, str> {
-        Cow::Owned(id.to_string())
     }
 
     fn restore(
@@ -271,10 +263,6 @@ impl Entity for AccountCreation {
 
     fn entity_id(&self) -> Self::Id {
         self.id.clone()
-    }
-
-    fn record_id(id: &Self::Id) -> Cow<'_, str> {
-        Cow::Borrowed(id)
     }
 
     fn restore(

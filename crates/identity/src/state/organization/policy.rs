@@ -1,10 +1,7 @@
 //! Service control policies and resource control policies, and the two of AWS that allow
 //! everything.
 
-use std::{
-    borrow::Cow,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
 use keywright_base::AccountId;
 use keywright_policy::Policy;
@@ -219,10 +216,6 @@ impl Entity for OrganizationPolicy {
 
     fn entity_id(&self) -> Self::Id {
         self.id.clone()
-    }
-
-    fn record_id(id: &Self::Id) -> Cow<'_, str> {
-        Cow::Borrowed(id)
     }
 
     fn restore(
