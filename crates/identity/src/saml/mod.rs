@@ -23,7 +23,7 @@ mod used;
 
 pub use self::rejection::AssertionRejection;
 pub(crate) use self::{
-    assertion::ParsedResponse,
+    assertion::{ParsedResponse, VerifiedAssertion},
     attributes::{AssertedSession, name_qualifier},
     used::UsedAssertions,
 };

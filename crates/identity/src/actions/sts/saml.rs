@@ -16,9 +16,11 @@ use crate::{
     action::{UnsignedCall, decode_fault},
     authorize::FederatedIdentity,
     fault::IamFault,
-    saml::{AssertedSession, AssertionRejection, ParsedResponse, name_qualifier},
+    saml::{
+        AssertedSession, AssertionRejection, ParsedResponse, VerifiedAssertion, name_qualifier,
+    },
     saml_metadata::IdentityProviderMetadata,
-    state::SamlProvider,
+    state::{Account, SamlProvider},
 };
 
 type Input = sts::AssumeRoleWithSAMLInput;
@@ -30,31 +32,7 @@ pub(crate) async fn assume_role_with_saml(
 ) -> Result<String, IamFault> {
     let (input, response) = read(identity, call).await?;
     let account = role_account(&input.role_arn)?;
-    let no_provider = || IamFault::from(AssertionRejection::NoProvider);
-    let state = snapshot(identity, account).ok_or_else(no_provider)?;
-    let provider = state.saml_provider(&input.principal_arn).cloned();
-    let provider = provider.ok_or_else(no_provider)?;
-    if provider.requires_encryption {
-        return Err(AssertionRejection::NotEncrypted.into());
-    }
-    let place = identity.pages.enter(owner(call)).await?;
-    // Not the time at which the request began: its body and its turn may have come much later.
-    let now = identity.clock.now();
-    let metadata = Arc::clone(&provider.metadata);
-    let verified = place.run(move || {
-        let metadata = IdentityProviderMetadata::parse(&metadata);
-        response.verify(&metadata.ok_or(AssertionRejection::Signature)?, now)
-    });
-    let assertion = verified.await??;
-    // Time has passed: the provider may have been changed or deleted, and the role too.
-    let state = snapshot(identity, account).ok_or_else(no_provider)?;
-    let same = |now: &Arc<SamlProvider>| {
-        now.id == provider.id
-            && now.metadata == provider.metadata
-            && now.requires_encryption == provider.requires_encryption
-    };
-    let still = state.saml_provider(&input.principal_arn);
-    still.filter(|now| same(now)).ok_or_else(no_provider)?;
+    let (state, provider, assertion) = verified(identity, call, (&input, response)).await?;
     let asserted = AssertedSession::of(&assertion, &input.principal_arn)?;
     if !asserted.names(&input.role_arn, &input.principal_arn) {
         let text = "Not authorized to perform sts:AssumeRoleWithSAML";
@@ -96,6 +74,42 @@ pub(crate) async fn assume_role_with_saml(
         &output,
         &call.record.request_id,
     ))
+}
+
+/// Verifies a response by its provider's metadata. Returns the state in which that is still the
+/// provider's.
+async fn verified(
+    identity: &Identity,
+    call: UnsignedCall<'_>,
+    (input, response): (&Input, ParsedResponse),
+) -> Result<(Arc<Account>, Arc<SamlProvider>, VerifiedAssertion), IamFault> {
+    let account = role_account(&input.role_arn)?;
+    let no_provider = || IamFault::from(AssertionRejection::NoProvider);
+    let state = snapshot(identity, account).ok_or_else(no_provider)?;
+    let provider = state.saml_provider(&input.principal_arn).cloned();
+    let provider = provider.ok_or_else(no_provider)?;
+    if provider.requires_encryption {
+        return Err(AssertionRejection::NotEncrypted.into());
+    }
+    let place = identity.pages.enter(owner(call)).await?;
+    // Not the time at which the request began: its body and its turn may have come much later.
+    let now = identity.clock.now();
+    let metadata = Arc::clone(&provider.metadata);
+    let verified = place.run(move || {
+        let metadata = IdentityProviderMetadata::parse(&metadata);
+        response.verify(&metadata.ok_or(AssertionRejection::Signature)?, now)
+    });
+    let assertion = verified.await??;
+    // Time has passed: the provider may have been changed or deleted, and the role too.
+    let state = snapshot(identity, account).ok_or_else(no_provider)?;
+    let same = |now: &Arc<SamlProvider>| {
+        now.id == provider.id
+            && now.metadata == provider.metadata
+            && now.requires_encryption == provider.requires_encryption
+    };
+    let still = state.saml_provider(&input.principal_arn);
+    still.filter(|now| same(now)).ok_or_else(no_provider)?;
+    Ok((state, provider, assertion))
 }
 
 /// Reads the input and the response in it. A long one waits for the turn of the client's address.
