@@ -288,12 +288,7 @@ impl AccountClient {
         action: &'static str,
         parameters: &[(&str, &str)],
     ) -> Result<QueryResponse, CallError> {
-        let query = QueryCall {
-            service,
-            action,
-            parameters,
-            header: None,
-        };
+        let query = QueryCall::new(service, action, parameters);
         Ok(self.read_at(&query).await?.answer)
     }
 
@@ -322,12 +317,7 @@ impl AccountClient {
         action: &'static str,
         parameters: &[(&str, &str)],
     ) -> Result<ResponseTree, CallError> {
-        let query = QueryCall {
-            service,
-            action,
-            parameters,
-            header: None,
-        };
+        let query = QueryCall::new(service, action, parameters);
         self.retried(&query, ResponseText::tree).await
     }
 
@@ -341,12 +331,7 @@ impl AccountClient {
         action: &'static str,
         parameters: &[(&str, &str)],
     ) -> Result<QueryResponse, CallError> {
-        let query = QueryCall {
-            service,
-            action,
-            parameters,
-            header: None,
-        };
+        let query = QueryCall::new(service, action, parameters);
         Ok(self.once(&query).await?.answer)
     }
 
@@ -475,12 +460,7 @@ fn not_accepted(error: CallError, keys: &SigningKeys, settings: &ClientSettings)
     }
 }
 
-const WHO: QueryCall<'_> = QueryCall {
-    service: QueryService::Sts,
-    action: "GetCallerIdentity",
-    parameters: &[],
-    header: None,
-};
+const WHO: QueryCall<'_> = QueryCall::new(QueryService::Sts, "GetCallerIdentity", &[]);
 
 fn identity(answer: &QueryResponse) -> KeyIdentity {
     let field = |name: &str| answer.fields.get(name).cloned().unwrap_or_default();

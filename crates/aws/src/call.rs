@@ -65,6 +65,22 @@ pub(crate) struct QueryCall<'a> {
     pub(crate) header: Option<(&'static str, &'a str)>,
 }
 
+impl<'a> QueryCall<'a> {
+    /// A query without an additional header.
+    pub(crate) const fn new(
+        service: QueryService,
+        action: &'static str,
+        parameters: &'a [(&'a str, &'a str)],
+    ) -> Self {
+        Self {
+            service,
+            action,
+            parameters,
+            header: None,
+        }
+    }
+}
+
 /// A response with metadata from its headers.
 #[derive(Debug)]
 pub(crate) struct CallResponse {

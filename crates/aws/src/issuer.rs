@@ -177,12 +177,7 @@ impl IamIssuer {
         (policy_action, action): (&'static str, &'static str),
         parameters: &[(&str, &str)],
     ) -> Result<QueryResponse, IssuerError> {
-        let query = QueryCall {
-            service: QueryService::Iam,
-            action,
-            parameters,
-            header: None,
-        };
+        let query = QueryCall::new(QueryService::Iam, action, parameters);
         let answered = self.0.once(&query).await;
         Ok(answered.map_err(meant(policy_action, true))?.answer)
     }
@@ -212,12 +207,7 @@ impl Issuer for IamIssuer {
 
     async fn keys(&self, user: &str) -> Result<KeyListing, IssuerError> {
         let parameters = [("UserName", user)];
-        let query = QueryCall {
-            service: QueryService::Iam,
-            action: "ListAccessKeys",
-            parameters: &parameters,
-            header: None,
-        };
+        let query = QueryCall::new(QueryService::Iam, "ListAccessKeys", &parameters);
         let response = self.0.read_at(&query).await;
         let response = response.map_err(meant("iam:ListAccessKeys", false));
         let answered = response.map_err(|error| about_user(error, user))?;
@@ -309,12 +299,8 @@ impl Issuer for IamIssuer {
         if !self.0.is_keywright() {
             return self.deny_sessions(user, before).await;
         }
-        let query = QueryCall {
-            service: QueryService::Keywright,
-            action: "EndAccessKeySessions",
-            parameters: &[("AccessKeyId", &key.0)],
-            header: None,
-        };
+        let parameters = [("AccessKeyId", &*key.0)];
+        let query = QueryCall::new(QueryService::Keywright, "EndAccessKeySessions", &parameters);
         let done = self.0.once(&query).await;
         done.map_err(meant("keywright:EndAccessKeySessions", true))?;
         Ok(format!("the sessions that {key} has minted are ended"))

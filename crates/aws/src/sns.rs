@@ -31,12 +31,7 @@ pub async fn publish(
     let (endpoint, _) = there.endpoint(SNS, &sdk(&there, None).await)?;
     let keys = fetch(credentials, &sdk(credentials, None).await, None).await?;
     let way = Transport::Network(http::client(credentials.ca_bundle.as_deref())?);
-    let query = QueryCall {
-        service: QueryService::Sns,
-        action: "Publish",
-        parameters,
-        header: None,
-    };
+    let query = QueryCall::new(QueryService::Sns, "Publish", parameters);
     call(&way, &endpoint, &keys, &query, clock).await?;
     Ok(())
 }
