@@ -16,10 +16,9 @@ mod session_tokens;
 mod source;
 
 use std::{
-    fs::OpenOptions,
-    io::{Read, Write},
+    fs::File,
+    io::Read,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -30,6 +29,7 @@ use clap::Args;
 use keywright_aws::ClientSettings;
 use keywright_base::{Arn, Entropy, Secret};
 use keywright_server::SystemEntropy;
+use keywright_store::durable;
 use tokio::net::TcpListener;
 
 use self::{answers::MetadataService, session_tokens::SessionTokens, source::RoleSource};
@@ -93,18 +93,12 @@ pub(crate) fn run(arguments: &ImdsArguments) -> anyhow::Result<()> {
     );
     let token = arguments.token_file.as_deref().map(container_token);
     let token = token.transpose()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
     let settings = ClientSettings {
         assume_role: Some(arguments.role.clone()),
         region: arguments.region.clone(),
         ..arguments.remote.settings()
     };
-    let done = runtime.block_on(serve(arguments, settings, (role, token)));
-    run_to_end::end(runtime);
-    done
+    run_to_end::run(serve(arguments, settings, (role, token)))
 }
 
 async fn serve(
@@ -112,6 +106,8 @@ async fn serve(
     settings: ClientSettings,
     (role, token): (String, Option<Secret<String>>),
 ) -> anyhow::Result<()> {
+    // Before the address is printed: its reader may send a signal immediately.
+    let stop = run_to_end::stop_signal()?;
     let listener = TcpListener::bind(arguments.listen)
         .await
         .with_context(|| format!("cannot listen on {}", arguments.listen))?;
@@ -132,18 +128,8 @@ async fn serve(
         container: token,
     };
     tokio::select! {
-        () = connections::accept(listener, Arc::new(service)) => Ok(()),
-        stopped = stop_signal() => stopped,
-    }
-}
-
-async fn stop_signal() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = connections::accept(listener, Arc::new(service)) => {}
+        () = stop => {}
     }
     Ok(())
 }
@@ -167,22 +153,16 @@ fn is_local(address: IpAddr) -> bool {
 
 /// Reads the token of a file, or creates the file with a random one.
 fn container_token(path: &Path) -> anyhow::Result<Secret<String>> {
-    let mut options = OpenOptions::new();
-    let created = options.write(true).create_new(true).mode(0o600).open(path);
+    let mut random = [0; TOKEN_BYTES];
+    SystemEntropy.fill(&mut random);
+    let token = Secret::new(BASE64_URL_SAFE_NO_PAD.encode(random));
     let cannot = |verb: &str| format!("cannot {verb} {}", path.display());
-    match created {
-        Ok(mut file) => {
-            let mut random = [0; TOKEN_BYTES];
-            SystemEntropy.fill(&mut random);
-            let token = BASE64_URL_SAFE_NO_PAD.encode(random);
-            file.write_all(token.as_bytes())
-                .with_context(|| cannot("write"))?;
-            Ok(Secret::new(token))
-        }
+    match durable::create_new(path, token.expose().as_bytes()) {
+        Ok(()) => Ok(token),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            let file = OpenOptions::new().read(true).open(path);
             let mut text = String::new();
-            file.and_then(|file| file.take(TOKEN_FILE_BYTES).read_to_string(&mut text))
+            File::open(path)
+                .and_then(|file| file.take(TOKEN_FILE_BYTES).read_to_string(&mut text))
                 .with_context(|| cannot("read"))?;
             let token = text.trim();
             let is_token = token.len() >= 16 && token.bytes().all(|byte| byte.is_ascii_graphic());

@@ -62,11 +62,7 @@ const UNCHANGED: &str = "nothing was changed";
 pub(crate) fn run(arguments: &RotateArguments) -> anyhow::Result<bool> {
     let journal = journal_folder(arguments.journal.as_ref())?;
     let driver = driver(&journal)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
-    let done = runtime.block_on(async {
+    run_to_end::run(async {
         match (&arguments.command, &arguments.start) {
             (Some(RotateCommand::Status(arguments)), _) => status(&driver, arguments).await,
             (Some(RotateCommand::Resume(arguments)), _) => resume(&driver, arguments).await,
@@ -86,9 +82,7 @@ pub(crate) fn run(arguments: &RotateArguments) -> anyhow::Result<bool> {
             (Some(RotateCommand::Report(arguments)), _) => fleet::report(&driver, arguments).await,
             (None, start) => self::start(&driver, start).await,
         }
-    });
-    run_to_end::end(runtime);
-    done
+    })
 }
 
 /// Runs the agent until it is stopped.
@@ -98,13 +92,7 @@ pub(crate) fn run(arguments: &RotateArguments) -> anyhow::Result<bool> {
 pub(crate) fn run_agent(arguments: &AgentArguments) -> anyhow::Result<bool> {
     let journal = journal_folder(arguments.journal.as_ref())?;
     let driver = driver(&journal)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
-    let done = runtime.block_on(fleet::agent(&driver, arguments, &journal));
-    run_to_end::end(runtime);
-    done
+    run_to_end::run(fleet::agent(&driver, arguments, &journal))
 }
 
 /// The folder of the journal: the given one, or the system's folder for user state.

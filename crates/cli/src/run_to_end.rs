@@ -5,10 +5,42 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Runtime;
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{SignalKind, signal},
+};
 
 /// How long threads may go on after all that was to be done is done.
 const THREADS_END: Duration = Duration::from_secs(5);
+
+/// Carries out a command that waits for services and files, on two threads.
+///
+/// # Errors
+/// Those of the work.
+pub(crate) fn run<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let done = runtime.block_on(work);
+    end(runtime);
+    done
+}
+
+/// Begins to listen for SIGTERM and SIGINT. Returns a future that waits for one of them.
+///
+/// # Errors
+/// If the system refuses to deliver them.
+pub(crate) fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
 
 /// Ends a runtime; false when threads of it still wait, which end with the process.
 pub(crate) fn end(runtime: Runtime) -> bool {

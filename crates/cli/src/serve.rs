@@ -19,11 +19,7 @@ use keywright_server::{
     rotations::{self, ServerRotations},
 };
 use keywright_store::{contract::LedgerStore, sqlite::SqliteStore};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    task::JoinHandle,
-    time::MissedTickBehavior,
-};
+use tokio::{task::JoinHandle, time::MissedTickBehavior};
 
 use crate::{
     bundle::bundle,
@@ -71,7 +67,7 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
 
 async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     // Before the startup message: its reader may send a signal immediately.
-    let stop = stop_signal()?;
+    let stop = run_to_end::stop_signal()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let data = DataDir::open(config.data_dir.clone())?;
@@ -267,17 +263,6 @@ fn log_failure<T>(done: Result<T, impl std::fmt::Display>, what: &str) {
     if let Err(error) = done {
         tracing::warn!(%error, "{what}");
     }
-}
-
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }
 
 /// The URL at which an origin is reached.
