@@ -19,7 +19,7 @@ import { Loading } from '../../frame/parts';
 import { ErrorAlert } from '../../frame/error-alert';
 import { fullDate } from '../../lib/age';
 import { displayText } from '../../lib/policy-text';
-import { MANAGED_POLICY_QUOTA, PolicyDocumentEditor, documentProblem } from './policy-text';
+import { MANAGED_POLICY_QUOTA, PolicyDocumentEditor, documentProblem, useDocumentSaving } from './policy-text';
 import { VERSIONS_MAX, versionText } from './policy-versions';
 import { policyHref } from './permissions';
 import { invalidate } from './queries';
@@ -60,19 +60,12 @@ function EditForm({ initial: { policy, text: before, versions } }: { initial: In
   const [text, setText] = useState(before);
   const [isDefault, setIsDefault] = useState(true);
   const [versionToDelete, setVersionToDelete] = useState<string | null>(null);
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<string>();
-  const [error, setError] = useState<unknown>();
   const isFull = versions.length >= VERSIONS_MAX;
   const page = policyHref(policy.Arn);
-  const save = async (): Promise<void> => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      // Checked first: an invalid document must not cost a version.
-      const found = await documentProblem(text, 'managed', MANAGED_POLICY_QUOTA);
-      setProblem(found);
-      if (found) return;
+  const { busy, problem, error, submit } = useDocumentSaving(
+    // Checked first: an invalid document must not cost a version.
+    () => documentProblem(text, 'managed', MANAGED_POLICY_QUOTA),
+    async () => {
       const PolicyArn = policy.Arn;
       if (isFull) await call(DeletePolicyVersion, { PolicyArn, VersionId: versionToDelete ?? '' });
       const { PolicyVersion: version } = await call(CreatePolicyVersion, {
@@ -86,12 +79,8 @@ function EditForm({ initial: { policy, text: before, versions } }: { initial: In
         `${versionText(id)} of ${policy.PolicyName} created${isDefault ? ' and set as default' : ''}`,
       );
       void navigate(isDefault ? page : `${page}&tab=versions`);
-    } catch (failure) {
-      setError(failure);
-    } finally {
-      setBusy(false);
-    }
-  };
+    },
+  );
   return (
     <Form
       header={<Header variant="h1">{`Edit ${policy.PolicyName}`}</Header>}
@@ -104,7 +93,7 @@ function EditForm({ initial: { policy, text: before, versions } }: { initial: In
             variant="primary"
             loading={busy}
             disabled={text === before || (isFull && !versionToDelete)}
-            onClick={() => void save()}
+            onClick={() => void submit()}
           >
             Save changes
           </Button>

@@ -15,7 +15,7 @@ import { ErrorAlert } from '../../frame/error-alert';
 import { Loading } from '../../frame/parts';
 import { displayText } from '../../lib/policy-text';
 import { roleHref } from './permissions';
-import { PolicyDocumentEditor, TRUST_POLICY_QUOTA, documentProblem } from './policy-text';
+import { PolicyDocumentEditor, TRUST_POLICY_QUOTA, documentProblem, useDocumentSaving } from './policy-text';
 import { invalidateRole } from './queries';
 
 export function EditTrustPolicyPage() {
@@ -35,27 +35,16 @@ function TrustForm({ name, initial }: { name: string; initial: string }) {
   const navigate = useNavigate();
   const { notifySuccess } = useFrame();
   const [text, setText] = useState(initial);
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<string>();
-  const [error, setError] = useState<unknown>();
   const page = `${roleHref(name)}?tab=trust`;
-  const save = async (): Promise<void> => {
-    setBusy(true);
-    setError(undefined);
-    try {
-      const found = await documentProblem(text, 'trust', TRUST_POLICY_QUOTA);
-      setProblem(found);
-      if (found) return;
+  const { busy, problem, error, submit } = useDocumentSaving(
+    () => documentProblem(text, 'trust', TRUST_POLICY_QUOTA),
+    async () => {
       await call(UpdateAssumeRolePolicy, { RoleName: name, PolicyDocument: text });
       invalidateRole(name);
       notifySuccess('Trust policy saved');
       void navigate(page);
-    } catch (failure) {
-      setError(failure);
-    } finally {
-      setBusy(false);
-    }
-  };
+    },
+  );
   return (
     <Form
       header={
@@ -75,7 +64,7 @@ function TrustForm({ name, initial }: { name: string; initial: string }) {
             variant="primary"
             loading={busy}
             disabled={text === initial}
-            onClick={() => void save()}
+            onClick={() => void submit()}
           >
             Update policy
           </Button>

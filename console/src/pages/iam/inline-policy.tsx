@@ -17,7 +17,7 @@ import { Loading } from '../../frame/parts';
 import { ErrorAlert } from '../../frame/error-alert';
 import { displayText, quotaSize, NEW_POLICY } from '../../lib/policy-text';
 import { ownerHref } from './permissions';
-import { PolicyNameField, PolicyDocumentEditor, documentProblem, nameProblem } from './policy-text';
+import { PolicyNameField, PolicyDocumentEditor, documentProblem, nameProblem, useDocumentSaving } from './policy-text';
 import { invalidate } from './queries';
 
 const QUOTAS = { user: 2048, group: 5120, role: 10_240 };
@@ -90,23 +90,14 @@ function InlineForm(props: {
   const [name, setName] = useState(edited ?? '');
   const [text, setText] = useState(initial.text);
   const [isSubmitted, setIsSubmitted] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<string>();
-  const [error, setError] = useState<unknown>();
   const kind = kindOf(owner);
   const page = ownerHref(owner);
   const quota: PolicyQuota = { limit: QUOTAS[kind], used: initial.used };
   const isTaken = edited === null && initial.names.includes(name);
   const nameError = isTaken ? 'An inline policy with this name already exists.' : nameProblem(name);
-  const save = async (): Promise<void> => {
-    setIsSubmitted(true);
-    if (nameError) return;
-    setBusy(true);
-    setError(undefined);
-    try {
-      const found = await documentProblem(text, 'inline', quota);
-      setProblem(found);
-      if (found) return;
+  const { busy, problem, error, submit } = useDocumentSaving(
+    () => documentProblem(text, 'inline', quota),
+    async () => {
       const policy = { PolicyName: name, PolicyDocument: text };
       await iam.forOwner<Promise<unknown>>(
         owner,
@@ -117,11 +108,11 @@ function InlineForm(props: {
       invalidate(['user'], ['groups'], ['role']);
       notifySuccess(`Policy ${name} ${edited === null ? 'created' : 'saved'}`);
       void navigate(page);
-    } catch (failure) {
-      setError(failure);
-    } finally {
-      setBusy(false);
-    }
+    },
+  );
+  const save = async (): Promise<void> => {
+    setIsSubmitted(true);
+    if (!nameError) await submit();
   };
   return (
     <Form

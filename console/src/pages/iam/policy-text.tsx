@@ -5,6 +5,7 @@ import FormField from '@cloudscape-design/components/form-field';
 import Header from '@cloudscape-design/components/header';
 import Input from '@cloudscape-design/components/input';
 import SpaceBetween from '@cloudscape-design/components/space-between';
+import { useState } from 'react';
 
 import { validatePolicy } from '../../api/policy';
 import { PolicyEditor, remaining, type PolicyQuota } from '../../editor/policy-editor';
@@ -32,6 +33,33 @@ export async function documentProblem(
     error &&
     `Line ${String(error.StartLine)}, column ${String(error.StartColumn)}: ${error.Message}`
   );
+}
+
+/**
+ * Saving what a page edits: `check` first says what is wrong with the document, if anything. Then
+ * `save` is carried out, and the page shows that it is busy, the problem, or the error.
+ */
+export function useDocumentSaving(
+  check: () => Promise<string | undefined>,
+  save: () => Promise<void>,
+) {
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<string>();
+  const [error, setError] = useState<unknown>();
+  const submit = async (): Promise<void> => {
+    setBusy(true);
+    setError(undefined);
+    try {
+      const found = await check();
+      setProblem(found);
+      if (!found) await save();
+    } catch (failure) {
+      setError(failure);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return { busy, problem, error, submit };
 }
 
 /** The editor in a container, with the reason why the document can't be saved. */
